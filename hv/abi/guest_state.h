@@ -1,0 +1,99 @@
+/* All of a guest but its RAM: every vCPU, the virtual GIC and the devices. hv keeps exactly one, works on it in place, and
+ * hands a copy to the host when it stops; the state hash is a hash of this struct and of RAM.
+ *
+ * Registers that the CPU holds while the guest runs (everything from sp_el0 on) are written back by vcpu_save. Bits that
+ * depend on the machine's own clock (CNTV_CTL_EL0.ISTATUS) are recomputed from guest time, so that equal guests have
+ * equal bytes. Fixed width, no pointers, padding named and zero. */
+#pragma once
+#include "hv/abi/machine.h"
+#include <stdint.h>
+
+enum { GUEST_BREAKPOINT_COUNT = 6, GUEST_WATCHPOINT_COUNT = 4, GUEST_LR_COUNT = 4 };
+
+/* The registers of one vCPU; names as in the Arm ARM. x .. pstate are what an exit saves, in entry.S's order. */
+struct vcpu_state {
+	uint64_t x[31];
+	uint64_t pc;
+	uint64_t pstate;
+	uint64_t sp_el0, sp_el1;
+	uint64_t elr_el1, spsr_el1, esr_el1, far_el1, afsr0_el1, afsr1_el1, par_el1;
+	uint64_t vbar_el1, sctlr_el1, cpacr_el1, ttbr0_el1, ttbr1_el1, tcr_el1, mair_el1, amair_el1, contextidr_el1;
+	uint64_t tpidr_el0, tpidrro_el0, tpidr_el1, csselr_el1;
+	uint64_t cntkctl_el1, cntv_ctl_el0, cntv_cval_el0;
+	uint64_t cntp_ctl_el0, cntp_cval_el0; /* emulated */
+	uint64_t fpcr, fpsr;
+	uint64_t v[64]; /* V0 low, V0 high, V1 low, … */
+
+	/* debug registers: trapped, kept here, and live in the CPU too */
+	uint64_t mdscr_el1, osdlr_el1, oslsr_el1, osdtrrx_el1, osdtrtx_el1, osecr_el1, mdccint_el1, dbgclaim;
+	uint64_t dbgbvr[GUEST_BREAKPOINT_COUNT], dbgbcr[GUEST_BREAKPOINT_COUNT];
+	uint64_t dbgwvr[GUEST_WATCHPOINT_COUNT], dbgwcr[GUEST_WATCHPOINT_COUNT];
+
+	/* the virtual PMU: its cycle counter counts guest instructions */
+	uint64_t pmcr_el0, pmcntenset_el0, pmintenset_el1, pmovsset_el0, pmuserenr_el0, pmselr_el0, pmccfiltr_el0;
+	uint64_t pmccntr_base; /* PMCCNTR_EL0 = base + N while counting, base while not */
+
+	/* the CPU interface of the virtual GIC */
+	uint64_t ich_vmcr, ich_ap0r0, ich_ap1r0, ich_hcr;
+	uint64_t ich_lr[GUEST_LR_COUNT];
+
+	uint32_t power; /* enum vcpu_power */
+	uint32_t zero;
+};
+
+enum vcpu_power { VCPU_OFF = 0, VCPU_ON = 1 };
+
+enum { PL011_FIFO_BYTES = 16 };
+
+/* PL011 (ARM DDI 0183): its registers, and the receive FIFO. */
+struct pl011_state {
+	uint32_t lcr_h, ibrd, fbrd, cr, ifls, imsc, ris, dmacr, ilpr, rsr;
+	uint32_t rx_first, rx_count; /* of rx, a ring */
+	uint8_t rx[PL011_FIFO_BYTES];
+};
+
+/* PL031 (ARM DDI 0224). The clock reads rtc_base_s + guest seconds + offset_s. */
+struct pl031_state {
+	uint64_t offset_s; /* modulo 2^32 in what the guest reads */
+	uint32_t match, load, imsc, ris;
+};
+
+/* One interrupt of the virtual GIC. */
+struct virq {
+	uint8_t enabled;
+	uint8_t pending; /* latched: an edge, an SGI, or a write to ISPENDR */
+	uint8_t level;   /* the line, for level-sensitive ones */
+	uint8_t active;
+	uint8_t priority;
+	uint8_t edge;  /* 1: edge-triggered */
+	uint8_t group; /* 1: group 1 */
+	uint8_t lr;    /* list register + 1 that holds it; 0: none */
+};
+
+enum { VGIC_PRIVATE_COUNT = 32, VGIC_SPI_COUNT = GUEST_INTID_COUNT - VGIC_PRIVATE_COUNT };
+
+struct vgic_redist_state {
+	struct virq irq[VGIC_PRIVATE_COUNT];
+	uint32_t waker;
+	uint32_t zero;
+};
+
+struct vgic_state {
+	uint32_t ctlr;
+	uint32_t zero;
+	struct virq spi[VGIC_SPI_COUNT];
+	uint64_t irouter[VGIC_SPI_COUNT];
+	struct vgic_redist_state redist[GUEST_VCPU_MAX];
+};
+
+struct guest_state {
+	uint64_t n;       /* position: instructions retired */
+	uint64_t idle_ns; /* guest time is n + idle_ns */
+	uint64_t check;   /* rolling hash over the registers at every asynchronous exit */
+	uint32_t vcpu_count;
+	uint32_t current; /* vCPU that runs */
+	struct vcpu_state vcpu[GUEST_VCPU_MAX];
+	struct vgic_state vgic;
+	struct pl011_state uart;
+	struct pl031_state rtc;
+};

@@ -1,0 +1,96 @@
+/* What EL2 and the host share: the boot block, the mailbox and the rings, in the machine's RAM.
+ *
+ * The host writes the boot block before the machine starts; from then on each field has one writer. The rings carry
+ * struct event (events; hv -> host while recording, host -> hv while replaying) and bytes (console input, host -> hv).
+ * A ring index counts up for ever; slot = index % capacity; capacities are powers of two. The writer stores the slot
+ * first, then the index with release order; the reader loads the index with acquire order.
+ *
+ * The doorbell is one byte through the machine's PL011, in either direction: "look at the mailbox". It carries nothing
+ * itself and may come too often. */
+#pragma once
+#include "hv/abi/event.h"
+#include "hv/abi/guest_state.h"
+#include "hv/abi/machine.h"
+
+/* Where the host puts the boot block, and where hv is linked (physical addresses; QEMU's own DTB is below). */
+#define HV_MACHINE_RAM_PA UINT64_C(0x40000000)
+#define HV_BOOT_PA UINT64_C(0x40200000)
+#define HV_IMAGE_PA UINT64_C(0x40400000)
+#define HV_IMAGE_BYTES_MAX UINT64_C(0x00c00000)
+
+#define HV_BOOT_MAGIC UINT64_C(0x31746f6f62727668) /* "hvrboot1" */
+
+enum { HV_ABI_VERSION = 1 };
+
+enum hv_mode { HV_MODE_RECORD = 1, HV_MODE_REPLAY = 2 };
+enum hv_pace { HV_PACE_SKIP = 0, HV_PACE_REAL = 1 };
+
+/* Written by the host before hv starts, read-only afterwards. */
+struct hv_boot {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t mode;            /* enum hv_mode */
+	uint32_t pace;            /* enum hv_pace; recording only */
+	uint32_t vcpu_count;      /* 1 to GUEST_VCPU_MAX */
+	uint64_t guest_ram_pa;    /* where GUEST_RAM_IPA is in the machine, 2 MiB aligned */
+	uint64_t guest_ram_bytes; /* multiple of 4 KiB */
+	uint64_t tables_pa;       /* room for stage 2's tables, 64 KiB aligned */
+	uint64_t tables_bytes;
+	uint64_t mailbox_pa;
+	uint64_t event_ring_pa;
+	uint64_t event_ring_count; /* slots, a power of two */
+	uint64_t input_ring_pa;
+	uint64_t input_ring_bytes; /* slots, a power of two */
+	uint64_t entry_ipa;        /* the guest's first pc */
+	uint64_t dtb_ipa;          /* the guest's x0 */
+	uint64_t rtc_base_s;       /* PL031 at guest time 0: seconds since 1970 */
+	uint64_t limit_n;          /* stop a recording here; 0: none */
+	uint64_t until_n;          /* stop a replay here; UINT64_MAX: at the end of the trace */
+};
+_Static_assert(sizeof(struct hv_boot) == 136, "layout shared with EL2");
+
+enum hv_state {
+	HV_STATE_OFF = 0,      /* as the host left it */
+	HV_STATE_REFUSED = 1,  /* the machine cannot do what hv needs; text says what */
+	HV_STATE_RUNNING = 2,
+	HV_STATE_ENDED = 3,    /* stopped for good: end_reason and final_state are valid */
+	HV_STATE_DIVERGED = 4, /* replay: expected, actual and final_state are valid */
+	HV_STATE_PANIC = 5,    /* hv's own bug; text says where */
+};
+
+/* What the host waits for; hv clears it when it rings. */
+enum { HV_WAIT_NONE = 0, HV_WAIT_RING = 1 };
+
+enum { HV_TEXT_BYTES = 256, HV_FINGERPRINT_COUNT = 32 };
+
+struct hv_mailbox {
+	/* hv writes */
+	uint32_t state;      /* enum hv_state */
+	uint32_t end_reason; /* enum end_reason */
+	uint64_t now_n;      /* position at the last exit */
+	uint64_t now_ns;     /* guest time there */
+	uint64_t idle_target_ns; /* pace real: the guest sleeps until this guest time; 0: it runs; UINT64_MAX: until input */
+	uint64_t exit_count; /* of all kinds, for statistics */
+	uint64_t denied_count;
+	uint32_t fingerprint_count;
+	uint32_t zero0;
+	uint64_t fingerprint[HV_FINGERPRINT_COUNT]; /* ID registers, in hv/arch/fingerprint.def's order */
+	struct event expected;                      /* a divergence: what the trace says ... */
+	struct event actual;                        /* ... and what the guest did */
+	char text[HV_TEXT_BYTES];                   /* one line, NUL-terminated */
+
+	/* the host writes */
+	uint32_t stop_request;  /* 1: end the recording at once */
+	uint32_t input_ended;   /* 1: nothing more will come through the input ring */
+	uint64_t real_ns;       /* pace real: how far guest time may go; the host moves it before it rings */
+	uint32_t events_ended;  /* replay: the trace has nothing after event_head */
+	uint32_t zero1;
+
+	/* rings: head is written by the ring's writer, tail by its reader */
+	uint64_t event_head;
+	uint64_t event_tail;
+	uint64_t input_head;
+	uint64_t input_tail;
+
+	struct guest_state final_state; /* hv writes it at ENDED and DIVERGED */
+};
