@@ -20,6 +20,7 @@ enum exit_reason {
 	EXIT_REASON_ALARM = 2,       /* the instruction alarm: physical timer deadline, instruction limit */
 	EXIT_REASON_HOST = 3,        /* the host's doorbell: input, a request to stop */
 	EXIT_REASON_MAINTENANCE = 4, /* the virtual GIC's maintenance interrupt */
+	EXIT_REASON_SPURIOUS = 5,    /* an interrupt that was gone before it was acknowledged */
 };
 
 /* Why a recording ended (EVENT_END.address). */

@@ -63,19 +63,22 @@ struct virq {
 	uint8_t enabled;
 	uint8_t pending; /* latched: an edge, an SGI, or a write to ISPENDR */
 	uint8_t level;   /* the line, for level-sensitive ones */
-	uint8_t active;
+	uint8_t active;  /* 0, or 1 with the priority that it was acknowledged at in bits 7:3 */
 	uint8_t priority;
 	uint8_t edge;  /* 1: edge-triggered */
 	uint8_t group; /* 1: group 1 */
-	uint8_t lr;    /* list register + 1 that holds it; 0: none */
+	uint8_t lr;    /* vCPU + 1 that it is active on (0: on none), and VIRQ_LR_PENDING */
 };
+
+enum { VIRQ_LR_PENDING = 0x80 }; /* it is pending in a list register, as vgic_flush put it there */
 
 enum { VGIC_PRIVATE_COUNT = 32, VGIC_SPI_COUNT = GUEST_INTID_COUNT - VGIC_PRIVATE_COUNT };
 
 struct vgic_redist_state {
 	struct virq irq[VGIC_PRIVATE_COUNT];
 	uint32_t waker;
-	uint32_t zero;
+	uint32_t lr_used; /* a bit for each list register that vgic_flush filled and vgic_fold has not taken back */
+	uint64_t live;    /* a bit for each of irq that is active, or enabled and pending */
 };
 
 struct vgic_state {
@@ -83,6 +86,7 @@ struct vgic_state {
 	uint32_t zero;
 	struct virq spi[VGIC_SPI_COUNT];
 	uint64_t irouter[VGIC_SPI_COUNT];
+	uint64_t spi_live[VGIC_SPI_COUNT / 64]; /* a bit for each of spi, as vgic_redist_state.live */
 	struct vgic_redist_state redist[GUEST_VCPU_MAX];
 };
 

@@ -58,9 +58,6 @@ enum hv_state {
 	HV_STATE_PANIC = 5,    /* hv's own bug; text says where */
 };
 
-/* What the host waits for; hv clears it when it rings. */
-enum { HV_WAIT_NONE = 0, HV_WAIT_RING = 1 };
-
 enum { HV_TEXT_BYTES = 256, HV_FINGERPRINT_COUNT = 32 };
 
 struct hv_mailbox {
@@ -73,7 +70,7 @@ struct hv_mailbox {
 	uint64_t exit_count; /* of all kinds, for statistics */
 	uint64_t denied_count;
 	uint32_t fingerprint_count;
-	uint32_t zero0;
+	uint32_t waits; /* 1: hv sleeps until the host rings; the host sets it back to 0 when it does */
 	uint64_t fingerprint[HV_FINGERPRINT_COUNT]; /* ID registers, in hv/arch/fingerprint.def's order */
 	struct event expected;                      /* a divergence: what the trace says ... */
 	struct event actual;                        /* ... and what the guest did */

@@ -1,0 +1,66 @@
+/* What hv/core asks of the CPU. hv/arch implements it for AArch64 at EL2; the unit tests put a fake in its place, so
+ * that core logic runs on the host. None of these can fail unless it says so. */
+#pragma once
+#include "hv/abi/guest_state.h"
+#include "hv/abi/mailbox.h"
+#include "hv/abi/types.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum arch_exit { ARCH_EXIT_SYNC = 0, ARCH_EXIT_IRQ = 1, ARCH_EXIT_FIQ = 2, ARCH_EXIT_SERROR = 3 };
+
+/* The syndrome of a synchronous exit (Arm ARM D17.2.37 ESR_EL2, .40 FAR_EL2, .64 HPFAR_EL2). */
+struct arch_syndrome {
+	uint64_t esr;
+	uint64_t far;
+	uint64_t ipa_page; /* the faulting IPA's page, from HPFAR_EL2; valid for stage-2 aborts */
+};
+
+/* Runs the guest from its saved x, pc and pstate to its next exit; CNTVCT_EL0 reads `now` / 16 at its first
+ * instruction. */
+enum arch_exit arch_enter(struct vcpu_state *vcpu, ns_t now);
+struct arch_syndrome arch_syndrome_read(void);
+
+/* Translates a guest virtual address for a read with the guest's own tables and stage 2, as the level of `pstate` does
+ * (AT S12E1R, AT S12E0R). Returns false if the guest itself would fault. */
+bool arch_translate(va_t va, uint64_t pstate, pa_t *pa);
+
+/* EL1's registers (everything in struct vcpu_state that the CPU holds while the guest runs), CPU → struct and back. */
+void arch_el1_save(struct vcpu_state *vcpu);
+void arch_el1_load(const struct vcpu_state *vcpu);
+/* Puts EL1's registers into their state after reset, struct and CPU. */
+void arch_el1_reset(struct vcpu_state *vcpu);
+/* Only ELR, SPSR, ESR and FAR of EL1, to have the guest take an exception. Writing translation registers would empty
+ * the TLB. */
+void arch_el1_load_exception(const struct vcpu_state *vcpu);
+uint64_t arch_vbar_el1(void);
+uint64_t arch_sctlr_el1(void);
+/* CNTV_CTL_EL0 (without ISTATUS) and CNTV_CVAL_EL0, CPU → struct. */
+void arch_vtimer_save(struct vcpu_state *vcpu);
+/* The debug registers that the guest set (MDSCR, breakpoints, watchpoints), struct → CPU. */
+void arch_debug_load(const struct vcpu_state *vcpu);
+
+/* The virtual CPU interface: list registers, ICH_HCR, ICH_VMCR, active priorities. */
+void arch_ich_save(struct vcpu_state *vcpu);
+void arch_ich_load(const struct vcpu_state *vcpu);
+
+/* PMUSERENR_EL0 as the guest set it: it decides whether EL0's accesses trap to EL1 first. */
+void arch_pmuserenr_load(uint64_t value);
+/* The stack pointer that the guest's instruction at `pstate` uses as register 31. */
+uint64_t arch_sp_read(uint64_t pstate);
+void arch_sp_write(uint64_t pstate, uint64_t value);
+/* V0 to V31, as in struct vcpu_state. */
+void arch_simd_save(uint64_t v[64]);
+void arch_simd_load(const uint64_t v[64]);
+
+/* The instruction clock (DESIGN section 2). clock_now is exact at every exit. clock_adjust moves the current position
+ * by `delta` (modulo 2^64), for instructions that the hardware counted wrongly; an alarm that is set moves along.
+ * clock_alarm_set: `at` must be after now. */
+insn_t clock_now(void);
+void clock_adjust(uint64_t delta);
+void clock_alarm_set(insn_t at);
+void clock_alarm_cancel(void);
+
+/* ID registers and the counter's frequency; what a guest can see of the machine. Returns how many were written. */
+uint64_t arch_counter_frequency(void);
+uint32_t arch_fingerprint(uint64_t fingerprint[HV_FINGERPRINT_COUNT]);

@@ -1,0 +1,94 @@
+/* The instruction clock on PMCCNTR_EL0, which counts the guest's instructions only, and exact guest time.
+ *
+ * 1. N = anchor_n + (PMCCNTR_EL0 - anchor_count); clock_adjust moves the anchor, the counter runs on.
+ * 2. An alarm presets the counter to -distance; its overflow is the interrupt. Without an alarm it starts at 0, 2^64
+ *    instructions away from overflow.
+ * 3. The counter stands still at EL2, so every read between exit and entry gives the same N.
+ * Facts about QEMU's counters: docs/ARCHITECTURE.md, "The instruction clock". */
+#include "hv/arch/clock.h"
+#include "hv/arch/arch.h"
+#include "hv/arch/sysreg.h"
+#include "hv/core/panic.h"
+
+enum { BIAS_CANDIDATES = 48, BIAS_SAMPLES = 400 };
+
+static uint64_t anchor_n, anchor_count;
+static uint64_t counter_bias; /* from counter 1 to CNTPCT_EL0 * 16, modulo 2^32 */
+
+uint32_t world_enter(struct vcpu_state *vcpu, uint64_t guest_ns, uint64_t bias);
+
+enum arch_exit arch_enter(struct vcpu_state *vcpu, ns_t now)
+{
+	return (enum arch_exit)world_enter(vcpu, now.v, counter_bias);
+}
+
+insn_t clock_now(void)
+{
+	return (insn_t){anchor_n + (READ_SYSREG(pmccntr_el0) - anchor_count)};
+}
+
+void clock_adjust(uint64_t delta)
+{
+	anchor_n += delta;
+}
+
+static void counter_preset(uint64_t count)
+{
+	insn_t now = clock_now();
+	WRITE_SYSREG(pmccntr_el0, count);
+	WRITE_SYSREG(pmovsclr_el0, PMU_CYCLE); /* an overflow that came meanwhile is of the old alarm */
+	anchor_n = now.v;
+	anchor_count = count;
+}
+
+void clock_alarm_set(insn_t at)
+{
+	uint64_t distance = at.v - clock_now().v;
+	CHECK(distance != 0 && distance >> 63 == 0);
+	counter_preset(0 - distance);
+}
+
+void clock_alarm_cancel(void)
+{
+	counter_preset(0);
+}
+
+/* CNTPCT_EL0 * 16 = counter 1 + bias modulo 2^32: samples at all places within a tick leave one bias that explains
+ * them. */
+static uint32_t bias_find(void)
+{
+	bool possible[BIAS_CANDIDATES];
+	uint64_t base = (READ_SYSREG(cntpct_el0) * GUEST_NS_PER_TICK - READ_SYSREG(pmevcntr1_el0)) & ~UINT64_C(15);
+	uint32_t found = 0;
+	for (uint64_t i = 0; i < BIAS_CANDIDATES; i++)
+		possible[i] = true;
+	for (uint32_t sample = 0; sample < BIAS_SAMPLES; sample++) {
+		uint64_t count, ticks;
+		for (uint32_t wait = (sample * 7) & 31; wait != 0; wait--)
+			__asm__ volatile("nop"); /* another place within the tick */
+		__asm__ volatile("mrs %0, pmevcntr1_el0\n mrs %1, cntpct_el0" : "=r"(count), "=r"(ticks));
+		for (uint64_t i = 0; i < BIAS_CANDIDATES; i++)
+			possible[i] &= (uint32_t)(count + 1 + base - 16 + i) / GUEST_NS_PER_TICK ==
+				       (uint32_t)ticks % (UINT32_C(1) << 28);
+	}
+	for (uint64_t i = 0; i < BIAS_CANDIDATES; i++) {
+		if (possible[i]) {
+			counter_bias = base - 16 + i;
+			found++;
+		}
+	}
+	return found;
+}
+
+bool clock_init(void)
+{
+	WRITE_SYSREG(pmevtyper1_el0, PMU_CPU_CYCLES | PMEVTYPER_NSH); /* every level: the machine's ns */
+	WRITE_SYSREG(pmccfiltr_el0, 0);                               /* EL0 and EL1 only */
+	WRITE_SYSREG(pmevcntr1_el0, 0);
+	WRITE_SYSREG(pmccntr_el0, 0);
+	WRITE_SYSREG(pmcr_el0, READ_SYSREG(pmcr_el0) | PMCR_E | PMCR_LC);
+	WRITE_SYSREG(pmcntenset_el0, PMU_CYCLE | PMU_COUNTER1);
+	WRITE_SYSREG(pmintenset_el1, PMU_CYCLE);
+	__asm__ volatile("isb"); /* counting has begun before the first sample */
+	return READ_SYSREG(cntfrq_el0) == GUEST_COUNTER_HZ && bias_find() == 1;
+}

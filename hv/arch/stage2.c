@@ -1,0 +1,48 @@
+/* The guest's stage 2: RAM in 4 KiB leaves with hardware dirty state, nothing else. A device access finds no mapping
+ * and comes to EL2 as an abort.
+ *
+ * 1. The map never changes while the guest runs (invariant I6); only the CPU sets dirty state in it.
+ * 2. A leaf starts clean: readable, DBM set, made writable by the CPU at the first store (Arm ARM D8.4.6).
+ * 3. Up to 16 GiB of IPA the walk starts at level 2 with concatenated tables, one level less per TLB miss. */
+#include "hv/arch/stage2.h"
+#include "hv/arch/pagetable.h"
+#include "hv/arch/sysreg.h"
+
+#define VTCR_RES1              BIT(31)
+#define VTCR_SL0_LEVEL2        (UINT64_C(0) << 6)
+#define VTCR_SL0_LEVEL1        (UINT64_C(1) << 6)
+#define VTCR_WRITE_BACK_SHARED (UINT64_C(1) << 8 | UINT64_C(1) << 10 | UINT64_C(3) << 12)
+#define VTCR_PS_44_BITS        (UINT64_C(4) << 16)
+#define VTCR_HA                BIT(21)
+#define VTCR_HD                BIT(22)
+
+enum { LEVEL2_START_IPA_BITS = 34, LEVEL1_START_IPA_BITS = 42 };
+
+#define LEAF (DESC_VALID | DESC_TABLE | DESC_AF | DESC_SH_IS | S2_ATTR_NORMAL | S2_AP_READ | DESC_DBM)
+
+void stage2_init(ipa_t ipa, pa_t pa, uint64_t bytes)
+{
+	uint64_t end = ipa.v + bytes;
+	bool small = end <= UINT64_C(1) << LEVEL2_START_IPA_BITS;
+	uint64_t ipa_bits = small ? LEVEL2_START_IPA_BITS : LEVEL1_START_IPA_BITS;
+	uint64_t *root = pagetable_alloc(small ? 16 : 8); /* concatenated, aligned to their size: they come first */
+	uint64_t *level3 = 0;
+	for (uint64_t at = ipa.v; at < end; at += PAGE_BYTES) {
+		if (!level3 || at % (UINT64_C(1) << BLOCK_SHIFT) == 0) {
+			uint64_t *level2 =
+				small ? &root[at >> BLOCK_SHIFT]
+				      : &pagetable_next(
+						&root[at >> GIGABYTE_SHIFT])[at >> BLOCK_SHIFT & (TABLE_ENTRIES - 1)];
+			level3 = pagetable_next(level2);
+		}
+		level3[at >> PAGE_SHIFT & (TABLE_ENTRIES - 1)] = (pa.v + (at - ipa.v)) | LEAF;
+	}
+	WRITE_SYSREG(vtcr_el2, VTCR_RES1 | (64 - ipa_bits) | (small ? VTCR_SL0_LEVEL2 : VTCR_SL0_LEVEL1) |
+				       VTCR_WRITE_BACK_SHARED | VTCR_PS_44_BITS | VTCR_HA | VTCR_HD);
+	WRITE_SYSREG(vttbr_el2, (uint64_t)root);
+	__asm__ volatile("dsb ish\n"           /* the tables are in memory before they are walked */
+			 "tlbi vmalls12e1is\n" /* nothing from before */
+			 "dsb ish\n"           /* … is gone */
+			 "isb" ::
+				 : "memory");
+}

@@ -1,0 +1,34 @@
+/* The machine that hv itself runs on, as hv/core uses it: interrupts to EL2, the doorbell, sleep. One folder file for
+ * each board; the Makefile picks one. None of these can fail. */
+#pragma once
+#include "hv/abi/types.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The physical map that hv runs in; multiples of 2 MiB. */
+struct board_map {
+	uint64_t device_start, device_end;
+};
+struct board_map board_map(void);
+
+/* Programs the interrupt controller and the doorbell. With `alarm_only` (replay) nothing but the instruction alarm can
+ * ever interrupt the guest (invariant I1). */
+void board_init(bool alarm_only);
+
+/* What came, as a set; all of it is acknowledged, and nothing of it fires again until it happens again (the virtual
+ * timer's interrupt: until board_vtimer_set_active(false) or the guest's own EOI through a HW list register). */
+enum {
+	BOARD_IRQ_ALARM = 1 << 0,
+	BOARD_IRQ_VTIMER = 1 << 1,
+	BOARD_IRQ_HOST = 1 << 2,
+	BOARD_IRQ_MAINTENANCE = 1 << 3,
+};
+uint32_t board_irq_take(void);
+
+/* Marks the physical virtual-timer interrupt active (it cannot fire) or inactive. */
+void board_vtimer_set_active(bool active);
+
+/* One byte to the host: "look at the mailbox". */
+void board_doorbell_ring(void);
+/* Sleeps at EL2 until the host rings, or something else interrupts; returns what came, as board_irq_take does. */
+uint32_t board_wait(void);

@@ -1,0 +1,140 @@
+/* QEMU's virt board with GICv3, from EL2's side (QEMU hw/arm/virt.c; GICv3 manual; PL011 TRM DDI 0183).
+ *
+ * The PL011 is the doorbell: hvrec holds its other end. EOImode is 1: priority drop and deactivation are apart, so that
+ * the virtual timer's interrupt stays active, and silent, until the guest itself ends it. */
+#include "hv/board/board.h"
+#include "hv/arch/sysreg.h"
+
+#define MMIO32(base, offset) (*(volatile uint32_t *)(uintptr_t)((base) + (offset)))
+
+#define GICD     UINT64_C(0x08000000)
+#define GICR     UINT64_C(0x080a0000)
+#define GICR_SGI (GICR + 0x10000)
+#define UART     UINT64_C(0x09000000)
+
+enum {
+	GICD_CTLR = 0x000,
+	GICD_ISENABLER = 0x100,
+	GICD_ICENABLER = 0x180,
+	GICD_IGROUPR = 0x080,
+	GICD_IPRIORITYR = 0x400,
+	GICD_IROUTER = 0x6000
+};
+enum {
+	GICR_WAKER = 0x14,
+	GICR_IGROUPR0 = 0x80,
+	GICR_ISENABLER0 = 0x100,
+	GICR_ISACTIVER0 = 0x300,
+	GICR_ICACTIVER0 = 0x380,
+	GICR_IPRIORITYR = 0x400
+};
+enum { GICD_CTLR_ENABLE_ARE = 0x37, GICR_WAKER_CHILDREN_ASLEEP = 4, PRIORITY = 0xa0 };
+enum { UART_DR = 0x00, UART_FR = 0x18, UART_LCR_H = 0x2c, UART_CR = 0x30, UART_IMSC = 0x38, UART_ICR = 0x44 };
+enum { UART_FR_RXFE = 1 << 4, UART_LCR_H_8BITS_FEN = 0x70, UART_CR_ON = 0x301, UART_RX_AND_TIMEOUT = 0x50 };
+enum { INTID_ALARM = 23, INTID_MAINTENANCE = 25, INTID_VTIMER = 27, INTID_UART = 33, INTID_NONE = 1020 };
+
+static bool only_alarm;
+
+struct board_map board_map(void)
+{
+	return (struct board_map){.device_start = 0x08000000, .device_end = 0x0a000000};
+}
+
+static void gic_enable(uint32_t intid)
+{
+	uint64_t base = intid < 32 ? GICR_SGI : GICD;
+	MMIO32(base, GICD_IGROUPR + intid / 32 * 4) |= UINT32_C(1) << intid % 32;
+	((volatile uint8_t *)(uintptr_t)(base + GICD_IPRIORITYR))[intid] = PRIORITY;
+	MMIO32(base, GICD_ISENABLER + intid / 32 * 4) = UINT32_C(1) << intid % 32;
+}
+
+static void gic_init(void)
+{
+	MMIO32(GICD, GICD_CTLR) = GICD_CTLR_ENABLE_ARE;
+	MMIO32(GICR, GICR_WAKER) = 0;
+	while (MMIO32(GICR, GICR_WAKER) & GICR_WAKER_CHILDREN_ASLEEP)
+		;
+	WRITE_SYSREG(ICC_SRE_EL2, READ_SYSREG(ICC_SRE_EL2) | ICC_SRE_ENABLE);
+	__asm__ volatile("isb"); /* the ICC_* registers exist from here on */
+	WRITE_SYSREG(ICC_PMR_EL1, 0xff);
+	WRITE_SYSREG(ICC_CTLR_EL1, ICC_CTLR_EOIMODE);
+	WRITE_SYSREG(ICC_IGRPEN1_EL1, 1);
+	__asm__ volatile("isb"); /* interrupts are signalled from here on */
+}
+
+void board_init(bool alarm_only)
+{
+	only_alarm = alarm_only;
+	gic_init();
+	gic_enable(INTID_ALARM);
+	MMIO32(GICD, GICD_IROUTER + 8 * INTID_UART) = 0;
+	MMIO32(UART, UART_LCR_H) = UART_LCR_H_8BITS_FEN;
+	MMIO32(UART, UART_CR) = UART_CR_ON;
+	MMIO32(UART, UART_IMSC) = UART_RX_AND_TIMEOUT;
+	if (alarm_only)
+		return;
+	gic_enable(INTID_MAINTENANCE);
+	gic_enable(INTID_VTIMER);
+	gic_enable(INTID_UART);
+}
+
+static void uart_drain(void)
+{
+	while (!(MMIO32(UART, UART_FR) & UART_FR_RXFE))
+		(void)MMIO32(UART, UART_DR);
+	MMIO32(UART, UART_ICR) = UART_RX_AND_TIMEOUT;
+}
+
+static uint32_t irq_acknowledged(uint64_t intid)
+{
+	switch (intid) {
+	case INTID_ALARM:
+		WRITE_SYSREG(pmovsclr_el0, PMU_CYCLE);
+		return BOARD_IRQ_ALARM;
+	case INTID_VTIMER:
+		return BOARD_IRQ_VTIMER;
+	case INTID_UART:
+		uart_drain();
+		return BOARD_IRQ_HOST;
+	case INTID_MAINTENANCE:
+		WRITE_SYSREG(ICH_HCR_EL2, 0); /* drops the line; the virtual GIC, saved before, sets it anew */
+		return BOARD_IRQ_MAINTENANCE;
+	default:
+		return 0;
+	}
+}
+
+uint32_t board_irq_take(void)
+{
+	uint32_t taken = 0;
+	for (;;) {
+		uint64_t intid = READ_SYSREG(ICC_IAR1_EL1);
+		if (intid >= INTID_NONE)
+			return taken;
+		taken |= irq_acknowledged(intid);
+		WRITE_SYSREG(ICC_EOIR1_EL1, intid);
+		if (intid != INTID_VTIMER)
+			WRITE_SYSREG(ICC_DIR_EL1, intid);
+	}
+}
+
+void board_vtimer_set_active(bool active)
+{
+	MMIO32(GICR_SGI, active ? GICR_ISACTIVER0 : GICR_ICACTIVER0) = UINT32_C(1) << INTID_VTIMER;
+}
+
+void board_doorbell_ring(void)
+{
+	MMIO32(UART, UART_DR) = '!';
+}
+
+uint32_t board_wait(void)
+{
+	if (only_alarm)
+		gic_enable(INTID_UART);
+	__asm__ volatile("dsb sy\n wfi" ::: "memory"); /* what the host shall see is written before we sleep */
+	uint32_t taken = board_irq_take();
+	if (only_alarm)
+		MMIO32(GICD, GICD_ICENABLER + INTID_UART / 32 * 4) = UINT32_C(1) << INTID_UART % 32;
+	return taken;
+}

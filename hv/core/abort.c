@@ -1,0 +1,146 @@
+/* Stage-2 aborts. A device access is emulated: from the syndrome if that describes it (ISV), otherwise from the
+ * instruction itself. An access to nothing is an external abort to the guest, as on the board. */
+#include "hv/core/abort.h"
+#include "hv/arch/arch.h"
+#include "hv/core/bus.h"
+#include "hv/core/decode.h"
+#include "hv/core/gate.h"
+#include "hv/core/hv.h"
+#include "hv/core/inject.h"
+
+enum { FSC_TYPE_MASK = 0x3c, FSC_TRANSLATION = 0x04, FSC_LEVEL_MASK = 3, ELEMENTS_MAX = 4 };
+
+static enum exit_answer external_abort(const struct exit *exit, bool is_instruction)
+{
+	gate_trap(EVENT_EXTERNAL_ABORT, exit->ipa.v, exit->esr, 0, false);
+	inject_external_abort(exit->far, is_instruction, exit->is_write, exit->is_walk, exit->fault & FSC_LEVEL_MASK);
+	return EXIT_RESUME;
+}
+
+static uint64_t register_read(uint8_t number)
+{
+	return number == 31 ? 0 : hv_vcpu()->x[number];
+}
+
+static void register_write(uint8_t number, uint64_t value)
+{
+	if (number != 31)
+		hv_vcpu()->x[number] = value;
+}
+
+/* One element of an access: the gate sees each. */
+static void element_write(ipa_t ipa, uint8_t size, uint64_t value)
+{
+	gate_trap(EVENT_MMIO_WRITE, ipa.v, value, size, false);
+	bus_write(ipa, size, value);
+}
+
+static uint64_t element_read(ipa_t ipa, uint8_t size)
+{
+	uint64_t value = bus_read(ipa, size);
+	gate_trap(EVENT_MMIO_READ, ipa.v, value, size, false);
+	return value;
+}
+
+static uint64_t load_extend(uint64_t value, uint8_t size, bool sign_extend, bool is_64bit)
+{
+	uint32_t unused_bits = 64 - 8 * (uint32_t)size;
+	if (sign_extend)
+		value = (uint64_t)((int64_t)(value << unused_bits) >> unused_bits);
+	return is_64bit ? value : value & UINT32_MAX;
+}
+
+static uint64_t size_mask(uint8_t size)
+{
+	return size == 8 ? UINT64_MAX : (UINT64_C(1) << 8 * size) - 1;
+}
+
+static enum exit_answer access_by_syndrome(const struct exit *exit)
+{
+	if (exit->is_write)
+		element_write(exit->ipa, exit->size, register_read(exit->rt) & size_mask(exit->size));
+	else
+		register_write(exit->rt, load_extend(element_read(exit->ipa, exit->size), exit->size, exit->sign_extend,
+						     exit->is_64bit));
+	return EXIT_SKIP;
+}
+
+static bool fetch(uint32_t *word)
+{
+	pa_t pa;
+	if (!arch_translate((va_t){hv_vcpu()->pc}, hv_vcpu()->pstate, &pa))
+		return false;
+	*word = *(const volatile uint32_t *)(uintptr_t)pa.v;
+	return true;
+}
+
+/* The registers of a SIMD access are 64-bit halves of V registers. */
+static void transfer(const struct decode_access *access, ipa_t ipa, uint64_t v[64])
+{
+	for (uint8_t i = 0; i < access->count; i++) {
+		uint8_t rt = i == 0 ? access->rt : access->rt2;
+		uint8_t halves = access->size == 16 ? 2 : 1;
+		uint8_t size = access->size == 16 ? 8 : access->size;
+		if (access->is_simd && !access->is_write)
+			v[2 * rt + 1] = 0;
+		for (uint8_t half = 0; half < halves; half++) {
+			ipa_t at = {ipa.v + (uint64_t)i * access->size + (uint64_t)half * 8};
+			uint64_t *simd = &v[2 * rt + half];
+			if (access->is_write)
+				element_write(at, size,
+					      (access->is_simd ? *simd : register_read(rt)) & size_mask(size));
+			else if (access->is_simd)
+				*simd = element_read(at, size);
+			else
+				register_write(rt, decode_load_value(access, element_read(at, size)));
+		}
+	}
+}
+
+static enum exit_answer access_by_instruction(const struct exit *exit)
+{
+	struct vcpu_state *vcpu = hv_vcpu();
+	struct decode_access access;
+	uint64_t v[64];
+	uint32_t word = 0;
+	if (!fetch(&word) || !decode_load_store(word, &access)) {
+		hv_text("a device was accessed by an instruction that hv does not emulate:", word);
+		return EXIT_REFUSED;
+	}
+	uint64_t base = access.is_literal ? vcpu->pc
+			: access.rn == 31 ? arch_sp_read(vcpu->pstate)
+					  : vcpu->x[access.rn];
+	uint64_t index = access.has_register_offset ? register_read(access.rm) : 0;
+	uint64_t va = decode_address(&access, base, index);
+	ipa_t ipa = {exit->ipa.v - (exit->far.v - va)}; /* FAR is that of the byte that faulted */
+	if (access.is_simd)
+		arch_simd_save(v);
+	transfer(&access, ipa, v);
+	if (access.is_simd && !access.is_write)
+		arch_simd_load(v);
+	if (access.writeback && access.rn == 31)
+		arch_sp_write(vcpu->pstate, decode_writeback(&access, base));
+	else if (access.writeback)
+		vcpu->x[access.rn] = decode_writeback(&access, base);
+	return EXIT_SKIP;
+}
+
+enum exit_answer abort_data(const struct exit *exit)
+{
+	if ((exit->fault & FSC_TYPE_MASK) != FSC_TRANSLATION) {
+		hv_text("a stage-2 fault that hv does not know, ESR_EL2 =", exit->esr);
+		return EXIT_REFUSED;
+	}
+	if (exit->is_walk || !bus_has_device(exit->ipa))
+		return external_abort(exit, false);
+	if (exit->is_cache) {
+		gate_trap(EVENT_MMIO_WRITE, exit->ipa.v, 0, 0, false);
+		return EXIT_SKIP; /* devices have no cache */
+	}
+	return exit->has_isv ? access_by_syndrome(exit) : access_by_instruction(exit);
+}
+
+enum exit_answer abort_instruction(const struct exit *exit)
+{
+	return external_abort(exit, true);
+}

@@ -1,0 +1,157 @@
+/* The table of devices. After each access the lines that it may have changed are set. */
+#include "hv/core/bus.h"
+#include "hv/core/hv.h"
+#include "hv/core/interrupts.h"
+#include "hv/core/timers.h"
+#include "hv/dev/pl011.h"
+#include "hv/dev/pl031.h"
+#include "hv/dev/vgicd.h"
+#include "hv/dev/vgicr.h"
+#include "hv/dev/virtio_none.h"
+#include <stddef.h>
+
+struct device {
+	uint64_t start, bytes;
+	uint64_t (*read)(uint64_t offset, uint8_t size);
+	void (*write)(uint64_t offset, uint8_t size, uint64_t value);
+};
+
+static void uart_line_update(void)
+{
+	interrupts_set_level(GUEST_INTID_UART, pl011_line(&hv.guest.uart));
+}
+
+static uint64_t uart_read(uint64_t offset, uint8_t size)
+{
+	uint64_t value = pl011_read(&hv.guest.uart, (uint32_t)offset);
+	if (size == 8)
+		value |= pl011_read(&hv.guest.uart, (uint32_t)offset + 4) << 32;
+	uart_line_update();
+	return value;
+}
+
+static void uart_write(uint64_t offset, uint8_t size, uint64_t value)
+{
+	pl011_write(&hv.guest.uart, (uint32_t)offset, value);
+	if (size == 8)
+		pl011_write(&hv.guest.uart, (uint32_t)offset + 4, value >> 32);
+	uart_line_update();
+}
+
+static void rtc_line_update(void)
+{
+	interrupts_set_level(GUEST_INTID_RTC, pl031_line(&hv.guest.rtc));
+}
+
+static uint64_t rtc_read(uint64_t offset, uint8_t size)
+{
+	uint64_t value = pl031_read(&hv.guest.rtc, (uint32_t)offset, timers_rtc_now_s());
+	if (size == 8)
+		value |= pl031_read(&hv.guest.rtc, (uint32_t)offset + 4, timers_rtc_now_s()) << 32;
+	rtc_line_update();
+	return value;
+}
+
+static void rtc_write(uint64_t offset, uint8_t size, uint64_t value)
+{
+	pl031_write(&hv.guest.rtc, (uint32_t)offset, value, timers_rtc_now_s());
+	if (size == 8)
+		pl031_write(&hv.guest.rtc, (uint32_t)offset + 4, value >> 32, timers_rtc_now_s());
+	rtc_line_update();
+}
+
+/* The virtual GIC's registers show lines and what the guest did with its list registers. */
+static void gic_refresh(void)
+{
+	interrupts_fold();
+	timers_sample();
+}
+
+static uint64_t gicd_read(uint64_t offset, uint8_t size)
+{
+	uint64_t value = 0;
+	gic_refresh();
+	return vgicd_read(&hv.guest, (uint32_t)offset, size, &value) ? value : 0;
+}
+
+static void gicd_write(uint64_t offset, uint8_t size, uint64_t value)
+{
+	gic_refresh();
+	vgicd_write(&hv.guest, (uint32_t)offset, size, value);
+}
+
+static uint64_t gicr_read(uint64_t offset, uint8_t size)
+{
+	uint64_t value = 0;
+	gic_refresh();
+	return vgicr_read(&hv.guest, (uint32_t)(offset / GUEST_GICR_BYTES_PER_VCPU),
+			  (uint32_t)(offset % GUEST_GICR_BYTES_PER_VCPU), size, &value)
+		       ? value
+		       : 0;
+}
+
+static void gicr_write(uint64_t offset, uint8_t size, uint64_t value)
+{
+	gic_refresh();
+	vgicr_write(&hv.guest, (uint32_t)(offset / GUEST_GICR_BYTES_PER_VCPU),
+		    (uint32_t)(offset % GUEST_GICR_BYTES_PER_VCPU), size, value);
+}
+
+static uint64_t virtio_read(uint64_t offset, uint8_t size)
+{
+	(void)size;
+	return virtio_none_read((uint32_t)(offset % GUEST_VIRTIO_BYTES));
+}
+
+static void virtio_write(uint64_t offset, uint8_t size, uint64_t value)
+{
+	(void)offset;
+	(void)size;
+	(void)value;
+}
+
+static const struct device devices[] = {
+	{GUEST_UART_IPA, GUEST_UART_BYTES, uart_read, uart_write},
+	{GUEST_RTC_IPA, GUEST_RTC_BYTES, rtc_read, rtc_write},
+	{GUEST_GICD_IPA, GUEST_GICD_BYTES, gicd_read, gicd_write},
+	{GUEST_GICR_IPA, GUEST_GICR_BYTES_PER_VCPU *GUEST_VCPU_MAX, gicr_read, gicr_write},
+	{GUEST_VIRTIO_IPA, GUEST_VIRTIO_BYTES *GUEST_VIRTIO_COUNT, virtio_read, virtio_write},
+};
+
+/* The redistributors' frames end with the last vCPU. */
+static uint64_t device_bytes(const struct device *device)
+{
+	return device->read == gicr_read ? GUEST_GICR_BYTES_PER_VCPU * hv.guest.vcpu_count : device->bytes;
+}
+
+static const struct device *device_find(ipa_t ipa)
+{
+	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
+		if (ipa.v >= devices[i].start && ipa.v - devices[i].start < device_bytes(&devices[i]))
+			return &devices[i];
+	}
+	return NULL;
+}
+
+bool bus_has_device(ipa_t ipa)
+{
+	return device_find(ipa) != NULL;
+}
+
+static uint64_t size_mask(uint8_t size)
+{
+	return size == 8 ? UINT64_MAX : (UINT64_C(1) << 8 * size) - 1;
+}
+
+uint64_t bus_read(ipa_t ipa, uint8_t size)
+{
+	const struct device *device = device_find(ipa);
+	return device ? device->read(ipa.v - device->start, size) & size_mask(size) : 0;
+}
+
+void bus_write(ipa_t ipa, uint8_t size, uint64_t value)
+{
+	const struct device *device = device_find(ipa);
+	if (device)
+		device->write(ipa.v - device->start, size, value & size_mask(size));
+}

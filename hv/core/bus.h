@@ -1,0 +1,9 @@
+/* The guest's physical address space outside RAM: which device is where. */
+#pragma once
+#include "hv/abi/types.h"
+#include <stdbool.h>
+
+bool bus_has_device(ipa_t ipa);
+/* Accesses of 1, 2, 4 or 8 bytes. What a device does not have reads as zero and ignores writes, as on the board. */
+uint64_t bus_read(ipa_t ipa, uint8_t size);
+void bus_write(ipa_t ipa, uint8_t size, uint64_t value);

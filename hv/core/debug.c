@@ -1,0 +1,187 @@
+/* Passes debug exceptions on to EL1, and keeps the registers that control them.
+ *
+ * With debug exceptions routed to EL2 the CPU takes them even where EL1 would have had them masked (PSTATE.D, KDE, the
+ * OS lock). There hv lets the guest pass: a step exception steps on, a breakpoint or watchpoint is stepped over with
+ * all of them off for one instruction. These exits come again in a replay and need no event. */
+#include "hv/core/debug.h"
+#include "hv/arch/arch.h"
+#include "hv/arch/field.h"
+#include "hv/core/gate.h"
+#include "hv/core/hv.h"
+#include "hv/core/inject.h"
+#include "hv/core/sysreg.h"
+#include "hv/core/sysreg_rows.h"
+#include <stddef.h>
+
+#define PSTATE_M_HI 3
+#define PSTATE_M_LO 0
+#define PSTATE_D    BIT(9)
+#define PSTATE_SS   BIT(21)
+#define MDSCR_SS    BIT(0)
+#define MDSCR_KDE   BIT(13)
+#define MDSCR_MDE   BIT(15)
+#define OSLSR_OSLK  BIT(1)
+#define OSLSR_OSLM  BIT(3) /* the lock is implemented */
+#define ESR_EC_HI   31
+#define ESR_EC_LO   26
+#define CLAIM_BITS  UINT64_C(0xff)
+
+enum { EC_WATCHPOINT = 0x34 };
+
+static bool passing; /* over a masked breakpoint or watchpoint */
+
+/* Whether EL1 would take a debug exception now (Arm ARM D2.4). */
+static bool unmasked(void)
+{
+	const struct vcpu_state *vcpu = hv_vcpu();
+	if (vcpu->oslsr_el1 & OSLSR_OSLK)
+		return false;
+	if (FIELD_GET(vcpu->pstate, PSTATE_M) == 0)
+		return true;
+	return vcpu->mdscr_el1 & MDSCR_KDE && !(vcpu->pstate & PSTATE_D);
+}
+
+static enum exit_answer pass_on(const struct exit *exit, bool has_far)
+{
+	gate_trap(EVENT_DEBUG_EXCEPTION, exit->esr, has_far ? exit->far.v : 0, 0, false);
+	inject_debug(exit->esr, exit->far, has_far);
+	return EXIT_RESUME;
+}
+
+enum exit_answer debug_brk(const struct exit *exit)
+{
+	return pass_on(exit, false);
+}
+
+enum exit_answer debug_breakpoint(const struct exit *exit)
+{
+	struct vcpu_state stepping = *hv_vcpu();
+	if (unmasked())
+		return pass_on(exit, FIELD_GET(exit->esr, ESR_EC) == EC_WATCHPOINT);
+	stepping.mdscr_el1 = (stepping.mdscr_el1 & ~MDSCR_MDE) | MDSCR_SS;
+	arch_debug_load(&stepping);
+	hv_vcpu()->pstate |= PSTATE_SS;
+	passing = true;
+	return EXIT_RESUME;
+}
+
+enum exit_answer debug_step(const struct exit *exit)
+{
+	if (hv_vcpu()->mdscr_el1 & MDSCR_SS && unmasked())
+		return pass_on(exit, false);
+	if (hv_vcpu()->mdscr_el1 & MDSCR_SS)
+		hv_vcpu()->pstate |= PSTATE_SS;
+	return EXIT_RESUME;
+}
+
+void debug_pass_end(void)
+{
+	if (!passing)
+		return;
+	passing = false;
+	hv_vcpu()->pstate &= ~PSTATE_SS;
+	arch_debug_load(hv_vcpu());
+}
+
+uint64_t read_mdscr(uint32_t key)
+{
+	(void)key;
+	return hv_vcpu()->mdscr_el1;
+}
+
+void write_mdscr(uint32_t key, uint64_t value)
+{
+	(void)key;
+	hv_vcpu()->mdscr_el1 = value & (MDSCR_SS | MDSCR_KDE | MDSCR_MDE | BIT(12));
+	arch_debug_load(hv_vcpu());
+}
+
+uint64_t read_mdccint(uint32_t key)
+{
+	(void)key;
+	return hv_vcpu()->mdccint_el1;
+}
+
+void write_mdccint(uint32_t key, uint64_t value)
+{
+	(void)key;
+	hv_vcpu()->mdccint_el1 = value & (BIT(29) | BIT(30));
+}
+
+void write_oslar(uint32_t key, uint64_t value)
+{
+	(void)key;
+	hv_vcpu()->oslsr_el1 = value & 1 ? OSLSR_OSLM | OSLSR_OSLK : OSLSR_OSLM;
+}
+
+uint64_t read_oslsr(uint32_t key)
+{
+	(void)key;
+	return hv_vcpu()->oslsr_el1;
+}
+
+uint64_t read_osdlr(uint32_t key)
+{
+	(void)key;
+	return hv_vcpu()->osdlr_el1;
+}
+
+void write_osdlr(uint32_t key, uint64_t value)
+{
+	(void)key;
+	hv_vcpu()->osdlr_el1 = value & 1;
+}
+
+uint64_t read_claim_bits(uint32_t key)
+{
+	(void)key;
+	return CLAIM_BITS;
+}
+
+uint64_t read_claim(uint32_t key)
+{
+	(void)key;
+	return hv_vcpu()->dbgclaim;
+}
+
+void write_claim_set(uint32_t key, uint64_t value)
+{
+	(void)key;
+	hv_vcpu()->dbgclaim |= value & CLAIM_BITS;
+}
+
+void write_claim_clear(uint32_t key, uint64_t value)
+{
+	(void)key;
+	hv_vcpu()->dbgclaim &= ~value;
+}
+
+uint64_t *breakpoint_register(uint32_t key, struct vcpu_state *vcpu)
+{
+	uint32_t number = key >> 3 & 0xf;
+	if ((key & ~UINT32_C(0x7f)) != SYSREG_KEY(2, 0, 0, 0, 0))
+		return NULL;
+	switch (key & 7) {
+	case 4:
+		return number < GUEST_BREAKPOINT_COUNT ? &vcpu->dbgbvr[number] : NULL;
+	case 5:
+		return number < GUEST_BREAKPOINT_COUNT ? &vcpu->dbgbcr[number] : NULL;
+	case 6:
+		return number < GUEST_WATCHPOINT_COUNT ? &vcpu->dbgwvr[number] : NULL;
+	case 7:
+		return number < GUEST_WATCHPOINT_COUNT ? &vcpu->dbgwcr[number] : NULL;
+	default:
+		return NULL;
+	}
+}
+
+uint64_t read_breakpoint(uint32_t key)
+{
+	return *breakpoint_register(key, hv_vcpu());
+}
+
+void write_breakpoint(uint32_t key, uint64_t value)
+{
+	*breakpoint_register(key, hv_vcpu()) = value;
+	arch_debug_load(hv_vcpu());
+}

@@ -1,0 +1,12 @@
+/* The guest's own debugging: BRK, breakpoints, watchpoints and software step. All of it comes to EL2 (MDCR_EL2.TDE) and
+ * is passed on to EL1 where EL1 would have taken it. */
+#pragma once
+#include "hv/core/exit.h"
+
+enum exit_answer debug_brk(const struct exit *exit);
+/* Hardware breakpoint or watchpoint. */
+enum exit_answer debug_breakpoint(const struct exit *exit);
+enum exit_answer debug_step(const struct exit *exit);
+
+/* Call at every synchronous exit: ends the stepping over a breakpoint that the guest had masked. */
+void debug_pass_end(void);

@@ -1,0 +1,45 @@
+/* The gate: the one place through which anything nondeterministic enters the guest, and through which every event goes.
+ *
+ * Recording, it takes a value from its source and appends the event; replaying, it takes the event from the trace and
+ * checks kind, position, vCPU, pc, address and value. No other file of hv knows which of the two is happening.
+ *
+ * 1. Events are appended, and expected, at the current position hv.guest.n; several may share it.
+ * 2. A full ring stalls the guest; nothing is dropped.
+ * 3. After a divergence or the end of the recording hv.ended is set and every call returns without effect. */
+#pragma once
+#include "hv/abi/event.h"
+#include "hv/abi/types.h"
+#include <stdbool.h>
+
+/* Call once, before the first entry. */
+void gate_init(void);
+
+/* A trap: the guest's own instruction came to EL2. `value` is what hv computed, or what the guest wrote; `size` is the
+ * bytes of an MMIO access or 0. With `inexact` the hardware may have counted the instruction wrongly: a replay takes
+ * the position from the trace. */
+void gate_trap(enum event_kind kind, uint64_t address, uint64_t value, uint8_t size, bool inexact);
+
+/* An asynchronous exit at the current position. Recording: appends it if there is a `reason` (0: none). Replaying: the
+ * trace says. Returns whether there is one here, so that timers are to be looked at. */
+bool gate_exit(uint32_t reason);
+
+/* Takes one byte of console input for the device at `device`, if there is one now. */
+bool gate_input(ipa_t device, uint8_t *byte);
+
+/* Whether the guest idles here; `waits`: it executed WFI and nothing is pending. */
+bool gate_idle_due(bool waits);
+/* Idles, at most to `deadline` (guest time; UINT64_MAX: there is none), and returns how far guest time moves on. 0
+ * means: look at the input again. */
+ns_t gate_idle(ns_t deadline);
+
+/* An interrupt was made pending in a list register. */
+void gate_inject(uint32_t intid, uint8_t priority);
+
+/* Whether the recording ends here, because of the host or a limit (recording), or of the trace (replaying); ends it if
+ * so. */
+bool gate_end_due(void);
+/* The guest ended it: power off, reset, something unsupported. */
+void gate_end(enum end_reason reason);
+
+/* The position, after the current one, where the guest has to be stopped; `deadline` is that of the emulated timers. */
+insn_t gate_next_stop(insn_t deadline);

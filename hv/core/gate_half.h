@@ -1,0 +1,28 @@
+/* The two halves of the gate; only gate.c calls them. Twins are spelled alike. */
+#pragma once
+#include "hv/abi/event.h"
+#include "hv/abi/types.h"
+#include <stdbool.h>
+
+/* Appends the event; waits for room. */
+void record_event(const struct event *event);
+/* Checks the event against the trace's next and passes on; a mismatch is a divergence. `inexact`: takes n from the
+ * trace. */
+void replay_event(const struct event *actual, bool inexact);
+
+/* Console input and idle time at this position. */
+bool record_input(uint8_t *byte);
+bool replay_input(uint8_t *byte);
+ns_t record_idle(ns_t deadline);
+bool replay_idle_due(void);
+ns_t replay_idle(void);
+
+/* Whether it all ends here; a reason of 0 is no event of the recording. */
+bool record_end_due(uint32_t *reason);
+bool replay_end_due(uint32_t *reason);
+
+insn_t record_next_stop(insn_t deadline);
+insn_t replay_next_stop(void);
+
+/* Whether the trace's next event is of this kind and at this position; brings its address. */
+bool replay_at(enum event_kind kind, uint32_t *address);

@@ -1,0 +1,97 @@
+/* The recording half of the gate: values come from the machine and the host, events go into the ring. */
+#include "hv/core/gate_half.h"
+#include "hv/core/ring.h"
+
+static bool hang_seen;
+
+static struct event *ring_slot(uint64_t index)
+{
+	struct event *slots = (struct event *)hv.boot->event_ring_pa;
+	return &slots[index & (hv.boot->event_ring_count - 1)];
+}
+
+static bool ring_full(void)
+{
+	return hv.mailbox->event_head - ring_index_load(&hv.mailbox->event_tail) == hv.boot->event_ring_count;
+}
+
+void record_event(const struct event *event)
+{
+	while (ring_full()) {
+		ring_wait_announce();
+		if (ring_full())
+			ring_wait();
+	}
+	uint64_t head = hv.mailbox->event_head;
+	*ring_slot(head) = *event;
+	ring_index_store(&hv.mailbox->event_head, head + 1);
+}
+
+/* Nothing can ever wake the guest. */
+static bool hung(ns_t deadline)
+{
+	return deadline.v == UINT64_MAX && hv.mailbox->input_ended;
+}
+
+bool record_input(uint8_t *byte)
+{
+	const uint8_t *slots = (const uint8_t *)hv.boot->input_ring_pa;
+	uint64_t tail = hv.mailbox->input_tail;
+	if (ring_index_load(&hv.mailbox->input_head) == tail)
+		return false;
+	*byte = slots[tail & (hv.boot->input_ring_bytes - 1)];
+	ring_index_store(&hv.mailbox->input_tail, tail + 1);
+	return true;
+}
+
+/* Sleeps until there is new input, a request to stop, or guest time may go on to `deadline`. Input that is still queued
+ * waits for room in its device, so it wakes nobody. */
+static void sleep_for_host(ns_t deadline)
+{
+	uint64_t seen = ring_index_load(&hv.mailbox->input_head);
+	hv.mailbox->idle_target_ns = deadline.v;
+	for (;;) {
+		ring_wait_announce();
+		if (ring_index_load(&hv.mailbox->input_head) != seen || hv.mailbox->stop_request ||
+		    hv.mailbox->real_ns >= deadline.v || hung(deadline))
+			break;
+		ring_wait();
+	}
+	hv.mailbox->waits = 0;
+	hv.mailbox->idle_target_ns = 0;
+}
+
+/* How far guest time moves on with --pace real: with the real clock, never past the deadline. */
+static ns_t real_jump(ns_t deadline)
+{
+	uint64_t now = hv_now().v;
+	uint64_t until = hv.mailbox->real_ns < deadline.v ? hv.mailbox->real_ns : deadline.v;
+	return (ns_t){until > now ? until - now : 0};
+}
+
+ns_t record_idle(ns_t deadline)
+{
+	if (hv.boot->pace == HV_PACE_SKIP && deadline.v != UINT64_MAX)
+		return (ns_t){deadline.v - hv_now().v};
+	sleep_for_host(deadline);
+	hang_seen = hung(deadline) && ring_index_load(&hv.mailbox->input_head) == hv.mailbox->input_tail;
+	return hv.boot->pace == HV_PACE_SKIP ? (ns_t){0} : real_jump(deadline);
+}
+
+bool record_end_due(uint32_t *reason)
+{
+	if (hv.mailbox->stop_request)
+		*reason = END_REASON_HOST;
+	else if (hv.boot->limit_n != 0 && hv.guest.n >= hv.boot->limit_n)
+		*reason = END_REASON_LIMIT;
+	else if (hang_seen)
+		*reason = END_REASON_HANG;
+	return *reason != 0;
+}
+
+insn_t record_next_stop(insn_t deadline)
+{
+	if (hv.boot->limit_n != 0 && hv.boot->limit_n < deadline.v)
+		return (insn_t){hv.boot->limit_n};
+	return deadline;
+}

@@ -1,0 +1,140 @@
+/* The replaying half of the gate: values and positions come from the trace, and everything is checked against it.
+ *
+ * 1. The trace's next event is always known before the guest is entered.
+ * 2. For a trap no alarm is needed: it comes by itself. One is set far enough behind it that a guest which lost its way
+ *    is stopped, never so near that it could stop a guest which did not. */
+#include "hv/core/gate_half.h"
+#include "hv/core/ring.h"
+#include <stddef.h>
+
+#define LOST_INSNS UINT64_C(0x1000000)
+
+static uint64_t lost_alarm;
+
+/* The trace's next event, or NULL at its end. Sleeps until the host has provided it. */
+static const struct event *next_event(void)
+{
+	const struct event *slots = (const struct event *)hv.boot->event_ring_pa;
+	uint64_t tail = hv.mailbox->event_tail;
+	for (;;) {
+		bool last = hv.mailbox->events_ended;
+		__atomic_thread_fence(__ATOMIC_ACQUIRE); /* the head is at least as new as the flag */
+		if (ring_index_load(&hv.mailbox->event_head) != tail)
+			return &slots[tail & (hv.boot->event_ring_count - 1)];
+		if (last)
+			return NULL;
+		ring_wait_announce();
+		if (ring_index_load(&hv.mailbox->event_head) == tail && !hv.mailbox->events_ended)
+			ring_wait();
+	}
+}
+
+static void passed(void)
+{
+	ring_index_store(&hv.mailbox->event_tail, hv.mailbox->event_tail + 1);
+}
+
+static void diverged(const struct event *expected, const struct event *actual)
+{
+	hv.mailbox->expected = expected ? *expected : (struct event){0};
+	hv.mailbox->actual = *actual;
+	hv_end(HV_STATE_DIVERGED);
+}
+
+static bool event_equal(const struct event *a, const struct event *b, bool any_n)
+{
+	return (any_n || a->n == b->n) && a->pc == b->pc && a->address == b->address && a->value == b->value &&
+	       a->kind == b->kind && a->vcpu == b->vcpu && a->size == b->size;
+}
+
+void replay_event(const struct event *actual, bool inexact)
+{
+	const struct event *expected = next_event();
+	if (!expected || !event_equal(expected, actual, inexact)) {
+		diverged(expected, actual);
+		return;
+	}
+	hv.guest.n = expected->n;
+	passed();
+}
+
+static const struct event *next_here(enum event_kind kind)
+{
+	const struct event *next = next_event();
+	return next && next->kind == kind && next->n == hv.guest.n ? next : NULL;
+}
+
+bool replay_at(enum event_kind kind, uint32_t *address)
+{
+	const struct event *next = next_here(kind);
+	if (next)
+		*address = (uint32_t)next->address;
+	return next != NULL;
+}
+
+bool replay_input(uint8_t *byte)
+{
+	const struct event *next = next_here(EVENT_INPUT);
+	if (next)
+		*byte = (uint8_t)next->value;
+	return next != NULL;
+}
+
+bool replay_idle_due(void)
+{
+	return next_here(EVENT_IDLE) != NULL;
+}
+
+ns_t replay_idle(void)
+{
+	return (ns_t){next_event()->value};
+}
+
+bool replay_end_due(uint32_t *reason)
+{
+	const struct event *next = next_event();
+	if (!next || hv.guest.n >= hv.boot->until_n)
+		return true;
+	if (next->kind != EVENT_END || next->n != hv.guest.n)
+		return false;
+	*reason = (uint32_t)next->address;
+	return *reason == END_REASON_HOST || *reason == END_REASON_LIMIT || *reason == END_REASON_HANG;
+}
+
+static bool is_trap(const struct event *event)
+{
+	switch (event->kind) {
+#define EVENT(id, name, class, address, value, text)                                                                   \
+	case id:                                                                                                       \
+		return EVENT_CLASS_##class == EVENT_CLASS_TRAP;
+#include "hv/abi/event.def"
+#undef EVENT
+	default:
+		return false;
+	}
+}
+
+/* An END that follows its own trap comes by itself, like the trap. */
+static bool comes_by_itself(const struct event *next)
+{
+	return is_trap(next) || (next->kind == EVENT_END && next->n == hv.guest.n);
+}
+
+insn_t replay_next_stop(void)
+{
+	const struct event *next = next_event();
+	uint64_t stop;
+	if (next->n < hv.guest.n || (next->n == hv.guest.n && !comes_by_itself(next))) {
+		struct event here = {.n = hv.guest.n, .pc = hv_vcpu()->pc, .vcpu = (uint8_t)hv.guest.current};
+		diverged(next, &here);
+		return (insn_t){UINT64_MAX};
+	}
+	if (!comes_by_itself(next)) {
+		stop = next->n;
+	} else {
+		if (lost_alarm <= next->n || lost_alarm - next->n > 2 * LOST_INSNS)
+			lost_alarm = next->n + LOST_INSNS;
+		stop = lost_alarm;
+	}
+	return (insn_t){stop < hv.boot->until_n ? stop : hv.boot->until_n};
+}

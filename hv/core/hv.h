@@ -1,0 +1,31 @@
+/* The one hypervisor: what every part of hv/core works on. */
+#pragma once
+#include "hv/abi/mailbox.h"
+#include "hv/abi/types.h"
+#include <stdbool.h>
+
+struct hv {
+	const struct hv_boot *boot;
+	volatile struct hv_mailbox *mailbox;
+	struct guest_state guest;
+	bool ended; /* nothing enters the guest any more */
+};
+
+extern struct hv hv;
+
+static inline struct vcpu_state *hv_vcpu(void)
+{
+	return &hv.guest.vcpu[hv.guest.current];
+}
+
+/* Guest time at the current position (DESIGN section 2). */
+static inline ns_t hv_now(void)
+{
+	return (ns_t){hv.guest.n + hv.guest.idle_ns};
+}
+
+/* Leaves one line for the user in the mailbox: `text`, then `value` in hexadecimal. */
+void hv_text(const char *text, uint64_t value);
+
+/* Stops for good: saves the whole guest state where the host reads it and rings. */
+void hv_end(enum hv_state state);

@@ -1,0 +1,91 @@
+/* List registers in and out, and the virtual timer's physical interrupt, which has to be active (silent) exactly while
+ * its line is up or the guest handles it. The guest's EOI of a HW list register makes it inactive. */
+#include "hv/core/interrupts.h"
+#include "hv/arch/arch.h"
+#include "hv/board/board.h"
+#include "hv/core/gate.h"
+#include "hv/core/hv.h"
+#include "hv/core/timers.h"
+#include "hv/dev/vgic.h"
+
+static bool loaded;          /* the list registers hold the truth */
+static bool vtimer_silenced; /* the physical interrupt is active */
+
+static const struct virq *virq_of(uint32_t intid)
+{
+	return intid < VGIC_PRIVATE_COUNT ? &hv.guest.vgic.redist[hv.guest.current].irq[intid]
+					  : &hv.guest.vgic.spi[intid - VGIC_PRIVATE_COUNT];
+}
+
+/* Its line is up, or the guest is in its handler. */
+static bool vtimer_handled(void)
+{
+	const struct virq *vtimer = virq_of(GUEST_INTID_VTIMER);
+	return vtimer->level || vtimer->active;
+}
+
+void interrupts_fold(void)
+{
+	if (!loaded)
+		return;
+	bool handled = vtimer_handled();
+	loaded = false;
+	arch_ich_save(hv_vcpu());
+	vgic_fold(&hv.guest, hv.guest.current);
+	if (handled && !vtimer_handled())
+		timers_sample_vtimer(); /* the guest ended it; the timer may be due again */
+}
+
+void interrupts_set_level(uint32_t intid, bool level)
+{
+	if (virq_of(intid)->level == level)
+		return;
+	interrupts_fold();
+	vgic_set_level(&hv.guest, hv.guest.current, intid, level);
+}
+
+static void injected(uint32_t vcpu, uint32_t intid, uint8_t priority)
+{
+	(void)vcpu;
+	gate_inject(intid, priority);
+}
+
+void interrupts_flush(void)
+{
+	if (!loaded)
+		vgic_flush(&hv.guest, hv.guest.current, injected);
+}
+
+void interrupts_load(void)
+{
+	if (loaded)
+		return;
+	arch_ich_load(hv_vcpu());
+	if (vtimer_handled() != vtimer_silenced) {
+		vtimer_silenced = !vtimer_silenced;
+		board_vtimer_set_active(vtimer_silenced);
+	}
+	loaded = true;
+}
+
+void interrupts_save(void)
+{
+	if (loaded)
+		arch_ich_save(hv_vcpu());
+}
+
+bool interrupts_pending(void)
+{
+	interrupts_fold();
+	return vgic_has_pending(&hv.guest, hv.guest.current);
+}
+
+bool interrupts_enabled(uint32_t intid)
+{
+	return virq_of(intid)->enabled;
+}
+
+void interrupts_vtimer_taken(void)
+{
+	vtimer_silenced = true;
+}

@@ -1,0 +1,23 @@
+/* The virtual GIC of the running vCPU: hv/dev/vgic's state against the CPU's list registers, read and written only when
+ * something needs it. While the guest runs the list registers are the truth; interrupts_fold takes it back. */
+#pragma once
+#include "hv/abi/types.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Takes what the guest did with its list registers into the virtual GIC's state. Cheap if that is known already. */
+void interrupts_fold(void);
+/* Sets a device's or timer's line; folds. */
+void interrupts_set_level(uint32_t intid, bool level);
+/* Chooses what goes into the list registers; each newly pending interrupt passes the gate. */
+void interrupts_flush(void);
+/* Writes the list registers; call last before the guest is entered. */
+void interrupts_load(void);
+/* Brings struct vcpu_state's ICH registers up to date, for a stop. */
+void interrupts_save(void);
+/* Whether an interrupt would wake the guest; folds. */
+bool interrupts_pending(void);
+/* Whether the guest has enabled the interrupt. */
+bool interrupts_enabled(uint32_t intid);
+/* The physical virtual-timer interrupt was acknowledged: it is active until the guest ends it. */
+void interrupts_vtimer_taken(void);

@@ -1,0 +1,93 @@
+/* Start-up: one function that lists its steps, and the one hypervisor. */
+#include "hv/core/main.h"
+#include "hv/arch/arch.h"
+#include "hv/arch/clock.h"
+#include "hv/arch/el2.h"
+#include "hv/arch/mmu.h"
+#include "hv/arch/pagetable.h"
+#include "hv/arch/stage2.h"
+#include "hv/board/board.h"
+#include "hv/core/gate.h"
+#include "hv/core/hv.h"
+#include "hv/core/interrupts.h"
+#include "hv/core/panic.h"
+#include "hv/core/run.h"
+#include "hv/dev/pl011.h"
+#include "hv/dev/pl031.h"
+#include "hv/dev/vgic.h"
+
+#define PSTATE_EL1H_MASKED UINT64_C(0x3c5)
+#define OSLSR_UNLOCKED     UINT64_C(8)
+
+struct hv hv;
+
+static void refuse(const char *text, uint64_t value)
+{
+	hv_text(text, value);
+	hv_end(HV_STATE_REFUSED);
+	for (;;)
+		board_wait();
+}
+
+static void boot_block_read(void)
+{
+	hv.boot = (const struct hv_boot *)HV_BOOT_PA;
+	hv.mailbox = (volatile struct hv_mailbox *)hv.boot->mailbox_pa;
+	CHECK(hv.boot->magic == HV_BOOT_MAGIC && hv.boot->version == HV_ABI_VERSION);
+	CHECK(hv.boot->vcpu_count >= 1 && hv.boot->vcpu_count <= GUEST_VCPU_MAX);
+}
+
+static void memory_init(void)
+{
+	struct board_map map = board_map();
+	const struct hv_boot *boot = hv.boot;
+	pagetable_init(boot->tables_pa, boot->tables_bytes);
+	stage2_init((ipa_t){GUEST_RAM_IPA}, (pa_t){boot->guest_ram_pa}, boot->guest_ram_bytes);
+	mmu_init(HV_MACHINE_RAM_PA, boot->guest_ram_pa + boot->guest_ram_bytes, map.device_start, map.device_end);
+}
+
+static void guest_init(void)
+{
+	struct guest_state *guest = &hv.guest;
+	guest->vcpu_count = hv.boot->vcpu_count;
+	vgic_reset(guest);
+	pl011_reset(&guest->uart);
+	pl031_reset(&guest->rtc);
+	for (uint32_t i = 0; i < guest->vcpu_count; i++)
+		guest->vcpu[i].oslsr_el1 = OSLSR_UNLOCKED;
+	guest->vcpu[0].pc = hv.boot->entry_ipa;
+	guest->vcpu[0].x[0] = hv.boot->dtb_ipa;
+	guest->vcpu[0].pstate = PSTATE_EL1H_MASKED;
+	guest->vcpu[0].power = VCPU_ON;
+	arch_el1_reset(&guest->vcpu[0]);
+}
+
+void hv_main(void)
+{
+	boot_block_read();
+	memory_init();
+	el2_init_traps();
+	board_init(hv.boot->mode == HV_MODE_REPLAY);
+	if (!clock_init())
+		refuse("this machine's counters are not an exact instruction clock, CNTFRQ_EL0 =",
+		       arch_counter_frequency());
+	hv.mailbox->fingerprint_count = arch_fingerprint((uint64_t *)hv.mailbox->fingerprint);
+	guest_init();
+	gate_init();
+	hv.mailbox->state = HV_STATE_RUNNING;
+	run();
+	for (;;)
+		board_wait();
+}
+
+void hv_end(enum hv_state state)
+{
+	arch_el1_save(hv_vcpu());
+	interrupts_save();
+	hv.mailbox->now_n = hv.guest.n;
+	hv.mailbox->now_ns = hv_now().v;
+	*(struct guest_state *)&hv.mailbox->final_state = hv.guest;
+	__atomic_store_n(&hv.mailbox->state, (uint32_t)state, __ATOMIC_RELEASE);
+	hv.ended = true;
+	board_doorbell_ring();
+}

@@ -1,0 +1,4 @@
+/* Where entry.S goes. */
+#pragma once
+
+_Noreturn void hv_main(void);

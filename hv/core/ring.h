@@ -1,0 +1,20 @@
+/* The rings that EL2 and the host share (hv/abi/mailbox.h): ordered index accesses, and sleeping until the host moves.
+ */
+#pragma once
+#include "hv/core/hv.h"
+
+/* Index reads see all that the other side wrote before it; index writes come after all of ours. */
+static inline uint64_t ring_index_load(const volatile uint64_t *index)
+{
+	return __atomic_load_n(index, __ATOMIC_ACQUIRE);
+}
+
+static inline void ring_index_store(volatile uint64_t *index, uint64_t value)
+{
+	__atomic_store_n(index, value, __ATOMIC_RELEASE);
+}
+
+/* Rings the host and sleeps at EL2 until the host rings back. The caller looks again at what it waits for, and must
+ * have called ring_wait_announce and looked once more before, so that no wake-up is lost. */
+void ring_wait_announce(void);
+void ring_wait(void);

@@ -1,0 +1,140 @@
+/* The run loop: enter the guest, act on its exit, settle, enter again.
+ *
+ *        ┌─────────────────────────────────────────────────────────────┐
+ *        v                                                             │
+ *      enter ──trap──> exit_dispatch ──┐                               │
+ *        └──interrupt─> take, defer? ──┴─> settle: exit, input, inject, idle
+ *
+ * 1. Everything that settling does is a function of the position and of gate events, so it happens alike in a replay.
+ * 2. An interrupt that comes before the guest has retired an instruction since its entry is put off by one instruction:
+ *    at such a place the guest may or may not have taken a virtual interrupt already, so it is no place for an event.
+ */
+#include "hv/core/run.h"
+#include "hv/arch/arch.h"
+#include "hv/board/board.h"
+#include "hv/core/exit.h"
+#include "hv/core/gate.h"
+#include "hv/core/hv.h"
+#include "hv/core/interrupts.h"
+#include "hv/core/timers.h"
+#include "hv/dev/pl011.h"
+
+/* Beside BOARD_IRQ_*: an interrupt that was gone before it was acknowledged. The exit is an event all the same. */
+enum { RUN_IRQ_SPURIOUS = 1 << 30 };
+
+static uint32_t pending_irqs; /* acknowledged, not yet acted on */
+static uint64_t alarm_n;      /* where the alarm is set; UINT64_MAX: nowhere */
+
+void run_interrupts_add(uint32_t taken)
+{
+	pending_irqs |= taken;
+	if (taken & BOARD_IRQ_VTIMER)
+		interrupts_vtimer_taken();
+}
+
+static uint32_t exit_reason(uint32_t irqs)
+{
+	if (irqs & BOARD_IRQ_VTIMER)
+		return EXIT_REASON_VTIMER;
+	if (irqs & BOARD_IRQ_MAINTENANCE)
+		return EXIT_REASON_MAINTENANCE;
+	if (irqs & BOARD_IRQ_HOST)
+		return EXIT_REASON_HOST;
+	if (irqs & BOARD_IRQ_ALARM)
+		return EXIT_REASON_ALARM;
+	return irqs & RUN_IRQ_SPURIOUS ? EXIT_REASON_SPURIOUS : 0;
+}
+
+static void input_poll(void)
+{
+	uint8_t byte;
+	while (pl011_can_receive(&hv.guest.uart) && gate_input((ipa_t){GUEST_UART_IPA}, &byte)) {
+		pl011_receive(&hv.guest.uart, byte);
+		interrupts_set_level(GUEST_INTID_UART, pl011_line(&hv.guest.uart));
+	}
+}
+
+/* Brings everything that stands at this position to rest, so that the guest can go on. */
+static void settle(bool waits)
+{
+	for (;;) {
+		if (gate_exit(exit_reason(pending_irqs)))
+			timers_sample();
+		pending_irqs = 0;
+		input_poll();
+		interrupts_flush();
+		if (gate_end_due() || !gate_idle_due(waits && !interrupts_pending()))
+			return;
+		hv.guest.idle_ns += gate_idle(timers_idle_deadline()).v;
+		timers_sample();
+	}
+}
+
+static void alarm_update(void)
+{
+	if (hv.ended)
+		return;
+	insn_t stop = gate_next_stop(timers_alarm_deadline());
+	if (stop.v == alarm_n)
+		return;
+	alarm_n = stop.v;
+	if (stop.v == UINT64_MAX)
+		clock_alarm_cancel();
+	else
+		clock_alarm_set(stop);
+}
+
+enum taken { TAKEN, TAKEN_WAITS, PUT_OFF };
+
+static enum taken interrupt_take(uint64_t entry_n)
+{
+	hv.guest.n = clock_now().v;
+	interrupts_fold();
+	uint32_t irqs = board_irq_take();
+	run_interrupts_add(irqs);
+	if (hv.guest.n != entry_n) {
+		pending_irqs |= irqs == 0 ? RUN_IRQ_SPURIOUS : 0;
+		return TAKEN;
+	}
+	if (pending_irqs != 0) {
+		alarm_n = entry_n + 1;
+		clock_alarm_set((insn_t){alarm_n});
+	}
+	return PUT_OFF;
+}
+
+static enum taken exit_take(enum arch_exit kind, uint64_t entry_n)
+{
+	switch (kind) {
+	case ARCH_EXIT_SYNC:
+		return exit_dispatch() ? TAKEN_WAITS : TAKEN;
+	case ARCH_EXIT_IRQ:
+	case ARCH_EXIT_FIQ:
+		return interrupt_take(entry_n);
+	case ARCH_EXIT_SERROR:
+	default:
+		hv_text("SError from the machine, ESR_EL2 =", arch_syndrome_read().esr);
+		gate_end(END_REASON_UNSUPPORTED);
+		return TAKEN;
+	}
+}
+
+void run(void)
+{
+	alarm_n = UINT64_MAX;
+	settle(false);
+	alarm_update();
+	while (!hv.ended) {
+		uint64_t entry_n = hv.guest.n;
+		enum taken taken;
+		do {
+			interrupts_load();
+			taken = exit_take(arch_enter(hv_vcpu(), hv_now()), entry_n);
+		} while (taken == PUT_OFF);
+		hv.mailbox->now_n = hv.guest.n;
+		hv.mailbox->now_ns = hv_now().v;
+		hv.mailbox->exit_count++;
+		settle(taken == TAKEN_WAITS);
+		alarm_update();
+	}
+}

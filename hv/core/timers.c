@@ -1,0 +1,115 @@
+/* Lines and deadlines of the guest's timers. */
+#include "hv/core/timers.h"
+#include "hv/arch/arch.h"
+#include "hv/core/hv.h"
+#include "hv/core/interrupts.h"
+#include "hv/dev/pl031.h"
+
+#define NS_PER_S     UINT64_C(1000000000)
+#define CTL_ENABLE   UINT64_C(1)
+#define CTL_IMASK    UINT64_C(2)
+#define CTL_ISTATUS  UINT64_C(4)
+#define CTL_WRITABLE (CTL_ENABLE | CTL_IMASK)
+
+uint64_t timers_counter(void)
+{
+	return hv_now().v / GUEST_NS_PER_TICK;
+}
+
+uint64_t timers_rtc_now_s(void)
+{
+	return hv.boot->rtc_base_s + hv_now().v / NS_PER_S;
+}
+
+static bool timer_armed(uint64_t ctl)
+{
+	return (ctl & (CTL_ENABLE | CTL_IMASK)) == CTL_ENABLE;
+}
+
+void timers_sample_vtimer(void)
+{
+	struct vcpu_state *vcpu = hv_vcpu();
+	arch_vtimer_save(vcpu);
+	interrupts_set_level(GUEST_INTID_VTIMER,
+			     timer_armed(vcpu->cntv_ctl_el0) && vcpu->cntv_cval_el0 <= timers_counter());
+}
+
+static void sample_ptimer(void)
+{
+	const struct vcpu_state *vcpu = hv_vcpu();
+	interrupts_set_level(GUEST_INTID_PTIMER,
+			     timer_armed(vcpu->cntp_ctl_el0) && vcpu->cntp_cval_el0 <= timers_counter());
+}
+
+void timers_sample(void)
+{
+	timers_sample_vtimer();
+	sample_ptimer();
+	pl031_tick(&hv.guest.rtc, timers_rtc_now_s());
+	interrupts_set_level(GUEST_INTID_RTC, pl031_line(&hv.guest.rtc));
+}
+
+/* Guest time at which the counter reaches `cval`; never if that is beyond 64 bits of ns. */
+static uint64_t deadline_of(uint64_t ctl, uint64_t cval)
+{
+	if (!timer_armed(ctl) || cval <= timers_counter() || cval > UINT64_MAX / GUEST_NS_PER_TICK)
+		return UINT64_MAX;
+	return cval * GUEST_NS_PER_TICK;
+}
+
+static uint64_t rtc_deadline(void)
+{
+	uint64_t now_s = timers_rtc_now_s();
+	uint64_t left_s = pl031_deadline_s(&hv.guest.rtc, now_s);
+	if (left_s == UINT64_MAX)
+		return UINT64_MAX;
+	return (hv_now().v / NS_PER_S + left_s) * NS_PER_S;
+}
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+ns_t timers_idle_deadline(void)
+{
+	struct vcpu_state *vcpu = hv_vcpu();
+	uint64_t deadline = UINT64_MAX;
+	arch_vtimer_save(vcpu);
+	if (interrupts_enabled(GUEST_INTID_VTIMER))
+		deadline = deadline_of(vcpu->cntv_ctl_el0, vcpu->cntv_cval_el0);
+	if (interrupts_enabled(GUEST_INTID_PTIMER))
+		deadline = min_u64(deadline, deadline_of(vcpu->cntp_ctl_el0, vcpu->cntp_cval_el0));
+	if (interrupts_enabled(GUEST_INTID_RTC))
+		deadline = min_u64(deadline, rtc_deadline());
+	return (ns_t){deadline};
+}
+
+insn_t timers_alarm_deadline(void)
+{
+	const struct vcpu_state *vcpu = hv_vcpu();
+	uint64_t deadline = min_u64(deadline_of(vcpu->cntp_ctl_el0, vcpu->cntp_cval_el0), rtc_deadline());
+	if (deadline == UINT64_MAX)
+		return (insn_t){UINT64_MAX};
+	uint64_t at = deadline - hv.guest.idle_ns;
+	return (insn_t){at > hv.guest.n ? at : hv.guest.n + 1};
+}
+
+uint64_t timers_cntp_ctl_read(void)
+{
+	const struct vcpu_state *vcpu = hv_vcpu();
+	uint64_t status = vcpu->cntp_ctl_el0 & CTL_ENABLE && vcpu->cntp_cval_el0 <= timers_counter() ? CTL_ISTATUS : 0;
+	return vcpu->cntp_ctl_el0 | status;
+}
+
+void timers_cntp_ctl_write(uint64_t value)
+{
+	hv_vcpu()->cntp_ctl_el0 = value & CTL_WRITABLE;
+	sample_ptimer();
+}
+
+void timers_cntp_cval_write(uint64_t value)
+{
+	hv_vcpu()->cntp_cval_el0 = value;
+	sample_ptimer();
+}

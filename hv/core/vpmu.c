@@ -1,0 +1,113 @@
+/* The virtual PMU (Arm ARM D13): no event counters, and a 64-bit cycle counter that counts guest instructions while it
+ * is enabled. It is a function of the position, so reading it needs no input. It raises no overflow interrupt
+ * (docs/LIMITS.md). */
+#include "hv/arch/arch.h"
+#include "hv/core/hv.h"
+#include "hv/core/sysreg_rows.h"
+
+#define PMCR_E        UINT64_C(1)
+#define PMCR_C        UINT64_C(4)
+#define PMCR_WRITABLE UINT64_C(0x79) /* E, D, X, DP, LC; no counters in N */
+#define CYCLE         (UINT64_C(1) << 31)
+
+static bool counting(void)
+{
+	return hv_vcpu()->pmcr_el0 & PMCR_E && hv_vcpu()->pmcntenset_el0 & CYCLE;
+}
+
+uint64_t read_pmccntr(uint32_t key)
+{
+	(void)key;
+	return hv_vcpu()->pmccntr_base + (counting() ? hv.guest.n : 0);
+}
+
+void write_pmccntr(uint32_t key, uint64_t value)
+{
+	(void)key;
+	hv_vcpu()->pmccntr_base = value - (counting() ? hv.guest.n : 0);
+}
+
+/* Changes what may switch the counter on or off, without a jump of its value. */
+static void control_write(uint64_t *control, uint64_t value)
+{
+	uint64_t count = read_pmccntr(0);
+	*control = value;
+	write_pmccntr(0, count);
+}
+
+uint64_t read_pmcr(uint32_t key)
+{
+	(void)key;
+	return hv_vcpu()->pmcr_el0;
+}
+
+void write_pmcr(uint32_t key, uint64_t value)
+{
+	(void)key;
+	control_write(&hv_vcpu()->pmcr_el0, value & PMCR_WRITABLE);
+	if (value & PMCR_C)
+		write_pmccntr(0, 0);
+}
+
+uint64_t read_pmcnten(uint32_t key)
+{
+	(void)key;
+	return hv_vcpu()->pmcntenset_el0;
+}
+
+void write_pmcntenset(uint32_t key, uint64_t value)
+{
+	(void)key;
+	control_write(&hv_vcpu()->pmcntenset_el0, hv_vcpu()->pmcntenset_el0 | (value & CYCLE));
+}
+
+void write_pmcntenclr(uint32_t key, uint64_t value)
+{
+	(void)key;
+	control_write(&hv_vcpu()->pmcntenset_el0, hv_vcpu()->pmcntenset_el0 & ~value);
+}
+
+/* A register that only keeps bits: read, set bits, clear bits. */
+#define KEEP_READ(name, field)                                                                                         \
+	uint64_t name(uint32_t key)                                                                                    \
+	{                                                                                                              \
+		(void)key;                                                                                             \
+		return hv_vcpu()->field;                                                                               \
+	}
+#define KEEP_WRITE(name, field, expression)                                                                            \
+	void name(uint32_t key, uint64_t value)                                                                        \
+	{                                                                                                              \
+		(void)key;                                                                                             \
+		hv_vcpu()->field = (expression);                                                                       \
+	}
+
+KEEP_READ(read_pmovs, pmovsset_el0)
+KEEP_WRITE(write_pmovsclr, pmovsset_el0, hv_vcpu()->pmovsset_el0 & ~value)
+KEEP_WRITE(write_pmovsset, pmovsset_el0, hv_vcpu()->pmovsset_el0 | (value & CYCLE))
+KEEP_READ(read_pminten, pmintenset_el1)
+KEEP_WRITE(write_pmintenset, pmintenset_el1, hv_vcpu()->pmintenset_el1 | (value & CYCLE))
+KEEP_WRITE(write_pmintenclr, pmintenset_el1, hv_vcpu()->pmintenset_el1 & ~value)
+KEEP_READ(read_pmselr, pmselr_el0)
+KEEP_WRITE(write_pmselr, pmselr_el0, value & 0x1f)
+KEEP_READ(read_pmccfiltr, pmccfiltr_el0)
+KEEP_WRITE(write_pmccfiltr, pmccfiltr_el0, value &UINT64_C(0xf8000000))
+KEEP_READ(read_pmuserenr, pmuserenr_el0)
+
+void write_pmuserenr(uint32_t key, uint64_t value)
+{
+	(void)key;
+	hv_vcpu()->pmuserenr_el0 = value & 0xf;
+	arch_pmuserenr_load(value & 0xf);
+}
+
+/* PMSELR_EL0 = 31 selects the cycle counter's filter. */
+uint64_t read_pmxevtyper(uint32_t key)
+{
+	return hv_vcpu()->pmselr_el0 == 31 ? read_pmccfiltr(key) : 0;
+}
+
+void write_pmxevtyper(uint32_t key, uint64_t value)
+{
+	if (hv_vcpu()->pmselr_el0 == 31)
+		write_pmccfiltr(key, value);
+}

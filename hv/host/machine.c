@@ -1,0 +1,147 @@
+/* The machine's memory and its doorbell. Starting the process is in machine_process.c. */
+#include "hv/host/machine.h"
+#include "hv/host/machine_process.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BLOCK_BYTES      (UINT64_C(2) << 20)
+#define MAILBOX_OFFSET   UINT64_C(0x10000) /* behind the boot block */
+#define RINGS_PA         (HV_IMAGE_PA + HV_IMAGE_BYTES_MAX)
+#define EVENT_RING_COUNT (UINT64_C(1) << 16)
+#define INPUT_RING_BYTES (UINT64_C(1) << 16)
+
+static uint64_t block_up(uint64_t value)
+{
+	return (value + BLOCK_BYTES - 1) & ~(BLOCK_BYTES - 1);
+}
+
+/* Room for stage 2's leaves (8 bytes for each 4 KiB), its upper levels, and hv's own map of everything. */
+static uint64_t tables_bytes(uint64_t guest_ram_bytes)
+{
+	return block_up(guest_ram_bytes / 512 + guest_ram_bytes / (512 * 512) * 2 + (UINT64_C(1) << 20));
+}
+
+static void layout_machine(struct machine *machine, uint64_t guest_ram_bytes)
+{
+	struct hv_boot boot = {.magic = HV_BOOT_MAGIC, .version = HV_ABI_VERSION, .vcpu_count = 1};
+	boot.mailbox_pa = HV_BOOT_PA + MAILBOX_OFFSET;
+	boot.event_ring_pa = RINGS_PA;
+	boot.event_ring_count = EVENT_RING_COUNT;
+	boot.input_ring_pa = boot.event_ring_pa + block_up(EVENT_RING_COUNT * sizeof(struct event));
+	boot.input_ring_bytes = INPUT_RING_BYTES;
+	boot.tables_pa = boot.input_ring_pa + block_up(INPUT_RING_BYTES);
+	boot.tables_bytes = tables_bytes(guest_ram_bytes);
+	boot.guest_ram_pa = boot.tables_pa + boot.tables_bytes;
+	boot.guest_ram_bytes = guest_ram_bytes;
+	machine->ram_bytes = boot.guest_ram_pa + block_up(guest_ram_bytes) - HV_MACHINE_RAM_PA;
+	machine->guest_ram_bytes = guest_ram_bytes;
+	machine->boot = malloc(sizeof(boot));
+	if (machine->boot)
+		*machine->boot = boot;
+}
+
+static uint8_t *host_address(const struct machine *machine, uint64_t pa)
+{
+	return machine->ram + (pa - HV_MACHINE_RAM_PA);
+}
+
+static bool ram_map(struct machine *machine, struct error *error)
+{
+	struct hv_boot *boot = machine->boot;
+	machine->ram_fd = memfd_create("hvrec-ram", 0);
+	if (machine->ram_fd < 0 || ftruncate(machine->ram_fd, (off_t)machine->ram_bytes) != 0)
+		return error_set(error, STATUS_FAILED, "cannot make %llu MiB of memory for the machine: %s",
+				 (unsigned long long)(machine->ram_bytes >> 20), strerror(errno));
+	void *ram =
+		mmap(NULL, machine->ram_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, machine->ram_fd, 0);
+	if (ram == MAP_FAILED)
+		return error_set(error, STATUS_FAILED, "cannot map %llu MiB for the machine: %s; ask for less --memory",
+				 (unsigned long long)(machine->ram_bytes >> 20), strerror(errno));
+	machine->ram = ram;
+	machine->mailbox = (struct hv_mailbox *)(void *)host_address(machine, boot->mailbox_pa);
+	machine->events = (struct event *)(void *)host_address(machine, boot->event_ring_pa);
+	machine->input = host_address(machine, boot->input_ring_pa);
+	machine->guest_ram = host_address(machine, boot->guest_ram_pa);
+	return true;
+}
+
+struct machine *machine_create(uint64_t guest_ram_bytes, struct error *error)
+{
+	struct machine *machine = calloc(1, sizeof(*machine));
+	if (!machine)
+		return error_set(error, STATUS_FAILED, "out of memory"), NULL;
+	machine->ram_fd = machine->doorbell_fd = machine->log_fd = -1;
+	layout_machine(machine, guest_ram_bytes);
+	if (!machine->boot || !ram_map(machine, error)) {
+		error_set(error, STATUS_FAILED, "out of memory");
+		machine_destroy(machine);
+		return NULL;
+	}
+	return machine;
+}
+
+bool machine_start(struct machine *machine, const struct machine_config *config, struct error *error)
+{
+	struct hv_boot *boot = machine->boot;
+	boot->mode = (uint32_t)config->mode;
+	boot->pace = (uint32_t)config->pace;
+	boot->rtc_base_s = config->rtc_base_s;
+	boot->limit_n = config->limit_n;
+	boot->until_n = config->until_n;
+	boot->entry_ipa = config->entry_ipa;
+	boot->dtb_ipa = config->dtb_ipa;
+	memcpy(host_address(machine, HV_BOOT_PA), boot, sizeof(*boot));
+	return machine_process_start(machine, error);
+}
+
+void machine_ring(struct machine *machine)
+{
+	static const char bell = '!';
+	(void)send(machine->doorbell_fd, &bell, 1, MSG_DONTWAIT | MSG_NOSIGNAL); /* full: it has rung already */
+}
+
+void machine_ring_if_waiting(struct machine *machine)
+{
+	if (__atomic_exchange_n(&machine->mailbox->waits, 0, __ATOMIC_SEQ_CST) != 0)
+		machine_ring(machine);
+}
+
+bool machine_doorbell_take(struct machine *machine)
+{
+	char bytes[256];
+	ssize_t got;
+	do
+		got = recv(machine->doorbell_fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+	while (got > 0);
+	return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+}
+
+uint32_t machine_state(const struct machine *machine)
+{
+	return __atomic_load_n(&machine->mailbox->state, __ATOMIC_ACQUIRE);
+}
+
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+void machine_destroy(struct machine *machine)
+{
+	if (!machine)
+		return;
+	machine_process_end(machine);
+	if (machine->ram)
+		munmap(machine->ram, machine->ram_bytes);
+	close_fd(machine->ram_fd);
+	close_fd(machine->doorbell_fd);
+	close_fd(machine->log_fd);
+	free(machine->boot);
+	free(machine);
+}

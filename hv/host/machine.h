@@ -1,0 +1,62 @@
+/* The host's handle on a running machine: starts and stops it, maps its memory, passes messages.
+ *
+ * 1. The machine's RAM is one memfd that both sides map. The host writes guest RAM only before machine_start (I7).
+ * 2. The doorbell is a socket pair, the machine's standard streams are memfds: nothing of it has a name in the file
+ * system.
+ * 3. The machine dies with this process, however this process ends.
+ * Functions that can fail return false or NULL and fill `error`. One thread at a time. */
+#pragma once
+#include "hv/abi/mailbox.h"
+#include "hv/host/error.h"
+#include <stddef.h>
+#include <sys/types.h>
+
+struct machine_config {
+	enum hv_mode mode;
+	enum hv_pace pace;
+	uint64_t ram_bytes; /* of the guest; a multiple of 4 KiB */
+	uint64_t rtc_base_s;
+	uint64_t limit_n; /* 0: none */
+	uint64_t until_n; /* UINT64_MAX: the end of the trace */
+	uint64_t entry_ipa, dtb_ipa;
+};
+
+struct machine {
+	uint8_t *ram; /* the whole machine's, at HV_MACHINE_RAM_PA */
+	uint64_t ram_bytes;
+	int ram_fd, doorbell_fd, log_fd;
+	pid_t pid; /* 0: not running */
+	struct hv_boot *boot;
+	struct hv_mailbox *mailbox;
+	struct event *events;
+	uint8_t *input;
+	uint8_t *guest_ram; /* at GUEST_RAM_IPA */
+	uint64_t guest_ram_bytes;
+};
+
+/* Makes a machine with zeroed RAM, not started. */
+struct machine *machine_create(uint64_t guest_ram_bytes, struct error *error);
+/* Writes the boot block and starts hv. Returns as soon as the process runs. */
+bool machine_start(struct machine *machine, const struct machine_config *config, struct error *error);
+/* Wakes hv: after changing the mailbox, or only if it sleeps. Never blocks. */
+void machine_ring(struct machine *machine);
+void machine_ring_if_waiting(struct machine *machine);
+/* Takes the doorbell bytes that came. Returns false if the machine closed its end. */
+bool machine_doorbell_take(struct machine *machine);
+/* Whether the process still runs; if not, fills `error` with why. */
+bool machine_running(struct machine *machine, struct error *error);
+/* enum hv_state, with acquire order: what hv wrote before it is visible. */
+uint32_t machine_state(const struct machine *machine);
+/* Ends the process and gives everything back; NULL is allowed. */
+void machine_destroy(struct machine *machine);
+
+/* Ring indexes, with the order that hv/abi/mailbox.h asks for. */
+static inline uint64_t machine_index_load(const uint64_t *index)
+{
+	return __atomic_load_n(index, __ATOMIC_ACQUIRE);
+}
+
+static inline void machine_index_store(uint64_t *index, uint64_t value)
+{
+	__atomic_store_n(index, value, __ATOMIC_RELEASE);
+}

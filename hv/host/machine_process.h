@@ -1,0 +1,11 @@
+/* The process that is the machine: QEMU's virt board with an instruction clock. Only machine.c and its like call this.
+ */
+#pragma once
+#include "hv/host/machine.h"
+
+/* Starts it; it inherits the RAM and one end of the doorbell, and dies with this thread. */
+bool machine_process_start(struct machine *machine, struct error *error);
+/* Kills and reaps it, if it runs. */
+void machine_process_end(struct machine *machine);
+/* First line of `qemu-system-aarch64 --version` for the trace's metadata; malloc'd, NULL if it cannot be had. */
+char *machine_process_version(void);

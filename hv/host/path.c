@@ -1,0 +1,72 @@
+/* Finding and reading files. */
+#include "hv/host/path.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+char *path_hv_image(struct error *error)
+{
+	static const char *const places[] = {"hv.elf", "../lib/hvrec/hv.elf"};
+	char program[4096];
+	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
+	program[length > 0 ? length : 0] = 0;
+	char *slash = strrchr(program, '/');
+	if (slash)
+		slash[1] = 0;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		char *path = NULL;
+		if (asprintf(&path, "%s%s", program, places[i]) > 0 && access(path, R_OK) == 0)
+			return path;
+		free(path);
+	}
+	error_set(error, STATUS_FAILED,
+		  "hv.elf is neither in %s nor in %s../lib/hvrec: run `make` or `make install` again", program,
+		  program);
+	return NULL;
+}
+
+static void *read_all(FILE *file, size_t size_hint, size_t *bytes)
+{
+	size_t room = size_hint + 1, used = 0;
+	char *data = malloc(room);
+	while (data) {
+		used += fread(data + used, 1, room - used, file);
+		if (used < room)
+			break;
+		room *= 2;
+		char *larger = realloc(data, room);
+		if (!larger)
+			free(data);
+		data = larger;
+	}
+	if (data)
+		data[used] = 0;
+	*bytes = used;
+	return data;
+}
+
+void *path_read_file(const char *path, const char *what, size_t *bytes, struct error *error)
+{
+	struct stat status;
+	void *data = NULL;
+	FILE *file = fopen(path, "re");
+	if (!file || fstat(fileno(file), &status) != 0) {
+		error_set(error, STATUS_FAILED, "cannot open the %s %s: %s", what, path, strerror(errno));
+	} else if (S_ISDIR(status.st_mode)) {
+		error_set(error, STATUS_FAILED, "the %s %s is a folder, not a file", what, path);
+	} else {
+		data = read_all(file, status.st_size > 0 ? (size_t)status.st_size : 4096, bytes);
+		if (!data || ferror(file)) {
+			error_set(error, STATUS_FAILED, "cannot read the %s %s: %s", what, path, strerror(errno));
+			free(data);
+			data = NULL;
+		}
+	}
+	if (file)
+		fclose(file);
+	return data;
+}

@@ -1,0 +1,10 @@
+/* Where hvrec's own files are, and reading files whole. */
+#pragma once
+#include "hv/host/error.h"
+#include <stddef.h>
+
+/* hv.elf: beside the program (a build folder) or in ../lib/hvrec (installed); malloc'd. NULL: there is none, error set.
+ */
+char *path_hv_image(struct error *error);
+/* The whole file, malloc'd, with a NUL behind it; `what` names its role in errors ("kernel"). NULL: error set. */
+void *path_read_file(const char *path, const char *what, size_t *bytes, struct error *error);

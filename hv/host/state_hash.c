@@ -1,0 +1,56 @@
+/* Hashes the guest. RAM is a memfd: holes in it are pages that nobody touched, so they are skipped, like pages of
+ * zeroes. */
+#include "hv/host/state_hash.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+enum { PAGE_BYTES = 4096 };
+
+static bool page_is_zero(const uint8_t *page)
+{
+	return page[0] == 0 && memcmp(page, page + 1, PAGE_BYTES - 1) == 0;
+}
+
+static void hash_pages(XXH3_state_t *hash, const struct machine *machine, uint64_t start, uint64_t end)
+{
+	for (uint64_t at = start; at < end; at += PAGE_BYTES) {
+		const uint8_t *page = machine->guest_ram + at;
+		if (page_is_zero(page))
+			continue;
+		XXH3_128bits_update(hash, &at, sizeof(at));
+		XXH3_128bits_update(hash, page, PAGE_BYTES);
+	}
+}
+
+static void hash_ram(XXH3_state_t *hash, const struct machine *machine)
+{
+	off_t base = machine->guest_ram - machine->ram;
+	off_t end = base + (off_t)machine->guest_ram_bytes;
+	off_t data = lseek(machine->ram_fd, base, SEEK_DATA);
+	while (data >= 0 && data < end) {
+		off_t hole = lseek(machine->ram_fd, data, SEEK_HOLE);
+		if (hole < 0 || hole > end)
+			hole = end;
+		hash_pages(hash, machine, (uint64_t)(data - base), (uint64_t)(hole - base));
+		data = lseek(machine->ram_fd, hole, SEEK_DATA);
+	}
+}
+
+bool state_hash(const struct machine *machine, const struct guest_state *state, char text[STATE_HASH_TEXT_BYTES])
+{
+	XXH3_state_t *hash = XXH3_createState();
+	if (!hash)
+		return false;
+	XXH3_128bits_reset(hash);
+	if (state)
+		XXH3_128bits_update(hash, state, sizeof(*state));
+	hash_ram(hash, machine);
+	XXH128_hash_t digest = XXH3_128bits_digest(hash);
+	XXH3_freeState(hash);
+	snprintf(text, STATE_HASH_TEXT_BYTES, "%016llx%016llx", (unsigned long long)digest.high64,
+		 (unsigned long long)digest.low64);
+	return true;
+}

@@ -1,0 +1,296 @@
+/* The recording loop: events from the machine's ring to the writer and the console, input and signals the other way.
+ *
+ * It sleeps in poll until the doorbell, input, a signal, or 20 ms, whatever is first. The machine rings only when it needs
+ * something, so events wait in the ring for up to 20 ms. */
+#include "recorder/record.h"
+#include "hv/host/machine.h"
+#include "hv/host/session.h"
+#include "hv/host/state_hash.h"
+#include "recorder/guest.h"
+#include "recorder/writer.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { TICK_MS = 20, BATCH_EVENTS = 4096 };
+#define STOP_PATIENCE_NS INT64_C(20000000000) /* for a machine that was asked to stop */
+
+struct recording {
+	const struct record_options *options;
+	struct machine *machine;
+	struct trace_writer *trace;
+	struct writer *writer;
+	struct console console;
+	struct progress progress;
+	int signal_fd;
+	int64_t start_ns, stop_ns; /* stop_ns: when the machine was asked to stop; 0: it was not */
+	bool timed_out;
+};
+
+static void stop_request(struct recording *r)
+{
+	if (r->stop_ns != 0)
+		return;
+	r->stop_ns = session_now_ns();
+	__atomic_store_n(&r->machine->mailbox->stop_request, 1, __ATOMIC_SEQ_CST);
+	r->machine->mailbox->waits = 0;
+	machine_ring(r->machine);
+}
+
+/* Moves events from the ring to the writer, as many as it has room for. Returns whether any were left. */
+static bool events_drain(struct recording *r, struct error *error)
+{
+	struct hv_mailbox *mailbox = r->machine->mailbox;
+	uint8_t bytes[BATCH_EVENTS];
+	for (;;) {
+		uint64_t tail = mailbox->event_tail;
+		uint64_t count = machine_index_load(&mailbox->event_head) - tail;
+		uint64_t slot = tail % r->machine->boot->event_ring_count;
+		uint64_t to_end = r->machine->boot->event_ring_count - slot;
+		size_t room = writer_room(r->writer);
+		if (count == 0 || room == 0)
+			return count != 0;
+		count = count < to_end ? count : to_end;
+		count = count < BATCH_EVENTS ? count : BATCH_EVENTS;
+		count = count < room ? count : room;
+		const struct event *events = &r->machine->events[slot];
+		writer_give(r->writer, events, count);
+		size_t console = session_console_bytes(events, count, bytes);
+		machine_index_store(&mailbox->event_tail, tail + count);
+		if (!console_write(&r->console, bytes, console, error))
+			stop_request(r);
+	}
+}
+
+/* Moves typed bytes into the input ring. */
+static void input_take(struct recording *r)
+{
+	struct hv_mailbox *mailbox = r->machine->mailbox;
+	uint64_t ring_bytes = r->machine->boot->input_ring_bytes;
+	uint8_t bytes[256];
+	size_t count = 0;
+	uint64_t head = mailbox->input_head;
+	uint64_t room = ring_bytes - (head - machine_index_load(&mailbox->input_tail));
+	switch (console_read(&r->console, bytes, room < sizeof(bytes) ? room : sizeof(bytes), &count)) {
+	case CONSOLE_BYTES:
+		for (size_t i = 0; i < count; i++)
+			r->machine->input[(head + i) % ring_bytes] = bytes[i];
+		machine_index_store(&mailbox->input_head, head + count);
+		break;
+	case CONSOLE_ENDED:
+		r->console.input_fd = -1;
+		__atomic_store_n(&mailbox->input_ended, 1, __ATOMIC_SEQ_CST);
+		break;
+	case CONSOLE_QUIT:
+		stop_request(r);
+		return;
+	}
+	mailbox->waits = 0;
+	machine_ring(r->machine);
+}
+
+static bool input_has_room(const struct recording *r)
+{
+	const struct hv_mailbox *mailbox = r->machine->mailbox;
+	return mailbox->input_head - machine_index_load(&mailbox->input_tail) < r->machine->boot->input_ring_bytes;
+}
+
+/* --pace real: lets guest time go as far as real time has gone. Returns how long the guest still sleeps. */
+static int pace_ms(struct recording *r)
+{
+	struct hv_mailbox *mailbox = r->machine->mailbox;
+	uint64_t real = (uint64_t)(session_now_ns() - r->start_ns);
+	uint64_t target = machine_index_load(&mailbox->idle_target_ns);
+	machine_index_store(&mailbox->real_ns, real);
+	if (target == 0 || target == UINT64_MAX)
+		return TICK_MS;
+	if (real >= target) {
+		machine_ring_if_waiting(r->machine);
+		return TICK_MS;
+	}
+	uint64_t left_ms = (target - real) / 1000000 + 1;
+	return left_ms < TICK_MS ? (int)left_ms : TICK_MS;
+}
+
+static void limits_check(struct recording *r, struct error *error)
+{
+	int64_t now = session_now_ns();
+	if (r->options->timeout_s > 0 && r->stop_ns == 0 &&
+	    (double)(now - r->start_ns) > r->options->timeout_s * 1e9) {
+		r->timed_out = true;
+		stop_request(r);
+	}
+	if (r->stop_ns != 0 && now - r->stop_ns > STOP_PATIENCE_NS)
+		error_set(error, STATUS_FAILED, "the machine does not stop; the trace is kept up to its last event");
+}
+
+/* One turn of the loop. Returns whether the machine goes on. */
+static bool turn(struct recording *r, struct error *error)
+{
+	struct pollfd fds[] = {
+		{ .fd = r->machine->doorbell_fd, .events = POLLIN },
+		{ .fd = r->signal_fd, .events = POLLIN },
+		{ .fd = input_has_room(r) ? r->console.input_fd : -1, .events = POLLIN },
+	};
+	poll(fds, sizeof(fds) / sizeof(fds[0]), pace_ms(r));
+	bool connected = machine_doorbell_take(r->machine);
+	if (session_signal_take(r->signal_fd) != 0)
+		stop_request(r);
+	if (fds[2].revents != 0)
+		input_take(r);
+	bool ended = machine_state(r->machine) != HV_STATE_OFF && machine_state(r->machine) != HV_STATE_RUNNING;
+	bool left = events_drain(r, error);
+	if (!left && r->machine->mailbox->idle_target_ns == 0)
+		machine_ring_if_waiting(r->machine);
+	if (!writer_healthy(r->writer, error))
+		return false;
+	progress_update(&r->progress, r->machine);
+	limits_check(r, error);
+	if (ended && !left)
+		return false;
+	return (ended || (connected && machine_running(r->machine, error)) || machine_running(r->machine, error)) &&
+	       error->status == STATUS_OK;
+}
+
+static const char *end_reason_text(uint32_t reason)
+{
+	switch ((enum end_reason)reason) {
+	case END_REASON_POWER_OFF:
+		return "power off";
+	case END_REASON_RESET:
+		return "reset";
+	case END_REASON_HOST:
+		return "ended by the user";
+	case END_REASON_LIMIT:
+		return "instruction limit";
+	case END_REASON_UNSUPPORTED:
+		return "unsupported";
+	case END_REASON_HANG:
+		return "hang";
+	default:
+		return "unknown";
+	}
+}
+
+/* What the end means for the user; fills `error` unless it is a good one. */
+static void judge(const struct recording *r, struct error *error)
+{
+	const struct hv_mailbox *mailbox = r->machine->mailbox;
+	switch (machine_state(r->machine)) {
+	case HV_STATE_ENDED:
+		break;
+	case HV_STATE_REFUSED:
+		error_set(error, STATUS_FAILED, "the machine cannot record: %.*s", HV_TEXT_BYTES, mailbox->text);
+		return;
+	case HV_STATE_PANIC:
+		error_set(error, STATUS_FAILED, "hv failed, please report it: %.*s", HV_TEXT_BYTES, mailbox->text);
+		return;
+	default:
+		error_set(error, STATUS_FAILED, "the machine ended early");
+		return;
+	}
+	if (r->timed_out)
+		error_set(error, STATUS_UNSUPPORTED, "the guest ran longer than --timeout %g seconds", r->options->timeout_s);
+	else if (mailbox->end_reason == END_REASON_LIMIT)
+		error_set(error, STATUS_UNSUPPORTED, "the guest reached --max-instructions %llu",
+			  (unsigned long long)r->options->max_instructions);
+	else if (mailbox->end_reason == END_REASON_HANG)
+		error_set(error, STATUS_UNSUPPORTED,
+			  "the guest waits for an interrupt that cannot come any more (no timer is set, no input is left)");
+	else if (mailbox->end_reason == END_REASON_UNSUPPORTED)
+		error_set(error, STATUS_UNSUPPORTED, "%.*s", HV_TEXT_BYTES, mailbox->text);
+}
+
+static bool fingerprint_put(struct recording *r, struct error *error)
+{
+	const struct hv_mailbox *mailbox = r->machine->mailbox;
+	char text[HV_FINGERPRINT_COUNT * 17 + 1];
+	size_t used = 0;
+	for (uint32_t i = 0; i < mailbox->fingerprint_count && i < HV_FINGERPRINT_COUNT; i++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%llx ",
+					 (unsigned long long)mailbox->fingerprint[i]);
+	text[used > 0 ? used - 1 : 0] = 0;
+	return trace_put_text(r->trace, "fingerprint", text, error);
+}
+
+/* Writes what only the end knows. */
+static bool finish(struct recording *r, struct error *error)
+{
+	const struct hv_mailbox *mailbox = r->machine->mailbox;
+	char hash[STATE_HASH_TEXT_BYTES];
+	if (machine_state(r->machine) != HV_STATE_ENDED)
+		return trace_commit(r->trace, error);
+	return state_hash(r->machine, &mailbox->final_state, hash) && fingerprint_put(r, error) &&
+	       trace_put_text(r->trace, "final_state_hash", hash, error) &&
+	       trace_put_u64(r->trace, "final_n", mailbox->now_n, error) &&
+	       trace_put_u64(r->trace, "final_ns", mailbox->now_ns, error) &&
+	       trace_put_u64(r->trace, "console_bytes", r->console.output_bytes, error) &&
+	       trace_put_u64(r->trace, "exit_count", mailbox->exit_count, error) &&
+	       trace_put_u64(r->trace, "denied_count", mailbox->denied_count, error) &&
+	       trace_put_text(r->trace, "end_reason", end_reason_text(mailbox->end_reason), error) &&
+	       trace_finish(r->trace, error);
+}
+
+static bool run_machine(struct recording *r, struct machine_config *config, struct error *error)
+{
+	struct error failure = { .status = STATUS_OK };
+	if (r->console.input_fd < 0)
+		r->machine->mailbox->input_ended = 1;
+	r->writer = writer_start(r->trace, error);
+	if (!r->writer)
+		return false;
+	r->start_ns = session_now_ns();
+	progress_start(&r->progress, !r->options->quiet && !r->console.on_terminal, 0);
+	bool started = machine_start(r->machine, config, &failure);
+	while (started && turn(r, &failure))
+		;
+	progress_end(&r->progress);
+	bool written = writer_stop(r->writer, &failure);
+	if (started)
+		judge(r, &failure);
+	*error = failure;
+	return written && started;
+}
+
+static enum hv_pace pace_of(const struct recording *r)
+{
+	if (r->options->pace_chosen)
+		return r->options->pace;
+	return r->console.raw ? HV_PACE_REAL : HV_PACE_SKIP;
+}
+
+static void record_in_machine(struct recording *r, struct error *error)
+{
+	struct machine_config config = {
+		.mode = HV_MODE_RECORD,
+		.limit_n = r->options->max_instructions,
+		.until_n = UINT64_MAX,
+	};
+	if (!guest_load(r->options, r->machine, &config, r->trace, error) ||
+	    !console_open_input(&r->console, r->options->input, error))
+		return;
+	config.pace = pace_of(r);
+	if (run_machine(r, &config, error))
+		finish(r, error);
+}
+
+bool record_run(const struct record_options *options, struct error *error)
+{
+	struct recording r = { .options = options };
+	r.signal_fd = session_signals(error);
+	if (r.signal_fd >= 0 && console_open_output(&r.console, options->console, error))
+		r.machine = machine_create(options->memory_bytes, error);
+	if (r.machine)
+		r.trace = trace_create(options->trace, error);
+	if (r.trace)
+		record_in_machine(&r, error);
+	trace_writer_free(r.trace);
+	machine_destroy(r.machine);
+	console_close(&r.console);
+	if (r.signal_fd >= 0)
+		close(r.signal_fd);
+	return error->status == STATUS_OK;
+}

@@ -1,0 +1,26 @@
+/* Recording: boots a guest under hv and writes its trace. */
+#pragma once
+#include "hv/abi/mailbox.h"
+#include "hv/host/error.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct record_options {
+	const char *trace;     /* the file to write */
+	const char *kernel;    /* the file to run: a Linux Image, an ELF or a flat binary */
+	const char *initrd;    /* or NULL */
+	const char *dtb;       /* or NULL: built */
+	const char *bootargs;  /* or NULL */
+	const char *input;     /* console input: a file, "-", or NULL: the terminal if there is one */
+	const char *console;   /* console output: a file, "-" or NULL, "none" */
+	uint64_t memory_bytes; /* of the guest */
+	enum hv_pace pace;
+	bool pace_chosen;          /* otherwise: real on a terminal, skip elsewhere */
+	uint64_t max_instructions; /* 0: none */
+	double timeout_s;          /* of real time; 0: none */
+	bool quiet;
+};
+
+/* Records until the guest or the user ends it. Fills `error` unless the guest powered off or the user ended it; the trace
+ * is then still there, as far as it could be written. */
+bool record_run(const struct record_options *options, struct error *error);

@@ -1,0 +1,134 @@
+/* One queue, one mutex, one thread. */
+#include "recorder/writer.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { QUEUE_EVENTS = 1 << 17, BATCH_EVENTS = 1 << 14 };
+#define COMMIT_INTERVAL_NS INT64_C(400000000)
+
+struct writer {
+	struct trace_writer *trace;
+	pthread_t thread;
+	pthread_mutex_t mutex;
+	pthread_cond_t changed;
+	bool stopping;
+	struct error error;
+	size_t first, count; /* of queue, a ring */
+	struct event queue[QUEUE_EVENTS];
+	struct event batch[BATCH_EVENTS];
+};
+
+static int64_t monotonic_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static size_t batch_take(struct writer *writer)
+{
+	size_t count = writer->count < BATCH_EVENTS ? writer->count : BATCH_EVENTS;
+	for (size_t i = 0; i < count; i++)
+		writer->batch[i] = writer->queue[(writer->first + i) % QUEUE_EVENTS];
+	writer->first = (writer->first + count) % QUEUE_EVENTS;
+	writer->count -= count;
+	return count;
+}
+
+/* Waits, with the mutex held, for events, the end, or the time of the next commit. */
+static void wait_for_work(struct writer *writer, int64_t until_ns)
+{
+	struct timespec until = { .tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000 };
+	while (writer->count < BATCH_EVENTS / 2 && !writer->stopping)
+		if (pthread_cond_timedwait(&writer->changed, &writer->mutex, &until) != 0)
+			return;
+}
+
+static void *writer_main(void *argument)
+{
+	struct writer *writer = argument;
+	int64_t next_commit = monotonic_ns() + COMMIT_INTERVAL_NS;
+	bool done = false;
+	pthread_mutex_lock(&writer->mutex);
+	while (!done) {
+		struct error error = { .status = STATUS_OK };
+		wait_for_work(writer, next_commit);
+		size_t count = batch_take(writer);
+		done = writer->stopping && writer->count == 0;
+		pthread_mutex_unlock(&writer->mutex);
+		trace_append(writer->trace, writer->batch, count, &error);
+		if (done || monotonic_ns() >= next_commit) {
+			trace_commit(writer->trace, &error);
+			next_commit = monotonic_ns() + COMMIT_INTERVAL_NS;
+		}
+		pthread_mutex_lock(&writer->mutex);
+		if (writer->error.status == STATUS_OK)
+			writer->error = error;
+	}
+	pthread_mutex_unlock(&writer->mutex);
+	return NULL;
+}
+
+struct writer *writer_start(struct trace_writer *trace, struct error *error)
+{
+	struct writer *writer = calloc(1, sizeof(*writer));
+	pthread_condattr_t attributes;
+	if (!writer)
+		return error_set(error, STATUS_FAILED, "out of memory"), NULL;
+	writer->trace = trace;
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&writer->changed, &attributes);
+	pthread_condattr_destroy(&attributes);
+	pthread_mutex_init(&writer->mutex, NULL);
+	int failed = pthread_create(&writer->thread, NULL, writer_main, writer);
+	if (failed != 0) {
+		free(writer);
+		return error_set(error, STATUS_FAILED, "cannot start the writer thread: %s", strerror(failed)), NULL;
+	}
+	return writer;
+}
+
+size_t writer_room(struct writer *writer)
+{
+	pthread_mutex_lock(&writer->mutex);
+	size_t room = QUEUE_EVENTS - writer->count;
+	pthread_mutex_unlock(&writer->mutex);
+	return room;
+}
+
+void writer_give(struct writer *writer, const struct event *events, size_t count)
+{
+	pthread_mutex_lock(&writer->mutex);
+	for (size_t i = 0; i < count; i++)
+		writer->queue[(writer->first + writer->count + i) % QUEUE_EVENTS] = events[i];
+	writer->count += count;
+	if (writer->count >= BATCH_EVENTS / 2)
+		pthread_cond_signal(&writer->changed);
+	pthread_mutex_unlock(&writer->mutex);
+}
+
+bool writer_healthy(struct writer *writer, struct error *error)
+{
+	pthread_mutex_lock(&writer->mutex);
+	struct error seen = writer->error;
+	pthread_mutex_unlock(&writer->mutex);
+	return seen.status == STATUS_OK || error_set(error, seen.status, "%s", seen.text);
+}
+
+bool writer_stop(struct writer *writer, struct error *error)
+{
+	pthread_mutex_lock(&writer->mutex);
+	writer->stopping = true;
+	pthread_cond_signal(&writer->changed);
+	pthread_mutex_unlock(&writer->mutex);
+	pthread_join(writer->thread, NULL);
+	bool healthy = writer_healthy(writer, error);
+	pthread_cond_destroy(&writer->changed);
+	pthread_mutex_destroy(&writer->mutex);
+	free(writer);
+	return healthy;
+}

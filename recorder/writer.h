@@ -1,0 +1,22 @@
+/* The thread that writes the trace, so that neither the guest nor the console waits for compression or the disk.
+ *
+ * One producer (the recording loop) gives events; the thread appends them and commits at least twice a second. The queue is
+ * bounded: writer_room says how much fits, and what does not fit stays in the machine's ring, which stalls the guest. */
+#pragma once
+#include "hv/abi/event.h"
+#include "hv/host/error.h"
+#include "storage/trace.h"
+#include <stddef.h>
+
+struct writer;
+
+/* Takes over `trace`, which must not be used until writer_stop returned. NULL: error set. */
+struct writer *writer_start(struct trace_writer *trace, struct error *error);
+/* How many events can be given now. Cannot fail. */
+size_t writer_room(struct writer *writer);
+/* Gives `count` events, at most writer_room. Cannot fail. */
+void writer_give(struct writer *writer, const struct event *events, size_t count);
+/* Whether everything was written so far; fills `error` if not. */
+bool writer_healthy(struct writer *writer, struct error *error);
+/* Writes what is queued, commits, ends the thread and frees. False: something could not be written, error set. */
+bool writer_stop(struct writer *writer, struct error *error);

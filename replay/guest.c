@@ -1,0 +1,107 @@
+/* Puts a trace's guest back: RAM piece by piece, checked against the hash that the recording took. */
+#include "replay/guest.h"
+#include "hv/host/state_hash.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool number_get(struct trace_reader *trace, const char *key, uint64_t *value, struct error *error)
+{
+	enum trace_found found = trace_get_u64(trace, key, value, error);
+	if (found == TRACE_ABSENT)
+		error_set(error, STATUS_FAILED, "the trace has no %s: it ended before the guest started", key);
+	return found == TRACE_FOUND;
+}
+
+struct piece_target {
+	struct machine *machine;
+	struct trace_reader *trace;
+};
+
+static bool piece_restore(const char *name, void *context, struct error *error)
+{
+	const struct piece_target *target = context;
+	struct machine *machine = target->machine;
+	void *data = NULL;
+	size_t bytes = 0;
+	char *end;
+	if (strncmp(name, "ram/", 4) != 0)
+		return true;
+	uint64_t offset = strtoull(name + 4, &end, 16) - GUEST_RAM_IPA;
+	if (trace_get_file(target->trace, name, &data, &bytes, error) != TRACE_FOUND)
+		return error_set(error, STATUS_FAILED, "the trace's %s is missing", name);
+	bool fits = *end == 0 && offset <= machine->guest_ram_bytes && bytes <= machine->guest_ram_bytes - offset;
+	if (fits)
+		memcpy(machine->guest_ram + offset, data, bytes);
+	free(data);
+	return fits || error_set(error, STATUS_FAILED, "the trace's %s does not fit into its RAM: it is damaged", name);
+}
+
+static bool ram_check(struct trace_reader *trace, const struct machine *machine, struct error *error)
+{
+	char hash[STATE_HASH_TEXT_BYTES];
+	char *recorded = NULL;
+	enum trace_found found = trace_get_text(trace, "initial_ram_hash", &recorded, error);
+	bool same = found == TRACE_FOUND && state_hash(machine, NULL, hash) && strcmp(hash, recorded) == 0;
+	free(recorded);
+	return same || error_set(error, STATUS_FAILED, "the trace's initial RAM is not what was recorded: it is damaged");
+}
+
+static bool config_get(struct trace_reader *trace, struct machine_config *config, struct error *error)
+{
+	uint64_t version = 0, vcpu_count = 0;
+	if (!number_get(trace, "machine_version", &version, error) ||
+	    !number_get(trace, "ram_bytes", &config->ram_bytes, error) ||
+	    !number_get(trace, "vcpu_count", &vcpu_count, error) ||
+	    !number_get(trace, "entry_ipa", &config->entry_ipa, error) ||
+	    !number_get(trace, "dtb_ipa", &config->dtb_ipa, error) ||
+	    !number_get(trace, "rtc_base_s", &config->rtc_base_s, error))
+		return false;
+	if (version != HV_ABI_VERSION)
+		return error_set(error, STATUS_FAILED, "the trace was recorded by machine version %llu, this is %d",
+				 (unsigned long long)version, HV_ABI_VERSION);
+	if (vcpu_count != 1)
+		return error_set(error, STATUS_FAILED, "the trace has %llu vCPUs; this version replays one",
+				 (unsigned long long)vcpu_count);
+	if (config->ram_bytes == 0 || config->ram_bytes % 4096 != 0 || config->ram_bytes > UINT64_C(255) << 30)
+		return error_set(error, STATUS_FAILED, "the trace's RAM size is impossible: it is damaged");
+	return true;
+}
+
+struct machine *guest_restore(struct trace_reader *trace, struct machine_config *config, struct error *error)
+{
+	struct machine *machine = NULL;
+	if (config_get(trace, config, error))
+		machine = machine_create(config->ram_bytes, error);
+	struct piece_target target = { machine, trace };
+	if (machine && (!trace_each_file(trace, piece_restore, &target, error) || !ram_check(trace, machine, error))) {
+		machine_destroy(machine);
+		return NULL;
+	}
+	return machine;
+}
+
+bool guest_fingerprint_check(struct trace_reader *trace, const struct machine *machine, struct error *error)
+{
+	static const char *const names[] = {
+#define FINGERPRINT(name, reg) #name,
+#include "hv/arch/fingerprint.def"
+#undef FINGERPRINT
+	};
+	char *text = NULL;
+	bool same = true;
+	if (trace_get_text(trace, "fingerprint", &text, error) != TRACE_FOUND)
+		return error->status == STATUS_OK; /* killed before it was written */
+	char *at = text;
+	for (size_t i = 0; same && i < sizeof(names) / sizeof(names[0]); i++) {
+		uint64_t recorded = strtoull(at, &at, 16);
+		if (recorded != machine->mailbox->fingerprint[i])
+			same = error_set(error, STATUS_FAILED,
+					 "this machine is not like the recording's: %s is %#llx here and was %#llx", names[i],
+					 (unsigned long long)machine->mailbox->fingerprint[i],
+					 (unsigned long long)recorded);
+	}
+	free(text);
+	return same;
+}

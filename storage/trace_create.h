@@ -1,0 +1,14 @@
+/* The first steps of trace_write.c's trace_create: a file of our own, locked, with empty tables. */
+#pragma once
+#include "hv/host/error.h"
+#include <sqlite3.h>
+
+/* Removes what trace_create may replace, creates an empty file, locks it. The descriptor, or -1. Close it only after
+ * the database, see trace_create.c. */
+int trace_create_file(const char *path, struct error *error);
+
+/* Opens the empty file, makes the tables, turns WAL on. NULL on failure. */
+sqlite3 *trace_create_db(const char *path, struct error *error);
+
+/* Removes a trace and what sqlite keeps beside it. Cannot fail; what is not there is no matter. */
+void trace_remove(const char *path);

@@ -1,0 +1,189 @@
+/* The cursor: events in order, one decoded chunk in memory at a time. It checks each chunk on its own (bounds,
+ * checksum, contents against the row) and against the one before (no gap, no overlap, n and idle time go on), before it
+ * hands out any event of it. */
+#include "storage/chunk.h"
+#include "storage/trace_format.h"
+#include "storage/trace_reader.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum column { FIRST_EVENT, EVENT_COUNT, FIRST_N, LAST_N, START_IDLE_NS, RAW_BYTES, CHECKSUM, DATA };
+
+struct trace_cursor {
+	struct trace_reader *reader;
+	sqlite3_stmt *rows;
+	struct error failed;
+	uint64_t wanted;      /* the next chunk must begin here; the first one may begin before */
+	bool started;         /* a chunk was read */
+	uint64_t last_n;      /* of the chunk before */
+	uint64_t idle_ns;     /* before events[at] */
+	uint64_t end_idle_ns; /* after the last of events */
+	size_t at;
+	size_t event_count;
+	struct event events[CHUNK_EVENTS_MAX];
+};
+
+static bool damaged(struct trace_cursor *c, const char *what)
+{
+	return error_set(&c->failed, STATUS_FAILED, "%s: is damaged from event %llu on: %s; copy or record it again",
+			 c->reader->path, (unsigned long long)c->wanted, what);
+}
+
+static bool row_get(struct trace_cursor *c, struct trace_chunk *chunk)
+{
+	uint64_t *const fields[] = {&chunk->first_event, &chunk->event_count,   &chunk->first_n,
+				    &chunk->last_n,      &chunk->start_idle_ns, &chunk->raw_bytes};
+	for (int i = 0; i < DATA; i++) {
+		if (sqlite3_column_type(c->rows, i) != SQLITE_INTEGER)
+			return damaged(c, "a chunk's row holds no numbers");
+		if (i < CHECKSUM)
+			*fields[i] = trace_u64_from_sql(sqlite3_column_int64(c->rows, i));
+	}
+	if (sqlite3_column_type(c->rows, DATA) != SQLITE_BLOB)
+		return damaged(c, "a chunk has no data");
+	if (chunk->event_count < 1 || chunk->event_count > CHUNK_EVENTS_MAX || chunk->raw_bytes > CHUNK_RAW_BYTES_MAX)
+		return damaged(c, "a chunk is larger than a chunk can be");
+	return true;
+}
+
+static bool row_follows(struct trace_cursor *c, const struct trace_chunk *chunk)
+{
+	bool meets = c->started
+			     ? chunk->first_event == c->wanted
+			     : chunk->first_event <= c->wanted && c->wanted - chunk->first_event <= chunk->event_count;
+	if (!meets)
+		return damaged(c, "events are missing there");
+	if (c->started && chunk->first_n < c->last_n)
+		return damaged(c, "instruction counts go back");
+	if (c->started && chunk->start_idle_ns != c->end_idle_ns)
+		return damaged(c, "guest time jumps");
+	return true;
+}
+
+static bool data_decode(struct trace_cursor *c, const struct trace_chunk *chunk)
+{
+	const void *stored = sqlite3_column_blob(c->rows, DATA);
+	size_t stored_bytes = (size_t)sqlite3_column_bytes(c->rows, DATA);
+	uint64_t checksum = trace_u64_from_sql(sqlite3_column_int64(c->rows, CHECKSUM));
+	if (!stored || trace_chunk_checksum(chunk, stored, stored_bytes) != checksum)
+		return damaged(c, "a checksum does not match");
+	uint8_t *raw = trace_decompress(stored, stored_bytes, chunk->raw_bytes);
+	if (!raw)
+		return damaged(c, "a chunk cannot be decompressed");
+	struct error why = {0};
+	uint64_t start_idle_ns = 0;
+	bool good = chunk_decode(raw, (size_t)chunk->raw_bytes, c->events, (size_t)chunk->event_count, &start_idle_ns,
+				 &why);
+	free(raw);
+	if (!good)
+		return damaged(c, why.text);
+	return start_idle_ns == chunk->start_idle_ns || damaged(c, "a chunk and its row disagree");
+}
+
+static bool events_agree(struct trace_cursor *c, const struct trace_chunk *chunk)
+{
+	size_t count = (size_t)chunk->event_count;
+	if (c->events[0].n != chunk->first_n || c->events[count - 1].n != chunk->last_n)
+		return damaged(c, "a chunk and its row disagree");
+	for (size_t i = 1; i < count; i++) {
+		if (c->events[i].n < c->events[i - 1].n)
+			return damaged(c, "instruction counts go back");
+	}
+	return true;
+}
+
+static uint64_t idle_of(const struct event *event)
+{
+	return event->kind == EVENT_IDLE ? event->value : 0;
+}
+
+/* Loads the next chunk and goes to `wanted` in it. At the end of the trace: no events. */
+static bool load(struct trace_cursor *c)
+{
+	struct trace_chunk chunk;
+	c->at = 0;
+	c->event_count = 0;
+	enum trace_found found = trace_reader_step(c->reader, c->rows, &c->failed);
+	if (found != TRACE_FOUND)
+		return found == TRACE_ABSENT;
+	if (!row_get(c, &chunk) || !row_follows(c, &chunk) || !data_decode(c, &chunk) || !events_agree(c, &chunk))
+		return false;
+	c->event_count = (size_t)chunk.event_count;
+	c->idle_ns = chunk.start_idle_ns;
+	for (c->at = 0; c->at < c->wanted - chunk.first_event; c->at++)
+		c->idle_ns += idle_of(&c->events[c->at]);
+	c->end_idle_ns = c->idle_ns;
+	for (size_t i = c->at; i < c->event_count; i++)
+		c->end_idle_ns += idle_of(&c->events[i]);
+	c->started = true;
+	c->last_n = chunk.last_n;
+	c->wanted = chunk.first_event + chunk.event_count;
+	return true;
+}
+
+static bool start(struct trace_cursor *c, uint64_t first_event)
+{
+	struct trace_totals totals;
+	if (!trace_get_totals(c->reader, &totals, &c->failed))
+		return false;
+	if (first_event > totals.event_count)
+		return error_set(&c->failed, STATUS_FAILED, "%s: has %llu events, and event %llu was asked for",
+				 c->reader->path, (unsigned long long)totals.event_count,
+				 (unsigned long long)first_event);
+	c->wanted = first_event;
+	c->rows = trace_reader_prepare(
+		c->reader,
+		"SELECT first_event, event_count, first_n, last_n, start_idle_ns, raw_bytes, "
+		"checksum, data FROM chunk WHERE first_event >= ifnull((SELECT max(first_event) FROM "
+		"chunk WHERE first_event <= ?1), 0) ORDER BY first_event",
+		&c->failed);
+	return c->rows && sqlite3_bind_int64(c->rows, 1, trace_sql_from_u64(first_event)) == SQLITE_OK && load(c);
+}
+
+struct trace_cursor *trace_seek(struct trace_reader *r, uint64_t first_event, struct error *error)
+{
+	struct trace_cursor *c = calloc(1, sizeof(*c));
+	if (!c) {
+		error_set(error, STATUS_FAILED, "%s: no memory", r->path);
+		return NULL;
+	}
+	c->reader = r;
+	if (start(c, first_event))
+		return c;
+	error_set(error, STATUS_FAILED, "%s", c->failed.text);
+	trace_cursor_free(c);
+	return NULL;
+}
+
+int64_t trace_next(struct trace_cursor *c, struct event *out, size_t max, struct error *error)
+{
+	if (c->failed.status == STATUS_OK && c->at == c->event_count && c->event_count && max)
+		load(c);
+	if (c->failed.status != STATUS_OK) {
+		error_set(error, c->failed.status, "%s", c->failed.text);
+		return -1;
+	}
+	size_t count = c->event_count - c->at;
+	if (count > max)
+		count = max;
+	if (count)
+		memcpy(out, c->events + c->at, count * sizeof(*out));
+	for (size_t i = 0; i < count; i++)
+		c->idle_ns += idle_of(&c->events[c->at + i]);
+	c->at += count;
+	return (int64_t)count;
+}
+
+uint64_t trace_cursor_idle_ns(const struct trace_cursor *c)
+{
+	return c->idle_ns;
+}
+
+void trace_cursor_free(struct trace_cursor *c)
+{
+	if (!c)
+		return;
+	sqlite3_finalize(c->rows);
+	free(c);
+}

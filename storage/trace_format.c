@@ -1,0 +1,118 @@
+/* Tables, lz4 blocks, hashes and error texts; see trace_format.h. */
+#include "storage/trace_format.h"
+
+#include <errno.h>
+#include <lz4.h>
+#include <lz4hc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+const char *const trace_table_names[TRACE_TABLE_COUNT] = {"meta", "blob", "file", "chunk"};
+
+const char *const trace_table_sql[TRACE_TABLE_COUNT] = {
+	"CREATE TABLE meta(key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID",
+	"CREATE TABLE blob(hash BLOB PRIMARY KEY NOT NULL, raw_bytes INTEGER NOT NULL, data BLOB NOT NULL)",
+	"CREATE TABLE file(name TEXT PRIMARY KEY, hash BLOB NOT NULL) WITHOUT ROWID",
+	"CREATE TABLE chunk(first_event INTEGER PRIMARY KEY, event_count INTEGER NOT NULL, first_n INTEGER NOT NULL, "
+	"last_n INTEGER NOT NULL, start_idle_ns INTEGER NOT NULL, raw_bytes INTEGER NOT NULL, checksum INTEGER NOT "
+	"NULL, "
+	"data BLOB NOT NULL)",
+};
+
+uint64_t trace_chunk_checksum(const struct trace_chunk *chunk, const void *data, size_t bytes)
+{
+	const uint64_t fields[] = {chunk->first_event, chunk->event_count,   chunk->first_n,
+				   chunk->last_n,      chunk->start_idle_ns, chunk->raw_bytes};
+	uint8_t head[sizeof(fields)];
+	for (size_t i = 0; i < sizeof(head); i++)
+		head[i] = (uint8_t)(fields[i / 8] >> (i % 8 * 8));
+	/* chained by the seed, so that no allocated hashing state is needed */
+	return XXH3_64bits_withSeed(data, bytes, XXH3_64bits(head, sizeof(head)));
+}
+
+void trace_blob_hash(const void *data, size_t bytes, uint8_t hash[TRACE_HASH_BYTES])
+{
+	XXH128_canonical_t canonical;
+	XXH128_canonicalFromHash(&canonical, XXH3_128bits(data, bytes));
+	memcpy(hash, canonical.digest, TRACE_HASH_BYTES);
+}
+
+uint8_t *trace_compress(const void *raw, size_t raw_bytes, bool small, size_t *stored_bytes)
+{
+	if (raw_bytes > TRACE_FILE_BYTES_MAX)
+		return NULL;
+	int bound = LZ4_compressBound((int)raw_bytes);
+	char *stored = malloc((size_t)bound);
+	if (!stored)
+		return NULL;
+	int bytes = small ? LZ4_compress_HC(raw, stored, (int)raw_bytes, bound, LZ4HC_CLEVEL_MAX)
+			  : LZ4_compress_default(raw, stored, (int)raw_bytes, bound);
+	if (bytes <= 0) { /* only the HC state's allocation can fail */
+		free(stored);
+		return NULL;
+	}
+	*stored_bytes = (size_t)bytes;
+	return (uint8_t *)stored;
+}
+
+uint8_t *trace_decompress(const void *stored, size_t stored_bytes, uint64_t raw_bytes)
+{
+	if (!stored_bytes || stored_bytes > INT32_MAX || raw_bytes > TRACE_FILE_BYTES_MAX ||
+	    raw_bytes / 255 > stored_bytes)
+		return NULL;
+	uint8_t *raw = malloc((size_t)raw_bytes + 1);
+	if (!raw)
+		return NULL;
+	int bytes = LZ4_decompress_safe(stored, (char *)raw, (int)stored_bytes, (int)raw_bytes);
+	if (bytes < 0 || (uint64_t)bytes != raw_bytes) {
+		free(raw);
+		return NULL;
+	}
+	raw[raw_bytes] = 0;
+	return raw;
+}
+
+int64_t trace_sql_from_u64(uint64_t value)
+{
+	int64_t same_bits;
+	memcpy(&same_bits, &value, sizeof(same_bits));
+	return same_bits;
+}
+
+uint64_t trace_u64_from_sql(int64_t value)
+{
+	return (uint64_t)value;
+}
+
+bool trace_sql_error(sqlite3 *db, const char *path, const char *doing, int code, struct error *error)
+{
+	int last_errno = errno;
+	int system_errno = db ? sqlite3_system_errno(db) : 0;
+	if (!system_errno) /* sqlite does not keep it when COMMIT fails */
+		system_errno = last_errno;
+	switch (code & 0xff) {
+	case SQLITE_FULL:
+		return error_set(error, STATUS_FAILED, "%s: %s: no space left; free some or name another folder", path,
+				 doing);
+	case SQLITE_IOERR:
+		return error_set(error, STATUS_FAILED, "%s: %s: %s (%s); check the disk and its space", path, doing,
+				 system_errno ? strerror(system_errno) : "I/O error", sqlite3_errstr(code));
+	case SQLITE_CANTOPEN:
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+		return error_set(error, STATUS_FAILED, "%s: %s: %s; check the rights of the file and its folder", path,
+				 doing, system_errno ? strerror(system_errno) : sqlite3_errstr(code));
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return error_set(error, STATUS_FAILED, "%s: %s: another program is using it; end that first", path,
+				 doing);
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return error_set(error, STATUS_FAILED, "%s: %s: the file is damaged (%s); copy or record it again",
+				 path, doing, sqlite3_errstr(code));
+	default:
+		return error_set(error, STATUS_FAILED, "%s: %s: %s", path, doing,
+				 db ? sqlite3_errmsg(db) : sqlite3_errstr(code));
+	}
+}

@@ -1,0 +1,16 @@
+/* What trace_read.c and trace_cursor.c share. */
+#pragma once
+#include "storage/trace.h"
+#include <sqlite3.h>
+
+struct trace_reader {
+	sqlite3 *db;
+	char *path;
+	bool complete;
+};
+
+/* NULL fills `error`. The caller finalizes. */
+sqlite3_stmt *trace_reader_prepare(struct trace_reader *r, const char *sql, struct error *error);
+
+/* TRACE_FOUND: a row. */
+enum trace_found trace_reader_step(struct trace_reader *r, sqlite3_stmt *statement, struct error *error);

@@ -1,0 +1,44 @@
+/* What trace_write.c and trace_put.c share: the writer and its steps. A step that fails sets `failed` and returns
+ * false; trace_writer_report ends every public call. */
+#pragma once
+#include "storage/trace.h"
+#include "storage/trace_format.h"
+
+enum trace_statement { PUT_CHUNK, DROP_CHUNKS, PUT_META, PUT_FILE, HAS_BLOB, PUT_BLOB, STATEMENT_COUNT };
+
+struct trace_writer {
+	struct error failed;
+	char *path;
+	int lock_fd;
+	sqlite3 *db;
+	sqlite3_stmt *statements[STATEMENT_COUNT];
+	bool in_transaction;
+	bool finished;
+	struct event *events;   /* the group: room for CHUNK_EVENTS_MAX */
+	size_t event_count;     /* in the group */
+	size_t written_count;   /* of these, in small chunks already */
+	uint64_t group_first;   /* index of the group's first event in the trace */
+	uint64_t group_idle_ns; /* guest idle time before it */
+	uint64_t last_n;
+};
+
+/* Sets `failed` from sqlite's result code. Returns false. */
+bool trace_writer_fail(struct trace_writer *w, int code);
+
+/* Hands out the sticky failure; true if there is none. */
+bool trace_writer_report(const struct trace_writer *w, struct error *error);
+
+/* Runs SQL text. */
+bool trace_writer_run(struct trace_writer *w, const char *sql);
+
+/* Opens the transaction that the next commit ends, unless it is open. False after any failure. */
+bool trace_writer_begin(struct trace_writer *w);
+
+/* Bind parameters, counted from 1. `data` must live until the step. */
+void trace_writer_bind_u64(struct trace_writer *w, enum trace_statement which, int parameter, uint64_t value);
+void trace_writer_bind_blob(struct trace_writer *w, enum trace_statement which, int parameter, const void *data,
+			    size_t bytes);
+
+/* Runs a statement whose parameters are bound, and unbinds them; *found (may be NULL): it gave a row. A bind that
+ * failed leaves NULL, which the tables refuse. */
+bool trace_writer_step(struct trace_writer *w, enum trace_statement which, bool *found);

@@ -1,0 +1,47 @@
+# Builds the payloads: $(BUILD)/guest/NAME.elf for every NAME in GUESTS, and flat images $(BUILD)/guest/NAME.bin of a few.
+# Included by the top Makefile, with BUILD set and rules run from the top. Static ELF at 0x40080000; pie is a static PIE
+# linked at 0.
+
+GUESTS := bad_mmio bootargs brk cntvct_hash console echo el0 exclusives fp_state gic_many hang memory mmio_forms pie pmu \
+	psci reset rtc self_modifying sgi smp_off spi timer_physical timer_virtual unknown_register wfi wfi_forever
+GUEST_ELFS := $(GUESTS:%=$(BUILD)/guest/%.elf)
+GUEST_BINS := $(patsubst %,$(BUILD)/guest/%.bin,bootargs console memory pie)
+
+GUEST_CC ?= aarch64-linux-gnu-gcc
+GUEST_OBJCOPY ?= aarch64-linux-gnu-objcopy
+GUEST_CFLAGS := -std=c11 -O2 -g -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables -mgeneral-regs-only \
+	-mstrict-align -mno-outline-atomics -march=armv8.2-a -fvisibility=hidden -I. -Wall -Wextra -Wpedantic -Werror \
+	-Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wswitch-enum
+GUEST_LDFLAGS := -nostdlib -Wl,-T,tests/guest/lib/guest.ld -Wl,--build-id=none -Wl,-n -Wl,--no-warn-rwx-segments
+guest_exec := -fno-pic -no-pie
+guest_pie := -fpie -static-pie
+guest_exec_base := 0x40080000
+guest_pie_base := 0
+guest_lib := dtb exception gic guest mmu print psci start timer user user_entry vectors
+
+# $(1): exec or pie. Sets how a payload of that kind is compiled and linked.
+define guest_kind
+$(BUILD)/guest/$(1)/%.o: tests/guest/%.c
+	@mkdir -p $$(@D)
+	$$(GUEST_CC) $$(GUEST_CFLAGS) $$(guest_$(1)) -MMD -MP -c -o $$@ $$<
+$(BUILD)/guest/$(1)/%.o: tests/guest/%.S
+	@mkdir -p $$(@D)
+	$$(GUEST_CC) $$(GUEST_CFLAGS) $$(guest_$(1)) -DLINK_BASE=$$(guest_$(1)_base) -MMD -MP -c -o $$@ $$<
+guest_$(1)_link = $$(GUEST_CC) $$(guest_$(1)) $$(GUEST_LDFLAGS) -Wl,--defsym=LINK_BASE=$$(guest_$(1)_base) -o $$@ \
+	$$(filter %.o,$$^)
+guest_$(1)_lib := $(guest_lib:%=$(BUILD)/guest/$(1)/lib/%.o)
+-include $$(wildcard $(BUILD)/guest/$(1)/*.d $(BUILD)/guest/$(1)/lib/*.d)
+endef
+$(eval $(call guest_kind,exec))
+$(eval $(call guest_kind,pie))
+.SECONDARY: $(guest_exec_lib) $(guest_pie_lib) $(GUESTS:%=$(BUILD)/guest/exec/%.o)
+
+$(BUILD)/guest/%.elf: $(BUILD)/guest/exec/%.o $(guest_exec_lib) tests/guest/lib/guest.ld
+	$(guest_exec_link)
+$(BUILD)/guest/pie.elf: $(BUILD)/guest/pie/pie.o $(guest_pie_lib) tests/guest/lib/guest.ld
+	$(guest_pie_link)
+$(BUILD)/guest/%.bin: $(BUILD)/guest/%.elf
+	$(GUEST_OBJCOPY) -O binary $< $@
+
+.PHONY: guests
+guests: $(GUEST_ELFS) $(GUEST_BINS)

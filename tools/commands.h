@@ -1,0 +1,15 @@
+/* The subcommands. Each gets its own name as argv[0], fills `error` when it fails, and prints nothing for that itself. */
+#pragma once
+#include "hv/host/error.h"
+
+#define HVREC_VERSION "0.1"
+
+struct command {
+	const char *name;
+	void (*run)(int argc, char **argv, struct error *error);
+	const char *summary;
+};
+
+void record_command(int argc, char **argv, struct error *error);
+void replay_command(int argc, char **argv, struct error *error);
+void info_command(int argc, char **argv, struct error *error);

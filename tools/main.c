@@ -1,0 +1,46 @@
+/* The command hvrec: finds the subcommand, runs it, prints the one error line, and gives the exit status. */
+#include "tools/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct command commands[] = {
+	{ "record", record_command, "record a guest into a trace" },
+	{ "replay", replay_command, "re-execute a trace and check every event" },
+	{ "info", info_command, "what a trace holds" },
+};
+
+enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
+
+static void usage(FILE *to)
+{
+	fputs("usage: hvrec COMMAND [OPTIONS]\n\n", to);
+	for (int i = 0; i < COMMAND_COUNT; i++)
+		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
+	fputs("\n`hvrec COMMAND --help` lists a command's options; the manual is hvrec(1).\n", to);
+}
+
+int main(int argc, char **argv)
+{
+	struct error error = { .status = STATUS_OK };
+	if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+		usage(stdout);
+		return STATUS_OK;
+	}
+	if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
+		puts("hvrec " HVREC_VERSION);
+		return STATUS_OK;
+	}
+	for (int i = 0; argc >= 2 && i < COMMAND_COUNT; i++) {
+		if (strcmp(argv[1], commands[i].name) != 0)
+			continue;
+		commands[i].run(argc - 1, argv + 1, &error);
+		if (error.status != STATUS_OK)
+			fprintf(stderr, "hvrec %s: %s\n", argv[1], error.text);
+		return (int)error.status;
+	}
+	usage(stderr);
+	if (argc >= 2)
+		fprintf(stderr, "hvrec: there is no command '%s'\n", argv[1]);
+	return STATUS_FAILED;
+}

@@ -1,0 +1,60 @@
+/* Parses option values; whole text or nothing. */
+#include "tools/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct unit {
+	char letter;
+	uint64_t factor;
+};
+
+/* A number and one of `units`; an empty unit is the first. */
+static bool scaled(const char *text, const struct unit *units, size_t unit_count, uint64_t *value)
+{
+	char *end;
+	errno = 0;
+	if (!isdigit((unsigned char)*text))
+		return false;
+	uint64_t number = strtoull(text, &end, strncmp(text, "0x", 2) == 0 ? 16 : 10);
+	uint64_t factor = units[0].factor;
+	for (size_t i = 0; i < unit_count && *end; i++) {
+		if (tolower((unsigned char)*end) == units[i].letter) {
+			factor = units[i].factor;
+			end++;
+			break;
+		}
+	}
+	if (errno != 0 || *end || number > UINT64_MAX / factor)
+		return false;
+	*value = number * factor;
+	return true;
+}
+
+bool options_count(const char *option, const char *text, uint64_t *value, struct error *error)
+{
+	static const struct unit units[] = { { 0, 1 }, { 'k', 1000 }, { 'm', 1000000 }, { 'g', 1000000000 } };
+	return scaled(text, units, 4, value) ||
+	       error_set(error, STATUS_FAILED, "%s %s is not a number of instructions, such as 1500000 or 2G", option, text);
+}
+
+bool options_size(const char *option, const char *text, uint64_t *bytes, struct error *error)
+{
+	static const struct unit units[] = { { 'm', UINT64_C(1) << 20 },
+					     { 'k', UINT64_C(1) << 10 },
+					     { 'g', UINT64_C(1) << 30 } };
+	return scaled(text, units, 3, bytes) ||
+	       error_set(error, STATUS_FAILED, "%s %s is not a size, such as 512M or 2G", option, text);
+}
+
+bool options_seconds(const char *option, const char *text, double *seconds, struct error *error)
+{
+	char *end;
+	*seconds = strtod(text, &end);
+	if (end != text && *end == 0 && isfinite(*seconds) && *seconds > 0)
+		return true;
+	return error_set(error, STATUS_FAILED, "%s %s is not a number of seconds", option, text);
+}

@@ -1,0 +1,60 @@
+/* hvrec replay: options to struct replay_options. */
+#include "replay/replay.h"
+#include "tools/commands.h"
+#include "tools/options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+static const char help[] = "usage: hvrec replay TRACE [OPTIONS]\n"
+			   "\n"
+			   "Re-executes the trace, checks every event and the final state, and reprints the console.\n"
+			   "\n"
+			   "      --console FILE|-|none where console output goes (default: -, standard output)\n"
+			   "      --until N             stop after N instructions (k, M, G)\n"
+			   "      --quiet               no progress line, no summary\n"
+			   "\n"
+			   "Exit status: 0 everything agreed, 2 it diverged, 1 it could not be replayed.\n";
+
+enum { OPTION_CONSOLE = 256, OPTION_UNTIL, OPTION_QUIET, OPTION_HELP };
+
+static const struct option long_options[] = {
+	{ "console", required_argument, NULL, OPTION_CONSOLE },
+	{ "until", required_argument, NULL, OPTION_UNTIL },
+	{ "quiet", no_argument, NULL, OPTION_QUIET },
+	{ "help", no_argument, NULL, OPTION_HELP },
+	{ 0 },
+};
+
+void replay_command(int argc, char **argv, struct error *error)
+{
+	struct replay_options options = { .until_n = UINT64_MAX };
+	int option;
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) >= 0) {
+		switch (option) {
+		case OPTION_CONSOLE:
+			options.console = optarg;
+			break;
+		case OPTION_UNTIL:
+			if (!options_count("--until", optarg, &options.until_n, error))
+				return;
+			break;
+		case OPTION_QUIET:
+			options.quiet = true;
+			break;
+		case OPTION_HELP:
+			fputs(help, stdout);
+			return;
+		default:
+			error_set(error, STATUS_FAILED, "unknown option or missing value; see `hvrec replay --help`");
+			return;
+		}
+	}
+	if (argc - optind != 1) {
+		error_set(error, STATUS_FAILED, "give one TRACE; see `hvrec replay --help`");
+		return;
+	}
+	options.trace = argv[optind];
+	replay_run(&options, error);
+}
