@@ -1,10 +1,22 @@
-# hvrec: time travel for ARM64 systems. `make` builds, `make check` is what CI runs, `make demo` shows it all.
+# hvrec: time travel for ARM64 systems.
+#   make          build/hvrec and build/hv.elf
+#   make demo     installs what is missing, records a Debian kernel, replays it
+#   make check    installs what is missing, builds and tests everything: what CI runs
+#   make soak     the long forms of the tests
+#   make bench    speed and trace size beside QEMU's own record/replay
+#   make debug PAYLOAD=FILE   runs hv under a debugger (docs/DEBUGGING-HV.md)
+#   make install PREFIX=/usr/local
+
 BUILD ?= build
 PREFIX ?= /usr/local
+DESTDIR ?=
+CROSS ?= aarch64-linux-gnu-
 ifeq ($(origin CC),default)
 CC := gcc
 endif
-CROSS ?= aarch64-linux-gnu-
+# hv's own machine: a file of hv/board.
+BOARD ?= qemu_virt
+PAYLOAD ?= $(BUILD)/guest/console.elf
 
 WARNINGS := -Wall -Wextra -Wpedantic -Werror -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla \
 	-Wswitch-enum
@@ -15,16 +27,17 @@ HV_CFLAGS := -std=c11 -O2 -g -ffreestanding -nostdlib -mgeneral-regs-only -mstri
 HV_LDFLAGS := -static -Wl,-T,hv/arch/hv.ld -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
 	-Wl,--no-warn-rwx-segments
 
-# hv's own machine: a file of hv/board.
-BOARD ?= qemu_virt
 HV_SOURCES := $(wildcard hv/arch/*.c hv/core/*.c hv/dev/*.c) hv/board/$(BOARD).c
 HV_OBJECTS := $(HV_SOURCES:%.c=$(BUILD)/hv/%.o) $(BUILD)/hv/hv/arch/entry.o $(BUILD)/hv/hv/arch/simd.o
-
-HOST_SOURCES := $(wildcard hv/host/*.c recorder/*.c replay/*.c storage/*.c tools/*.c)
+LIBRARY_SOURCES := $(wildcard hv/host/*.c recorder/*.c replay/*.c storage/*.c)
+HOST_SOURCES := $(LIBRARY_SOURCES) $(wildcard tools/*.c)
 HOST_OBJECTS := $(HOST_SOURCES:%.c=$(BUILD)/host/%.o)
+C_FILES = $(shell git ls-files '*.c' '*.h')
 
 .DELETE_ON_ERROR:
-.PHONY: all clean
+.PHONY: all guests check unit guest-check replay-check fuzz demo soak bench debug install clean deps deps-check format \
+	format-check lint clang
+
 all: $(BUILD)/hvrec $(BUILD)/hv.elf
 
 $(BUILD)/hv.elf: $(HV_OBJECTS) hv/arch/hv.ld
@@ -44,6 +57,99 @@ $(BUILD)/hv/%.o: %.S
 $(BUILD)/host/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+include tests/guest/guest.mk
+
+# ---- tests ----
+
+# Unit tests: hv's core and devices, and every host folder, in one program under ASan and UBSan. A fake architecture
+# (tests/unit/fake_arch.c) stands in for hv/arch and hv/board.
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+UNIT_SOURCES := $(wildcard tests/unit/*.c) $(filter-out hv/core/main.c,$(wildcard hv/core/*.c)) $(wildcard hv/dev/*.c) \
+	$(LIBRARY_SOURCES) tools/options.c
+UNIT_OBJECTS := $(UNIT_SOURCES:%.c=$(BUILD)/unit/%.o)
+UNIT_CASES := $(patsubst tests/unit/make-%-cases.sh,$(BUILD)/tests/unit/%_cases.h,$(wildcard tests/unit/make-*-cases.sh))
+
+$(BUILD)/unit/%.o: %.c | $(UNIT_CASES)
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) -O1 $(SANITIZE) -I$(BUILD) -MMD -MP -c $< -o $@
+
+$(BUILD)/tests/unit/%_cases.h: tests/unit/make-%-cases.sh
+	@mkdir -p $(@D)
+	AS=$(CROSS)as OBJCOPY=$(CROSS)objcopy $< > $@
+
+$(BUILD)/unit-tests: $(UNIT_OBJECTS)
+	$(CC) $(HOST_CFLAGS) $(SANITIZE) $(UNIT_OBJECTS) -lcriterion $(HOST_LIBS) -o $@
+
+# Criterion itself leaves a few bytes at its exit, so leaks are not looked for here.
+unit: $(BUILD)/unit-tests
+	ASAN_OPTIONS=detect_leaks=0 $(BUILD)/unit-tests --jobs 2 --quiet
+
+# The payloads pass on plain QEMU too: they test hv's machine against the real board.
+guest-check: guests
+	tests/guest/run-on-qemu.sh $(BUILD)/guest
+
+$(BUILD)/tests/trace_edit: tests/replay/trace_edit.c $(filter $(BUILD)/host/storage/%,$(HOST_OBJECTS)) \
+		$(BUILD)/host/hv/host/error.o
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) $^ -lsqlite3 -llz4 -lxxhash -o $@
+
+replay-check: all guests $(BUILD)/tests/trace_edit
+	tools/fetch-guest --out $(BUILD)/guest
+	BUILD=$(BUILD) tests/replay/run
+
+check: deps-check
+	$(MAKE) format-check lint clang all
+	$(MAKE) unit guest-check
+	$(MAKE) replay-check
+
+soak: deps-check all guests $(BUILD)/tests/trace_edit
+	tools/fetch-guest --out $(BUILD)/guest
+	BUILD=$(BUILD) tests/replay/run --soak
+
+bench: deps all
+	tools/fetch-guest --out $(BUILD)/guest
+	tests/bench/bench --build $(BUILD) --guest $(BUILD)/guest --json $(BUILD)/bench.json
+
+# ---- how the code must look ----
+
+format:
+	clang-format -i $(C_FILES)
+
+format-check:
+	clang-format --dry-run -Werror $(C_FILES)
+
+# The whole of it with clang too, for both sides; nothing of it is linked.
+CLANG_HV_FLAGS = $(filter-out -fno-pic -no-pie,$(HV_CFLAGS)) --target=aarch64-none-elf -Wno-unused-command-line-argument
+clang:
+	@for f in $(HOST_SOURCES); do clang $(HOST_CFLAGS) -fsyntax-only $$f || exit 1; done
+	@for f in $(HV_SOURCES); do clang $(CLANG_HV_FLAGS) -fsyntax-only $$f || exit 1; done
+
+lint:
+	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -I. --enable=warning,portability \
+		--suppressions-list=tests/cppcheck-suppressions.txt $(HOST_SOURCES) $(filter hv/core/% hv/dev/%,$(HV_SOURCES))
+	clang-tidy --quiet --warnings-as-errors='*' $(HOST_SOURCES) -- $(HOST_CFLAGS)
+	clang-tidy --quiet --warnings-as-errors='*' $(HV_SOURCES) -- $(CLANG_HV_FLAGS)
+
+# ---- for people ----
+
+deps:
+	tools/install-deps run
+
+deps-check:
+	tools/install-deps check
+
+demo: deps
+	$(MAKE) --quiet all guests
+	BUILD=$(BUILD) tools/demo
+
+debug: all guests
+	BUILD=$(BUILD) tools/debug-hv $(PAYLOAD)
+
+install: all
+	install -D -m 755 $(BUILD)/hvrec $(DESTDIR)$(PREFIX)/bin/hvrec
+	install -D -m 644 $(BUILD)/hv.elf $(DESTDIR)$(PREFIX)/lib/hvrec/hv.elf
+	install -D -m 644 tools/hvrec.1 $(DESTDIR)$(PREFIX)/share/man/man1/hvrec.1
 
 clean:
 	rm -rf $(BUILD)

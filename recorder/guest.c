@@ -1,5 +1,6 @@
-/* Loads a guest and writes down what a replay needs to have the very same RAM at its start: the pieces of RAM that are not
- * zero, as named files "ram/IPA". They are content-addressed, so a kernel whose bytes go to RAM unchanged is kept once. */
+/* Loads a guest and writes down what a replay needs to have the very same RAM at its start: the pieces of RAM that are
+ * not zero, as named files "ram/IPA". They are content-addressed, so a kernel whose bytes go to RAM unchanged is kept
+ * once. */
 #include "recorder/guest.h"
 #include "hv/host/machine_process.h"
 #include "hv/host/path.h"
@@ -41,7 +42,8 @@ static bool piece_put(struct trace_writer *trace, const struct machine *machine,
 	return bytes == 0 || trace_put_file(trace, name, machine->guest_ram + (ipa - GUEST_RAM_IPA), bytes, error);
 }
 
-/* The kernel's piece: as long as its file if it went to RAM as it is, otherwise up to its last byte that is not zero. */
+/* The kernel's piece: as long as its file if it went to RAM as it is, otherwise up to its last byte that is not zero.
+ */
 static uint64_t kernel_piece_bytes(const struct machine *machine, const struct guest_layout *layout,
 				   const struct files *files)
 {
@@ -76,7 +78,7 @@ static bool originals_put(struct trace_writer *trace, const struct files *files,
 static bool facts_put(struct trace_writer *trace, const struct record_options *options, const struct machine *machine,
 		      const struct guest_layout *layout, const struct machine_config *config, struct error *error)
 {
-	static const char *const kinds[] = { "Linux Image", "flat binary", "ELF", "ELF (PIE)" };
+	static const char *const kinds[] = {"Linux Image", "flat binary", "ELF", "ELF (PIE)"};
 	char hash[STATE_HASH_TEXT_BYTES];
 	char *qemu = machine_process_version();
 	bool done = state_hash(machine, NULL, hash) && trace_put_text(trace, "initial_ram_hash", hash, error) &&
@@ -120,8 +122,8 @@ static bool lay_out(const struct record_options *options, const struct files *fi
 bool guest_load(const struct record_options *options, struct machine *machine, struct machine_config *config,
 		struct trace_writer *trace, struct error *error)
 {
-	struct files files = { 0 };
-	struct guest_layout layout = { 0 };
+	struct files files = {0};
+	struct guest_layout layout = {0};
 	bool done = files_read(options, &files, error) && lay_out(options, &files, machine, &layout, error);
 	if (done) {
 		config->entry_ipa = layout.entry_ipa;

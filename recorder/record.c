@@ -1,7 +1,7 @@
 /* The recording loop: events from the machine's ring to the writer and the console, input and signals the other way.
  *
- * It sleeps in poll until the doorbell, input, a signal, or 20 ms, whatever is first. The machine rings only when it needs
- * something, so events wait in the ring for up to 20 ms. */
+ * It sleeps in poll until the doorbell, input, a signal, or 20 ms, whatever is first. The machine rings only when it
+ * needs something, so events wait in the ring for up to 20 ms. */
 #include "recorder/record.h"
 #include "hv/host/machine.h"
 #include "hv/host/session.h"
@@ -118,8 +118,7 @@ static int pace_ms(struct recording *r)
 static void limits_check(struct recording *r, struct error *error)
 {
 	int64_t now = session_now_ns();
-	if (r->options->timeout_s > 0 && r->stop_ns == 0 &&
-	    (double)(now - r->start_ns) > r->options->timeout_s * 1e9) {
+	if (r->options->timeout_s > 0 && r->stop_ns == 0 && (double)(now - r->start_ns) > r->options->timeout_s * 1e9) {
 		r->timed_out = true;
 		stop_request(r);
 	}
@@ -131,9 +130,9 @@ static void limits_check(struct recording *r, struct error *error)
 static bool turn(struct recording *r, struct error *error)
 {
 	struct pollfd fds[] = {
-		{ .fd = r->machine->doorbell_fd, .events = POLLIN },
-		{ .fd = r->signal_fd, .events = POLLIN },
-		{ .fd = input_has_room(r) ? r->console.input_fd : -1, .events = POLLIN },
+		{.fd = r->machine->doorbell_fd, .events = POLLIN},
+		{.fd = r->signal_fd, .events = POLLIN},
+		{.fd = input_has_room(r) ? r->console.input_fd : -1, .events = POLLIN},
 	};
 	poll(fds, sizeof(fds) / sizeof(fds[0]), pace_ms(r));
 	bool connected = machine_doorbell_take(r->machine);
@@ -193,13 +192,15 @@ static void judge(const struct recording *r, struct error *error)
 		return;
 	}
 	if (r->timed_out)
-		error_set(error, STATUS_UNSUPPORTED, "the guest ran longer than --timeout %g seconds", r->options->timeout_s);
+		error_set(error, STATUS_UNSUPPORTED, "the guest ran longer than --timeout %g seconds",
+			  r->options->timeout_s);
 	else if (mailbox->end_reason == END_REASON_LIMIT)
 		error_set(error, STATUS_UNSUPPORTED, "the guest reached --max-instructions %llu",
 			  (unsigned long long)r->options->max_instructions);
 	else if (mailbox->end_reason == END_REASON_HANG)
 		error_set(error, STATUS_UNSUPPORTED,
-			  "the guest waits for an interrupt that cannot come any more (no timer is set, no input is left)");
+			  "the guest waits for an interrupt that cannot come any more (no timer is set, no input is "
+			  "left)");
 	else if (mailbox->end_reason == END_REASON_UNSUPPORTED)
 		error_set(error, STATUS_UNSUPPORTED, "%.*s", HV_TEXT_BYTES, mailbox->text);
 }
@@ -236,7 +237,7 @@ static bool finish(struct recording *r, struct error *error)
 
 static bool run_machine(struct recording *r, struct machine_config *config, struct error *error)
 {
-	struct error failure = { .status = STATUS_OK };
+	struct error failure = {.status = STATUS_OK};
 	if (r->console.input_fd < 0)
 		r->machine->mailbox->input_ended = 1;
 	r->writer = writer_start(r->trace, error);
@@ -279,7 +280,7 @@ static void record_in_machine(struct recording *r, struct error *error)
 
 bool record_run(const struct record_options *options, struct error *error)
 {
-	struct recording r = { .options = options };
+	struct recording r = {.options = options};
 	r.signal_fd = session_signals(error);
 	if (r.signal_fd >= 0 && console_open_output(&r.console, options->console, error))
 		r.machine = machine_create(options->memory_bytes, error);

@@ -21,6 +21,6 @@ struct record_options {
 	bool quiet;
 };
 
-/* Records until the guest or the user ends it. Fills `error` unless the guest powered off or the user ended it; the trace
- * is then still there, as far as it could be written. */
+/* Records until the guest or the user ends it. Fills `error` unless the guest powered off or the user ended it; the
+ * trace is then still there, as far as it could be written. */
 bool record_run(const struct record_options *options, struct error *error);

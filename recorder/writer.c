@@ -41,7 +41,7 @@ static size_t batch_take(struct writer *writer)
 /* Waits, with the mutex held, for events, the end, or the time of the next commit. */
 static void wait_for_work(struct writer *writer, int64_t until_ns)
 {
-	struct timespec until = { .tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000 };
+	struct timespec until = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
 	while (writer->count < BATCH_EVENTS / 2 && !writer->stopping)
 		if (pthread_cond_timedwait(&writer->changed, &writer->mutex, &until) != 0)
 			return;
@@ -54,7 +54,7 @@ static void *writer_main(void *argument)
 	bool done = false;
 	pthread_mutex_lock(&writer->mutex);
 	while (!done) {
-		struct error error = { .status = STATUS_OK };
+		struct error error = {.status = STATUS_OK};
 		wait_for_work(writer, next_commit);
 		size_t count = batch_take(writer);
 		done = writer->stopping && writer->count == 0;

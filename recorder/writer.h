@@ -1,7 +1,8 @@
 /* The thread that writes the trace, so that neither the guest nor the console waits for compression or the disk.
  *
- * One producer (the recording loop) gives events; the thread appends them and commits at least twice a second. The queue is
- * bounded: writer_room says how much fits, and what does not fit stays in the machine's ring, which stalls the guest. */
+ * One producer (the recording loop) gives events; the thread appends them and commits at least twice a second. The
+ * queue is bounded: writer_room says how much fits, and what does not fit stays in the machine's ring, which stalls the
+ * guest. */
 #pragma once
 #include "hv/abi/event.h"
 #include "hv/host/error.h"

@@ -22,7 +22,8 @@ static void event_text(const struct event *event, char *text, size_t bytes)
 	if (event->kind == 0)
 		snprintf(text, bytes, "nothing at n %" PRIu64 " pc %#" PRIx64, event->n, event->pc);
 	else
-		snprintf(text, bytes, "%s at n %" PRIu64 " pc %#" PRIx64 " address %#" PRIx64 " value %#" PRIx64 " size %u",
+		snprintf(text, bytes,
+			 "%s at n %" PRIu64 " pc %#" PRIx64 " address %#" PRIx64 " value %#" PRIx64 " size %u",
 			 kind_text(event->kind), event->n, event->pc, event->address, event->value, event->size);
 }
 

@@ -45,7 +45,8 @@ static bool ram_check(struct trace_reader *trace, const struct machine *machine,
 	enum trace_found found = trace_get_text(trace, "initial_ram_hash", &recorded, error);
 	bool same = found == TRACE_FOUND && state_hash(machine, NULL, hash) && strcmp(hash, recorded) == 0;
 	free(recorded);
-	return same || error_set(error, STATUS_FAILED, "the trace's initial RAM is not what was recorded: it is damaged");
+	return same ||
+	       error_set(error, STATUS_FAILED, "the trace's initial RAM is not what was recorded: it is damaged");
 }
 
 static bool config_get(struct trace_reader *trace, struct machine_config *config, struct error *error)
@@ -74,7 +75,7 @@ struct machine *guest_restore(struct trace_reader *trace, struct machine_config 
 	struct machine *machine = NULL;
 	if (config_get(trace, config, error))
 		machine = machine_create(config->ram_bytes, error);
-	struct piece_target target = { machine, trace };
+	struct piece_target target = {machine, trace};
 	if (machine && (!trace_each_file(trace, piece_restore, &target, error) || !ram_check(trace, machine, error))) {
 		machine_destroy(machine);
 		return NULL;
@@ -98,8 +99,8 @@ bool guest_fingerprint_check(struct trace_reader *trace, const struct machine *m
 		uint64_t recorded = strtoull(at, &at, 16);
 		if (recorded != machine->mailbox->fingerprint[i])
 			same = error_set(error, STATUS_FAILED,
-					 "this machine is not like the recording's: %s is %#llx here and was %#llx", names[i],
-					 (unsigned long long)machine->mailbox->fingerprint[i],
+					 "this machine is not like the recording's: %s is %#llx here and was %#llx",
+					 names[i], (unsigned long long)machine->mailbox->fingerprint[i],
 					 (unsigned long long)recorded);
 	}
 	free(text);

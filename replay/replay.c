@@ -86,8 +86,8 @@ static bool machine_stuck(struct replaying *r)
 static bool turn(struct replaying *r, struct error *error)
 {
 	struct pollfd fds[] = {
-		{ .fd = r->machine->doorbell_fd, .events = POLLIN },
-		{ .fd = r->signal_fd, .events = POLLIN },
+		{.fd = r->machine->doorbell_fd, .events = POLLIN},
+		{.fd = r->signal_fd, .events = POLLIN},
 	};
 	poll(fds, sizeof(fds) / sizeof(fds[0]), TICK_MS);
 	machine_doorbell_take(r->machine);
@@ -125,7 +125,8 @@ static bool final_state_check(struct replaying *r, struct error *error)
 		return error_set(error, STATUS_FAILED, "out of memory");
 	return text_is(r->trace, "final_state_hash", hash, error) ||
 	       error_set(error, STATUS_DIVERGED,
-			 "divergence: every event agreed, but the final state hash is %s and was another in the recording",
+			 "divergence: every event agreed, but the final state hash is %s and was another in the "
+			 "recording",
 			 hash);
 }
 
@@ -141,12 +142,12 @@ static bool judge(struct replaying *r, struct error *error)
 	case HV_STATE_ENDED:
 		return guest_fingerprint_check(r->trace, r->machine, error) && final_state_check(r, error);
 	case HV_STATE_DIVERGED:
-		return guest_fingerprint_check(r->trace, r->machine, error) &&
-		       divergence_report(mailbox, error);
+		return guest_fingerprint_check(r->trace, r->machine, error) && divergence_report(mailbox, error);
 	case HV_STATE_REFUSED:
 		return error_set(error, STATUS_FAILED, "the machine cannot replay: %.*s", HV_TEXT_BYTES, mailbox->text);
 	case HV_STATE_PANIC:
-		return error_set(error, STATUS_FAILED, "hv failed, please report it: %.*s", HV_TEXT_BYTES, mailbox->text);
+		return error_set(error, STATUS_FAILED, "hv failed, please report it: %.*s", HV_TEXT_BYTES,
+				 mailbox->text);
 	default:
 		return error_set(error, STATUS_FAILED, "the machine ended early");
 	}
@@ -185,8 +186,8 @@ static bool replay_in_machine(struct replaying *r, struct machine_config *config
 
 bool replay_run(const struct replay_options *options, struct error *error)
 {
-	struct replaying r = { .options = options };
-	struct machine_config config = { .mode = HV_MODE_REPLAY, .until_n = options->until_n };
+	struct replaying r = {.options = options};
+	struct machine_config config = {.mode = HV_MODE_REPLAY, .until_n = options->until_n};
 	r.signal_fd = session_signals(error);
 	if (r.signal_fd >= 0 && console_open_output(&r.console, options->console, error))
 		r.trace = trace_open(options->trace, error);

@@ -15,7 +15,7 @@
 static bool is_trace(const char *path, struct error *error)
 {
 	sqlite3 *db = NULL;
-	struct trace_identity identity;
+	struct trace_identity identity = {0};
 	errno = 0;
 	int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL);
 	bool good = code == SQLITE_OK ? trace_db_identify(path, db, &identity, error)

@@ -101,7 +101,7 @@ static uint64_t idle_of(const struct event *event)
 /* Loads the next chunk and goes to `wanted` in it. At the end of the trace: no events. */
 static bool load(struct trace_cursor *c)
 {
-	struct trace_chunk chunk;
+	struct trace_chunk chunk = {0};
 	c->at = 0;
 	c->event_count = 0;
 	enum trace_found found = trace_reader_step(c->reader, c->rows, &c->failed);

@@ -182,7 +182,7 @@ sqlite3 *trace_db_open(const char *path, struct error *error)
 	if (!file_regular(path, error))
 		return NULL;
 	sqlite3 *db = NULL;
-	struct trace_identity identity;
+	struct trace_identity identity = {0};
 	errno = 0;
 	int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL);
 	bool good = code == SQLITE_OK || trace_sql_error(db, path, "cannot open", code, error);

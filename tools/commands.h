@@ -1,4 +1,5 @@
-/* The subcommands. Each gets its own name as argv[0], fills `error` when it fails, and prints nothing for that itself. */
+/* The subcommands. Each gets its own name as argv[0], fills `error` when it fails, and prints nothing for that itself.
+ */
 #pragma once
 #include "hv/host/error.h"
 

@@ -1,10 +1,203 @@
 /* hvrec info: what a trace holds, as text or JSON. */
-#include "tools/commands.h"
 #include "storage/trace.h"
+#include "tools/commands.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char help[] =
+	"usage: hvrec info TRACE [--json]\n"
+	"\n"
+	"Prints the guest, its machine, the length, events by kind, bytes, and the final state's hash.\n";
+
+enum { OPTION_JSON = 256, OPTION_HELP, BATCH_EVENTS = 4096 };
+
+static const struct option long_options[] = {
+	{"json", no_argument, NULL, OPTION_JSON},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{0},
+};
+
+struct kind_info {
+	const char *name, *text;
+};
+
+static const struct kind_info kinds[EVENT_KIND_MAX + 1] = {
+#define EVENT(id, name, class, address, value, text) [id] = {#name, text},
+#include "hv/abi/event.def"
+#undef EVENT
+};
+
+struct info {
+	bool complete;
+	char *kernel_name, *kernel_kind, *bootargs, *machine, *end_reason, *final_state_hash; /* NULL: not known */
+	uint64_t ram_bytes, vcpu_count, instructions, guest_ns;
+	uint64_t counts[EVENT_KIND_MAX + 1];
+	struct trace_totals totals;
+};
+
+static bool text_get(struct trace_reader *trace, const char *key, char **text, struct error *error)
+{
+	return trace_get_text(trace, key, text, error) != TRACE_FAILED;
+}
+
+/* Counts the events; the position and guest time of the last one are the length of an incomplete trace. */
+static bool events_count(struct trace_reader *trace, struct info *info, struct error *error)
+{
+	static struct event events[BATCH_EVENTS];
+	struct trace_cursor *cursor = trace_seek(trace, 0, error);
+	int64_t got = cursor ? 1 : -1;
+	while (got > 0) {
+		got = trace_next(cursor, events, BATCH_EVENTS, error);
+		for (int64_t i = 0; i < got; i++)
+			info->counts[events[i].kind <= EVENT_KIND_MAX ? events[i].kind : 0]++;
+		if (got > 0)
+			info->instructions = events[got - 1].n;
+	}
+	if (cursor)
+		info->guest_ns = info->instructions + trace_cursor_idle_ns(cursor);
+	trace_cursor_free(cursor);
+	return got == 0;
+}
+
+static bool info_get(struct trace_reader *trace, struct info *info, struct error *error)
+{
+	info->complete = trace_is_complete(trace);
+	return text_get(trace, "kernel_name", &info->kernel_name, error) &&
+	       text_get(trace, "kernel_kind", &info->kernel_kind, error) &&
+	       text_get(trace, "bootargs", &info->bootargs, error) &&
+	       text_get(trace, "machine", &info->machine, error) &&
+	       text_get(trace, "end_reason", &info->end_reason, error) &&
+	       text_get(trace, "final_state_hash", &info->final_state_hash, error) &&
+	       trace_get_u64(trace, "ram_bytes", &info->ram_bytes, error) != TRACE_FAILED &&
+	       trace_get_u64(trace, "vcpu_count", &info->vcpu_count, error) != TRACE_FAILED &&
+	       events_count(trace, info, error) && trace_get_totals(trace, &info->totals, error);
+}
+
+static void info_free(struct info *info)
+{
+	free(info->kernel_name);
+	free(info->kernel_kind);
+	free(info->bootargs);
+	free(info->machine);
+	free(info->end_reason);
+	free(info->final_state_hash);
+}
+
+static const char *or_unknown(const char *text)
+{
+	return text ? text : "unknown";
+}
+
+static void print_text(const char *path, const struct info *info)
+{
+	const struct trace_totals *totals = &info->totals;
+	double per_thousand = info->instructions > 0 ? 1000.0 / (double)info->instructions : 0;
+	printf("trace         %s, %s\n", path,
+	       info->complete ? "complete" : "incomplete: replays up to its last commit");
+	printf("guest         %s (%s)", or_unknown(info->kernel_name), or_unknown(info->kernel_kind));
+	printf("%s%s\n", info->bootargs && *info->bootargs ? ", " : "", info->bootargs ? info->bootargs : "");
+	printf("machine       %" PRIu64 " MiB, %" PRIu64 " vCPU, recorded on %s\n", info->ram_bytes >> 20,
+	       info->vcpu_count, or_unknown(info->machine));
+	printf("length        %" PRIu64 " instructions, %.9f s of guest time\n", info->instructions,
+	       (double)info->guest_ns / 1e9);
+	printf("end           %s\n", or_unknown(info->end_reason));
+	printf("final state   %s\n", or_unknown(info->final_state_hash));
+	printf("events        %" PRIu64 " in %" PRIu64 " chunks: %" PRIu64 " bytes raw, %" PRIu64
+	       " stored (%.4f and %.4f per 1000 instructions)\n",
+	       totals->event_count, totals->chunk_count, totals->raw_bytes, totals->stored_bytes,
+	       (double)totals->raw_bytes * per_thousand, (double)totals->stored_bytes * per_thousand);
+	printf("files         %" PRIu64 ": %" PRIu64 " bytes raw, %" PRIu64 " stored\n", totals->file_count,
+	       totals->blob_raw_bytes, totals->blob_stored_bytes);
+	for (int kind = 1; kind <= EVENT_KIND_MAX; kind++) {
+		if (info->counts[kind] > 0)
+			printf("  %-16s %10" PRIu64 "  %s\n", kinds[kind].name, info->counts[kind], kinds[kind].text);
+	}
+}
+
+static void print_json_text(const char *key, const char *text)
+{
+	printf("  \"%s\": ", key);
+	if (!text) {
+		fputs("null,\n", stdout);
+		return;
+	}
+	putchar('"');
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			printf("\\%c", *text);
+		else if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			printf("\\u%04x", (unsigned char)*text);
+		else
+			putchar(*text);
+	}
+	fputs("\",\n", stdout);
+}
+
+static void print_json_number(const char *key, uint64_t value)
+{
+	printf("  \"%s\": %" PRIu64 ",\n", key, value);
+}
+
+static void print_json(const char *path, const struct info *info)
+{
+	const char *separator = "";
+	puts("{");
+	print_json_text("trace", path);
+	print_json_text("kernel_name", info->kernel_name);
+	print_json_text("kernel_kind", info->kernel_kind);
+	print_json_text("bootargs", info->bootargs);
+	print_json_text("machine", info->machine);
+	print_json_text("end_reason", info->end_reason);
+	print_json_text("final_state_hash", info->final_state_hash);
+	print_json_number("ram_bytes", info->ram_bytes);
+	print_json_number("vcpu_count", info->vcpu_count);
+	print_json_number("instructions", info->instructions);
+	print_json_number("guest_ns", info->guest_ns);
+	print_json_number("event_count", info->totals.event_count);
+	print_json_number("chunk_count", info->totals.chunk_count);
+	print_json_number("raw_bytes", info->totals.raw_bytes);
+	print_json_number("stored_bytes", info->totals.stored_bytes);
+	print_json_number("file_raw_bytes", info->totals.blob_raw_bytes);
+	print_json_number("file_stored_bytes", info->totals.blob_stored_bytes);
+	fputs("  \"events\": {", stdout);
+	for (int kind = 1; kind <= EVENT_KIND_MAX; kind++) {
+		printf("%s\n    \"%s\": %" PRIu64, separator, kinds[kind].name, info->counts[kind]);
+		separator = ",";
+	}
+	printf("\n  },\n  \"complete\": %s\n}\n", info->complete ? "true" : "false");
+}
 
 void info_command(int argc, char **argv, struct error *error)
 {
-	(void)argc;
-	(void)argv;
-	(void)error;
+	struct info info = {0};
+	bool json = false;
+	int option;
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "", long_options, NULL)) >= 0) {
+		if (option == OPTION_HELP) {
+			fputs(help, stdout);
+			return;
+		}
+		if (option != OPTION_JSON) {
+			error_set(error, STATUS_FAILED, "unknown option; see `hvrec info --help`");
+			return;
+		}
+		json = true;
+	}
+	if (argc - optind != 1) {
+		error_set(error, STATUS_FAILED, "give one TRACE; see `hvrec info --help`");
+		return;
+	}
+	struct trace_reader *trace = trace_open(argv[optind], error);
+	if (trace && info_get(trace, &info, error)) {
+		if (json)
+			print_json(argv[optind], &info);
+		else
+			print_text(argv[optind], &info);
+	}
+	info_free(&info);
+	trace_close(trace);
 }

@@ -5,9 +5,9 @@
 #include <string.h>
 
 static const struct command commands[] = {
-	{ "record", record_command, "record a guest into a trace" },
-	{ "replay", replay_command, "re-execute a trace and check every event" },
-	{ "info", info_command, "what a trace holds" },
+	{"record", record_command, "record a guest into a trace"},
+	{"replay", replay_command, "re-execute a trace and check every event"},
+	{"info", info_command, "what a trace holds"},
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
@@ -22,7 +22,7 @@ static void usage(FILE *to)
 
 int main(int argc, char **argv)
 {
-	struct error error = { .status = STATUS_OK };
+	struct error error = {.status = STATUS_OK};
 	if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
 		usage(stdout);
 		return STATUS_OK;

@@ -36,16 +36,16 @@ static bool scaled(const char *text, const struct unit *units, size_t unit_count
 
 bool options_count(const char *option, const char *text, uint64_t *value, struct error *error)
 {
-	static const struct unit units[] = { { 0, 1 }, { 'k', 1000 }, { 'm', 1000000 }, { 'g', 1000000000 } };
+	static const struct unit units[] = {{0, 1}, {'k', 1000}, {'m', 1000000}, {'g', 1000000000}};
 	return scaled(text, units, 4, value) ||
-	       error_set(error, STATUS_FAILED, "%s %s is not a number of instructions, such as 1500000 or 2G", option, text);
+	       error_set(error, STATUS_FAILED, "%s %s is not a number of instructions, such as 1500000 or 2G", option,
+			 text);
 }
 
 bool options_size(const char *option, const char *text, uint64_t *bytes, struct error *error)
 {
-	static const struct unit units[] = { { 'm', UINT64_C(1) << 20 },
-					     { 'k', UINT64_C(1) << 10 },
-					     { 'g', UINT64_C(1) << 30 } };
+	static const struct unit units[] = {
+		{'m', UINT64_C(1) << 20}, {'k', UINT64_C(1) << 10}, {'g', UINT64_C(1) << 30}};
 	return scaled(text, units, 3, bytes) ||
 	       error_set(error, STATUS_FAILED, "%s %s is not a size, such as 512M or 2G", option, text);
 }

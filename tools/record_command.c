@@ -45,20 +45,20 @@ enum {
 };
 
 static const struct option long_options[] = {
-	{ "output", required_argument, NULL, 'o' },
-	{ "kernel", required_argument, NULL, OPTION_KERNEL },
-	{ "initrd", required_argument, NULL, OPTION_INITRD },
-	{ "append", required_argument, NULL, OPTION_APPEND },
-	{ "dtb", required_argument, NULL, OPTION_DTB },
-	{ "memory", required_argument, NULL, OPTION_MEMORY },
-	{ "input", required_argument, NULL, OPTION_INPUT },
-	{ "console", required_argument, NULL, OPTION_CONSOLE },
-	{ "pace", required_argument, NULL, OPTION_PACE },
-	{ "max-instructions", required_argument, NULL, OPTION_MAX_INSTRUCTIONS },
-	{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
-	{ "quiet", no_argument, NULL, OPTION_QUIET },
-	{ "help", no_argument, NULL, OPTION_HELP },
-	{ 0 },
+	{"output", required_argument, NULL, 'o'},
+	{"kernel", required_argument, NULL, OPTION_KERNEL},
+	{"initrd", required_argument, NULL, OPTION_INITRD},
+	{"append", required_argument, NULL, OPTION_APPEND},
+	{"dtb", required_argument, NULL, OPTION_DTB},
+	{"memory", required_argument, NULL, OPTION_MEMORY},
+	{"input", required_argument, NULL, OPTION_INPUT},
+	{"console", required_argument, NULL, OPTION_CONSOLE},
+	{"pace", required_argument, NULL, OPTION_PACE},
+	{"max-instructions", required_argument, NULL, OPTION_MAX_INSTRUCTIONS},
+	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
+	{"quiet", no_argument, NULL, OPTION_QUIET},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{0},
 };
 
 static bool pace_parse(const char *text, struct record_options *options, struct error *error)
@@ -157,7 +157,7 @@ static void record_payload(struct record_options *options, int count, char **arg
 
 void record_command(int argc, char **argv, struct error *error)
 {
-	struct record_options options = { .trace = "hvrec.trace", .memory_bytes = UINT64_C(512) << 20 };
+	struct record_options options = {.trace = "hvrec.trace", .memory_bytes = UINT64_C(512) << 20};
 	int option;
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "+:o:", long_options, NULL)) >= 0) {

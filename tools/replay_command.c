@@ -19,16 +19,16 @@ static const char help[] = "usage: hvrec replay TRACE [OPTIONS]\n"
 enum { OPTION_CONSOLE = 256, OPTION_UNTIL, OPTION_QUIET, OPTION_HELP };
 
 static const struct option long_options[] = {
-	{ "console", required_argument, NULL, OPTION_CONSOLE },
-	{ "until", required_argument, NULL, OPTION_UNTIL },
-	{ "quiet", no_argument, NULL, OPTION_QUIET },
-	{ "help", no_argument, NULL, OPTION_HELP },
-	{ 0 },
+	{"console", required_argument, NULL, OPTION_CONSOLE},
+	{"until", required_argument, NULL, OPTION_UNTIL},
+	{"quiet", no_argument, NULL, OPTION_QUIET},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{0},
 };
 
 void replay_command(int argc, char **argv, struct error *error)
 {
-	struct replay_options options = { .until_n = UINT64_MAX };
+	struct replay_options options = {.until_n = UINT64_MAX};
 	int option;
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) >= 0) {

@@ -1,9 +1,9 @@
-/* All of a guest but its RAM: every vCPU, the virtual GIC and the devices. hv keeps exactly one, works on it in place, and
- * hands a copy to the host when it stops; the state hash is a hash of this struct and of RAM.
+/* All of a guest but its RAM: every vCPU, the virtual GIC and the devices. hv keeps exactly one, works on it in place,
+ * and hands a copy to the host when it stops; the state hash is a hash of this struct and of RAM.
  *
- * Registers that the CPU holds while the guest runs (everything from sp_el0 on) are written back by vcpu_save. Bits that
- * depend on the machine's own clock (CNTV_CTL_EL0.ISTATUS) are recomputed from guest time, so that equal guests have
- * equal bytes. Fixed width, no pointers, padding named and zero. */
+ * Registers that the CPU holds while the guest runs (everything from sp_el0 on) are written back by vcpu_save. Bits
+ * that depend on the machine's own clock (CNTV_CTL_EL0.ISTATUS) are recomputed from guest time, so that equal guests
+ * have equal bytes. Fixed width, no pointers, padding named and zero. */
 #pragma once
 #include "hv/abi/machine.h"
 #include <stdint.h>

@@ -3,18 +3,18 @@
 #pragma once
 #include <stdint.h>
 
-#define GUEST_GICD_IPA UINT64_C(0x08000000)
-#define GUEST_GICD_BYTES UINT64_C(0x10000)
-#define GUEST_GICR_IPA UINT64_C(0x080a0000)
+#define GUEST_GICD_IPA            UINT64_C(0x08000000)
+#define GUEST_GICD_BYTES          UINT64_C(0x10000)
+#define GUEST_GICR_IPA            UINT64_C(0x080a0000)
 #define GUEST_GICR_BYTES_PER_VCPU UINT64_C(0x20000)
-#define GUEST_UART_IPA UINT64_C(0x09000000)
-#define GUEST_UART_BYTES UINT64_C(0x1000)
-#define GUEST_RTC_IPA UINT64_C(0x09010000)
-#define GUEST_RTC_BYTES UINT64_C(0x1000)
-#define GUEST_VIRTIO_IPA UINT64_C(0x0a000000)
-#define GUEST_VIRTIO_BYTES UINT64_C(0x200)
-#define GUEST_VIRTIO_COUNT 32
-#define GUEST_RAM_IPA UINT64_C(0x40000000)
+#define GUEST_UART_IPA            UINT64_C(0x09000000)
+#define GUEST_UART_BYTES          UINT64_C(0x1000)
+#define GUEST_RTC_IPA             UINT64_C(0x09010000)
+#define GUEST_RTC_BYTES           UINT64_C(0x1000)
+#define GUEST_VIRTIO_IPA          UINT64_C(0x0a000000)
+#define GUEST_VIRTIO_BYTES        UINT64_C(0x200)
+#define GUEST_VIRTIO_COUNT        32
+#define GUEST_RAM_IPA             UINT64_C(0x40000000)
 
 /* Interrupt numbers (INTID). PPIs are 16 to 31, SPIs from 32. */
 enum {
@@ -27,7 +27,7 @@ enum {
 };
 
 /* The generic timer's frequency: one tick is 16 ns of guest time. */
-#define GUEST_COUNTER_HZ 62500000
+#define GUEST_COUNTER_HZ  62500000
 #define GUEST_NS_PER_TICK 16
 
 enum { GUEST_VCPU_MAX = 8 };

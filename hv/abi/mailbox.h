@@ -13,9 +13,9 @@
 #include "hv/abi/machine.h"
 
 /* Where the host puts the boot block, and where hv is linked (physical addresses; QEMU's own DTB is below). */
-#define HV_MACHINE_RAM_PA UINT64_C(0x40000000)
-#define HV_BOOT_PA UINT64_C(0x40200000)
-#define HV_IMAGE_PA UINT64_C(0x40400000)
+#define HV_MACHINE_RAM_PA  UINT64_C(0x40000000)
+#define HV_BOOT_PA         UINT64_C(0x40200000)
+#define HV_IMAGE_PA        UINT64_C(0x40400000)
 #define HV_IMAGE_BYTES_MAX UINT64_C(0x00c00000)
 
 #define HV_BOOT_MAGIC UINT64_C(0x31746f6f62727668) /* "hvrboot1" */
@@ -50,8 +50,8 @@ struct hv_boot {
 _Static_assert(sizeof(struct hv_boot) == 136, "layout shared with EL2");
 
 enum hv_state {
-	HV_STATE_OFF = 0,      /* as the host left it */
-	HV_STATE_REFUSED = 1,  /* the machine cannot do what hv needs; text says what */
+	HV_STATE_OFF = 0,     /* as the host left it */
+	HV_STATE_REFUSED = 1, /* the machine cannot do what hv needs; text says what */
 	HV_STATE_RUNNING = 2,
 	HV_STATE_ENDED = 3,    /* stopped for good: end_reason and final_state are valid */
 	HV_STATE_DIVERGED = 4, /* replay: expected, actual and final_state are valid */
@@ -62,12 +62,13 @@ enum { HV_TEXT_BYTES = 256, HV_FINGERPRINT_COUNT = 32 };
 
 struct hv_mailbox {
 	/* hv writes */
-	uint32_t state;      /* enum hv_state */
-	uint32_t end_reason; /* enum end_reason */
-	uint64_t now_n;      /* position at the last exit */
-	uint64_t now_ns;     /* guest time there */
-	uint64_t idle_target_ns; /* pace real: the guest sleeps until this guest time; 0: it runs; UINT64_MAX: until input */
-	uint64_t exit_count; /* of all kinds, for statistics */
+	uint32_t state;          /* enum hv_state */
+	uint32_t end_reason;     /* enum end_reason */
+	uint64_t now_n;          /* position at the last exit */
+	uint64_t now_ns;         /* guest time there */
+	uint64_t idle_target_ns; /* pace real: the guest sleeps until this guest time; 0: it runs; UINT64_MAX: until
+				    input */
+	uint64_t exit_count;     /* of all kinds, for statistics */
 	uint64_t denied_count;
 	uint32_t fingerprint_count;
 	uint32_t waits; /* 1: hv sleeps until the host rings; the host sets it back to 0 when it does */
@@ -77,10 +78,10 @@ struct hv_mailbox {
 	char text[HV_TEXT_BYTES];                   /* one line, NUL-terminated */
 
 	/* the host writes */
-	uint32_t stop_request;  /* 1: end the recording at once */
-	uint32_t input_ended;   /* 1: nothing more will come through the input ring */
-	uint64_t real_ns;       /* pace real: how far guest time may go; the host moves it before it rings */
-	uint32_t events_ended;  /* replay: the trace has nothing after event_head */
+	uint32_t stop_request; /* 1: end the recording at once */
+	uint32_t input_ended;  /* 1: nothing more will come through the input ring */
+	uint64_t real_ns;      /* pace real: how far guest time may go; the host moves it before it rings */
+	uint32_t events_ended; /* replay: the trace has nothing after event_head */
 	uint32_t zero1;
 
 	/* rings: head is written by the ring's writer, tail by its reader */

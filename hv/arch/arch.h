@@ -35,6 +35,7 @@ void arch_el1_reset(struct vcpu_state *vcpu);
 void arch_el1_load_exception(const struct vcpu_state *vcpu);
 uint64_t arch_vbar_el1(void);
 uint64_t arch_sctlr_el1(void);
+uint64_t arch_spsr_el1(void);
 /* CNTV_CTL_EL0 (without ISTATUS) and CNTV_CVAL_EL0, CPU → struct. */
 void arch_vtimer_save(struct vcpu_state *vcpu);
 /* The debug registers that the guest set (MDSCR, breakpoints, watchpoints), struct → CPU. */

@@ -57,6 +57,11 @@ uint64_t arch_sctlr_el1(void)
 	return READ_SYSREG(sctlr_el1);
 }
 
+uint64_t arch_spsr_el1(void)
+{
+	return READ_SYSREG(spsr_el1);
+}
+
 void arch_vtimer_save(struct vcpu_state *vcpu)
 {
 	vcpu->cntv_ctl_el0 = READ_SYSREG(cntv_ctl_el0) & ~CNTV_CTL_ISTATUS;

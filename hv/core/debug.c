@@ -28,7 +28,8 @@
 
 enum { EC_WATCHPOINT = 0x34 };
 
-static bool passing; /* over a masked breakpoint or watchpoint */
+static bool passing;     /* over a masked breakpoint or watchpoint */
+static bool masked_step; /* the last step was one that EL1 had masked */
 
 /* Whether EL1 would take a debug exception now (Arm ARM D2.4). */
 static bool unmasked(void)
@@ -65,12 +66,23 @@ enum exit_answer debug_breakpoint(const struct exit *exit)
 	return EXIT_RESUME;
 }
 
+/* ERET takes PSTATE.SS from SPSR_EL1 only where the level that it leaves is not stepped (Arm ARM D2.12.4). EL1 would
+ * not have been; here it was, so hv does it when the guest arrives where EL1 steps it. */
+static bool eret_starts_step(void)
+{
+	return masked_step && arch_spsr_el1() & PSTATE_SS;
+}
+
 enum exit_answer debug_step(const struct exit *exit)
 {
-	if (hv_vcpu()->mdscr_el1 & MDSCR_SS && unmasked())
+	if (!(hv_vcpu()->mdscr_el1 & MDSCR_SS))
+		return EXIT_RESUME; /* the end of passing over a breakpoint */
+	if (unmasked() && !eret_starts_step()) {
+		masked_step = false;
 		return pass_on(exit, false);
-	if (hv_vcpu()->mdscr_el1 & MDSCR_SS)
-		hv_vcpu()->pstate |= PSTATE_SS;
+	}
+	masked_step = !unmasked();
+	hv_vcpu()->pstate |= PSTATE_SS;
 	return EXIT_RESUME;
 }
 
@@ -93,6 +105,7 @@ void write_mdscr(uint32_t key, uint64_t value)
 {
 	(void)key;
 	hv_vcpu()->mdscr_el1 = value & (MDSCR_SS | MDSCR_KDE | MDSCR_MDE | BIT(12));
+	masked_step = false;
 	arch_debug_load(hv_vcpu());
 }
 

@@ -75,7 +75,9 @@ ns_t record_idle(ns_t deadline)
 		return (ns_t){deadline.v - hv_now().v};
 	sleep_for_host(deadline);
 	hang_seen = hung(deadline) && ring_index_load(&hv.mailbox->input_head) == hv.mailbox->input_tail;
-	return hv.boot->pace == HV_PACE_SKIP ? (ns_t){0} : real_jump(deadline);
+	if (hv.boot->pace == HV_PACE_SKIP)
+		return (ns_t){0};
+	return real_jump(deadline);
 }
 
 bool record_end_due(uint32_t *reason)

@@ -39,7 +39,7 @@ static bool terminal_raw(struct error *error)
 
 bool console_open_output(struct console *console, const char *output, struct error *error)
 {
-	*console = (struct console){ .output_fd = -1, .input_fd = -1 };
+	*console = (struct console){.output_fd = -1, .input_fd = -1};
 	if (output && strcmp(output, "none") == 0)
 		return true;
 	if (!output || strcmp(output, "-") == 0) {

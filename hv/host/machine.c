@@ -23,7 +23,7 @@ static uint64_t block_up(uint64_t value)
 /* Room for stage 2's leaves (8 bytes for each 4 KiB), its upper levels, and hv's own map of everything. */
 static uint64_t tables_bytes(uint64_t guest_ram_bytes)
 {
-	return block_up(guest_ram_bytes / 512 + guest_ram_bytes / (512 * 512) * 2 + (UINT64_C(1) << 20));
+	return block_up(guest_ram_bytes / 512 + guest_ram_bytes / (UINT64_C(512) * 512) * 2 + (UINT64_C(1) << 20));
 }
 
 static void layout_machine(struct machine *machine, uint64_t guest_ram_bytes)

@@ -134,15 +134,23 @@ void machine_process_end(struct machine *machine)
 
 char *machine_process_version(void)
 {
-	char command[4200], line[256];
-	snprintf(command, sizeof(command), "exec '%s' --version 2>/dev/null", qemu_program());
-	FILE *pipe = popen(command, "re");
-	if (!pipe)
+	char line[256];
+	int log_fd = memfd_create("hvrec-machine-version", MFD_CLOEXEC);
+	pid_t pid = log_fd < 0 ? -1 : fork();
+	if (pid == 0) {
+		const char *const arguments[] = {qemu_program(), "--version", NULL};
+		dup2(log_fd, STDOUT_FILENO);
+		execvp(arguments[0], (char *const *)(uintptr_t)arguments);
+		_exit(127);
+	}
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	ssize_t got = log_fd < 0 ? -1 : pread(log_fd, line, sizeof(line) - 1, 0);
+	if (log_fd >= 0)
+		close(log_fd);
+	if (got <= 0)
 		return NULL;
-	char *got = fgets(line, sizeof(line), pipe);
-	pclose(pipe);
-	if (!got)
-		return NULL;
+	line[got] = 0;
 	line[strcspn(line, "\n")] = 0;
 	return strdup(line);
 }

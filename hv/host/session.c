@@ -52,7 +52,7 @@ int64_t session_now_ns(void)
 
 void progress_start(struct progress *progress, bool wanted, uint64_t total_n)
 {
-	*progress = (struct progress){ .shown = wanted && isatty(STDERR_FILENO), .total_n = total_n };
+	*progress = (struct progress){.shown = wanted && isatty(STDERR_FILENO), .total_n = total_n};
 	progress->start_ns = progress->last_ns = session_now_ns();
 }
 

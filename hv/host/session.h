@@ -9,17 +9,19 @@ int session_signals(struct error *error);
 /* Takes a pending signal; 0: none. */
 int session_signal_take(int signal_fd);
 
-/* Appends to `bytes` the console output that `events` hold (writes of UARTDR) and returns how many; room for `count`. */
+/* Appends to `bytes` the console output that `events` hold (writes of UARTDR) and returns how many; room for `count`.
+ */
 size_t session_console_bytes(const struct event *events, size_t count, uint8_t *bytes);
 
 struct progress {
-	bool shown;          /* whether there is a terminal for it */
+	bool shown; /* whether there is a terminal for it */
 	int64_t start_ns, last_ns;
 	uint64_t last_n;
 	uint64_t total_n; /* 0: not known */
 };
 
-/* The progress line on standard error: instructions, guest time, rate and, if the total is known, percent and time left. */
+/* The progress line on standard error: instructions, guest time, rate and, if the total is known, percent and time
+ * left. */
 void progress_start(struct progress *progress, bool wanted, uint64_t total_n);
 void progress_update(struct progress *progress, const struct machine *machine);
 void progress_end(struct progress *progress);
