@@ -41,22 +41,27 @@ C_FILES = $(shell git ls-files '*.c' '*.h')
 all: $(BUILD)/hvrec $(BUILD)/hv.elf
 
 $(BUILD)/hv.elf: $(HV_OBJECTS) hv/arch/hv.ld
-	$(CROSS)gcc $(HV_CFLAGS) $(HV_LDFLAGS) $(HV_OBJECTS) -o $@
+	@echo "  LINK  $@"
+	@$(CROSS)gcc $(HV_CFLAGS) $(HV_LDFLAGS) $(HV_OBJECTS) -o $@
 
 $(BUILD)/hvrec: $(HOST_OBJECTS)
-	$(CC) $(HOST_CFLAGS) $(LDFLAGS) $(HOST_OBJECTS) $(HOST_LIBS) -o $@
+	@echo "  LINK  $@"
+	@$(CC) $(HOST_CFLAGS) $(LDFLAGS) $(HOST_OBJECTS) $(HOST_LIBS) -o $@
 
 $(BUILD)/hv/%.o: %.c
 	@mkdir -p $(@D)
-	$(CROSS)gcc $(HV_CFLAGS) -MMD -MP -c $< -o $@
+	@echo "  HV    $<"
+	@$(CROSS)gcc $(HV_CFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/hv/%.o: %.S
 	@mkdir -p $(@D)
-	$(CROSS)gcc $(HV_CFLAGS) -MMD -MP -c $< -o $@
+	@echo "  HV    $<"
+	@$(CROSS)gcc $(HV_CFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/host/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(HOST_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	@echo "  CC    $<"
+	@$(CC) $(HOST_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 include tests/guest/guest.mk
 
@@ -72,14 +77,16 @@ UNIT_CASES := $(patsubst tests/unit/make-%-cases.sh,$(BUILD)/tests/unit/%_cases.
 
 $(BUILD)/unit/%.o: %.c | $(UNIT_CASES)
 	@mkdir -p $(@D)
-	$(CC) $(HOST_CFLAGS) -O1 $(SANITIZE) -I$(BUILD) -MMD -MP -c $< -o $@
+	@echo "  UNIT  $<"
+	@$(CC) $(HOST_CFLAGS) -O1 $(SANITIZE) -I$(BUILD) -MMD -MP -c $< -o $@
 
 $(BUILD)/tests/unit/%_cases.h: tests/unit/make-%-cases.sh
 	@mkdir -p $(@D)
 	AS=$(CROSS)as OBJCOPY=$(CROSS)objcopy $< > $@
 
 $(BUILD)/unit-tests: $(UNIT_OBJECTS)
-	$(CC) $(HOST_CFLAGS) $(SANITIZE) $(UNIT_OBJECTS) -lcriterion $(HOST_LIBS) -o $@
+	@echo "  LINK  $@"
+	@$(CC) $(HOST_CFLAGS) $(SANITIZE) $(UNIT_OBJECTS) -lcriterion $(HOST_LIBS) -o $@
 
 # Criterion itself leaves a few bytes at its exit, so leaks are not looked for here.
 unit: $(BUILD)/unit-tests

@@ -23,10 +23,12 @@ guest_lib := dtb exception gic guest mmu print psci start timer user user_entry 
 define guest_kind
 $(BUILD)/guest/$(1)/%.o: tests/guest/%.c
 	@mkdir -p $$(@D)
-	$$(GUEST_CC) $$(GUEST_CFLAGS) $$(guest_$(1)) -MMD -MP -c -o $$@ $$<
+	@echo "  GUEST $$<"
+	@$$(GUEST_CC) $$(GUEST_CFLAGS) $$(guest_$(1)) -MMD -MP -c -o $$@ $$<
 $(BUILD)/guest/$(1)/%.o: tests/guest/%.S
 	@mkdir -p $$(@D)
-	$$(GUEST_CC) $$(GUEST_CFLAGS) $$(guest_$(1)) -DLINK_BASE=$$(guest_$(1)_base) -MMD -MP -c -o $$@ $$<
+	@echo "  GUEST $$<"
+	@$$(GUEST_CC) $$(GUEST_CFLAGS) $$(guest_$(1)) -DLINK_BASE=$$(guest_$(1)_base) -MMD -MP -c -o $$@ $$<
 guest_$(1)_link = $$(GUEST_CC) $$(guest_$(1)) $$(GUEST_LDFLAGS) -Wl,--defsym=LINK_BASE=$$(guest_$(1)_base) -o $$@ \
 	$$(filter %.o,$$^)
 guest_$(1)_lib := $(guest_lib:%=$(BUILD)/guest/$(1)/lib/%.o)
@@ -37,11 +39,11 @@ $(eval $(call guest_kind,pie))
 .SECONDARY: $(guest_exec_lib) $(guest_pie_lib) $(GUESTS:%=$(BUILD)/guest/exec/%.o)
 
 $(BUILD)/guest/%.elf: $(BUILD)/guest/exec/%.o $(guest_exec_lib) tests/guest/lib/guest.ld
-	$(guest_exec_link)
+	@$(guest_exec_link)
 $(BUILD)/guest/pie.elf: $(BUILD)/guest/pie/pie.o $(guest_pie_lib) tests/guest/lib/guest.ld
-	$(guest_pie_link)
+	@$(guest_pie_link)
 $(BUILD)/guest/%.bin: $(BUILD)/guest/%.elf
-	$(GUEST_OBJCOPY) -O binary $< $@
+	@$(GUEST_OBJCOPY) -O binary $< $@
 
 .PHONY: guests
 guests: $(GUEST_ELFS) $(GUEST_BINS)
