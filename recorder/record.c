@@ -224,7 +224,7 @@ static bool finish(struct recording *r, struct error *error)
 	char hash[STATE_HASH_TEXT_BYTES];
 	if (machine_state(r->machine) != HV_STATE_ENDED)
 		return trace_commit(r->trace, error);
-	return state_hash(r->machine, &mailbox->final_state, hash) && fingerprint_put(r, error) &&
+	return state_hash(r->machine, &mailbox->final_state, hash) &&
 	       trace_put_text(r->trace, "final_state_hash", hash, error) &&
 	       trace_put_u64(r->trace, "final_n", mailbox->now_n, error) &&
 	       trace_put_u64(r->trace, "final_ns", mailbox->now_ns, error) &&
@@ -235,25 +235,33 @@ static bool finish(struct recording *r, struct error *error)
 	       trace_finish(r->trace, error);
 }
 
-static bool run_machine(struct recording *r, struct machine_config *config, struct error *error)
+static void summary(const struct recording *r)
+{
+	const struct hv_mailbox *mailbox = r->machine->mailbox;
+	if (r->options->quiet)
+		return;
+	console_restore();
+	fprintf(stderr, "hvrec: recorded %llu instructions, %.3f s of guest time, %llu events in %s (%s)\n",
+		(unsigned long long)mailbox->now_n, (double)mailbox->now_ns / 1e9,
+		(unsigned long long)mailbox->event_head, r->options->trace, end_reason_text(mailbox->end_reason));
+}
+
+/* Runs the started machine to its end, with the writer beside it. */
+static bool run_machine(struct recording *r, struct error *error)
 {
 	struct error failure = {.status = STATUS_OK};
-	if (r->console.input_fd < 0)
-		r->machine->mailbox->input_ended = 1;
 	r->writer = writer_start(r->trace, error);
 	if (!r->writer)
 		return false;
 	r->start_ns = session_now_ns();
 	progress_start(&r->progress, !r->options->quiet && !r->console.on_terminal, 0);
-	bool started = machine_start(r->machine, config, &failure);
-	while (started && turn(r, &failure))
+	while (turn(r, &failure))
 		;
 	progress_end(&r->progress);
 	bool written = writer_stop(r->writer, &failure);
-	if (started)
-		judge(r, &failure);
+	judge(r, &failure);
 	*error = failure;
-	return written && started;
+	return written;
 }
 
 static enum hv_pace pace_of(const struct recording *r)
@@ -274,8 +282,11 @@ static void record_in_machine(struct recording *r, struct error *error)
 	    !console_open_input(&r->console, r->options->input, error))
 		return;
 	config.pace = pace_of(r);
-	if (run_machine(r, &config, error))
-		finish(r, error);
+	if (r->console.input_fd < 0)
+		r->machine->mailbox->input_ended = 1;
+	if (machine_start(r->machine, &config, error) && fingerprint_put(r, error) && trace_commit(r->trace, error) &&
+	    run_machine(r, error) && finish(r, error))
+		summary(r);
 }
 
 bool record_run(const struct record_options *options, struct error *error)

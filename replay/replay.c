@@ -140,9 +140,9 @@ static bool judge(struct replaying *r, struct error *error)
 				 (unsigned long long)mailbox->now_n);
 	switch (machine_state(r->machine)) {
 	case HV_STATE_ENDED:
-		return guest_fingerprint_check(r->trace, r->machine, error) && final_state_check(r, error);
+		return final_state_check(r, error);
 	case HV_STATE_DIVERGED:
-		return guest_fingerprint_check(r->trace, r->machine, error) && divergence_report(mailbox, error);
+		return divergence_report(mailbox, error);
 	case HV_STATE_REFUSED:
 		return error_set(error, STATUS_FAILED, "the machine cannot replay: %.*s", HV_TEXT_BYTES, mailbox->text);
 	case HV_STATE_PANIC:
@@ -171,6 +171,8 @@ static bool replay_in_machine(struct replaying *r, struct machine_config *config
 		return false;
 	r->cursor = trace_seek(r->trace, 0, error);
 	if (!r->cursor || !events_fill(r, error) || !machine_start(r->machine, config, error))
+		return false;
+	if (machine_state(r->machine) != HV_STATE_REFUSED && !guest_fingerprint_check(r->trace, r->machine, error))
 		return false;
 	uint64_t total = totals.last_n < config->until_n ? totals.last_n : config->until_n;
 	progress_start(&r->progress, !r->options->quiet && !r->console.on_terminal, total);

@@ -59,6 +59,7 @@ void arch_simd_load(const uint64_t v[64]);
  * clock_alarm_set: `at` must be after now. */
 insn_t clock_now(void);
 void clock_adjust(uint64_t delta);
+insn_t clock_alarm(void);
 void clock_alarm_set(insn_t at);
 void clock_alarm_cancel(void);
 

@@ -32,6 +32,11 @@ void clock_adjust(uint64_t delta)
 	anchor_n += delta;
 }
 
+insn_t clock_alarm(void)
+{
+	return (insn_t){anchor_count == 0 ? UINT64_MAX : anchor_n - anchor_count};
+}
+
 static void counter_preset(uint64_t count)
 {
 	insn_t now = clock_now();

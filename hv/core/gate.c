@@ -114,7 +114,7 @@ bool gate_end_due(void)
 	return true;
 }
 
-insn_t gate_next_stop(insn_t deadline)
+insn_t gate_next_stop(insn_t deadline, insn_t alarm)
 {
-	return replaying ? replay_next_stop() : record_next_stop(deadline);
+	return replaying ? replay_next_stop(alarm) : record_next_stop(deadline);
 }

@@ -9,8 +9,6 @@
 
 #define LOST_INSNS UINT64_C(0x1000000)
 
-static uint64_t lost_alarm;
-
 /* The trace's next event, or NULL at its end. Sleeps until the host has provided it. */
 static const struct event *next_event(void)
 {
@@ -124,21 +122,18 @@ static bool comes_by_itself(const struct event *next)
 	return is_trap(next) || (next->kind == EVENT_END && next->n == hv.guest.n);
 }
 
-insn_t replay_next_stop(void)
+insn_t replay_next_stop(insn_t alarm)
 {
 	const struct event *next = next_event();
-	uint64_t stop;
+	uint64_t stop = next->n;
 	if (next->n < hv.guest.n || (next->n == hv.guest.n && !comes_by_itself(next))) {
 		struct event here = {.n = hv.guest.n, .pc = hv_vcpu()->pc, .vcpu = (uint8_t)hv.guest.current};
 		diverged(next, &here);
 		return (insn_t){UINT64_MAX};
 	}
-	if (!comes_by_itself(next)) {
-		stop = next->n;
-	} else {
-		if (lost_alarm <= next->n || lost_alarm - next->n > 2 * LOST_INSNS)
-			lost_alarm = next->n + LOST_INSNS;
-		stop = lost_alarm;
+	if (comes_by_itself(next)) {
+		bool behind = alarm.v > next->n && alarm.v - next->n <= 2 * LOST_INSNS;
+		stop = behind ? alarm.v : next->n + LOST_INSNS;
 	}
 	return (insn_t){stop < hv.boot->until_n ? stop : hv.boot->until_n};
 }

@@ -23,7 +23,6 @@
 enum { RUN_IRQ_SPURIOUS = 1 << 30 };
 
 static uint32_t pending_irqs; /* acknowledged, not yet acted on */
-static uint64_t alarm_n;      /* where the alarm is set; UINT64_MAX: nowhere */
 
 void run_interrupts_add(uint32_t taken)
 {
@@ -74,10 +73,10 @@ static void alarm_update(void)
 {
 	if (hv.ended)
 		return;
-	insn_t stop = gate_next_stop(timers_alarm_deadline());
-	if (stop.v == alarm_n)
+	insn_t set = clock_alarm();
+	insn_t stop = gate_next_stop(timers_alarm_deadline(), set);
+	if (stop.v == set.v)
 		return;
-	alarm_n = stop.v;
 	if (stop.v == UINT64_MAX)
 		clock_alarm_cancel();
 	else
@@ -96,10 +95,8 @@ static enum taken interrupt_take(uint64_t entry_n)
 		pending_irqs |= irqs == 0 ? RUN_IRQ_SPURIOUS : 0;
 		return TAKEN;
 	}
-	if (pending_irqs != 0) {
-		alarm_n = entry_n + 1;
-		clock_alarm_set((insn_t){alarm_n});
-	}
+	if (pending_irqs != 0)
+		clock_alarm_set((insn_t){entry_n + 1});
 	return PUT_OFF;
 }
 
@@ -121,7 +118,6 @@ static enum taken exit_take(enum arch_exit kind, uint64_t entry_n)
 
 void run(void)
 {
-	alarm_n = UINT64_MAX;
 	settle(false);
 	alarm_update();
 	while (!hv.ended) {

@@ -3,6 +3,7 @@
 #include "hv/host/machine_process.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,6 +15,8 @@
 #define RINGS_PA         (HV_IMAGE_PA + HV_IMAGE_BYTES_MAX)
 #define EVENT_RING_COUNT (UINT64_C(1) << 16)
 #define INPUT_RING_BYTES (UINT64_C(1) << 16)
+
+enum { START_TICK_MS = 50 };
 
 static uint64_t block_up(uint64_t value)
 {
@@ -85,6 +88,19 @@ struct machine *machine_create(uint64_t guest_ram_bytes, struct error *error)
 	return machine;
 }
 
+/* hv rings when it runs. */
+static bool wait_for_hv(struct machine *machine, struct error *error)
+{
+	struct pollfd doorbell = {.fd = machine->doorbell_fd, .events = POLLIN};
+	while (machine_state(machine) == HV_STATE_OFF) {
+		if (!machine_running(machine, error))
+			return false;
+		poll(&doorbell, 1, START_TICK_MS);
+		machine_doorbell_take(machine);
+	}
+	return true;
+}
+
 bool machine_start(struct machine *machine, const struct machine_config *config, struct error *error)
 {
 	struct hv_boot *boot = machine->boot;
@@ -96,7 +112,7 @@ bool machine_start(struct machine *machine, const struct machine_config *config,
 	boot->entry_ipa = config->entry_ipa;
 	boot->dtb_ipa = config->dtb_ipa;
 	memcpy(host_address(machine, HV_BOOT_PA), boot, sizeof(*boot));
-	return machine_process_start(machine, error);
+	return machine_process_start(machine, error) && wait_for_hv(machine, error);
 }
 
 void machine_ring(struct machine *machine)

@@ -36,7 +36,7 @@ struct machine {
 
 /* Makes a machine with zeroed RAM, not started. */
 struct machine *machine_create(uint64_t guest_ram_bytes, struct error *error);
-/* Writes the boot block and starts hv. Returns as soon as the process runs. */
+/* Writes the boot block, starts hv, and waits until it runs and has left its fingerprint, or has refused. */
 bool machine_start(struct machine *machine, const struct machine_config *config, struct error *error);
 /* Wakes hv: after changing the mailbox, or only if it sleeps. Never blocks. */
 void machine_ring(struct machine *machine);

@@ -1,7 +1,6 @@
 """Every payload of tests/guest records with the result that it must have, and replays to the same bytes."""
 import os
 import re
-import sys
 
 import harness
 from harness import SOAK, check, payload, record, replay, rng, test
@@ -43,7 +42,7 @@ for payload_name in payload_names():
 
 @test
 def payload_rtc():
-    passes("rtc", replays=1)  # 1.1 seconds of guest time, none of it idle: slow by its nature
+    passes("rtc", replays=1)  # 1.1 seconds of guest time, none of it idle: ten seconds by its nature
 
 
 @test
@@ -115,7 +114,6 @@ def arguments_become_bootargs():
 @test
 def memory_size_is_what_was_asked_for():
     for size, count in (("16M", 16 << 20), ("100M", 100 << 20), ("1G", 1 << 30)):
-        check(b"%x" % count in passes("memory", replays=0) or True, "")
         console = record("--memory", size, payload("memory")).out
         check(re.search(rb"bytes of memory[^\n]*\b(0x)?0*(%d|%x)\b" % (count, count), console), f"{size}: {console!r}")
         replay(console=console)
@@ -124,8 +122,8 @@ def memory_size_is_what_was_asked_for():
 @test
 def entry_conditions_of_flat_elf_and_pie_are_alike():
     consoles = {record(payload(name)).out for name in ("pie", "pie.bin")}
-    check(len(consoles) >= 1 and all(b"PASS pie" in console for console in consoles), f"consoles {consoles}")
+    check(len(consoles) == 1, f"different consoles {consoles}")
 
 
 if __name__ == "__main__":
-    sys.exit(harness.main())
+    harness.main()

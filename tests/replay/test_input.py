@@ -1,0 +1,116 @@
+"""Console input that comes from a file, a pipe or at random moments is recorded where it came, and replays there."""
+import os
+import subprocess
+import time
+
+import harness
+from harness import SOAK, check, payload, record, replay, rng, start, test
+
+RECORDINGS, REPLAYS = (20, 3) if SOAK else (4, 3)
+
+
+def typed_slowly(text, gap_s, *arguments, seconds=harness.SECONDS_MAX):
+    """Records while bytes come through a pipe, each after a random wait of up to gap_s. Returns the console."""
+    since = time.monotonic()
+    process = start("record", "-o", "trace", "--quiet", "--input", "-", *arguments, stdin=subprocess.PIPE)
+    for byte in text:
+        time.sleep(rng.uniform(0, gap_s))
+        process.stdin.write(bytes([byte]))
+        process.stdin.flush()
+    result = harness.finish(process, since, seconds)
+    check(result.status == 0, f"record: {result}")
+    return result.out
+
+
+def echoed(text):
+    return b"echo: type, q ends\n" + text + b"\necho: bytes %d\nPASS echo\n" % len(text)
+
+
+def inputs_of(trace):
+    return bytes(event.value for event in harness.events(trace) if event.kind == 11)
+
+
+def random_text(count):
+    return bytes(rng.choice([byte for byte in range(256) if byte != ord("q")]) for _ in range(count)) + b"q"
+
+
+@test
+def input_file_reaches_the_guest():
+    for text in (b"q", b"hello\r\nq", bytes(byte for byte in range(256) if byte != ord("q")) + b"q"):
+        with open("input", "wb") as file:
+            file.write(text)
+        console = record("--input", "input", payload("echo")).out
+        check(console == echoed(text), f"console {console!r}")
+        replay(console=console)
+        os.remove("input")
+        replay(console=console)
+
+
+@test
+def long_input_is_neither_lost_nor_reordered():
+    text = random_text(200000)
+    with open("input", "wb") as file:
+        file.write(text)
+    console = record("--input", "input", payload("echo")).out
+    check(console == echoed(text), f"console of {len(console)} bytes")
+    check(inputs_of("trace") == text, "other input events")
+    replay(console=console)
+
+
+@test
+def input_that_the_guest_does_not_read_is_no_harm():
+    with open("input", "wb") as file:
+        file.write(b"z" * 100000)
+    for name in ("console", "wfi", "bootargs"):
+        console = record("--input", "input", payload(name)).out
+        replay(console=console)
+
+
+@test
+def input_that_ends_too_early_is_a_hang():
+    with open("input", "wb") as file:
+        file.write(b"abc")
+    for arguments in (["--input", "input"], ["--input", "/dev/null"], []):
+        result = record(*arguments, payload("echo"), status=3)
+        harness.error_line(result, "record", 3)
+        replay(console=result.out)
+
+
+@test
+def input_at_random_moments_replays():
+    for _ in range(RECORDINGS):
+        text = random_text(rng.randrange(1, 40))
+        console = typed_slowly(text, rng.choice([0.0005, 0.005, 0.05]), payload("echo"))
+        check(console == echoed(text), f"console {console!r}")
+        for _ in range(REPLAYS):
+            replay(console=console)
+
+
+@test
+def input_at_random_moments_into_a_busy_guest_replays():
+    """The guest computes all the time, so that each byte interrupts it at another instruction."""
+    places = set()
+    for _ in range(RECORDINGS):
+        text = random_text(20)
+        console = typed_slowly(text, 0.003, payload("cntvct_hash"))
+        places |= {event.n for event in harness.events("trace") if event.kind == 11}
+        for _ in range(REPLAYS):
+            replay(console=console)
+    check(len(places) >= RECORDINGS, f"input came at only {len(places)} different instructions")
+
+
+@test
+def typed_lines_reach_debian_at_random_moments():
+    for turn in range(RECORDINGS if SOAK else 2):
+        lines = [b"line %d %d" % (turn, rng.randrange(10 ** 9)) for _ in range(3)] + [b"quit"]
+        pace = ["skip", "real"][turn % 2]
+        console = typed_slowly(b"".join(line + b"\r" for line in lines), 0.15, "--pace", pace, "--timeout", "100",
+                               *harness.debian("cloud", "hvrec.cat"))
+        for line in lines[:-1]:
+            check(b"got: " + line in console, f"--pace {pace}: no answer to {line!r}; console ends {console[-200:]!r}")
+        for _ in range(REPLAYS if SOAK else 1):
+            replay(console=console)
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,174 @@
+"""What is asked for wrongly is refused: exit status 1 and one line that begins with the command's name."""
+import os
+import sqlite3
+
+import harness
+from harness import check, error_line, hvrec, payload, record, test
+
+
+def refused(*arguments, mention=None, **more):
+    line = error_line(hvrec(*arguments, **more), arguments[0])
+    check(mention is None or mention in line, f"the message does not mention {mention}: {line}")
+
+
+def untouched(path, text=b"precious\n"):
+    with open(path, "rb") as file:
+        check(file.read() == text, f"{path} was changed")
+
+
+@test
+def no_command_prints_usage():
+    for arguments in ((), ("nonsense",), ("--nonsense",)):
+        result = hvrec(*arguments)
+        check(result.status == 1 and b"usage: hvrec" in result.err and not result.out, f"{arguments}: {result}")
+    for arguments in (("--help",), ("record", "--help"), ("replay", "--help"), ("info", "--help")):
+        result = hvrec(*arguments)
+        check(result.status == 0 and b"usage: hvrec" in result.out and not result.err, f"{arguments}: {result}")
+    harness.only_files()
+
+
+@test
+def wrong_options_are_refused():
+    program = payload("console")
+    for command in ("record", "replay", "info"):
+        refused(command)
+        refused(command, "--nonsense", program)
+        refused(command, "")
+    for option in ("--kernel", "--initrd", "--append", "--dtb", "--memory", "--input", "--console", "--pace",
+                   "--max-instructions", "--timeout", "-o"):
+        refused("record", option)
+    for option, value in (("--memory", "0"), ("--memory", "-1"), ("--memory", "1000000G"), ("--memory", "12x"),
+                          ("--memory", "99999999999999999999"), ("--memory", ""), ("--memory", "1K"),
+                          ("--pace", "fast"), ("--timeout", "0"), ("--timeout", "-1"), ("--timeout", "nan"),
+                          ("--timeout", "soon"), ("--max-instructions", "many"), ("--max-instructions", "-5")):
+        refused("record", option, value, program, mention=option)
+    refused("replay", "--until", "x", "trace", mention="--until")
+    refused("record", "--kernel", program, program)
+    refused("record", "--append", "a", program, "b")
+    refused("replay", "one", "two")
+    harness.only_files()
+
+
+@test
+def files_that_cannot_be_read_are_refused():
+    os.mkdir("folder")
+    open("empty", "wb").close()
+    for name in ("missing", "folder", "empty", "missing/file"):
+        refused("record", "-o", "trace", name, mention=name)
+        refused("record", "-o", "trace", "--kernel", name, mention=name)
+        refused("replay", name, mention=name)
+        refused("info", name, mention=name)
+        if name != "empty":
+            refused("record", "-o", "trace", "--input", name, payload("console"), mention=name)
+        refused("record", "-o", "trace", "--dtb", name, payload("console"), mention=name)
+        refused("record", "-o", "trace", "--kernel", payload("console"), "--initrd", name, mention=name)
+
+
+@test
+def programs_of_other_machines_are_refused():
+    with open("header", "wb") as file:
+        with open(payload("console"), "rb") as elf:
+            file.write(elf.read(64))
+    refused("record", "/bin/true", mention="/bin/true")
+    refused("record", harness.HVREC, mention=harness.HVREC)
+    refused("record", "header", mention="header")
+
+
+@test
+def a_guest_too_large_for_its_memory_is_refused():
+    with open("large", "wb") as file:
+        file.truncate(200 << 20)
+    refused("record", "--memory", "64M", "large", mention="large")
+    refused("record", "--memory", "64M", "--kernel", payload("console"), "--initrd", "large", mention="large")
+
+
+@test
+def files_that_are_no_traces_are_refused_and_stay():
+    def reading_refused(name):
+        refused("replay", name, mention=name)
+        refused("info", name, mention=name)
+
+    with open("text", "wb") as file:
+        file.write(b"precious\n")
+    database = sqlite3.connect("database")
+    database.execute("CREATE TABLE meta(key, value)")
+    database.commit()
+    database.close()
+    with open("database", "rb") as file:
+        before = file.read()
+    for name in ("text", "database", payload("console")):
+        reading_refused(name)
+    for name in ("text", "database"):
+        refused("record", "-o", name, payload("console"), mention=name)
+    untouched("text")
+    untouched("database", before)
+    harness.only_files("text", "database")
+
+
+@test
+def outputs_that_cannot_be_written_are_refused():
+    os.mkdir("folder")
+    program = payload("console")
+    refused("record", "-o", "folder", program, mention="folder")
+    refused("record", "-o", "missing/trace", program, mention="missing/trace")
+    refused("record", "-o", "/proc/trace", program, mention="/proc/trace")
+    refused("record", "-o", "/dev/null", program, mention="/dev/null")
+    refused("record", "-o", "", program)
+    refused("record", "-o", "trace", "--console", "missing/console", program, mention="missing/console")
+    refused("record", "-o", "trace", "--console", "folder", program, mention="folder")
+    record(program)
+    refused("replay", "trace", "--console", "missing/console", mention="missing/console")
+    refused("replay", "trace", "--console", "folder", mention="folder")
+
+
+@test
+def an_output_that_is_an_input_is_not_destroyed():
+    with open(payload("console"), "rb") as file:
+        program = file.read()
+    with open("program", "wb") as file:
+        file.write(program)
+    refused("record", "-o", "program", "program", mention="program")
+    untouched("program", program)
+    record(payload("console"))
+    with open("trace", "rb") as file:
+        trace = file.read()
+    refused("replay", "trace", "--console", "trace", mention="trace")
+    untouched("trace", trace)
+
+
+@test
+def traces_of_a_newer_version_are_refused():
+    record(payload("console"))
+    with open("trace", "r+b") as file:
+        file.seek(60)  # user_version, big-endian
+        version = int.from_bytes(file.read(4), "big")
+        file.seek(60)
+        file.write((version + 1).to_bytes(4, "big"))
+    refused("replay", "trace", mention=str(version + 1))
+    refused("info", "trace", mention=str(version + 1))
+
+
+@test
+def a_trace_in_the_way_is_replaced():
+    record(payload("console"))
+    console = record(payload("psci")).out
+    harness.replay(console=console)
+    harness.only_files("trace")
+
+
+@test
+def without_qemu_or_hv_the_message_says_so():
+    missing = harness.environment(HVREC_QEMU="/nonexistent/qemu")
+    refused("record", payload("console"), env=missing, mention="qemu")
+    refused("record", payload("console"), env=harness.environment(HVREC_QEMU="/bin/false"))
+    os.mkdir("bin")
+    os.symlink(harness.HVREC, "bin/linked")  # a link is no other place
+    record(payload("console"), program="bin/linked")
+    with open(harness.HVREC, "rb") as file, open("bin/hvrec", "wb") as copy:
+        copy.write(file.read())
+    os.chmod("bin/hvrec", 0o755)
+    refused("record", payload("console"), program="bin/hvrec", mention="hv.elf")
+
+
+if __name__ == "__main__":
+    harness.main()

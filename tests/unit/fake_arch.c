@@ -1,0 +1,332 @@
+/* The fake of hv/arch and hv/board: a CPU that runs the scripted guest, with the instruction clock, the virtual timer,
+ * the virtual CPU interface's interrupts and the counting of traps as DESIGN sections 2 and 9 measured them.
+ *
+ * 1. The clock is hv/arch/clock.c's: one 64-bit counter, an alarm is its overflow, clock_adjust moves the anchor.
+ * 2. An interrupt takes the guest out between two steps, inside a loop too; a trap comes before an alarm that its own
+ *    instruction made due.
+ * 3. Replaying (alarm_only) nothing but the alarm interrupts the guest. */
+#include "hv/arch/arch.h"
+#include "hv/arch/clock.h"
+#include "hv/arch/el2.h"
+#include "hv/arch/field.h"
+#include "hv/arch/mmu.h"
+#include "hv/arch/pagetable.h"
+#include "hv/arch/stage2.h"
+#include "hv/board/board.h"
+#include "hv/core/panic.h"
+#include "tests/unit/fake_machine.h"
+#include "tests/unit/vgic_model.h"
+
+enum { ENTRIES_MAX = 200000, STEPS_MAX = 40000000 };
+
+struct fake_cpu fake_cpu;
+
+static uint64_t counter; /* PMCCNTR_EL0 */
+static bool overflowed;
+static uint64_t anchor_n, anchor_count;
+static uint64_t entry_ns, entry_retired; /* guest time at the last entry, instructions since */
+
+static bool alarm_only;
+static bool vtimer_active;
+static bool host_rang, is_spurious;
+static uint64_t entries, steps;
+
+/* ---- the instruction clock ---- */
+
+insn_t clock_now(void)
+{
+	return (insn_t){anchor_n + (counter - anchor_count)};
+}
+
+void clock_adjust(uint64_t delta)
+{
+	anchor_n += delta;
+}
+
+static void counter_preset(uint64_t count)
+{
+	anchor_n = clock_now().v;
+	counter = anchor_count = count;
+	overflowed = false;
+}
+
+void clock_alarm_set(insn_t at)
+{
+	uint64_t distance = at.v - clock_now().v;
+	CHECK(distance != 0 && distance >> 63 == 0);
+	counter_preset(0 - distance);
+}
+
+void clock_alarm_cancel(void)
+{
+	counter_preset(0);
+}
+
+bool clock_init(void)
+{
+	return !fake_config->no_clock;
+}
+
+static void count(uint64_t instructions)
+{
+	if (counter + instructions < counter)
+		overflowed = true;
+	counter += instructions;
+}
+
+/* ---- interrupts ---- */
+
+static bool vtimer_line(void)
+{
+	const struct vcpu_state *el1 = &fake_cpu.el1;
+	uint64_t now_ns = entry_ns + entry_retired;
+	return (el1->cntv_ctl_el0 & 3) == 1 && el1->cntv_cval_el0 <= now_ns / GUEST_NS_PER_TICK;
+}
+
+static uint32_t irqs_asserted(void)
+{
+	uint32_t irqs = overflowed ? BOARD_IRQ_ALARM : 0;
+	if (alarm_only)
+		return irqs;
+	irqs |= vtimer_line() && !vtimer_active ? BOARD_IRQ_VTIMER : 0;
+	irqs |= host_rang ? BOARD_IRQ_HOST : 0;
+	irqs |= hw_maintenance(&fake_cpu.el1) ? BOARD_IRQ_MAINTENANCE : 0;
+	return irqs;
+}
+
+static bool irq_now(void)
+{
+	host_rang |= fake_machine_acts(clock_now().v, &is_spurious) != 0;
+	return irqs_asserted() != 0 || is_spurious;
+}
+
+bool fake_machine_irq_at_wfi(void)
+{
+	return irqs_asserted() != 0 || fake_machine_act_at_wfi(clock_now().v, &host_rang);
+}
+
+uint32_t board_irq_take(void)
+{
+	uint32_t irqs = irqs_asserted();
+	overflowed = is_spurious = host_rang = false;
+	if (irqs & BOARD_IRQ_VTIMER)
+		vtimer_active = true;
+	if (irqs & BOARD_IRQ_MAINTENANCE)
+		fake_cpu.el1.ich_hcr = 0;
+	return irqs;
+}
+
+void board_vtimer_set_active(bool active)
+{
+	vtimer_active = active;
+}
+
+void board_doorbell_ring(void)
+{
+}
+
+uint32_t board_wait(void)
+{
+	return fake_machine_sleep() | board_irq_take();
+}
+
+void board_init(bool only)
+{
+	alarm_only = only;
+}
+
+struct board_map board_map(void)
+{
+	return (struct board_map){0, 0};
+}
+
+/* ---- running the guest ---- */
+
+/* How many plain instructions may pass before something has to be looked at. */
+static uint64_t run_max(void)
+{
+	uint64_t max = counter == 0 ? UINT64_MAX : 0 - counter;
+	uint64_t act = fake_machine_next_act() - clock_now().v;
+	uint64_t timer_ns = fake_cpu.el1.cntv_cval_el0 * GUEST_NS_PER_TICK;
+	if (fake_machine_next_act() != UINT64_MAX && act < max)
+		max = act;
+	if ((fake_cpu.el1.cntv_ctl_el0 & 3) == 1 && timer_ns > entry_ns + entry_retired &&
+	    timer_ns - (entry_ns + entry_retired) < max)
+		max = timer_ns - (entry_ns + entry_retired);
+	return max == 0 ? 1 : max;
+}
+
+enum arch_exit arch_enter(struct vcpu_state *vcpu, ns_t now)
+{
+	uint64_t retired = 0;
+	bool trapped = false;
+	if (fake_mailbox()->state != HV_STATE_RUNNING || ++entries > ENTRIES_MAX)
+		fake_machine_end(FAKE_STUCK);
+	entry_ns = now.v;
+	entry_retired = 0;
+	if (fake_config->virtual_first)
+		fake_guest_irq(vcpu);
+	while (!trapped) {
+		if (irq_now())
+			return ARCH_EXIT_IRQ;
+		fake_guest_irq(vcpu);
+		if (++steps > STEPS_MAX)
+			fake_machine_end(FAKE_STUCK);
+		trapped = fake_guest_step(vcpu, entry_ns + entry_retired, run_max(), &retired);
+		count(retired);
+		entry_retired += retired;
+	}
+	return (fake_cpu.syndrome.esr >> 26 & 63) == 0x2f ? ARCH_EXIT_SERROR : ARCH_EXIT_SYNC;
+}
+
+struct arch_syndrome arch_syndrome_read(void)
+{
+	return fake_cpu.syndrome;
+}
+
+bool arch_translate(va_t va, uint64_t pstate, pa_t *pa)
+{
+	(void)va;
+	(void)pstate;
+	pa->v = (uint64_t)&fake_cpu.word;
+	return fake_cpu.word != 0;
+}
+
+/* ---- registers ---- */
+
+void arch_el1_save(struct vcpu_state *vcpu)
+{
+#define EL1_REG(field, reg) vcpu->field = fake_cpu.el1.field;
+#include "hv/arch/el1.def"
+#undef EL1_REG
+	arch_vtimer_save(vcpu);
+	arch_simd_save(vcpu->v);
+}
+
+void arch_el1_load(const struct vcpu_state *vcpu)
+{
+#define EL1_REG(field, reg) fake_cpu.el1.field = vcpu->field;
+#include "hv/arch/el1.def"
+#undef EL1_REG
+	fake_cpu.el1.cntv_ctl_el0 = vcpu->cntv_ctl_el0;
+	arch_simd_load(vcpu->v);
+}
+
+void arch_el1_reset(struct vcpu_state *vcpu)
+{
+	vcpu->sctlr_el1 = UINT64_C(0x30d00800);
+	vcpu->vbar_el1 = FAKE_VBAR;
+	arch_el1_load(vcpu);
+	fake_cpu.el1.ich_vmcr = vcpu->ich_vmcr;
+}
+
+void arch_el1_load_exception(const struct vcpu_state *vcpu)
+{
+	fake_cpu.el1.elr_el1 = vcpu->elr_el1;
+	fake_cpu.el1.spsr_el1 = vcpu->spsr_el1;
+	fake_cpu.el1.esr_el1 = vcpu->esr_el1;
+	fake_cpu.el1.far_el1 = vcpu->far_el1;
+}
+
+uint64_t arch_vbar_el1(void)
+{
+	return fake_cpu.el1.vbar_el1;
+}
+
+uint64_t arch_sctlr_el1(void)
+{
+	return fake_cpu.el1.sctlr_el1;
+}
+
+void arch_vtimer_save(struct vcpu_state *vcpu)
+{
+	vcpu->cntv_ctl_el0 = fake_cpu.el1.cntv_ctl_el0;
+	vcpu->cntv_cval_el0 = fake_cpu.el1.cntv_cval_el0;
+}
+
+void arch_debug_load(const struct vcpu_state *vcpu)
+{
+	fake_cpu.el1.mdscr_el1 = vcpu->mdscr_el1;
+	memcpy(fake_cpu.el1.dbgbvr, vcpu->dbgbvr, sizeof(vcpu->dbgbvr));
+	memcpy(fake_cpu.el1.dbgbcr, vcpu->dbgbcr, sizeof(vcpu->dbgbcr));
+	memcpy(fake_cpu.el1.dbgwvr, vcpu->dbgwvr, sizeof(vcpu->dbgwvr));
+	memcpy(fake_cpu.el1.dbgwcr, vcpu->dbgwcr, sizeof(vcpu->dbgwcr));
+}
+
+void arch_ich_save(struct vcpu_state *vcpu)
+{
+	vcpu->ich_hcr = fake_cpu.el1.ich_hcr;
+	vcpu->ich_vmcr = fake_cpu.el1.ich_vmcr;
+	vcpu->ich_ap0r0 = fake_cpu.el1.ich_ap0r0;
+	vcpu->ich_ap1r0 = fake_cpu.el1.ich_ap1r0;
+	memcpy(vcpu->ich_lr, fake_cpu.el1.ich_lr, sizeof(vcpu->ich_lr));
+}
+
+void arch_ich_load(const struct vcpu_state *vcpu)
+{
+	memcpy(fake_cpu.el1.ich_lr, vcpu->ich_lr, sizeof(vcpu->ich_lr));
+	fake_cpu.el1.ich_hcr = vcpu->ich_hcr;
+}
+
+void arch_pmuserenr_load(uint64_t value)
+{
+	fake_cpu.el1.pmuserenr_el0 = value;
+}
+
+uint64_t arch_sp_read(uint64_t pstate)
+{
+	return pstate & 1 ? fake_cpu.el1.sp_el1 : fake_cpu.el1.sp_el0;
+}
+
+void arch_sp_write(uint64_t pstate, uint64_t value)
+{
+	*(pstate & 1 ? &fake_cpu.el1.sp_el1 : &fake_cpu.el1.sp_el0) = value;
+}
+
+void arch_simd_save(uint64_t v[64])
+{
+	memcpy(v, fake_cpu.el1.v, sizeof(fake_cpu.el1.v));
+}
+
+void arch_simd_load(const uint64_t v[64])
+{
+	memcpy(fake_cpu.el1.v, v, sizeof(fake_cpu.el1.v));
+}
+
+uint64_t arch_counter_frequency(void)
+{
+	return GUEST_COUNTER_HZ;
+}
+
+uint32_t arch_fingerprint(uint64_t fingerprint[HV_FINGERPRINT_COUNT])
+{
+	fingerprint[0] = 1;
+	return 1;
+}
+
+/* ---- what a host process has no use for ---- */
+
+void el2_init_traps(void)
+{
+}
+
+void mmu_init(uint64_t ram_start, uint64_t ram_end, uint64_t device_start, uint64_t device_end)
+{
+	(void)ram_start;
+	(void)ram_end;
+	(void)device_start;
+	(void)device_end;
+}
+
+void pagetable_init(uint64_t pool_pa, uint64_t pool_bytes)
+{
+	(void)pool_pa;
+	(void)pool_bytes;
+}
+
+void stage2_init(ipa_t ipa, pa_t pa, uint64_t bytes)
+{
+	(void)ipa;
+	(void)pa;
+	(void)bytes;
+}

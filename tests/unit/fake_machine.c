@@ -1,0 +1,248 @@
+/* The host's side of the fake machine: shared memory where hv looks for it, a process for each run, scripted input. */
+#include "tests/unit/fake_machine.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "hv/core/main.h"
+
+enum { INPUT_BYTES = 16, SLEEPS_MAX = 20000, SECONDS_MAX = 60 };
+#define REAL_STEP_NS UINT64_C(700)
+
+struct fake_memory {
+	struct hv_boot boot; /* at HV_BOOT_PA, as hv expects it */
+	struct hv_mailbox mailbox;
+	struct event ring[FAKE_RING_COUNT];
+	uint8_t input[INPUT_BYTES];
+	struct event trace[FAKE_EVENTS_MAX];
+	size_t trace_count, fed_count;
+	size_t act_next;
+	uint64_t sleeps, ring_most;
+};
+
+const struct fake_config *fake_config;
+static struct fake_memory *memory;
+
+static void memory_map(void)
+{
+	void *at = (void *)HV_BOOT_PA;
+	if (memory)
+		return;
+	memory = mmap(at, sizeof(*memory), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+		      0);
+	cr_assert_eq((void *)memory, at);
+}
+
+static bool ended(void)
+{
+	return memory->mailbox.state != HV_STATE_OFF && memory->mailbox.state != HV_STATE_RUNNING;
+}
+
+static uint64_t turn_max(void)
+{
+	return fake_config->events_turn ? fake_config->events_turn : UINT64_MAX;
+}
+
+static void events_take(uint64_t max)
+{
+	struct hv_mailbox *mailbox = &memory->mailbox;
+	uint64_t held = mailbox->event_head - mailbox->event_tail;
+	if (held > memory->ring_most)
+		memory->ring_most = held;
+	for (; max != 0 && mailbox->event_tail != mailbox->event_head; max--) {
+		if (memory->trace_count == FAKE_EVENTS_MAX)
+			fake_machine_end(FAKE_STUCK);
+		memory->trace[memory->trace_count++] = memory->ring[mailbox->event_tail++ % memory->boot.event_ring_count];
+	}
+}
+
+static void events_give(uint64_t max)
+{
+	struct hv_mailbox *mailbox = &memory->mailbox;
+	uint64_t count = memory->boot.event_ring_count;
+	for (; max != 0 && memory->fed_count < memory->trace_count && mailbox->event_head - mailbox->event_tail < count;
+	     max--)
+		memory->ring[mailbox->event_head++ % count] = memory->trace[memory->fed_count++];
+	if (memory->fed_count == memory->trace_count)
+		mailbox->events_ended = 1;
+}
+
+void fake_machine_end(enum fake_result result)
+{
+	if (memory->boot.mode == HV_MODE_RECORD)
+		events_take(memory->trace_count < FAKE_EVENTS_MAX ? FAKE_EVENTS_MAX - memory->trace_count : 0);
+	_exit((int)result);
+}
+
+static bool type(uint8_t byte)
+{
+	struct hv_mailbox *mailbox = &memory->mailbox;
+	if (mailbox->input_head - mailbox->input_tail == INPUT_BYTES)
+		return false;
+	memory->input[mailbox->input_head % INPUT_BYTES] = byte;
+	mailbox->input_head++;
+	return true;
+}
+
+static const struct fake_act *act_next(void)
+{
+	if (memory->boot.mode != HV_MODE_RECORD || memory->act_next == fake_config->act_count)
+		return NULL;
+	return &fake_config->acts[memory->act_next];
+}
+
+static uint32_t act_do(const struct fake_act *act, bool *spurious)
+{
+	memory->act_next++;
+	switch (act->kind) {
+	case FAKE_INPUT:
+	case FAKE_INPUT_AT_WFI:
+	case FAKE_INPUT_IDLE:
+		if (!type(act->byte))
+			fake_machine_end(FAKE_STUCK);
+		return BOARD_IRQ_HOST;
+	case FAKE_STOP:
+		memory->mailbox.stop_request = 1;
+		return BOARD_IRQ_HOST;
+	case FAKE_SPURIOUS:
+		*spurious = true;
+		return 0;
+	case FAKE_RING:
+	default:
+		return BOARD_IRQ_HOST;
+	}
+}
+
+uint64_t fake_machine_next_act(void)
+{
+	const struct fake_act *act = act_next();
+	return act && act->kind != FAKE_INPUT_AT_WFI && act->kind != FAKE_INPUT_IDLE ? act->at_n : UINT64_MAX;
+}
+
+uint32_t fake_machine_acts(uint64_t n, bool *spurious)
+{
+	uint32_t irqs = 0;
+	while (fake_machine_next_act() <= n && fake_machine_next_act() != UINT64_MAX)
+		irqs |= act_do(act_next(), spurious);
+	return irqs;
+}
+
+bool fake_machine_act_at_wfi(uint64_t n, bool *rang)
+{
+	const struct fake_act *act = act_next();
+	bool spurious = false;
+	if (!act || act->kind != FAKE_INPUT_AT_WFI || act->at_n > n)
+		return false;
+	*rang |= act_do(act, &spurious) != 0;
+	return true;
+}
+
+uint32_t fake_machine_sleep(void)
+{
+	struct hv_mailbox *mailbox = &memory->mailbox;
+	const struct fake_act *act = act_next();
+	bool spurious = false;
+	uint32_t irqs = 0;
+	if (ended())
+		fake_machine_end(FAKE_STOPPED);
+	if (++memory->sleeps > SLEEPS_MAX || !mailbox->waits)
+		fake_machine_end(FAKE_STUCK);
+	if (memory->boot.mode == HV_MODE_RECORD)
+		events_take(turn_max());
+	else
+		events_give(turn_max());
+	if (mailbox->idle_target_ns != 0 && act)
+		irqs = act_do(act, &spurious);
+	else if (mailbox->idle_target_ns != 0 && mailbox->idle_target_ns != UINT64_MAX)
+		mailbox->real_ns += REAL_STEP_NS;
+	else if (mailbox->idle_target_ns != 0)
+		mailbox->input_ended = 1;
+	mailbox->waits = 0;
+	return irqs | BOARD_IRQ_HOST;
+}
+
+static void boot_write(const struct fake_config *config, enum hv_mode mode)
+{
+	memset(&memory->mailbox, 0, sizeof(memory->mailbox));
+	memory->boot = (struct hv_boot){
+		.magic = HV_BOOT_MAGIC,
+		.version = HV_ABI_VERSION,
+		.mode = mode,
+		.pace = config->pace,
+		.vcpu_count = config->vcpu_count ? config->vcpu_count : 1,
+		.guest_ram_pa = HV_BOOT_PA,
+		.guest_ram_bytes = 4096,
+		.mailbox_pa = (uint64_t)&memory->mailbox,
+		.event_ring_pa = (uint64_t)memory->ring,
+		.event_ring_count = config->ring_count ? config->ring_count : FAKE_RING_COUNT,
+		.input_ring_pa = (uint64_t)memory->input,
+		.input_ring_bytes = INPUT_BYTES,
+		.entry_ipa = FAKE_CODE,
+		.dtb_ipa = GUEST_RAM_IPA,
+		.rtc_base_s = config->rtc_base_s,
+		.limit_n = config->limit_n,
+		.until_n = config->until_n ? config->until_n : UINT64_MAX,
+	};
+	memory->sleeps = memory->ring_most = 0;
+	memory->fed_count = memory->act_next = 0;
+}
+
+static enum fake_result machine_run(const struct fake_config *config)
+{
+	int status = 0;
+	fake_config = config;
+	pid_t pid = fork();
+	cr_assert_geq(pid, 0);
+	if (pid == 0) {
+		alarm(SECONDS_MAX);
+		hv_main();
+	}
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) && WEXITSTATUS(status) < FAKE_CRASHED ? (enum fake_result)WEXITSTATUS(status)
+	       : WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM    ? FAKE_STUCK
+								       : FAKE_CRASHED;
+}
+
+enum fake_result fake_record(const struct fake_config *config)
+{
+	memory_map();
+	boot_write(config, HV_MODE_RECORD);
+	memory->trace_count = 0;
+	return machine_run(config);
+}
+
+enum fake_result fake_replay(const struct fake_config *config)
+{
+	memory_map();
+	boot_write(config, HV_MODE_REPLAY);
+	return machine_run(config);
+}
+
+struct hv_mailbox *fake_mailbox(void)
+{
+	return &memory->mailbox;
+}
+
+struct event *fake_trace(size_t *count)
+{
+	*count = memory->trace_count;
+	return memory->trace;
+}
+
+void fake_trace_cut(size_t count)
+{
+	memory->trace_count = count;
+}
+
+uint64_t fake_sleeps(void)
+{
+	return memory->sleeps;
+}
+
+uint64_t fake_ring_most(void)
+{
+	return memory->ring_most;
+}

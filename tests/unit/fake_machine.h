@@ -1,0 +1,80 @@
+/* The fake machine: runs the real hv_main() on the host, in a process of its own (so that each run finds hv's static
+ * state fresh), against the scripted guest of fake_guest.h and a scripted host.
+ *
+ * fake_record runs a recording and keeps its events; fake_replay feeds them, as the test left them, to a replay. Memory
+ * is shared: after a run the test reads mailbox and trace. A run that does not end by itself is FAKE_STUCK. */
+#pragma once
+#include "hv/abi/mailbox.h"
+#include "hv/board/board.h"
+#include "tests/unit/fake_guest.h"
+#include <stddef.h>
+
+enum { FAKE_SEGMENTS = 4, FAKE_EVENTS_MAX = 4096, FAKE_RING_COUNT = 64 };
+
+enum fake_result {
+	FAKE_STOPPED, /* hv is at its end: the mailbox says which */
+	FAKE_STUCK,   /* it waits for ever, or runs on where it should have ended */
+	FAKE_LOST,    /* the guest left its program */
+	FAKE_CRASHED,
+};
+
+/* What the host does to a recording, once each, in order: when the guest has come to `at_n`, or when hv sleeps. */
+enum fake_act_kind {
+	FAKE_INPUT,        /* types a byte and rings */
+	FAKE_INPUT_AT_WFI, /* the same, in the middle of a WFI at or after at_n: the WFI does not trap */
+	FAKE_INPUT_IDLE,   /* the same, only when hv sleeps */
+	FAKE_RING,         /* rings for nothing */
+	FAKE_SPURIOUS,     /* an interrupt that is gone when hv looks */
+	FAKE_STOP,         /* asks hv to stop */
+};
+
+struct fake_act {
+	enum fake_act_kind kind;
+	uint64_t at_n;
+	uint8_t byte;
+};
+
+struct fake_config {
+	struct fake_segment segments[FAKE_SEGMENTS];
+	const struct fake_act *acts;
+	size_t act_count;
+	uint64_t limit_n, until_n;
+	uint64_t rtc_base_s;
+	uint64_t ring_count;  /* slots of the event ring; 0: FAKE_RING_COUNT */
+	uint64_t events_turn; /* how many events the host takes or gives while hv sleeps once; 0: all that fit */
+	uint64_t over_count;  /* what an MRS of a plain register counts too much */
+	uint32_t pace;
+	uint32_t vcpu_count;  /* 0: 1 */
+	bool virtual_first;   /* at an entry the guest takes a virtual interrupt before a physical one takes it out */
+	bool no_clock;        /* the machine has no exact clock */
+	bool is_truncated;    /* replay: the trace has no END */
+};
+
+extern const struct fake_config *fake_config;
+
+enum fake_result fake_record(const struct fake_config *config);
+enum fake_result fake_replay(const struct fake_config *config);
+
+/* The run's mailbox, and the events that the recording left. */
+struct hv_mailbox *fake_mailbox(void);
+struct event *fake_trace(size_t *count);
+/* Replays only the first `count` events. */
+void fake_trace_cut(size_t count);
+/* How often hv slept, and the most events that were in the ring. */
+uint64_t fake_sleeps(void);
+uint64_t fake_ring_most(void);
+
+/* ---- for fake_guest.c and fake_arch.c ---- */
+
+/* Ends the run. */
+_Noreturn void fake_machine_end(enum fake_result result);
+/* Lets the host act when the guest stands at `n`; BOARD_IRQ_* that it raised, and whether one was spurious. */
+uint32_t fake_machine_acts(uint64_t n, bool *spurious);
+/* Where the host acts next, or UINT64_MAX. */
+uint64_t fake_machine_next_act(void);
+/* Lets a FAKE_INPUT_AT_WFI act happen that is due at `n`; sets *rang and returns true if one was. */
+bool fake_machine_act_at_wfi(uint64_t n, bool *rang);
+/* Whether a physical interrupt is pending, or comes just now, in the middle of a WFI (fake_arch.c). */
+bool fake_machine_irq_at_wfi(void);
+/* hv sleeps: the host takes or gives events, types, moves the clock. */
+uint32_t fake_machine_sleep(void);
