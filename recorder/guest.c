@@ -83,7 +83,7 @@ static bool facts_put(struct trace_writer *trace, const struct record_options *o
 	char *qemu = machine_process_version();
 	bool done = state_hash(machine, NULL, hash) && trace_put_text(trace, "initial_ram_hash", hash, error) &&
 		    trace_put_text(trace, "machine", qemu ? qemu : "unknown", error) &&
-		    trace_put_u64(trace, "machine_version", HV_ABI_VERSION, error) &&
+		    trace_put_u64(trace, "machine_version", GUEST_MACHINE_VERSION, error) &&
 		    trace_put_text(trace, "kernel_name", base_name(options->kernel), error) &&
 		    trace_put_text(trace, "kernel_kind", kinds[layout->kind], error) &&
 		    trace_put_text(trace, "bootargs", options->bootargs ? options->bootargs : "", error) &&

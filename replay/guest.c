@@ -59,9 +59,9 @@ static bool config_get(struct trace_reader *trace, struct machine_config *config
 	    !number_get(trace, "dtb_ipa", &config->dtb_ipa, error) ||
 	    !number_get(trace, "rtc_base_s", &config->rtc_base_s, error))
 		return false;
-	if (version != HV_ABI_VERSION)
+	if (version != GUEST_MACHINE_VERSION)
 		return error_set(error, STATUS_FAILED, "the trace was recorded by machine version %llu, this is %d",
-				 (unsigned long long)version, HV_ABI_VERSION);
+				 (unsigned long long)version, GUEST_MACHINE_VERSION);
 	if (vcpu_count != 1)
 		return error_set(error, STATUS_FAILED, "the trace has %llu vCPUs; this version replays one",
 				 (unsigned long long)vcpu_count);

@@ -3,7 +3,8 @@
  *
  * Registers that the CPU holds while the guest runs (everything from sp_el0 on) are written back by vcpu_save. Bits
  * that depend on the machine's own clock (CNTV_CTL_EL0.ISTATUS) are recomputed from guest time, so that equal guests
- * have equal bytes. Fixed width, no pointers, padding named and zero. */
+ * have equal bytes. The hash of this layout is in every trace: to change it is to change GUEST_MACHINE_VERSION. Fixed
+ * width, no pointers, padding named and zero. */
 #pragma once
 #include "hv/abi/machine.h"
 #include <stdint.h>
@@ -37,11 +38,16 @@ struct vcpu_state {
 	uint64_t ich_vmcr, ich_ap0r0, ich_ap1r0, ich_hcr;
 	uint64_t ich_lr[GUEST_LR_COUNT];
 
-	uint32_t power; /* enum vcpu_power */
-	uint32_t zero;
+	uint32_t power;    /* enum vcpu_power */
+	uint32_t stepping; /* VCPU_PASSING, VCPU_MASKED_STEP: see hv/core/debug.c */
 };
 
 enum vcpu_power { VCPU_OFF = 0, VCPU_ON = 1 };
+
+enum {
+	VCPU_PASSING = 1,     /* it steps over a breakpoint or watchpoint that EL1 has masked */
+	VCPU_MASKED_STEP = 2, /* its last software step was one that EL1 had masked */
+};
 
 enum { PL011_FIFO_BYTES = 16 };
 

@@ -3,6 +3,10 @@
 #pragma once
 #include <stdint.h>
 
+/* What a trace needs to be replayed: the behaviour of everything that hv emulates, and the layout of struct
+ * guest_state. A change that makes an older trace replay differently gets a new number. */
+#define GUEST_MACHINE_VERSION 1
+
 #define GUEST_GICD_IPA            UINT64_C(0x08000000)
 #define GUEST_GICD_BYTES          UINT64_C(0x10000)
 #define GUEST_GICR_IPA            UINT64_C(0x080a0000)

@@ -28,9 +28,6 @@
 
 enum { EC_WATCHPOINT = 0x34 };
 
-static bool passing;     /* over a masked breakpoint or watchpoint */
-static bool masked_step; /* the last step was one that EL1 had masked */
-
 /* Whether EL1 would take a debug exception now (Arm ARM D2.4). */
 static bool unmasked(void)
 {
@@ -62,7 +59,7 @@ enum exit_answer debug_breakpoint(const struct exit *exit)
 	stepping.mdscr_el1 = (stepping.mdscr_el1 & ~MDSCR_MDE) | MDSCR_SS;
 	arch_debug_load(&stepping);
 	hv_vcpu()->pstate |= PSTATE_SS;
-	passing = true;
+	hv_vcpu()->stepping |= VCPU_PASSING;
 	return EXIT_RESUME;
 }
 
@@ -70,7 +67,7 @@ enum exit_answer debug_breakpoint(const struct exit *exit)
  * not have been; here it was, so hv does it when the guest arrives where EL1 steps it. */
 static bool eret_starts_step(void)
 {
-	return masked_step && arch_spsr_el1() & PSTATE_SS;
+	return hv_vcpu()->stepping & VCPU_MASKED_STEP && arch_spsr_el1() & PSTATE_SS;
 }
 
 enum exit_answer debug_step(const struct exit *exit)
@@ -78,19 +75,22 @@ enum exit_answer debug_step(const struct exit *exit)
 	if (!(hv_vcpu()->mdscr_el1 & MDSCR_SS))
 		return EXIT_RESUME; /* the end of passing over a breakpoint */
 	if (unmasked() && !eret_starts_step()) {
-		masked_step = false;
+		hv_vcpu()->stepping &= ~(uint32_t)VCPU_MASKED_STEP;
 		return pass_on(exit, false);
 	}
-	masked_step = !unmasked();
+	if (!unmasked())
+		hv_vcpu()->stepping |= VCPU_MASKED_STEP;
+	else
+		hv_vcpu()->stepping &= ~(uint32_t)VCPU_MASKED_STEP;
 	hv_vcpu()->pstate |= PSTATE_SS;
 	return EXIT_RESUME;
 }
 
 void debug_pass_end(void)
 {
-	if (!passing)
+	if (!(hv_vcpu()->stepping & VCPU_PASSING))
 		return;
-	passing = false;
+	hv_vcpu()->stepping &= ~(uint32_t)VCPU_PASSING;
 	hv_vcpu()->pstate &= ~PSTATE_SS;
 	arch_debug_load(hv_vcpu());
 }
@@ -105,7 +105,7 @@ void write_mdscr(uint32_t key, uint64_t value)
 {
 	(void)key;
 	hv_vcpu()->mdscr_el1 = value & (MDSCR_SS | MDSCR_KDE | MDSCR_MDE | BIT(12));
-	masked_step = false;
+	hv_vcpu()->stepping &= ~(uint32_t)VCPU_MASKED_STEP;
 	arch_debug_load(hv_vcpu());
 }
 

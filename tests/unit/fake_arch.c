@@ -43,6 +43,11 @@ void clock_adjust(uint64_t delta)
 	anchor_n += delta;
 }
 
+insn_t clock_alarm(void)
+{
+	return (insn_t){anchor_count == 0 ? UINT64_MAX : anchor_n - anchor_count};
+}
+
 static void counter_preset(uint64_t count)
 {
 	anchor_n = clock_now().v;
@@ -125,9 +130,15 @@ void board_doorbell_ring(void)
 {
 }
 
+/* Real time goes on while hv sleeps, so the virtual timer's interrupt comes if the timer is on at all. */
 uint32_t board_wait(void)
 {
-	return fake_machine_sleep() | board_irq_take();
+	uint32_t irqs = fake_machine_sleep() | board_irq_take();
+	if (!alarm_only && (fake_cpu.el1.cntv_ctl_el0 & 3) == 1 && !vtimer_active) {
+		vtimer_active = true;
+		irqs |= BOARD_IRQ_VTIMER;
+	}
+	return irqs;
 }
 
 void board_init(bool only)
@@ -236,6 +247,11 @@ uint64_t arch_vbar_el1(void)
 uint64_t arch_sctlr_el1(void)
 {
 	return fake_cpu.el1.sctlr_el1;
+}
+
+uint64_t arch_spsr_el1(void)
+{
+	return fake_cpu.el1.spsr_el1;
 }
 
 void arch_vtimer_save(struct vcpu_state *vcpu)

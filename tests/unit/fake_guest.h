@@ -6,12 +6,13 @@
  * 3. A guest that leaves its program ends the run as FAKE_LOST: no script can run away. */
 #pragma once
 #include "hv/arch/arch.h"
+#include <stddef.h>
 
 #define FAKE_CODE       UINT64_C(0x40080000)
 #define FAKE_VBAR       UINT64_C(0x40010000)
 #define FAKE_IRQ_VECTOR (FAKE_VBAR + 0x280)
 
-enum fake_op_kind {
+enum {
 	FAKE_OP_LOOP,
 	FAKE_OP_MOV,
 	FAKE_OP_MSR,
@@ -36,7 +37,7 @@ enum fake_op_kind {
 };
 
 struct fake_op {
-	enum fake_op_kind kind;
+	uint8_t kind; /* FAKE_OP_ */
 	uint8_t reg;
 	uint64_t a, b, c;
 };

@@ -1,0 +1,322 @@
+/* The run loop and the gate on scripted guests: what a recording takes in comes back in a replay at the same place,
+ * whatever the machine does differently, and the guest ends in the same state. */
+#include "tests/unit/fake_check.h"
+
+TestSuite(run, .timeout = 120);
+
+#define KEY_CNTPCT    FAKE_KEY(3, 3, 14, 0, 1)
+#define KEY_CNTP_TVAL FAKE_KEY(3, 3, 14, 2, 0)
+#define KEY_CNTP_CTL  FAKE_KEY(3, 3, 14, 2, 1)
+#define KEY_CNTP_CVAL FAKE_KEY(3, 3, 14, 2, 2)
+#define KEY_MDSCR     FAKE_KEY(2, 0, 0, 2, 2)
+#define UART_DR       GUEST_UART_IPA
+#define UART_IMSC     (GUEST_UART_IPA + 0x38)
+#define UART_ICR      (GUEST_UART_IPA + 0x44)
+
+/* Folds the interrupt's number into x19, quiets what it came from, ends it. */
+static const struct fake_op irq_handler[] = {
+	FAKE_ACK(1),
+	FAKE_FOLD(1),
+	FAKE_CNTVCT(2),
+	FAKE_FOLD(2),
+	FAKE_UNLESS(1, GUEST_INTID_VTIMER, 1),
+	FAKE_VTIMER(0, 0),
+	FAKE_UNLESS(1, GUEST_INTID_PTIMER, 2),
+	FAKE_MOV(3, 0),
+	FAKE_MSR(KEY_CNTP_CTL, 3),
+	FAKE_UNLESS(1, GUEST_INTID_UART, 4),
+	FAKE_LOAD(4, UART_DR, 4),
+	FAKE_FOLD(4),
+	FAKE_MOV(3, 0x7ff),
+	FAKE_STORE(3, UART_ICR, 4),
+	FAKE_UNLESS(1, GUEST_INTID_RTC, 2),
+	FAKE_MOV(3, 1),
+	FAKE_STORE(3, GUEST_RTC_IPA + 0x1c, 4),
+	FAKE_EOI(1),
+	FAKE_MOV(10, 1), /* an interrupt was here */
+	FAKE_ERET,
+};
+
+static const struct fake_op idle_guest[] = {
+	FAKE_GIC_SETUP,      FAKE_UNMASK,  FAKE_LOOP(1000),
+	FAKE_VTIMER(1, 100), FAKE_WFI, /* till tick 100 */
+	FAKE_CNTVCT(5),      FAKE_FOLD(5), FAKE_OFF,
+};
+
+Test(run, a_guest_without_interrupts_records_and_replays)
+{
+	static const struct fake_op ops[] = {
+		FAKE_LOOP(12345), FAKE_MOV(2, 'a'),         FAKE_STORE(2, UART_DR, 1), FAKE_MRS(5, KEY_CNTPCT),
+		FAKE_LOOP(777),   FAKE_LOAD(6, UART_DR, 4), FAKE_OFF,
+	};
+	struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(ops)}};
+	fake_round_trip(config, END_REASON_POWER_OFF);
+	cr_assert_eq(fake_count(EVENT_MMIO_WRITE), 1);
+	struct event *write = fake_find(EVENT_MMIO_WRITE, 0);
+	cr_assert_eq(write->n, 12346);
+	cr_assert_eq(write->pc, FAKE_CODE + 8);
+	cr_assert_eq(write->value, 'a');
+	cr_assert_eq(write->size, 1);
+	cr_assert_eq(fake_x(5), (12346 + 1) / GUEST_NS_PER_TICK);
+	cr_assert_eq(fake_find(EVENT_END, 0)->n, 12345 + 3 + 777 + 1 + 1);
+	cr_assert_eq(fake_mailbox()->final_state.n, fake_find(EVENT_END, 0)->n);
+}
+
+Test(run, idle_jumps_to_the_virtual_timer)
+{
+	struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(idle_guest), FAKE_IRQ_SEGMENT(irq_handler)}};
+	fake_round_trip(config, END_REASON_POWER_OFF);
+	cr_assert_eq(fake_count(EVENT_IDLE), 1);
+	cr_assert_eq(fake_find(EVENT_IDLE, 0)->address, 100 * GUEST_NS_PER_TICK);
+	cr_assert_eq(fake_find(EVENT_IDLE, 0)->n + fake_find(EVENT_IDLE, 0)->value, 100 * GUEST_NS_PER_TICK);
+	cr_assert_eq(fake_find(EVENT_INJECT, 0)->address, GUEST_INTID_VTIMER);
+	cr_assert_eq(fake_x(10), 1);
+}
+
+/* ---- interrupts at their exact place ---- */
+
+static const struct fake_op busy_guest[] = {
+	FAKE_GIC_SETUP,    FAKE_MOV(9, 0x10),           FAKE_STORE(9, UART_IMSC, 4), FAKE_UNMASK,
+	FAKE_LOOP(300),    FAKE_STORE(2, UART_DR, 1),   FAKE_LOOP(300),              FAKE_MRS(5, KEY_CNTPCT),
+	FAKE_LOOP(300),    FAKE_MRS(6, KEY_MDSCR),      FAKE_LOOP(300),              FAKE_WFI,
+	FAKE_LOOP(300),    FAKE_LOAD(7, UART_DR + 0x18, 4), FAKE_FOLD(7),            FAKE_OFF,
+};
+#define BUSY_GUEST                                                                                                     \
+	.segments = {FAKE_CODE_SEGMENT(busy_guest), FAKE_IRQ_SEGMENT(irq_handler)}
+
+Test(run, input_replays_at_whatever_instruction_it_came)
+{
+	for (uint64_t n = 0; n < 1500; n += n < 30 || n > 320 ? 37 : 1) {
+		const struct fake_act acts[] = {{FAKE_INPUT, n, 'x'}, {FAKE_INPUT, n + 1, 'y'}, {FAKE_INPUT, n + 40, 'z'}};
+		struct fake_config config = {BUSY_GUEST, .acts = acts, .act_count = 3, .over_count = 3,
+					     .virtual_first = n % 2};
+		fake_round_trip(config, END_REASON_POWER_OFF);
+		cr_assert_eq(fake_count(EVENT_INPUT), 3, "typed at %" PRIu64, n);
+	}
+}
+
+Test(run, an_interrupt_at_the_entry_is_put_off_by_one_instruction)
+{
+	/* The store to the UART at n 321 is an exit, and the next instruction its successor's entry. */
+	struct fake_config config = {BUSY_GUEST};
+	fake_round_trip(config, END_REASON_POWER_OFF);
+	uint64_t entry_n = fake_find(EVENT_MMIO_WRITE, 9)->n + 1;
+	const struct fake_act acts[] = {{FAKE_INPUT, entry_n, 'x'}};
+	config.acts = acts;
+	config.act_count = 1;
+	fake_round_trip(config, END_REASON_POWER_OFF);
+	cr_assert_eq(fake_find(EVENT_INPUT, 0)->n, entry_n + 1);
+}
+
+/* A virtual interrupt that stands in a list register is taken at the same place, put off or not. */
+Test(run, a_pending_virtual_interrupt_survives_an_interrupt_that_is_put_off)
+{
+	static const struct fake_op ops[] = {
+		FAKE_GIC_SETUP, FAKE_MOV(9, 0x10), FAKE_STORE(9, UART_IMSC, 4), FAKE_UNMASK,
+		FAKE_LOOP(500), FAKE_MOV(10, 2),   FAKE_LOOP(500),              FAKE_OFF,
+	};
+	for (int first = 0; first < 2; first++) {
+		const struct fake_act acts[] = {{FAKE_INPUT, 200, 'x'}, {FAKE_RING, 201, 0}, {FAKE_INPUT, 200, 'y'}};
+		for (size_t count = 1; count <= 3; count++) {
+			struct fake_config config = {
+				.segments = {FAKE_CODE_SEGMENT(ops), FAKE_IRQ_SEGMENT(irq_handler)},
+				.acts = acts, .act_count = count, .virtual_first = first};
+			fake_round_trip(config, END_REASON_POWER_OFF);
+		}
+	}
+}
+
+Test(run, an_interrupt_that_was_gone_is_an_exit_all_the_same)
+{
+	const struct fake_act acts[] = {{FAKE_SPURIOUS, 150, 0}, {FAKE_RING, 210, 0}};
+	struct fake_config config = {BUSY_GUEST, .acts = acts, .act_count = 2};
+	fake_round_trip(config, END_REASON_POWER_OFF);
+	cr_assert_eq(fake_find(EVENT_EXIT, 0)->address, EXIT_REASON_SPURIOUS);
+	cr_assert_eq(fake_find(EVENT_EXIT, 0)->n, 150);
+	cr_assert_eq(fake_find(EVENT_EXIT, 1)->address, EXIT_REASON_HOST);
+	cr_assert_eq(fake_find(EVENT_EXIT, 1)->n, 210);
+}
+
+Test(run, a_wfi_may_trap_in_the_replay_only)
+{
+	const struct fake_act acts[] = {{FAKE_INPUT_AT_WFI, 1000, 'x'}};
+	struct fake_config config = {BUSY_GUEST, .acts = acts, .act_count = 1};
+	fake_round_trip(config, END_REASON_POWER_OFF);
+	cr_assert_eq(fake_count(EVENT_IDLE), 0);
+	cr_assert_eq(fake_find(EVENT_INPUT, 0)->value, 'x');
+}
+
+Test(run, input_beyond_the_fifo_waits_in_the_ring)
+{
+	struct fake_act acts[12];
+	for (size_t i = 0; i < 12; i++)
+		acts[i] = (struct fake_act){FAKE_INPUT, 400 + i / 4, (uint8_t)('a' + i)};
+	struct fake_config config = {BUSY_GUEST, .acts = acts, .act_count = 12};
+	fake_round_trip(config, END_REASON_POWER_OFF);
+	cr_assert_eq(fake_count(EVENT_INPUT), 12);
+	for (size_t i = 0; i < 12; i++)
+		cr_assert_eq(fake_find(EVENT_INPUT, i)->value, 'a' + i);
+}
+
+Test(run, several_events_at_one_position_keep_their_order)
+{
+	static const struct fake_op ops[] = {
+		FAKE_GIC_SETUP, FAKE_MOV(9, 0x70), FAKE_STORE(9, UART_DR + 0x2c, 4), FAKE_LOOP(500), FAKE_OFF,
+	};
+	const struct fake_act acts[] = {
+		{FAKE_INPUT, 200, 'x'}, {FAKE_INPUT, 200, 'y'}, {FAKE_INPUT, 200, 'z'}, {FAKE_STOP, 200, 0}};
+	struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(ops)}, .acts = acts, .act_count = 4};
+	fake_round_trip(config, END_REASON_HOST);
+	size_t count;
+	const struct event *last = fake_trace(&count) + count - 5;
+	for (size_t i = 0; i < 5; i++)
+		cr_assert_eq(last[i].n, 200);
+	cr_assert_eq(last[0].kind, EVENT_EXIT);
+	cr_assert_eq(last[2].value, 'y');
+	cr_assert_eq(last[4].kind, EVENT_END);
+}
+
+/* ---- counting ---- */
+
+Test(run, a_read_that_the_hardware_over_counts_is_brought_to_the_recorded_place)
+{
+	static const struct fake_op ops[] = {
+		FAKE_LOOP(100), FAKE_MRS(5, KEY_MDSCR), FAKE_LOOP(20), FAKE_MRS(6, FAKE_KEY(3, 0, 0, 1, 1)),
+		FAKE_LOOP(20),  FAKE_MRS(7, KEY_CNTPCT), FAKE_CNTVCT(8), FAKE_OFF,
+	};
+	struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(ops)}, .over_count = 5};
+	fake_round_trip(config, END_REASON_POWER_OFF);
+	cr_assert_eq(fake_find(EVENT_SYSREG_READ, 0)->n, 105);
+	cr_assert_eq(fake_find(EVENT_SYSREG_DENIED, 0)->n, 131);
+	cr_assert_eq(fake_x(7), fake_find(EVENT_SYSREG_READ, 1)->n / GUEST_NS_PER_TICK);
+}
+
+Test(run, every_alarm_in_a_row_of_traps_is_exact)
+{
+	for (uint64_t at = 8; at < 40; at++) {
+		const struct fake_act acts[] = {{FAKE_RING, at, 0}};
+		static const struct fake_op ops[] = {
+			FAKE_LOOP(8),          FAKE_MRS(5, KEY_MDSCR),     FAKE_MRS(5, KEY_CNTPCT), FAKE_STORE(2, UART_DR, 1),
+			FAKE_MRS(5, KEY_CNTPCT), FAKE_LOOP(9), FAKE_HVC, FAKE_SMC, FAKE_MRS(5, KEY_MDSCR), FAKE_LOOP(9),
+			FAKE_OFF,
+		};
+		struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(ops)}, .acts = acts, .act_count = 1};
+		config.over_count = at % 3;
+		fake_round_trip(config, END_REASON_POWER_OFF);
+	}
+}
+
+/* ---- ends ---- */
+
+Test(run, a_limit_ends_a_recording_exactly)
+{
+	for (uint64_t limit = 1; limit < 1200; limit += 61) {
+		struct fake_config config = {BUSY_GUEST, .limit_n = limit, .over_count = 2};
+		fake_round_trip(config, END_REASON_LIMIT);
+		cr_assert_leq(limit, fake_mailbox()->now_n);
+		cr_assert_leq(fake_mailbox()->now_n, limit + 1);
+	}
+}
+
+Test(run, a_limit_beyond_every_alarm_is_no_panic)
+{
+	struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(idle_guest), FAKE_IRQ_SEGMENT(irq_handler)}};
+	config.limit_n = UINT64_MAX - 16;
+	fake_round_trip(config, END_REASON_POWER_OFF);
+}
+
+Test(run, until_stops_a_replay_exactly)
+{
+	struct fake_config config = {BUSY_GUEST, .over_count = 2};
+	fake_round_trip(config, END_REASON_POWER_OFF);
+	for (config.until_n = 25; config.until_n < 1200; config.until_n += 61) {
+		fake_expect_state(fake_replay(&config), HV_STATE_ENDED, "until");
+		cr_assert_eq(fake_mailbox()->end_reason, 0);
+		cr_assert_leq(config.until_n, fake_mailbox()->now_n);
+		cr_assert_leq(fake_mailbox()->now_n, config.until_n + 3);
+	}
+}
+
+Test(run, a_wfi_that_nothing_can_end_is_a_hang)
+{
+	static const struct fake_op ops[] = {FAKE_GIC_SETUP, FAKE_UNMASK, FAKE_LOOP(10), FAKE_WFI, FAKE_OFF};
+	struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(ops)}};
+	fake_round_trip(config, END_REASON_HANG);
+	config.pace = HV_PACE_REAL;
+	fake_round_trip(config, END_REASON_HANG);
+}
+
+Test(run, a_wfi_that_waits_for_input_gets_it)
+{
+	static const struct fake_op ops[] = {
+		FAKE_GIC_SETUP, FAKE_MOV(9, 0x10), FAKE_STORE(9, UART_IMSC, 4), FAKE_UNMASK, FAKE_WFI, FAKE_LOOP(30),
+		FAKE_WFI,       FAKE_LOOP(5),      FAKE_OFF,
+	};
+	const struct fake_act acts[] = {{FAKE_INPUT_IDLE, 0, 'x'}, {FAKE_INPUT_IDLE, 0, 'y'}};
+	for (uint32_t pace = HV_PACE_SKIP; pace <= HV_PACE_REAL; pace++) {
+		struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(ops), FAKE_IRQ_SEGMENT(irq_handler)},
+					     .acts = acts, .act_count = 2, .pace = pace};
+		fake_round_trip(config, END_REASON_POWER_OFF);
+		cr_assert_eq(fake_count(EVENT_INPUT), 2);
+	}
+}
+
+Test(run, pace_real_goes_with_the_clock_of_the_host)
+{
+	struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(idle_guest), FAKE_IRQ_SEGMENT(irq_handler)}};
+	config.pace = HV_PACE_REAL;
+	fake_round_trip(config, END_REASON_POWER_OFF);
+	cr_assert_eq(fake_x(10), 1);
+	cr_assert_geq(fake_mailbox()->final_state.n + fake_mailbox()->final_state.idle_ns, 100 * GUEST_NS_PER_TICK);
+}
+
+/* ---- rings ---- */
+
+Test(run, a_full_ring_stalls_the_guest_and_loses_nothing)
+{
+	const struct fake_act acts[] = {{FAKE_INPUT, 500, 'x'}, {FAKE_INPUT, 700, 'y'}};
+	struct fake_config config = {BUSY_GUEST, .acts = acts, .act_count = 2};
+	static struct event whole[FAKE_EVENTS_MAX];
+	size_t whole_count, count;
+	fake_round_trip(config, END_REASON_POWER_OFF);
+	memcpy(whole, fake_trace(&whole_count), sizeof(whole));
+	config.ring_count = 2;
+	config.events_turn = 1;
+	fake_expect_state(fake_record(&config), HV_STATE_ENDED, "a small ring");
+	cr_assert_gt(fake_sleeps(), whole_count / 2);
+	cr_assert_eq(fake_ring_most(), 2);
+	const struct event *events = fake_trace(&count);
+	cr_assert_eq(count, whole_count);
+	cr_assert_eq(memcmp(events, whole, count * sizeof(*events)), 0);
+}
+
+Test(run, an_incomplete_trace_ends_where_it_ends)
+{
+	const struct fake_act acts[] = {{FAKE_INPUT, 500, 'x'}, {FAKE_INPUT, 700, 'y'}};
+	struct fake_config config = {BUSY_GUEST, .acts = acts, .act_count = 2};
+	size_t count;
+	fake_round_trip(config, END_REASON_POWER_OFF);
+	const struct event *events = fake_trace(&count);
+	for (size_t left = count; left-- > 0;) {
+		fake_trace_cut(left);
+		fake_expect_state(fake_replay(&config), HV_STATE_ENDED, "cut trace");
+		cr_assert_eq(fake_mailbox()->end_reason, 0);
+		cr_assert_eq(fake_mailbox()->event_tail, left);
+		if (left > 0)
+			cr_assert_leq(events[left - 1].n, fake_mailbox()->now_n);
+	}
+}
+
+Test(run, a_machine_without_an_exact_clock_is_refused)
+{
+	struct fake_config config = {BUSY_GUEST, .no_clock = true};
+	fake_expect_state(fake_record(&config), HV_STATE_REFUSED, "no clock");
+	cr_assert(strstr(fake_mailbox()->text, "exact instruction clock"));
+}
+
+Test(run, a_boot_block_of_another_version_is_a_panic_with_its_text)
+{
+	struct fake_config config = {BUSY_GUEST, .vcpu_count = GUEST_VCPU_MAX + 1};
+	fake_expect_state(fake_record(&config), HV_STATE_PANIC, "too many vCPUs");
+	cr_assert(strstr(fake_mailbox()->text, "vcpu_count"));
+}
