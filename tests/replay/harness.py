@@ -163,7 +163,7 @@ def error_line(result, command, status=1):
 def busy(count=None):
     """Keeps all cores busy with other work."""
     loop = "while kill -0 $PPID 2>/dev/null; do :; done"
-    spinners = [subprocess.Popen(["sh", "-c", loop], env=environment()) for _ in range(count or os.cpu_count())]
+    spinners = [subprocess.Popen(["sh", "-c", loop]) for _ in range(count or os.cpu_count())]
     try:
         yield
     finally:
@@ -211,9 +211,11 @@ def no_strays(seconds=2):
 
 
 def shared_folders():
-    """What lies in the folders where programs leave files behind, as far as the name tells that it could be ours."""
+    """What lies in the folders where programs leave files behind, as far as the name tells that it could be ours (and
+    not that of other tests, which may run at the same time)."""
     return {os.path.join(folder, name) for folder in ("/tmp", "/var/tmp", "/dev/shm") if os.path.isdir(folder)
-            for name in os.listdir(folder) if "qemu" in name.lower() or name.startswith("hvrec")}
+            for name in os.listdir(folder)
+            if "qemu" in name.lower() or name.startswith("hvrec") and "test" not in name}
 
 
 def only_files(*allowed):
@@ -249,6 +251,9 @@ def main():
         sys.exit(128 + number)
 
     names = [name for name in sys.argv[1:] if not name.startswith("--")]
+    if "--list" in sys.argv:
+        print("\n".join(function.__name__ for function in tests))
+        return
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, end)
     good = True

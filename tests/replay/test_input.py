@@ -118,7 +118,7 @@ def typed_lines_reach_debian_at_random_moments():
     for turn in range(RECORDINGS if SOAK else 2):
         lines = [b"line %d %d" % (turn, rng.randrange(10 ** 9)) for _ in range(3)] + [b"quit"]
         pace = ["skip", "real"][turn % 2]
-        console = typed_slowly(b"".join(line + b"\r" for line in lines), 0.1, "--pace", pace, "--timeout", "100",
+        console = typed_slowly(b"".join(line + b"\r" for line in lines), 0.1, "--pace", pace, "--timeout", "30",
                                *harness.debian("cloud", "hvrec.cat"), after=b"quit ends")
         for line in lines[:-1]:
             check(b"got: " + line in console, f"--pace {pace}: no answer to {line!r}; console ends {console[-200:]!r}")

@@ -91,7 +91,9 @@ def replay_until_stops_there_and_prints_a_prefix():
         result = harness.hvrec("replay", "trace", "--until", str(until))
         check(result.status == 0, f"--until {until}: {result}")
         check(console.startswith(result.out), f"--until {until}: other console bytes")
-        check((until >= length) == (result.out == console), f"--until {until}: {len(result.out)} of {len(console)} bytes")
+        check(until < length or result.out == console, f"--until {until}: {len(result.out)} of {len(console)} bytes")
+        stopped = int(re.search(rb"replayed (\d+) instructions", result.err).group(1))
+        check(stopped == min(until, length), f"--until {until} stopped at {stopped} of {length}")
 
 
 @test

@@ -7,7 +7,10 @@ from harness import check, error_line, hvrec, payload, record, test
 
 
 def refused(*arguments, mention=None, **more):
-    line = error_line(hvrec(*arguments, **more), arguments[0])
+    try:
+        line = error_line(hvrec(*arguments, **more), arguments[0])
+    except harness.Failed as why:
+        raise harness.Failed(f"hvrec {' '.join(arguments)}: {why}") from None
     check(mention is None or mention in line, f"the message does not mention {mention}: {line}")
 
 
@@ -46,7 +49,6 @@ def wrong_options_are_refused():
     refused("record", "--kernel", program, program)
     refused("record", "--append", "a", program, "b")
     refused("replay", "one", "two")
-    harness.only_files()
 
 
 @test
@@ -129,11 +131,26 @@ def an_output_that_is_an_input_is_not_destroyed():
         file.write(program)
     refused("record", "-o", "program", "program", mention="program")
     untouched("program", program)
+
+
+@test
+def a_replay_does_not_write_its_console_over_its_trace():
     record(payload("console"))
     with open("trace", "rb") as file:
         trace = file.read()
     refused("replay", "trace", "--console", "trace", mention="trace")
     untouched("trace", trace)
+
+
+@test
+def a_recording_that_cannot_start_keeps_the_trace_in_the_way():
+    record(payload("console"))
+    with open("trace", "rb") as file:
+        trace = file.read()
+    refused("record", "-o", "trace", "missing", mention="missing")
+    untouched("trace", trace)
+    refused("record", "-o", "new", "missing", mention="missing")
+    harness.only_files("trace")
 
 
 @test

@@ -27,7 +27,7 @@ static uint64_t anchor_n, anchor_count;
 static uint64_t entry_ns, entry_retired; /* guest time at the last entry, instructions since */
 
 static bool alarm_only;
-static bool vtimer_active;
+static bool vtimer_active, maintenance_active; /* taken, and silent until hv says otherwise */
 static bool host_rang, is_spurious;
 static uint64_t entries, steps;
 
@@ -95,13 +95,13 @@ static uint32_t irqs_asserted(void)
 		return irqs;
 	irqs |= vtimer_line() && !vtimer_active ? BOARD_IRQ_VTIMER : 0;
 	irqs |= host_rang ? BOARD_IRQ_HOST : 0;
-	irqs |= hw_maintenance(&fake_cpu.el1) ? BOARD_IRQ_MAINTENANCE : 0;
+	irqs |= hw_maintenance(&fake_cpu.el1) && !maintenance_active ? BOARD_IRQ_MAINTENANCE : 0;
 	return irqs;
 }
 
 static bool irq_now(void)
 {
-	host_rang |= fake_machine_acts(clock_now().v, &is_spurious) != 0;
+	host_rang |= fake_machine_acts(clock_now().v, entry_retired == 0, &is_spurious) != 0;
 	return irqs_asserted() != 0 || is_spurious;
 }
 
@@ -117,13 +117,18 @@ uint32_t board_irq_take(void)
 	if (irqs & BOARD_IRQ_VTIMER)
 		vtimer_active = true;
 	if (irqs & BOARD_IRQ_MAINTENANCE)
-		fake_cpu.el1.ich_hcr = 0;
+		maintenance_active = true;
 	return irqs;
 }
 
 void board_vtimer_set_active(bool active)
 {
 	vtimer_active = active;
+}
+
+void board_maintenance_rearm(void)
+{
+	maintenance_active = false;
 }
 
 void board_doorbell_ring(void)

@@ -3,12 +3,15 @@
 #include "tests/unit/fake_machine.h"
 #include "tests/unit/vgic_model.h"
 
-#define PSTATE_I     BIT(7)
-#define PSTATE_DAIF  UINT64_C(0x3c0)
-#define PSTATE_MODE  UINT64_C(0xf)
-#define EL1H         UINT64_C(5)
-#define ESR_IL       BIT(25)
-#define FSC_LEVEL3   UINT64_C(7)
+#define PSTATE_I    BIT(7)
+#define PSTATE_DAIF UINT64_C(0x3c0)
+#define PSTATE_MODE UINT64_C(0xf)
+#define PSTATE_SS   BIT(21)
+#define MDSCR_SS    BIT(0)
+#define MDSCR_MDE   BIT(15)
+#define EL1H        UINT64_C(5)
+#define ESR_IL      BIT(25)
+#define FSC_LEVEL3  UINT64_C(7)
 
 static const struct fake_op default_sync[] = {FAKE_SYNC, FAKE_ERET};
 
@@ -118,6 +121,24 @@ static void step_loop(struct vcpu_state *vcpu, const struct fake_op *op, uint64_
 		vcpu->pc += 4;
 }
 
+/* The breakpoint fires with MDSCR.MDE; with MDSCR.SS and PSTATE.SS the instruction is stepped: both come to EL2. A step
+ * retires its instruction, and clears PSTATE.SS. */
+static bool step_break(struct vcpu_state *vcpu, uint64_t *retired)
+{
+	*retired = 0;
+	if (fake_cpu.el1.mdscr_el1 & MDSCR_MDE) {
+		trap(FAKE_ESR(0x30, 0x22), 0, 0);
+		return true;
+	}
+	*retired = 1;
+	vcpu->pc += 4;
+	if (!(fake_cpu.el1.mdscr_el1 & MDSCR_SS) || !(vcpu->pstate & PSTATE_SS))
+		return false;
+	vcpu->pstate &= ~PSTATE_SS;
+	trap(FAKE_ESR(0x32, 0x22), 0, 0);
+	return true;
+}
+
 static void step_eret(struct vcpu_state *vcpu)
 {
 	vcpu->pc = fake_cpu.el1.elr_el1;
@@ -183,6 +204,9 @@ static void step_plain(struct vcpu_state *vcpu, const struct fake_op *op, uint64
 	case FAKE_OP_FOLD:
 		vcpu->x[19] = vcpu->x[19] * 31 + *x;
 		break;
+	case FAKE_OP_SP:
+		*(vcpu->pstate & 1 ? &fake_cpu.el1.sp_el1 : &fake_cpu.el1.sp_el0) = op->a;
+		break;
 	case FAKE_OP_SYNC:
 		step_sync(vcpu);
 		break;
@@ -212,6 +236,8 @@ bool fake_guest_step(struct vcpu_state *vcpu, uint64_t now_ns, uint64_t max, uin
 	case FAKE_OP_ERET:
 		step_eret(vcpu);
 		return false;
+	case FAKE_OP_BREAK:
+		return step_break(vcpu, retired);
 	default:
 		step_plain(vcpu, op, now_ns);
 		return false;

@@ -34,6 +34,8 @@ enum {
 	FAKE_OP_GOTO,
 	FAKE_OP_FOLD,
 	FAKE_OP_SYNC,
+	FAKE_OP_BREAK,
+	FAKE_OP_SP,
 };
 
 struct fake_op {
@@ -49,38 +51,122 @@ struct fake_segment {
 };
 
 /* Plain instructions. */
-#define FAKE_LOOP(count)         {FAKE_OP_LOOP, 28, count, 0, 0}
-#define FAKE_MOV(reg, value)     {FAKE_OP_MOV, reg, value, 0, 0}
-#define FAKE_FOLD(reg)           {FAKE_OP_FOLD, reg, 0, 0, 0} /* x19 = x19 * 31 + Xreg */
-#define FAKE_UNMASK              {FAKE_OP_DAIF, 0, 0, 0, 0}
-#define FAKE_MASK                {FAKE_OP_DAIF, 0, 0x3c0, 0, 0}
-#define FAKE_DAIF(bits)          {FAKE_OP_DAIF, 0, bits, 0, 0}
-#define FAKE_LEVEL(mode)         {FAKE_OP_LEVEL, 0, mode, 0, 0} /* PSTATE.M, as an exception return sets it */
-#define FAKE_GIC_ON              {FAKE_OP_VMCR, 0, 0, 0, 0}     /* ICC_PMR = 0xf8, ICC_IGRPEN1 = 1 */
-#define FAKE_VTIMER(ctl, cval)   {FAKE_OP_VTIMER, 0, ctl, cval, 0}
-#define FAKE_CNTVCT(reg)         {FAKE_OP_CNTVCT, reg, 0, 0, 0}
-#define FAKE_ACK(reg)            {FAKE_OP_ACK, reg, 0, 0, 0}
-#define FAKE_EOI(reg)            {FAKE_OP_EOI, reg, 0, 0, 0}
-#define FAKE_ERET                {FAKE_OP_ERET, 0, 0, 0, 0}
-#define FAKE_UNLESS(reg, v, skip) {FAKE_OP_UNLESS, reg, v, skip, 0} /* if Xreg != v: goes `skip` steps further */
-#define FAKE_GOTO(steps)         {FAKE_OP_GOTO, 0, (uint64_t)(steps), 0, 0}
+#define FAKE_LOOP(count)                                                                                               \
+	{                                                                                                              \
+		FAKE_OP_LOOP, 28, count, 0, 0                                                                          \
+	}
+#define FAKE_MOV(reg, value)                                                                                           \
+	{                                                                                                              \
+		FAKE_OP_MOV, reg, value, 0, 0                                                                          \
+	}
+#define FAKE_FOLD(reg)                                                                                                 \
+	{                                                                                                              \
+		FAKE_OP_FOLD, reg, 0, 0, 0                                                                             \
+	} /* x19 = x19 * 31 + Xreg */
+#define FAKE_UNMASK                                                                                                    \
+	{                                                                                                              \
+		FAKE_OP_DAIF, 0, 0, 0, 0                                                                               \
+	}
+#define FAKE_MASK                                                                                                      \
+	{                                                                                                              \
+		FAKE_OP_DAIF, 0, 0x3c0, 0, 0                                                                           \
+	}
+#define FAKE_DAIF(bits)                                                                                                \
+	{                                                                                                              \
+		FAKE_OP_DAIF, 0, bits, 0, 0                                                                            \
+	}
+#define FAKE_LEVEL(mode)                                                                                               \
+	{                                                                                                              \
+		FAKE_OP_LEVEL, 0, mode, 0, 0                                                                           \
+	} /* PSTATE.M, as an exception return sets it */
+#define FAKE_GIC_ON                                                                                                    \
+	{                                                                                                              \
+		FAKE_OP_VMCR, 0, 0, 0, 0                                                                               \
+	} /* ICC_PMR = 0xf8, ICC_IGRPEN1 = 1 */
+#define FAKE_VTIMER(ctl, cval)                                                                                         \
+	{                                                                                                              \
+		FAKE_OP_VTIMER, 0, ctl, cval, 0                                                                        \
+	}
+#define FAKE_CNTVCT(reg)                                                                                               \
+	{                                                                                                              \
+		FAKE_OP_CNTVCT, reg, 0, 0, 0                                                                           \
+	}
+#define FAKE_SP(value)                                                                                                 \
+	{                                                                                                              \
+		FAKE_OP_SP, 0, value, 0, 0                                                                             \
+	} /* the level's own stack pointer */
+#define FAKE_ACK(reg)                                                                                                  \
+	{                                                                                                              \
+		FAKE_OP_ACK, reg, 0, 0, 0                                                                              \
+	}
+#define FAKE_EOI(reg)                                                                                                  \
+	{                                                                                                              \
+		FAKE_OP_EOI, reg, 0, 0, 0                                                                              \
+	}
+#define FAKE_ERET                                                                                                      \
+	{                                                                                                              \
+		FAKE_OP_ERET, 0, 0, 0, 0                                                                               \
+	}
+#define FAKE_UNLESS(reg, v, skip)                                                                                      \
+	{                                                                                                              \
+		FAKE_OP_UNLESS, reg, v, skip, 0                                                                        \
+	} /* if Xreg != v: goes `skip` steps further */
+#define FAKE_GOTO(steps)                                                                                               \
+	{                                                                                                              \
+		FAKE_OP_GOTO, 0, (uint64_t)(steps), 0, 0                                                               \
+	}
 /* Traps. */
 #define FAKE_KEY(op0, op1, crn, crm, op2)                                                                              \
 	((uint64_t)((op0)&3) << 14 | (uint64_t)(op1) << 11 | (uint64_t)(crn) << 7 | (uint64_t)(crm) << 3 | (op2))
-#define FAKE_MSR(key, reg)                {FAKE_OP_MSR, reg, key, 0, 0}
-#define FAKE_MRS(reg, key)                {FAKE_OP_MRS, reg, key, 0, 0}
-#define FAKE_STORE(reg, ipa, size)        {FAKE_OP_STORE, reg, ipa, size, 0}
-#define FAKE_LOAD(reg, ipa, size)         {FAKE_OP_LOAD, reg, ipa, size, 0}
-#define FAKE_LOAD_SIGNED(reg, ipa, size)  {FAKE_OP_LOAD, reg, ipa, size, UINT64_C(1) << 21 | UINT64_C(1) << 15}
-#define FAKE_HVC                          {FAKE_OP_CALL, 0, 0x16, 0, 0}
-#define FAKE_SMC                          {FAKE_OP_CALL, 0, 0x17, 0, 0}
-#define FAKE_WFI                          {FAKE_OP_WFI, 0, 0, 0, 0}
+#define FAKE_MSR(key, reg)                                                                                             \
+	{                                                                                                              \
+		FAKE_OP_MSR, reg, key, 0, 0                                                                            \
+	}
+#define FAKE_MRS(reg, key)                                                                                             \
+	{                                                                                                              \
+		FAKE_OP_MRS, reg, key, 0, 0                                                                            \
+	}
+#define FAKE_STORE(reg, ipa, size)                                                                                     \
+	{                                                                                                              \
+		FAKE_OP_STORE, reg, ipa, size, 0                                                                       \
+	}
+#define FAKE_LOAD(reg, ipa, size)                                                                                      \
+	{                                                                                                              \
+		FAKE_OP_LOAD, reg, ipa, size, 0                                                                        \
+	}
+#define FAKE_LOAD_SIGNED(reg, ipa, size)                                                                               \
+	{                                                                                                              \
+		FAKE_OP_LOAD, reg, ipa, size, UINT64_C(1) << 21 | UINT64_C(1) << 15                                    \
+	}
+#define FAKE_HVC                                                                                                       \
+	{                                                                                                              \
+		FAKE_OP_CALL, 0, 0x16, 0, 0                                                                            \
+	}
+#define FAKE_SMC                                                                                                       \
+	{                                                                                                              \
+		FAKE_OP_CALL, 0, 0x17, 0, 0                                                                            \
+	}
+#define FAKE_WFI                                                                                                       \
+	{                                                                                                              \
+		FAKE_OP_WFI, 0, 0, 0, 0                                                                                \
+	}
 /* Any syndrome; `word` is what is at pc in memory (0: the guest cannot read it). Counted as the exception class is. */
-#define FAKE_TRAP(esr, address, word)     {FAKE_OP_TRAP, 0, esr, address, word}
-#define FAKE_ESR(ec, iss)                 ((uint64_t)(ec) << 26 | UINT64_C(1) << 25 | (iss))
-#define FAKE_OFF                          FAKE_MOV(0, 0x84000008), FAKE_HVC
+#define FAKE_TRAP(esr, address, word)                                                                                  \
+	{                                                                                                              \
+		FAKE_OP_TRAP, 0, esr, address, word                                                                    \
+	}
+#define FAKE_ESR(ec, iss) ((uint64_t)(ec) << 26 | UINT64_C(1) << 25 | (iss))
+/* An instruction with a hardware breakpoint on it, which fires unless hv steps over it. */
+#define FAKE_BREAK                                                                                                     \
+	{                                                                                                              \
+		FAKE_OP_BREAK, 0, 0, 0, 0                                                                              \
+	}
+#define FAKE_OFF FAKE_MOV(0, 0x84000008), FAKE_HVC
 /* The default handler of synchronous exceptions: x21 = ESR, x22 = FAR, x23 = vector offset, x24 = SPSR; then skips. */
-#define FAKE_SYNC {FAKE_OP_SYNC, 0, 0, 0, 0}
+#define FAKE_SYNC                                                                                                      \
+	{                                                                                                              \
+		FAKE_OP_SYNC, 0, 0, 0, 0                                                                               \
+	}
 
 /* The CPU that fake_arch.c holds: EL1's registers, list registers and the syndrome of the last exit. */
 struct fake_cpu {

@@ -9,7 +9,7 @@
 
 #include "hv/core/main.h"
 
-enum { INPUT_BYTES = 16, SLEEPS_MAX = 20000, SECONDS_MAX = 60 };
+enum { INPUT_BYTES = 16, SLEEPS_MAX = 20000, SECONDS_MAX = 10 };
 #define REAL_STEP_NS UINT64_C(700)
 
 struct fake_memory {
@@ -55,7 +55,8 @@ static void events_take(uint64_t max)
 	for (; max != 0 && mailbox->event_tail != mailbox->event_head; max--) {
 		if (memory->trace_count == FAKE_EVENTS_MAX)
 			fake_machine_end(FAKE_STUCK);
-		memory->trace[memory->trace_count++] = memory->ring[mailbox->event_tail++ % memory->boot.event_ring_count];
+		memory->trace[memory->trace_count++] =
+			memory->ring[mailbox->event_tail++ % memory->boot.event_ring_count];
 	}
 }
 
@@ -111,6 +112,7 @@ static uint32_t act_do(const struct fake_act *act, bool *spurious)
 		*spurious = true;
 		return 0;
 	case FAKE_RING:
+	case FAKE_RING_ENTRY:
 	default:
 		return BOARD_IRQ_HOST;
 	}
@@ -122,11 +124,15 @@ uint64_t fake_machine_next_act(void)
 	return act && act->kind != FAKE_INPUT_AT_WFI && act->kind != FAKE_INPUT_IDLE ? act->at_n : UINT64_MAX;
 }
 
-uint32_t fake_machine_acts(uint64_t n, bool *spurious)
+uint32_t fake_machine_acts(uint64_t n, bool at_entry, bool *spurious)
 {
 	uint32_t irqs = 0;
-	while (fake_machine_next_act() <= n && fake_machine_next_act() != UINT64_MAX)
-		irqs |= act_do(act_next(), spurious);
+	for (const struct fake_act *act = act_next(); act && act->at_n <= n; act = act_next()) {
+		if (act->kind == FAKE_INPUT_AT_WFI || act->kind == FAKE_INPUT_IDLE ||
+		    (act->kind == FAKE_RING_ENTRY && (!at_entry || irqs != 0)))
+			break;
+		irqs |= act_do(act, spurious);
+	}
 	return irqs;
 }
 

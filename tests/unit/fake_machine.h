@@ -9,7 +9,7 @@
 #include "tests/unit/fake_guest.h"
 #include <stddef.h>
 
-enum { FAKE_SEGMENTS = 4, FAKE_EVENTS_MAX = 4096, FAKE_RING_COUNT = 64 };
+enum { FAKE_SEGMENTS = 4, FAKE_EVENTS_MAX = 4096, FAKE_RING_COUNT = 256 };
 
 enum fake_result {
 	FAKE_STOPPED, /* hv is at its end: the mailbox says which */
@@ -24,6 +24,7 @@ enum fake_act_kind {
 	FAKE_INPUT_AT_WFI, /* the same, in the middle of a WFI at or after at_n: the WFI does not trap */
 	FAKE_INPUT_IDLE,   /* the same, only when hv sleeps */
 	FAKE_RING,         /* rings for nothing */
+	FAKE_RING_ENTRY,   /* the same, at an entry, before the guest has retired anything */
 	FAKE_SPURIOUS,     /* an interrupt that is gone when hv looks */
 	FAKE_STOP,         /* asks hv to stop */
 };
@@ -44,10 +45,10 @@ struct fake_config {
 	uint64_t events_turn; /* how many events the host takes or gives while hv sleeps once; 0: all that fit */
 	uint64_t over_count;  /* what an MRS of a plain register counts too much */
 	uint32_t pace;
-	uint32_t vcpu_count;  /* 0: 1 */
-	bool virtual_first;   /* at an entry the guest takes a virtual interrupt before a physical one takes it out */
-	bool no_clock;        /* the machine has no exact clock */
-	bool is_truncated;    /* replay: the trace has no END */
+	uint32_t vcpu_count; /* 0: 1 */
+	bool virtual_first;  /* at an entry the guest takes a virtual interrupt before a physical one takes it out */
+	bool no_clock;       /* the machine has no exact clock */
+	bool is_truncated;   /* replay: the trace has no END */
 };
 
 extern const struct fake_config *fake_config;
@@ -68,8 +69,9 @@ uint64_t fake_ring_most(void);
 
 /* Ends the run. */
 _Noreturn void fake_machine_end(enum fake_result result);
-/* Lets the host act when the guest stands at `n`; BOARD_IRQ_* that it raised, and whether one was spurious. */
-uint32_t fake_machine_acts(uint64_t n, bool *spurious);
+/* Lets the host act when the guest stands at `n`, at an entry or not; BOARD_IRQ_* that it raised, and whether one was
+ * spurious. */
+uint32_t fake_machine_acts(uint64_t n, bool at_entry, bool *spurious);
 /* Where the host acts next, or UINT64_MAX. */
 uint64_t fake_machine_next_act(void);
 /* Lets a FAKE_INPUT_AT_WFI act happen that is due at `n`; sets *rang and returns true if one was. */

@@ -25,10 +25,10 @@ static const struct fake_op irq_handler[] = {
 	FAKE_MOV(3, 0),
 	FAKE_MSR(KEY_CNTP_CTL, 3),
 	FAKE_UNLESS(1, GUEST_INTID_UART, 4),
-	FAKE_LOAD(4, UART_DR, 4),
-	FAKE_FOLD(4),
 	FAKE_MOV(3, 0x7ff),
 	FAKE_STORE(3, UART_ICR, 4),
+	FAKE_LOAD(4, UART_DR, 4),
+	FAKE_FOLD(4),
 	FAKE_UNLESS(1, GUEST_INTID_RTC, 2),
 	FAKE_MOV(3, 1),
 	FAKE_STORE(3, GUEST_RTC_IPA + 0x1c, 4),
@@ -38,16 +38,20 @@ static const struct fake_op irq_handler[] = {
 };
 
 static const struct fake_op idle_guest[] = {
-	FAKE_GIC_SETUP,      FAKE_UNMASK,  FAKE_LOOP(1000),
-	FAKE_VTIMER(1, 100), FAKE_WFI, /* till tick 100 */
-	FAKE_CNTVCT(5),      FAKE_FOLD(5), FAKE_OFF,
+	FAKE_GIC_SETUP, FAKE_UNMASK,  FAKE_LOOP(1000), FAKE_VTIMER(1, 100), FAKE_WFI, /* till tick 100 */
+	FAKE_CNTVCT(5), FAKE_FOLD(5), FAKE_OFF,
 };
 
 Test(run, a_guest_without_interrupts_records_and_replays)
 {
 	static const struct fake_op ops[] = {
-		FAKE_LOOP(12345), FAKE_MOV(2, 'a'),         FAKE_STORE(2, UART_DR, 1), FAKE_MRS(5, KEY_CNTPCT),
-		FAKE_LOOP(777),   FAKE_LOAD(6, UART_DR, 4), FAKE_OFF,
+		FAKE_LOOP(12345),
+		FAKE_MOV(2, 'a'),
+		FAKE_STORE(2, UART_DR, 1),
+		FAKE_MRS(5, KEY_CNTPCT),
+		FAKE_LOOP(777),
+		FAKE_LOAD(6, UART_DR, 4),
+		FAKE_OFF,
 	};
 	struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(ops)}};
 	fake_round_trip(config, END_REASON_POWER_OFF);
@@ -76,18 +80,31 @@ Test(run, idle_jumps_to_the_virtual_timer)
 /* ---- interrupts at their exact place ---- */
 
 static const struct fake_op busy_guest[] = {
-	FAKE_GIC_SETUP,    FAKE_MOV(9, 0x10),           FAKE_STORE(9, UART_IMSC, 4), FAKE_UNMASK,
-	FAKE_LOOP(300),    FAKE_STORE(2, UART_DR, 1),   FAKE_LOOP(300),              FAKE_MRS(5, KEY_CNTPCT),
-	FAKE_LOOP(300),    FAKE_MRS(6, KEY_MDSCR),      FAKE_LOOP(300),              FAKE_WFI,
-	FAKE_LOOP(300),    FAKE_LOAD(7, UART_DR + 0x18, 4), FAKE_FOLD(7),            FAKE_OFF,
+	FAKE_GIC_SETUP,
+	FAKE_MOV(9, 0x10),
+	FAKE_STORE(9, UART_IMSC, 4),
+	FAKE_UNMASK,
+	FAKE_LOOP(300),
+	FAKE_STORE(2, UART_DR, 1),
+	FAKE_LOOP(300),
+	FAKE_MRS(5, KEY_CNTPCT),
+	FAKE_LOOP(300),
+	FAKE_MRS(6, KEY_MDSCR),
+	FAKE_VTIMER(1, 100),
+	FAKE_LOOP(100),
+	FAKE_WFI,
+	FAKE_LOOP(300),
+	FAKE_LOAD(7, UART_DR + 0x18, 4),
+	FAKE_FOLD(7),
+	FAKE_OFF,
 };
-#define BUSY_GUEST                                                                                                     \
-	.segments = {FAKE_CODE_SEGMENT(busy_guest), FAKE_IRQ_SEGMENT(irq_handler)}
+#define BUSY_GUEST .segments = {FAKE_CODE_SEGMENT(busy_guest), FAKE_IRQ_SEGMENT(irq_handler)}
 
 Test(run, input_replays_at_whatever_instruction_it_came)
 {
-	for (uint64_t n = 0; n < 1500; n += n < 30 || n > 320 ? 37 : 1) {
-		const struct fake_act acts[] = {{FAKE_INPUT, n, 'x'}, {FAKE_INPUT, n + 1, 'y'}, {FAKE_INPUT, n + 40, 'z'}};
+	for (uint64_t n = 0; n < 1240; n += n < 30 || n > 320 ? 37 : 1) {
+		const struct fake_act acts[] = {
+			{FAKE_INPUT, n, 'x'}, {FAKE_INPUT, n + 1, 'y'}, {FAKE_INPUT, n + 40, 'z'}};
 		struct fake_config config = {BUSY_GUEST, .acts = acts, .act_count = 3, .over_count = 3,
 					     .virtual_first = n % 2};
 		fake_round_trip(config, END_REASON_POWER_OFF);
@@ -100,7 +117,7 @@ Test(run, an_interrupt_at_the_entry_is_put_off_by_one_instruction)
 	/* The store to the UART at n 321 is an exit, and the next instruction its successor's entry. */
 	struct fake_config config = {BUSY_GUEST};
 	fake_round_trip(config, END_REASON_POWER_OFF);
-	uint64_t entry_n = fake_find(EVENT_MMIO_WRITE, 9)->n + 1;
+	uint64_t entry_n = fake_find(EVENT_MMIO_WRITE, 6)->n + 1;
 	const struct fake_act acts[] = {{FAKE_INPUT, entry_n, 'x'}};
 	config.acts = acts;
 	config.act_count = 1;
@@ -112,15 +129,19 @@ Test(run, an_interrupt_at_the_entry_is_put_off_by_one_instruction)
 Test(run, a_pending_virtual_interrupt_survives_an_interrupt_that_is_put_off)
 {
 	static const struct fake_op ops[] = {
-		FAKE_GIC_SETUP, FAKE_MOV(9, 0x10), FAKE_STORE(9, UART_IMSC, 4), FAKE_UNMASK,
-		FAKE_LOOP(500), FAKE_MOV(10, 2),   FAKE_LOOP(500),              FAKE_OFF,
+		FAKE_GIC_SETUP, FAKE_MOV(9, 0x10), FAKE_STORE(9, UART_IMSC, 4),
+		FAKE_UNMASK,    FAKE_LOOP(500),    FAKE_MOV(10, 2),
+		FAKE_LOOP(500), FAKE_OFF,
 	};
 	for (int first = 0; first < 2; first++) {
-		const struct fake_act acts[] = {{FAKE_INPUT, 200, 'x'}, {FAKE_RING, 201, 0}, {FAKE_INPUT, 200, 'y'}};
+		const struct fake_act acts[] = {
+			{FAKE_INPUT, 200, 'x'}, {FAKE_RING_ENTRY, 200, 0}, {FAKE_INPUT, 200, 'y'}};
 		for (size_t count = 1; count <= 3; count++) {
 			struct fake_config config = {
 				.segments = {FAKE_CODE_SEGMENT(ops), FAKE_IRQ_SEGMENT(irq_handler)},
-				.acts = acts, .act_count = count, .virtual_first = first};
+				.acts = acts,
+				.act_count = count,
+				.virtual_first = first};
 			fake_round_trip(config, END_REASON_POWER_OFF);
 		}
 	}
@@ -181,7 +202,7 @@ Test(run, several_events_at_one_position_keep_their_order)
 Test(run, a_read_that_the_hardware_over_counts_is_brought_to_the_recorded_place)
 {
 	static const struct fake_op ops[] = {
-		FAKE_LOOP(100), FAKE_MRS(5, KEY_MDSCR), FAKE_LOOP(20), FAKE_MRS(6, FAKE_KEY(3, 0, 0, 1, 1)),
+		FAKE_LOOP(100), FAKE_MRS(5, KEY_MDSCR),  FAKE_LOOP(20),  FAKE_MRS(6, FAKE_KEY(3, 0, 0, 1, 1)),
 		FAKE_LOOP(20),  FAKE_MRS(7, KEY_CNTPCT), FAKE_CNTVCT(8), FAKE_OFF,
 	};
 	struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(ops)}, .over_count = 5};
@@ -196,8 +217,16 @@ Test(run, every_alarm_in_a_row_of_traps_is_exact)
 	for (uint64_t at = 8; at < 40; at++) {
 		const struct fake_act acts[] = {{FAKE_RING, at, 0}};
 		static const struct fake_op ops[] = {
-			FAKE_LOOP(8),          FAKE_MRS(5, KEY_MDSCR),     FAKE_MRS(5, KEY_CNTPCT), FAKE_STORE(2, UART_DR, 1),
-			FAKE_MRS(5, KEY_CNTPCT), FAKE_LOOP(9), FAKE_HVC, FAKE_SMC, FAKE_MRS(5, KEY_MDSCR), FAKE_LOOP(9),
+			FAKE_LOOP(8),
+			FAKE_MRS(5, KEY_MDSCR),
+			FAKE_MRS(5, KEY_CNTPCT),
+			FAKE_STORE(2, UART_DR, 1),
+			FAKE_MRS(5, KEY_CNTPCT),
+			FAKE_LOOP(9),
+			FAKE_HVC,
+			FAKE_SMC,
+			FAKE_MRS(5, KEY_MDSCR),
+			FAKE_LOOP(9),
 			FAKE_OFF,
 		};
 		struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(ops)}, .acts = acts, .act_count = 1};
@@ -249,13 +278,16 @@ Test(run, a_wfi_that_nothing_can_end_is_a_hang)
 Test(run, a_wfi_that_waits_for_input_gets_it)
 {
 	static const struct fake_op ops[] = {
-		FAKE_GIC_SETUP, FAKE_MOV(9, 0x10), FAKE_STORE(9, UART_IMSC, 4), FAKE_UNMASK, FAKE_WFI, FAKE_LOOP(30),
+		FAKE_GIC_SETUP, FAKE_MOV(9, 0x10), FAKE_STORE(9, UART_IMSC, 4),
+		FAKE_UNMASK,    FAKE_WFI,          FAKE_LOOP(30),
 		FAKE_WFI,       FAKE_LOOP(5),      FAKE_OFF,
 	};
 	const struct fake_act acts[] = {{FAKE_INPUT_IDLE, 0, 'x'}, {FAKE_INPUT_IDLE, 0, 'y'}};
 	for (uint32_t pace = HV_PACE_SKIP; pace <= HV_PACE_REAL; pace++) {
 		struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(ops), FAKE_IRQ_SEGMENT(irq_handler)},
-					     .acts = acts, .act_count = 2, .pace = pace};
+					     .acts = acts,
+					     .act_count = 2,
+					     .pace = pace};
 		fake_round_trip(config, END_REASON_POWER_OFF);
 		cr_assert_eq(fake_count(EVENT_INPUT), 2);
 	}
@@ -276,18 +308,17 @@ Test(run, a_full_ring_stalls_the_guest_and_loses_nothing)
 {
 	const struct fake_act acts[] = {{FAKE_INPUT, 500, 'x'}, {FAKE_INPUT, 700, 'y'}};
 	struct fake_config config = {BUSY_GUEST, .acts = acts, .act_count = 2};
-	static struct event whole[FAKE_EVENTS_MAX];
-	size_t whole_count, count;
 	fake_round_trip(config, END_REASON_POWER_OFF);
-	memcpy(whole, fake_trace(&whole_count), sizeof(whole));
+	size_t writes = fake_count(EVENT_MMIO_WRITE), reads = fake_count(EVENT_SYSREG_READ);
 	config.ring_count = 2;
 	config.events_turn = 1;
+	fake_round_trip(config, END_REASON_POWER_OFF);
+	cr_assert_eq(fake_count(EVENT_MMIO_WRITE), writes);
+	cr_assert_eq(fake_count(EVENT_SYSREG_READ), reads);
+	cr_assert_eq(fake_count(EVENT_INPUT), 2);
 	fake_expect_state(fake_record(&config), HV_STATE_ENDED, "a small ring");
-	cr_assert_gt(fake_sleeps(), whole_count / 2);
+	cr_assert_gt(fake_sleeps(), 10);
 	cr_assert_eq(fake_ring_most(), 2);
-	const struct event *events = fake_trace(&count);
-	cr_assert_eq(count, whole_count);
-	cr_assert_eq(memcmp(events, whole, count * sizeof(*events)), 0);
 }
 
 Test(run, an_incomplete_trace_ends_where_it_ends)
@@ -319,4 +350,143 @@ Test(run, a_boot_block_of_another_version_is_a_panic_with_its_text)
 	struct fake_config config = {BUSY_GUEST, .vcpu_count = GUEST_VCPU_MAX + 1};
 	fake_expect_state(fake_record(&config), HV_STATE_PANIC, "too many vCPUs");
 	cr_assert(strstr(fake_mailbox()->text, "vcpu_count"));
+}
+
+/* ---- bugs that these tests found ---- */
+
+Test(run, a_physical_timer_that_is_due_at_a_trap_is_not_lost)
+{
+	for (uint64_t cval = 2; cval < 14; cval++) {
+		for (uint64_t loop = 1; loop <= 16; loop++) {
+			const struct fake_op ops[] = {
+				FAKE_GIC_SETUP,
+				FAKE_UNMASK,
+				FAKE_MOV(3, cval),
+				FAKE_MSR(KEY_CNTP_CVAL, 3),
+				FAKE_MOV(3, 1),
+				FAKE_MSR(KEY_CNTP_CTL, 3),
+				FAKE_LOOP(loop),
+				FAKE_MRS(5, KEY_CNTPCT),
+				FAKE_MRS(5, KEY_CNTPCT),
+				FAKE_STORE(2, UART_DR, 1),
+				FAKE_SMC,
+				FAKE_LOOP(16),
+				FAKE_MRS(5, KEY_CNTPCT),
+				FAKE_LOOP(1000),
+				FAKE_OFF,
+			};
+			struct fake_config config = {
+				.segments = {FAKE_CODE_SEGMENT(ops), FAKE_IRQ_SEGMENT(irq_handler)}};
+			fake_round_trip(config, END_REASON_POWER_OFF);
+			cr_assert_eq(fake_x(10), 1, "no interrupt: cval %" PRIu64 ", loop %" PRIu64, cval, loop);
+		}
+	}
+}
+
+Test(run, a_timer_that_is_due_at_a_wfi_wakes_it)
+{
+	for (uint64_t loop = 1; loop <= 70; loop++) {
+		const struct fake_op physical[] = {
+			FAKE_GIC_SETUP,
+			FAKE_UNMASK,
+			FAKE_MOV(3, 5),
+			FAKE_MSR(KEY_CNTP_CVAL, 3),
+			FAKE_MOV(3, 1),
+			FAKE_MSR(KEY_CNTP_CTL, 3),
+			FAKE_LOOP(loop),
+			FAKE_MASK,
+			FAKE_UNLESS(10, 1, 1),
+			FAKE_GOTO(2),
+			FAKE_WFI,
+			FAKE_UNMASK,
+			FAKE_LOOP(40),
+			FAKE_OFF,
+		};
+		const struct fake_op virtual[] = {
+			FAKE_GIC_SETUP, FAKE_UNMASK,           FAKE_VTIMER(1, 5), FAKE_LOOP(loop),
+			FAKE_MASK,      FAKE_UNLESS(10, 1, 1), FAKE_GOTO(2),      FAKE_WFI,
+			FAKE_UNMASK,    FAKE_LOOP(40),         FAKE_OFF,
+		};
+		struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(physical), FAKE_IRQ_SEGMENT(irq_handler)}};
+		fake_round_trip(config, END_REASON_POWER_OFF);
+		config.segments[0] = (struct fake_segment)FAKE_CODE_SEGMENT(virtual);
+		fake_round_trip(config, END_REASON_POWER_OFF);
+	}
+}
+
+Test(run, a_physical_timer_far_in_the_future_is_no_panic)
+{
+	for (uint64_t shift = 50; shift < 64; shift++) {
+		const struct fake_op ops[] = {
+			FAKE_GIC_SETUP,
+			FAKE_MOV(3, UINT64_MAX >> (63 - shift)),
+			FAKE_MSR(KEY_CNTP_CVAL, 3),
+			FAKE_MOV(3, 1),
+			FAKE_MSR(KEY_CNTP_CTL, 3),
+			FAKE_LOOP(100),
+			FAKE_OFF,
+		};
+		struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(ops)}};
+		fake_round_trip(config, END_REASON_POWER_OFF);
+	}
+}
+
+/* Nothing will ever read the byte that fills the FIFO, so the one behind it wakes nobody. */
+Test(run, input_that_finds_no_room_does_not_keep_a_hang_from_ending)
+{
+	static const struct fake_op ops[] = {FAKE_GIC_SETUP, FAKE_LOOP(100), FAKE_WFI, FAKE_OFF};
+	const struct fake_act acts[] = {{FAKE_INPUT, 50, 'x'}, {FAKE_INPUT, 60, 'y'}};
+	struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(ops)}, .acts = acts, .act_count = 2};
+	fake_round_trip(config, END_REASON_HANG);
+	cr_assert_eq(fake_count(EVENT_INPUT), 1);
+}
+
+Test(run, an_rtc_alarm_that_is_due_at_a_wfi_wakes_it)
+{
+	for (uint64_t before = 0; before < 24; before++) {
+		const struct fake_op ops[] = {
+			FAKE_GIC_SETUP,
+			FAKE_UNMASK,
+			FAKE_MOV(3, 1001),
+			FAKE_STORE(3, GUEST_RTC_IPA + 4, 4),
+			FAKE_MOV(3, 1),
+			FAKE_STORE(3, GUEST_RTC_IPA + 0x10, 4),
+			FAKE_LOOP(1000000000 - 30 + before),
+			FAKE_MASK,
+			FAKE_UNLESS(10, 1, 1),
+			FAKE_GOTO(2),
+			FAKE_WFI,
+			FAKE_UNMASK,
+			FAKE_LOOP(40),
+			FAKE_OFF,
+		};
+		struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(ops), FAKE_IRQ_SEGMENT(irq_handler)}};
+		config.rtc_base_s = 1000;
+		fake_round_trip(config, END_REASON_POWER_OFF);
+		cr_assert_eq(fake_x(10), 1, "no interrupt: %" PRIu64, before);
+	}
+}
+
+Test(run, idle_jumps_to_the_rtc_alarm_and_to_the_physical_timer)
+{
+	static const struct fake_op ops[] = {
+		FAKE_GIC_SETUP,    FAKE_UNMASK,
+		FAKE_MOV(3, 1002), FAKE_STORE(3, GUEST_RTC_IPA + 4, 4),
+		FAKE_MOV(3, 1),    FAKE_STORE(3, GUEST_RTC_IPA + 0x10, 4),
+		FAKE_MOV(3, 1000), FAKE_MSR(KEY_CNTP_TVAL, 3),
+		FAKE_MOV(3, 1),    FAKE_MSR(KEY_CNTP_CTL, 3),
+		FAKE_WFI,          FAKE_MRS(5, KEY_CNTPCT),
+		FAKE_WFI,          FAKE_LOAD(6, GUEST_RTC_IPA, 4),
+		FAKE_OFF,
+	};
+	struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(ops), FAKE_IRQ_SEGMENT(irq_handler)}};
+	config.rtc_base_s = 1000;
+	fake_round_trip(config, END_REASON_POWER_OFF);
+	cr_assert_eq(fake_count(EVENT_IDLE), 2);
+	cr_assert_eq(fake_find(EVENT_INJECT, 0)->address, GUEST_INTID_PTIMER);
+	cr_assert_eq(fake_find(EVENT_INJECT, 1)->address, GUEST_INTID_RTC);
+	cr_assert_geq(fake_x(5), 1000);
+	cr_assert_leq(fake_x(5), 1010);
+	cr_assert_eq(fake_x(6), 1002);
+	cr_assert_eq(fake_find(EVENT_IDLE, 1)->address, UINT64_C(2000000000));
 }
