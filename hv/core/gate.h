@@ -41,6 +41,6 @@ bool gate_end_due(void);
 /* The guest ended it: power off, reset, something unsupported. */
 void gate_end(enum end_reason reason);
 
-/* The position, after the current one, where the guest has to be stopped; `deadline` is that of the emulated timers, and
- * `alarm` is where the alarm stands, which is the answer if that will do. */
+/* The position, after the current one, where the guest has to be stopped; `deadline` is that of the emulated timers,
+ * and `alarm` is where the alarm stands, which is the answer if that will do. */
 insn_t gate_next_stop(insn_t deadline, insn_t alarm);

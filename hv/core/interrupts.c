@@ -74,6 +74,12 @@ void interrupts_save(void)
 		arch_ich_save(hv_vcpu());
 }
 
+void interrupts_restore(void)
+{
+	arch_ich_restore(hv_vcpu());
+	loaded = false;
+}
+
 bool interrupts_pending(void)
 {
 	interrupts_fold();

@@ -15,6 +15,7 @@
 #define RINGS_PA         (HV_IMAGE_PA + HV_IMAGE_BYTES_MAX)
 #define EVENT_RING_COUNT (UINT64_C(1) << 16)
 #define INPUT_RING_BYTES (UINT64_C(1) << 16)
+#define STAGING_COUNT    UINT64_C(4096)
 
 enum { START_TICK_MS = 50 };
 
@@ -37,7 +38,9 @@ static void layout_machine(struct machine *machine, uint64_t guest_ram_bytes)
 	boot.event_ring_count = EVENT_RING_COUNT;
 	boot.input_ring_pa = boot.event_ring_pa + block_up(EVENT_RING_COUNT * sizeof(struct event));
 	boot.input_ring_bytes = INPUT_RING_BYTES;
-	boot.tables_pa = boot.input_ring_pa + block_up(INPUT_RING_BYTES);
+	boot.staging_pa = boot.input_ring_pa + block_up(INPUT_RING_BYTES);
+	boot.staging_count = STAGING_COUNT;
+	boot.tables_pa = boot.staging_pa + block_up(STAGING_COUNT * sizeof(struct hv_page));
 	boot.tables_bytes = tables_bytes(guest_ram_bytes);
 	boot.guest_ram_pa = boot.tables_pa + boot.tables_bytes;
 	boot.guest_ram_bytes = guest_ram_bytes;
@@ -111,6 +114,7 @@ bool machine_start(struct machine *machine, const struct machine_config *config,
 	boot->until_n = config->until_n;
 	boot->entry_ipa = config->entry_ipa;
 	boot->dtb_ipa = config->dtb_ipa;
+	boot->serve = config->serve;
 	memcpy(host_address(machine, HV_BOOT_PA), boot, sizeof(*boot));
 	return machine_process_start(machine, error) && wait_for_hv(machine, error);
 }

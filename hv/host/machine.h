@@ -19,6 +19,7 @@ struct machine_config {
 	uint64_t limit_n; /* 0: none */
 	uint64_t until_n; /* UINT64_MAX: the end of the trace */
 	uint64_t entry_ipa, dtb_ipa;
+	bool serve; /* a replay that obeys commands, for a debugger */
 };
 
 struct machine {
