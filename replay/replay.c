@@ -79,7 +79,7 @@ static bool machine_stuck(struct replaying *r)
 		r->moved_ns = now;
 	r->seen_n = n;
 	r->seen_tail = tail;
-	return now - r->moved_ns > STUCK_NS;
+	return now - r->moved_ns > STUCK_NS && !machine_is_debugged();
 }
 
 /* One turn of the loop. Returns whether the machine goes on. */

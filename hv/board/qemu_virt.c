@@ -129,13 +129,18 @@ void board_doorbell_ring(void)
 	MMIO32(UART, UART_DR) = '!';
 }
 
+/* While every CPU sleeps the machine's clock jumps to its next timer. The guest's virtual timer must not be one: once
+ * it has fired, QEMU keeps it armed at the end of time, and a clock that has jumped there never comes to rest. */
 uint32_t board_wait(void)
 {
+	uint64_t vtimer = READ_SYSREG(cntv_ctl_el0);
+	WRITE_SYSREG(cntv_ctl_el0, 0);
 	if (host_silent)
 		gic_enable(INTID_UART);
 	__asm__ volatile("dsb sy\n wfi" ::: "memory"); /* what the host shall see is written before we sleep */
 	uint32_t taken = board_irq_take();
 	if (host_silent)
 		MMIO32(GICD, GICD_ICENABLER + INTID_UART / 32 * 4) = UINT32_C(1) << INTID_UART % 32;
+	WRITE_SYSREG(cntv_ctl_el0, vtimer);
 	return taken;
 }

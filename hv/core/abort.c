@@ -8,6 +8,8 @@
 #include "hv/core/hv.h"
 #include "hv/core/inject.h"
 
+#define PSTATE_NRW (UINT64_C(1) << 4) /* AArch32 */
+
 enum { FSC_TYPE_MASK = 0x3c, FSC_TRANSLATION = 0x04, FSC_LEVEL_MASK = 3, ELEMENTS_MAX = 4 };
 
 static enum exit_answer external_abort(const struct exit *exit, bool is_instruction)
@@ -103,7 +105,7 @@ static enum exit_answer access_by_instruction(const struct exit *exit)
 	struct decode_access access;
 	uint64_t v[64];
 	uint32_t word = 0;
-	if (!fetch(&word) || !decode_load_store(word, &access)) {
+	if (vcpu->pstate & PSTATE_NRW || !fetch(&word) || !decode_load_store(word, &access)) {
 		hv_text("a device was accessed by an instruction that hv does not emulate:", word);
 		return EXIT_REFUSED;
 	}

@@ -40,7 +40,8 @@
 
 enum { EC_HVC64 = 0x16, EC_SYSREG = 0x18, EC_COUNT = 64 };
 
-/* Where ELR points and whether the hardware counted the trapped instruction (DESIGN section 9). */
+/* Where ELR points and whether the hardware counted the trapped instruction (docs/ARCHITECTURE.md, "The instruction
+ * clock"). */
 enum counting {
 	NOT_COUNTED,     /* at the instruction, not counted */
 	COUNTED,         /* at the instruction, counted */

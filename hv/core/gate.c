@@ -81,7 +81,7 @@ bool gate_idle_due(bool waits)
 ns_t gate_idle(ns_t deadline)
 {
 	ns_t jump = replaying ? replay_idle() : record_idle(deadline);
-	if (jump.v != 0)
+	if (jump.v != 0 || replaying) /* a trace's jump of 0 is damage: it must not come again and again */
 		note(EVENT_IDLE, deadline.v, jump.v);
 	return jump;
 }

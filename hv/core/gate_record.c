@@ -1,6 +1,7 @@
 /* The recording half of the gate: values come from the machine and the host, events go into the ring. */
 #include "hv/core/gate_half.h"
 #include "hv/core/ring.h"
+#include "hv/dev/pl011.h"
 
 static bool hang_seen;
 
@@ -44,16 +45,19 @@ bool record_input(uint8_t *byte)
 	return true;
 }
 
-/* Sleeps until there is new input, a request to stop, or guest time may go on to `deadline`. Input that is still queued
- * waits for room in its device, so it wakes nobody. */
+/* Input that can go into its device. What is queued behind a full FIFO wakes nobody. */
+static bool input_ready(void)
+{
+	return ring_index_load(&hv.mailbox->input_head) != hv.mailbox->input_tail && pl011_can_receive(&hv.guest.uart);
+}
+
+/* Sleeps until there is input, a request to stop, or guest time may go on to `deadline`. */
 static void sleep_for_host(ns_t deadline)
 {
-	uint64_t seen = ring_index_load(&hv.mailbox->input_head);
 	hv.mailbox->idle_target_ns = deadline.v;
 	for (;;) {
 		ring_wait_announce();
-		if (ring_index_load(&hv.mailbox->input_head) != seen || hv.mailbox->stop_request ||
-		    hv.mailbox->real_ns >= deadline.v || hung(deadline))
+		if (input_ready() || hv.mailbox->stop_request || hv.mailbox->real_ns >= deadline.v || hung(deadline))
 			break;
 		ring_wait();
 	}
@@ -74,7 +78,7 @@ ns_t record_idle(ns_t deadline)
 	if (hv.boot->pace == HV_PACE_SKIP && deadline.v != UINT64_MAX)
 		return (ns_t){deadline.v - hv_now().v};
 	sleep_for_host(deadline);
-	hang_seen = hung(deadline) && ring_index_load(&hv.mailbox->input_head) == hv.mailbox->input_tail;
+	hang_seen = hung(deadline) && !input_ready();
 	if (hv.boot->pace == HV_PACE_SKIP)
 		return (ns_t){0};
 	return real_jump(deadline);

@@ -19,7 +19,7 @@ static inline struct vcpu_state *hv_vcpu(void)
 	return &hv.guest.vcpu[hv.guest.current];
 }
 
-/* Guest time at the current position (DESIGN section 2). */
+/* Guest time at the current position (docs/ARCHITECTURE.md). */
 static inline ns_t hv_now(void)
 {
 	return (ns_t){hv.guest.n + hv.guest.idle_ns};

@@ -44,6 +44,11 @@ void interrupts_set_level(uint32_t intid, bool level)
 	vgic_set_level(&hv.guest, hv.guest.current, intid, level);
 }
 
+bool interrupts_level(uint32_t intid)
+{
+	return virq_of(intid)->level;
+}
+
 static void injected(uint32_t vcpu, uint32_t intid, uint8_t priority)
 {
 	(void)vcpu;

@@ -9,6 +9,8 @@
 void interrupts_fold(void);
 /* Sets a device's or timer's line; folds. */
 void interrupts_set_level(uint32_t intid, bool level);
+/* The line as it was set last. */
+bool interrupts_level(uint32_t intid);
 /* Chooses what goes into the list registers; each newly pending interrupt passes the gate. */
 void interrupts_flush(void);
 /* Writes the list registers; call last before the guest is entered. */

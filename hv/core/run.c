@@ -22,6 +22,9 @@
 /* Beside BOARD_IRQ_*: an interrupt that was gone before it was acknowledged. The exit is an event all the same. */
 enum { RUN_IRQ_SPURIOUS = 1 << 30 };
 
+/* No guest comes so far (a century at 1 ns), and the clock's counter has no room for more. */
+#define ALARM_INSNS_MAX (UINT64_MAX >> 2)
+
 static uint32_t pending_irqs; /* acknowledged, not yet acted on */
 
 void run_interrupts_add(uint32_t taken)
@@ -75,6 +78,8 @@ static void alarm_update(void)
 		return;
 	insn_t set = clock_alarm();
 	insn_t stop = gate_next_stop(timers_alarm_deadline(), set);
+	if (stop.v - hv.guest.n > ALARM_INSNS_MAX)
+		stop.v = UINT64_MAX;
 	if (stop.v == set.v)
 		return;
 	if (stop.v == UINT64_MAX)
@@ -97,6 +102,7 @@ static enum taken interrupt_take(uint64_t entry_n)
 	}
 	if (pending_irqs != 0)
 		clock_alarm_set((insn_t){entry_n + 1});
+	interrupts_flush(); /* folding emptied the list registers: the guest takes what stood there, as in a replay */
 	return PUT_OFF;
 }
 

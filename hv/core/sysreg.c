@@ -111,7 +111,8 @@ static enum exit_answer deny(const struct exit *exit)
 	return EXIT_RESUME;
 }
 
-/* MRS of a debug register is one of the reads that the hardware may over-count (DESIGN section 9). */
+/* MRS of a debug register is one of the reads that the hardware may over-count (docs/ARCHITECTURE.md, "The instruction
+ * clock"). */
 static bool read_is_inexact(uint32_t key)
 {
 	return key >> 14 == 2;

@@ -49,12 +49,13 @@ void timers_sample(void)
 	interrupts_set_level(GUEST_INTID_RTC, pl031_line(&hv.guest.rtc));
 }
 
-/* Guest time at which the counter reaches `cval`; never if that is beyond 64 bits of ns. */
-static uint64_t deadline_of(uint64_t ctl, uint64_t cval)
+/* Guest time at which the timer of `intid` has to be looked at: when the counter reaches `cval`, or at once if it came
+ * to that in a trap and its line is not up yet; never if the line is up, or beyond 64 bits of ns. */
+static uint64_t deadline_of(uint32_t intid, uint64_t ctl, uint64_t cval)
 {
-	if (!timer_armed(ctl) || cval <= timers_counter() || cval > UINT64_MAX / GUEST_NS_PER_TICK)
+	if (!timer_armed(ctl) || interrupts_level(intid) || cval > UINT64_MAX / GUEST_NS_PER_TICK)
 		return UINT64_MAX;
-	return cval * GUEST_NS_PER_TICK;
+	return cval <= timers_counter() ? hv_now().v + 1 : cval * GUEST_NS_PER_TICK;
 }
 
 static uint64_t rtc_deadline(void)
@@ -63,6 +64,8 @@ static uint64_t rtc_deadline(void)
 	uint64_t left_s = pl031_deadline_s(&hv.guest.rtc, now_s);
 	if (left_s == UINT64_MAX)
 		return UINT64_MAX;
+	if (left_s == 0)
+		return hv_now().v + 1; /* it came in a trap, and its line is not up yet */
 	return (hv_now().v / NS_PER_S + left_s) * NS_PER_S;
 }
 
@@ -77,9 +80,9 @@ ns_t timers_idle_deadline(void)
 	uint64_t deadline = UINT64_MAX;
 	arch_vtimer_save(vcpu);
 	if (interrupts_enabled(GUEST_INTID_VTIMER))
-		deadline = deadline_of(vcpu->cntv_ctl_el0, vcpu->cntv_cval_el0);
+		deadline = deadline_of(GUEST_INTID_VTIMER, vcpu->cntv_ctl_el0, vcpu->cntv_cval_el0);
 	if (interrupts_enabled(GUEST_INTID_PTIMER))
-		deadline = min_u64(deadline, deadline_of(vcpu->cntp_ctl_el0, vcpu->cntp_cval_el0));
+		deadline = min_u64(deadline, deadline_of(GUEST_INTID_PTIMER, vcpu->cntp_ctl_el0, vcpu->cntp_cval_el0));
 	if (interrupts_enabled(GUEST_INTID_RTC))
 		deadline = min_u64(deadline, rtc_deadline());
 	return (ns_t){deadline};
@@ -88,7 +91,8 @@ ns_t timers_idle_deadline(void)
 insn_t timers_alarm_deadline(void)
 {
 	const struct vcpu_state *vcpu = hv_vcpu();
-	uint64_t deadline = min_u64(deadline_of(vcpu->cntp_ctl_el0, vcpu->cntp_cval_el0), rtc_deadline());
+	uint64_t deadline =
+		min_u64(deadline_of(GUEST_INTID_PTIMER, vcpu->cntp_ctl_el0, vcpu->cntp_cval_el0), rtc_deadline());
 	if (deadline == UINT64_MAX)
 		return (insn_t){UINT64_MAX};
 	uint64_t at = deadline - hv.guest.idle_ns;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,7 +18,7 @@
 #define INPUT_RING_BYTES (UINT64_C(1) << 16)
 #define STAGING_COUNT    UINT64_C(4096)
 
-enum { START_TICK_MS = 50 };
+enum { START_TICK_MS = 50, START_PATIENCE_MS = 120000 };
 
 static uint64_t block_up(uint64_t value)
 {
@@ -95,9 +96,14 @@ struct machine *machine_create(uint64_t guest_ram_bytes, struct error *error)
 static bool wait_for_hv(struct machine *machine, struct error *error)
 {
 	struct pollfd doorbell = {.fd = machine->doorbell_fd, .events = POLLIN};
-	while (machine_state(machine) == HV_STATE_OFF) {
+	for (int ticks = 0; machine_state(machine) == HV_STATE_OFF; ticks++) {
+		sigset_t pending;
 		if (!machine_running(machine, error))
 			return false;
+		if (sigpending(&pending) == 0 && (sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM)))
+			return error_set(error, STATUS_FAILED, "interrupted before the machine had started");
+		if (ticks * START_TICK_MS > START_PATIENCE_MS && !machine_is_debugged())
+			return error_set(error, STATUS_FAILED, "the machine (QEMU) runs, but hv does not start in it");
 		poll(&doorbell, 1, START_TICK_MS);
 		machine_doorbell_take(machine);
 	}
@@ -139,6 +145,11 @@ bool machine_doorbell_take(struct machine *machine)
 		got = recv(machine->doorbell_fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 	while (got > 0);
 	return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+}
+
+bool machine_is_debugged(void)
+{
+	return getenv("HVREC_QEMU") != NULL;
 }
 
 uint32_t machine_state(const struct machine *machine)

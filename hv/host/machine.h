@@ -48,6 +48,8 @@ bool machine_doorbell_take(struct machine *machine);
 bool machine_running(struct machine *machine, struct error *error);
 /* enum hv_state, with acquire order: what hv wrote before it is visible. */
 uint32_t machine_state(const struct machine *machine);
+/* Whether the user put another program in QEMU's place (HVREC_QEMU), which may halt for as long as it likes. */
+bool machine_is_debugged(void);
 /* Ends the process and gives everything back; NULL is allowed. */
 void machine_destroy(struct machine *machine);
 

@@ -1,4 +1,4 @@
-/* Starts QEMU as DESIGN section 1 says, watches it, ends it. */
+/* Starts QEMU , the virt board with an instruction clock, watches it, ends it. */
 #include "hv/host/machine_process.h"
 #include "hv/host/path.h"
 
