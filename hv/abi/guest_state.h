@@ -89,7 +89,7 @@ struct vgic_redist_state {
 
 struct vgic_state {
 	uint32_t ctlr;
-	uint32_t zero;
+	uint32_t loaded; /* 1: the running vCPU's list registers are in the CPU, which may have changed them */
 	struct virq spi[VGIC_SPI_COUNT];
 	uint64_t irouter[VGIC_SPI_COUNT];
 	uint64_t spi_live[VGIC_SPI_COUNT / 64]; /* a bit for each of spi, as vgic_redist_state.live */

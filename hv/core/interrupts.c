@@ -8,7 +8,6 @@
 #include "hv/core/timers.h"
 #include "hv/dev/vgic.h"
 
-static bool loaded;          /* the list registers hold the truth */
 static bool vtimer_silenced; /* the physical interrupt is active */
 
 static const struct virq *virq_of(uint32_t intid)
@@ -26,10 +25,10 @@ static bool vtimer_handled(void)
 
 void interrupts_fold(void)
 {
-	if (!loaded)
+	if (!hv.guest.vgic.loaded)
 		return;
 	bool handled = vtimer_handled();
-	loaded = false;
+	hv.guest.vgic.loaded = 0;
 	arch_ich_save(hv_vcpu());
 	vgic_fold(&hv.guest, hv.guest.current);
 	if (handled && !vtimer_handled())
@@ -57,25 +56,25 @@ static void injected(uint32_t vcpu, uint32_t intid, uint8_t priority)
 
 void interrupts_flush(void)
 {
-	if (!loaded)
+	if (!hv.guest.vgic.loaded)
 		vgic_flush(&hv.guest, hv.guest.current, injected);
 }
 
 void interrupts_load(void)
 {
-	if (loaded)
+	if (hv.guest.vgic.loaded)
 		return;
 	arch_ich_load(hv_vcpu());
 	if (vtimer_handled() != vtimer_silenced) {
 		vtimer_silenced = !vtimer_silenced;
 		board_vtimer_set_active(vtimer_silenced);
 	}
-	loaded = true;
+	hv.guest.vgic.loaded = 1;
 }
 
 void interrupts_save(void)
 {
-	if (loaded)
+	if (hv.guest.vgic.loaded)
 		arch_ich_save(hv_vcpu());
 }
 
