@@ -81,7 +81,6 @@ void interrupts_save(void)
 void interrupts_restore(void)
 {
 	arch_ich_restore(hv_vcpu());
-	loaded = false;
 }
 
 bool interrupts_pending(void)
