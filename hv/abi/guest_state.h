@@ -87,9 +87,16 @@ struct vgic_redist_state {
 	uint64_t live;    /* a bit for each of irq that is active, or enabled and pending */
 };
 
+/* Where the truth about pending and active interrupts is. */
+enum vgic_stage {
+	VGIC_FOLDED = 0,  /* in struct virq alone */
+	VGIC_FLUSHED = 1, /* in ich_lr too */
+	VGIC_LOADED = 2,  /* in the CPU's list registers, which the guest may have changed */
+};
+
 struct vgic_state {
 	uint32_t ctlr;
-	uint32_t loaded; /* 1: the running vCPU's list registers are in the CPU, which may have changed them */
+	uint32_t stage; /* enum vgic_stage, of the running vCPU */
 	struct virq spi[VGIC_SPI_COUNT];
 	uint64_t irouter[VGIC_SPI_COUNT];
 	uint64_t spi_live[VGIC_SPI_COUNT / 64]; /* a bit for each of spi, as vgic_redist_state.live */

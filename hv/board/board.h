@@ -18,8 +18,9 @@ enum board_interrupts { BOARD_ALL, BOARD_ALARM, BOARD_ALARM_AND_HOST };
 /* Programs the interrupt controller and the doorbell. */
 void board_init(enum board_interrupts interrupts);
 
-/* What came, as a set; all of it is acknowledged, and nothing of it fires again until it happens again (the virtual
- * timer's interrupt: until board_vtimer_set_active(false) or the guest's own EOI through a HW list register). */
+/* What came, as a set. All of it is acknowledged and does not fire again until it happens anew; the virtual timer's
+ * interrupt not before board_vtimer_set_active(false) or the guest's own EOI through a HW list register, the virtual
+ * GIC's maintenance interrupt not before board_maintenance_rearm. */
 enum {
 	BOARD_IRQ_ALARM = 1 << 0,
 	BOARD_IRQ_VTIMER = 1 << 1,
@@ -30,6 +31,9 @@ uint32_t board_irq_take(void);
 
 /* Marks the physical virtual-timer interrupt active (it cannot fire) or inactive. */
 void board_vtimer_set_active(bool active);
+
+/* The virtual GIC was brought up to date: its maintenance interrupt may fire again. */
+void board_maintenance_rearm(void);
 
 /* One byte to the host: "look at the mailbox". */
 void board_doorbell_ring(void);

@@ -98,7 +98,6 @@ static uint32_t irq_acknowledged(uint64_t intid)
 		uart_drain();
 		return BOARD_IRQ_HOST;
 	case INTID_MAINTENANCE:
-		WRITE_SYSREG(ICH_HCR_EL2, 0); /* drops the line; the virtual GIC, saved before, sets it anew */
 		return BOARD_IRQ_MAINTENANCE;
 	default:
 		return 0;
@@ -114,7 +113,7 @@ uint32_t board_irq_take(void)
 			return taken;
 		taken |= irq_acknowledged(intid);
 		WRITE_SYSREG(ICC_EOIR1_EL1, intid);
-		if (intid != INTID_VTIMER)
+		if (intid != INTID_VTIMER && intid != INTID_MAINTENANCE)
 			WRITE_SYSREG(ICC_DIR_EL1, intid);
 	}
 }
@@ -122,6 +121,11 @@ uint32_t board_irq_take(void)
 void board_vtimer_set_active(bool active)
 {
 	MMIO32(GICR_SGI, active ? GICR_ISACTIVER0 : GICR_ICACTIVER0) = UINT32_C(1) << INTID_VTIMER;
+}
+
+void board_maintenance_rearm(void)
+{
+	WRITE_SYSREG(ICC_DIR_EL1, INTID_MAINTENANCE);
 }
 
 void board_doorbell_ring(void)

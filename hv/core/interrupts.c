@@ -8,7 +8,8 @@
 #include "hv/core/timers.h"
 #include "hv/dev/vgic.h"
 
-static bool vtimer_silenced; /* the physical interrupt is active */
+static bool vtimer_silenced;      /* the physical interrupt is active */
+static bool maintenance_silenced; /* the virtual GIC's maintenance interrupt is */
 
 static const struct virq *virq_of(uint32_t intid)
 {
@@ -25,11 +26,12 @@ static bool vtimer_handled(void)
 
 void interrupts_fold(void)
 {
-	if (!hv.guest.vgic.loaded)
-		return;
 	bool handled = vtimer_handled();
-	hv.guest.vgic.loaded = 0;
-	arch_ich_save(hv_vcpu());
+	if (hv.guest.vgic.stage == VGIC_FOLDED)
+		return;
+	if (hv.guest.vgic.stage == VGIC_LOADED)
+		arch_ich_save(hv_vcpu());
+	hv.guest.vgic.stage = VGIC_FOLDED;
 	vgic_fold(&hv.guest, hv.guest.current);
 	if (handled && !vtimer_handled())
 		timers_sample_vtimer(); /* the guest ended it; the timer may be due again */
@@ -56,25 +58,30 @@ static void injected(uint32_t vcpu, uint32_t intid, uint8_t priority)
 
 void interrupts_flush(void)
 {
-	if (!hv.guest.vgic.loaded)
-		vgic_flush(&hv.guest, hv.guest.current, injected);
+	if (hv.guest.vgic.stage != VGIC_FOLDED)
+		return;
+	vgic_flush(&hv.guest, hv.guest.current, injected);
+	hv.guest.vgic.stage = VGIC_FLUSHED;
 }
 
 void interrupts_load(void)
 {
-	if (hv.guest.vgic.loaded)
+	if (hv.guest.vgic.stage == VGIC_LOADED)
 		return;
 	arch_ich_load(hv_vcpu());
+	if (maintenance_silenced)
+		board_maintenance_rearm();
+	maintenance_silenced = false;
 	if (vtimer_handled() != vtimer_silenced) {
 		vtimer_silenced = !vtimer_silenced;
 		board_vtimer_set_active(vtimer_silenced);
 	}
-	hv.guest.vgic.loaded = 1;
+	hv.guest.vgic.stage = VGIC_LOADED;
 }
 
 void interrupts_save(void)
 {
-	if (hv.guest.vgic.loaded)
+	if (hv.guest.vgic.stage == VGIC_LOADED)
 		arch_ich_save(hv_vcpu());
 }
 
@@ -94,7 +101,10 @@ bool interrupts_enabled(uint32_t intid)
 	return virq_of(intid)->enabled;
 }
 
-void interrupts_vtimer_taken(void)
+void interrupts_taken(uint32_t irqs)
 {
-	vtimer_silenced = true;
+	if (irqs & BOARD_IRQ_VTIMER)
+		vtimer_silenced = true;
+	if (irqs & BOARD_IRQ_MAINTENANCE)
+		maintenance_silenced = true;
 }

@@ -23,5 +23,6 @@ void interrupts_restore(void);
 bool interrupts_pending(void);
 /* Whether the guest has enabled the interrupt. */
 bool interrupts_enabled(uint32_t intid);
-/* The physical virtual-timer interrupt was acknowledged: it is active until the guest ends it. */
-void interrupts_vtimer_taken(void);
+/* These physical interrupts (BOARD_IRQ_*) were acknowledged: those that stay silent until interrupts_load say so here.
+ */
+void interrupts_taken(uint32_t irqs);

@@ -30,8 +30,7 @@ static uint32_t pending_irqs; /* acknowledged, not yet acted on */
 void run_interrupts_add(uint32_t taken)
 {
 	pending_irqs |= taken;
-	if (taken & BOARD_IRQ_VTIMER)
-		interrupts_vtimer_taken();
+	interrupts_taken(taken);
 }
 
 static uint32_t exit_reason(uint32_t irqs)
@@ -64,8 +63,9 @@ static void settle(bool waits)
 			timers_sample();
 		pending_irqs = 0;
 		input_poll();
+		bool idle = waits && !interrupts_pending();
 		interrupts_flush();
-		if (gate_end_due() || !gate_idle_due(waits && !interrupts_pending()))
+		if (gate_end_due() || !gate_idle_due(idle))
 			return;
 		hv.guest.idle_ns += gate_idle(timers_idle_deadline()).v;
 		timers_sample();
@@ -93,16 +93,15 @@ enum taken { TAKEN, TAKEN_WAITS, PUT_OFF };
 static enum taken interrupt_take(uint64_t entry_n)
 {
 	hv.guest.n = clock_now().v;
-	interrupts_fold();
 	uint32_t irqs = board_irq_take();
 	run_interrupts_add(irqs);
 	if (hv.guest.n != entry_n) {
 		pending_irqs |= irqs == 0 ? RUN_IRQ_SPURIOUS : 0;
+		interrupts_fold();
 		return TAKEN;
 	}
 	if (pending_irqs != 0)
 		clock_alarm_set((insn_t){entry_n + 1});
-	interrupts_flush(); /* folding emptied the list registers: the guest takes what stood there, as in a replay */
 	return PUT_OFF;
 }
 
@@ -129,10 +128,10 @@ void run(void)
 	while (!hv.ended) {
 		uint64_t entry_n = hv.guest.n;
 		enum taken taken;
-		do {
-			interrupts_load();
+		interrupts_load();
+		do
 			taken = exit_take(arch_enter(hv_vcpu(), hv_now()), entry_n);
-		} while (taken == PUT_OFF);
+		while (taken == PUT_OFF);
 		hv.mailbox->now_n = hv.guest.n;
 		hv.mailbox->now_ns = hv_now().v;
 		hv.mailbox->exit_count++;

@@ -87,7 +87,7 @@ void vgic_reset(struct guest_state *guest)
 	struct vgic_state *vgic = &guest->vgic;
 
 	vgic->ctlr = GICD_CTLR_DS | GICD_CTLR_ARE;
-	vgic->zero = 0;
+	vgic->stage = VGIC_FOLDED;
 	for (uint32_t i = 0; i < VGIC_SPI_COUNT; i++) {
 		vgic->spi[i] = (struct virq){.edge = 0};
 		vgic->irouter[i] = 0;
