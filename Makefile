@@ -29,7 +29,7 @@ HV_LDFLAGS := -static -Wl,-T,hv/arch/hv.ld -Wl,--gc-sections -Wl,--build-id=none
 
 HV_SOURCES := $(wildcard hv/arch/*.c hv/core/*.c hv/dev/*.c) hv/board/$(BOARD).c
 HV_OBJECTS := $(HV_SOURCES:%.c=$(BUILD)/hv/%.o) $(BUILD)/hv/hv/arch/entry.o $(BUILD)/hv/hv/arch/simd.o
-LIBRARY_SOURCES := $(wildcard hv/host/*.c recorder/*.c replay/*.c storage/*.c)
+LIBRARY_SOURCES := $(wildcard hv/host/*.c recorder/*.c replay/*.c storage/*.c gdbstub/*.c)
 HOST_SOURCES := $(LIBRARY_SOURCES) $(wildcard tools/*.c)
 HOST_OBJECTS := $(HOST_SOURCES:%.c=$(BUILD)/host/%.o)
 C_FILES = $(shell git ls-files '*.c' '*.h')

@@ -56,30 +56,47 @@ void checkpoints_free(struct checkpoints *checkpoints)
 	checkpoints->count = 0;
 }
 
-/* Keeps a copy of every page that was written since `base` and is not what it was there. */
-static bool pages_keep(const struct checkpoints *checkpoints, const struct engine *engine, size_t base,
-		       struct checkpoint *new)
+static bool page_keep(const struct engine *engine, uint64_t index, size_t *room, struct checkpoint *new)
 {
-	bool first = checkpoints->count == 0;
+	if (new->page_count == *room) {
+		*room = *room == 0 ? 64 : *room * 2;
+		struct checkpoint_page *larger = realloc(new->pages, *room * sizeof(*larger));
+		if (!larger)
+			return false;
+		new->pages = larger;
+	}
+	uint8_t *copy = malloc(PAGE_BYTES);
+	if (!copy)
+		return false;
+	memcpy(copy, engine_page(engine, index), PAGE_BYTES);
+	new->pages[new->page_count++] = (struct checkpoint_page){index, copy};
+	return true;
+}
+
+/* The first checkpoint keeps every page that is not zero. */
+static bool pages_keep_all(const struct engine *engine, struct checkpoint *new)
+{
+	size_t room = 0;
+	for (uint64_t start = 0, end; machine_ram_written(engine->machine, &start, &end); start = end) {
+		for (uint64_t i = start / PAGE_BYTES; i < end / PAGE_BYTES; i++) {
+			if (memcmp(engine_page(engine, i), zero_page, PAGE_BYTES) != 0 &&
+			    !page_keep(engine, i, &room, new))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* Any other keeps every page that was written since `base` and is not what it was there. */
+static bool pages_keep_changed(const struct checkpoints *checkpoints, const struct engine *engine, size_t base,
+			       struct checkpoint *new)
+{
 	size_t room = 0;
 	for (uint64_t i = 0; i < engine->page_count; i++) {
-		const uint8_t *bytes = engine_page(engine, i);
-		if (!first && !engine_page_dirty(engine, i))
-			continue;
-		if (memcmp(bytes, first ? zero_page : page_bytes(checkpoints, base, i), PAGE_BYTES) == 0)
-			continue;
-		if (new->page_count == room) {
-			room = room == 0 ? 64 : room * 2;
-			struct checkpoint_page *larger = realloc(new->pages, room * sizeof(*larger));
-			if (!larger)
-				return false;
-			new->pages = larger;
-		}
-		uint8_t *copy = malloc(PAGE_BYTES);
-		if (!copy)
+		if (engine_page_dirty(engine, i) &&
+		    memcmp(engine_page(engine, i), page_bytes(checkpoints, base, i), PAGE_BYTES) != 0 &&
+		    !page_keep(engine, i, &room, new))
 			return false;
-		memcpy(copy, bytes, PAGE_BYTES);
-		new->pages[new->page_count++] = (struct checkpoint_page){i, copy};
 	}
 	return true;
 }
@@ -125,9 +142,10 @@ static size_t least_useful(const struct checkpoints *checkpoints, uint64_t near_
 	return found;
 }
 
-static void drop(struct checkpoints *checkpoints, size_t index)
+void checkpoints_drop(struct checkpoints *checkpoints, size_t index)
 {
-	if (!pages_merge(&checkpoints->at[index], &checkpoints->at[index + 1]))
+	bool last = index + 1 == checkpoints->count;
+	if (!last && !pages_merge(&checkpoints->at[index], &checkpoints->at[index + 1]))
 		return;
 	checkpoint_free(&checkpoints->at[index]);
 	checkpoints->count--;
@@ -142,7 +160,9 @@ size_t checkpoints_take(struct checkpoints *checkpoints, const struct engine *en
 	struct checkpoint new = {.n = state->n, .next_event = engine_next_event(engine)};
 	size_t place = checkpoints->count == 0 ? 0 : base + 1;
 	new.state = malloc(sizeof(*new.state));
-	if (!new.state || !pages_keep(checkpoints, engine, base, &new)) {
+	bool kept = checkpoints->count == 0 ? pages_keep_all(engine, &new)
+					    : pages_keep_changed(checkpoints, engine, base, &new);
+	if (!new.state || !kept) {
 		checkpoint_free(&new);
 		return error_set(error, STATUS_FAILED, "out of memory for checkpoints"), SIZE_MAX;
 	}
@@ -154,7 +174,7 @@ size_t checkpoints_take(struct checkpoints *checkpoints, const struct engine *en
 	if (checkpoints->count > CHECKPOINTS_MAX) {
 		size_t victim = least_useful(checkpoints, near_n);
 		if (victim != place) {
-			drop(checkpoints, victim);
+			checkpoints_drop(checkpoints, victim);
 			place -= victim < place;
 		}
 	}

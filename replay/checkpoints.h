@@ -1,6 +1,6 @@
 /* Checkpoints: guests of the past, as states and the pages that changed between them.
  *
- * 1. A checkpoint is only taken where the recording itself stopped (timeline.c), so it is always a place to go on from.
+ * 1. A checkpoint is only taken where the guest can go on as if it had never stopped (timeline.c says where that is).
  * 2. Ordered by position; each keeps the pages that changed since the one before it. The first has all of RAM that is
  * not zero. A page's bytes at a checkpoint are those of the last change at or before it.
  * 3. There are never more than CHECKPOINTS_MAX: dense near the place of interest, ever sparser away from it. */
@@ -34,6 +34,9 @@ size_t checkpoints_before(const struct checkpoints *checkpoints, uint64_t n);
  * many then, drops the least useful for `near_n`. Returns the new one's index; SIZE_MAX: out of memory, error set. */
 size_t checkpoints_take(struct checkpoints *checkpoints, const struct engine *engine, size_t base, uint64_t near_n,
 			struct error *error);
+
+/* Forgets one, not the first. What its pages tell goes to the next one. */
+void checkpoints_drop(struct checkpoints *checkpoints, size_t index);
 
 /* Brings the engine from checkpoint `base` plus what is dirty to checkpoint `target`. */
 bool checkpoints_restore(const struct checkpoints *checkpoints, struct engine *engine, size_t base, size_t target,

@@ -5,7 +5,6 @@
 #include "replay/divergence.h"
 #include "replay/guest.h"
 
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,14 +51,28 @@ static void ring_restart(struct engine *engine, uint64_t next_event)
 	machine_index_store(&mailbox->event_head, 0);
 }
 
+/* Waits a little: for the doorbell, or for a reason to interrupt. */
+static void machine_wait(struct engine *engine)
+{
+	struct machine *machine = engine->machine;
+	struct pollfd fds[1 + ENGINE_WAKE_MAX] = {{.fd = machine->doorbell_fd, .events = POLLIN}};
+	nfds_t wake_count = machine->mailbox->interrupt ? 0 : engine->wake_count;
+	for (nfds_t i = 0; i < wake_count; i++)
+		fds[1 + i] = (struct pollfd){.fd = engine->wake[i].fd, .events = POLLIN};
+	poll(fds, 1 + wake_count, TICK_MS);
+	machine_doorbell_take(machine);
+	for (nfds_t i = 0; i < wake_count; i++) {
+		if (fds[1 + i].revents != 0)
+			machine->mailbox->interrupt = 1;
+	}
+	if (wake_count > 0 && machine->mailbox->interrupt)
+		machine_ring(machine);
+}
+
 /* Sends a command and waits until hv has stopped again. */
 static bool command(struct engine *engine, enum hv_command kind, struct error *error)
 {
 	struct machine *machine = engine->machine;
-	struct pollfd fds[] = {
-		{.fd = machine->doorbell_fd, .events = POLLIN},
-		{.fd = engine->wake_fd, .events = POLLIN},
-	};
 	int64_t moved_ns = session_now_ns();
 	uint64_t seen = 0;
 	if (kind == HV_COMMAND_RUN && !ring_fill(engine, error))
@@ -69,20 +82,14 @@ static bool command(struct engine *engine, enum hv_command kind, struct error *e
 	__atomic_store_n(&machine->mailbox->command, (uint32_t)kind, __ATOMIC_SEQ_CST);
 	machine_ring(machine);
 	while (machine_state(machine) == HV_STATE_RUNNING) {
-		poll(fds, engine->wake_fd >= 0 ? 2 : 1, TICK_MS);
-		machine_doorbell_take(machine);
-		if (fds[1].revents != 0 && !machine->mailbox->interrupt) {
-			machine->mailbox->interrupt = 1;
-			fds[1].fd = -1;
-			machine_ring(machine);
-		}
+		machine_wait(engine);
 		if (!ring_fill(engine, error) || !machine_running(machine, error))
 			return false;
 		uint64_t now = machine_index_load(&machine->mailbox->now_n);
 		if (now != seen)
 			moved_ns = session_now_ns();
 		seen = now;
-		if (session_now_ns() - moved_ns > STUCK_NS)
+		if (session_now_ns() - moved_ns > STUCK_NS && !machine_is_debugged())
 			return error_set(error, STATUS_FAILED, "the machine makes no progress at instruction %llu",
 					 (unsigned long long)now);
 	}
@@ -201,7 +208,6 @@ struct engine *engine_open(const char *trace, struct error *error)
 	struct engine *engine = calloc(1, sizeof(*engine));
 	if (!engine)
 		return error_set(error, STATUS_FAILED, "out of memory"), NULL;
-	engine->wake_fd = -1;
 	engine->trace = trace_open(trace, error);
 	if (engine->trace)
 		engine->events = events_open(engine->trace, error);

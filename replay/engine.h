@@ -4,15 +4,19 @@
 #pragma once
 #include "hv/host/machine.h"
 #include "replay/events.h"
+#include <poll.h>
+
+enum { ENGINE_WAKE_MAX = 4 };
 
 struct engine {
 	struct machine *machine;
 	struct events *events;
 	struct trace_reader *trace;
-	uint64_t first_event; /* the trace's index of the ring's event 0 */
-	uint64_t *leaves;     /* stage 2's descriptors of guest RAM, one for each page */
-	uint64_t page_count;  /* of guest RAM */
-	int wake_fd;          /* readable: interrupt a run; -1: nothing does */
+	uint64_t first_event;      /* the trace's index of the ring's event 0 */
+	uint64_t *leaves;          /* stage 2's descriptors of guest RAM, one for each page */
+	uint64_t page_count;       /* of guest RAM */
+	const struct pollfd *wake; /* any of these readable: interrupt a run */
+	nfds_t wake_count;         /* up to ENGINE_WAKE_MAX */
 };
 
 /* Opens the trace and brings its guest to position 0. NULL: error set. */

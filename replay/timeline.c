@@ -3,10 +3,14 @@
 #include "replay/exclusive.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Instructions between checkpoints when a stretch is run for the first time, and how near a view has to be to one. */
 #define STRIDE_INSNS UINT64_C(40000000)
 #define NEAR_INSNS   UINT64_C(50000)
+#define FAR_INSNS    UINT64_C(200000)
+/* How far a guest is run to show that it did not notice a stop. */
+#define PROOF_INSNS UINT64_C(4096)
 /* So many hits in one stretch, and it is halved. */
 enum { HITS_BEFORE_HALVING = 4 };
 
@@ -15,7 +19,6 @@ struct timeline {
 	struct checkpoints checkpoints;
 	size_t base; /* RAM is that of this checkpoint and what is dirty */
 	uint64_t end_n;
-	uint64_t reported_n; /* the watchpoint hit at this position was reported */
 };
 
 uint64_t timeline_n(const struct timeline *timeline)
@@ -31,6 +34,11 @@ const struct guest_state *timeline_state(const struct timeline *timeline)
 struct engine *timeline_engine(struct timeline *timeline)
 {
 	return timeline->engine;
+}
+
+const struct checkpoints *timeline_checkpoints(const struct timeline *timeline)
+{
+	return &timeline->checkpoints;
 }
 
 uint64_t timeline_end_n(const struct timeline *timeline)
@@ -53,7 +61,6 @@ struct timeline *timeline_open(const char *trace, struct error *error)
 	struct timeline *t = calloc(1, sizeof(*t));
 	if (!t)
 		return error_set(error, STATUS_FAILED, "out of memory"), NULL;
-	t->reported_n = UINT64_MAX;
 	t->engine = engine_open(trace, error);
 	if (t->engine) {
 		uint64_t count = events_count(t->engine->events);
@@ -137,11 +144,59 @@ static bool run_to_safe(struct timeline *t, uint64_t n, struct error *error)
 	return engine_run(t->engine, n, NULL, 0, &address, error) != ENGINE_FAILED && checkpoint_here(t, error);
 }
 
+static bool inside_exclusive(const struct timeline *t)
+{
+	const struct guest_state *state = timeline_state(t);
+	return exclusive_inside(t->engine, &state->vcpu[state->current]);
+}
+
+/* What the guest did up to here, as far as its registers tell. */
+static bool registers_equal(const struct guest_state *a, const struct guest_state *b)
+{
+	const struct vcpu_state *x = &a->vcpu[a->current], *y = &b->vcpu[b->current];
+	return a->n == b->n && memcmp(x->x, y->x, sizeof(x->x)) == 0 && x->pc == y->pc && x->pstate == y->pstate &&
+	       x->sp_el0 == y->sp_el0 && x->sp_el1 == y->sp_el1;
+}
+
+/* Takes a checkpoint at `n`, where the recording did not stop, if it is shown that the guest does not notice: run
+ * through and run with the stop, it comes to the same place. The engine is at checkpoint `base`, and is somewhere
+ * afterwards. */
+static bool checkpoint_view(struct timeline *t, uint64_t n, struct error *error)
+{
+	uint64_t address, proof_n = n + PROOF_INSNS;
+	if (engine_run(t->engine, proof_n, NULL, 0, &address, error) == ENGINE_FAILED)
+		return false;
+	struct guest_state *through = malloc(sizeof(*through));
+	if (!through)
+		return error_set(error, STATUS_FAILED, "out of memory");
+	*through = *timeline_state(t);
+	bool done = load_before(t, n, error) && engine_run(t->engine, n, NULL, 0, &address, error) != ENGINE_FAILED;
+	if (done && !inside_exclusive(t)) {
+		done = checkpoint_here(t, error) &&
+		       engine_run(t->engine, proof_n, NULL, 0, &address, error) != ENGINE_FAILED;
+		if (done && !registers_equal(through, timeline_state(t))) {
+			size_t bad = t->base;
+			done = checkpoints_restore(&t->checkpoints, t->engine, bad, bad - 1, error);
+			t->base = bad - 1;
+			checkpoints_drop(&t->checkpoints, bad);
+		}
+	}
+	free(through);
+	return done;
+}
+
+/* Has a checkpoint near `n`, wherever the recording stopped. */
+static bool checkpoint_near(struct timeline *t, uint64_t n, struct error *error)
+{
+	if (n - timeline_n(t) <= FAR_INSNS)
+		return true;
+	return checkpoint_view(t, n - NEAR_INSNS / 2, error) && load_before(t, n, error);
+}
+
 bool timeline_goto(struct timeline *t, uint64_t n, struct error *error)
 {
 	uint64_t address;
 	n = n < t->end_n ? n : t->end_n;
-	t->reported_n = UINT64_MAX;
 	if (!load_before(t, n, error))
 		return false;
 	for (;;) {
@@ -153,7 +208,7 @@ bool timeline_goto(struct timeline *t, uint64_t n, struct error *error)
 		if (!run_to_safe(t, next != 0 ? next : last, error))
 			return false;
 	}
-	return engine_run(t->engine, n, NULL, 0, &address, error) != ENGINE_FAILED;
+	return checkpoint_near(t, n, error) && engine_run(t->engine, n, NULL, 0, &address, error) != ENGINE_FAILED;
 }
 
 static bool is_breakpoint_here(const struct timeline *t, const struct hv_debug_point *points, size_t count,
@@ -167,12 +222,6 @@ static bool is_breakpoint_here(const struct timeline *t, const struct hv_debug_p
 		}
 	}
 	return false;
-}
-
-static bool inside_exclusive(const struct timeline *t)
-{
-	const struct guest_state *state = timeline_state(t);
-	return exclusive_inside(t->engine, &state->vcpu[state->current]);
 }
 
 /* Whether the instruction at the current view `n` accesses a watched place; leaves the view undefined. */
@@ -191,20 +240,17 @@ static enum engine_stop watch_here(struct timeline *t, uint64_t n, const struct 
 }
 
 /* Steps over the instruction at `n`, and on out of an exclusive sequence, to a place to run on from. Answers a hit on
- * the way, or ENGINE_UNTIL. */
-static struct timeline_hit step_over(struct timeline *t, uint64_t n, const struct hv_debug_point *points, size_t count,
-				     struct error *error)
+ * the way (`first_watch`: an access at `n` itself counts), or TIMELINE_INTERRUPTED for none. */
+static struct timeline_hit step_over(struct timeline *t, uint64_t n, bool first_watch,
+				     const struct hv_debug_point *points, size_t count, struct error *error)
 {
 	struct timeline_hit hit = {TIMELINE_FAILED, 0};
-	bool check_watch = t->reported_n != n;
-	for (;; check_watch = true) {
-		enum engine_stop stop =
-			check_watch ? watch_here(t, n, points, count, &hit.address, error) : ENGINE_UNTIL;
+	for (bool watch = first_watch;; watch = true) {
+		enum engine_stop stop = watch ? watch_here(t, n, points, count, &hit.address, error) : ENGINE_UNTIL;
 		if (stop == ENGINE_FAILED)
 			return hit;
 		if (stop == ENGINE_WATCHPOINT) {
 			hit.stop = timeline_goto(t, n, error) ? TIMELINE_WATCHPOINT : TIMELINE_FAILED;
-			t->reported_n = n;
 			return hit;
 		}
 		if (n >= t->end_n) {
@@ -218,7 +264,7 @@ static struct timeline_hit step_over(struct timeline *t, uint64_t n, const struc
 			return hit;
 		}
 		if (!inside_exclusive(t)) {
-			hit.stop = TIMELINE_INTERRUPTED; /* nothing was hit: run on */
+			hit.stop = TIMELINE_INTERRUPTED;
 			return hit;
 		}
 	}
@@ -243,7 +289,6 @@ static struct timeline_hit run_on(struct timeline *t, uint64_t limit, const stru
 			return hit;
 		case ENGINE_WATCHPOINT:
 			hit.stop = TIMELINE_WATCHPOINT;
-			t->reported_n = timeline_n(t);
 			return hit;
 		case ENGINE_INTERRUPTED:
 			hit.stop = TIMELINE_INTERRUPTED;
@@ -265,11 +310,11 @@ static struct timeline_hit run_on(struct timeline *t, uint64_t limit, const stru
 	}
 }
 
-/* The next hit after `n` and before `limit`. TIMELINE_END: there is none. */
-static struct timeline_hit next_hit(struct timeline *t, uint64_t limit, const struct hv_debug_point *points,
-				    size_t count, struct error *error)
+/* The next hit after the current place and before `limit`. TIMELINE_END: there is none. */
+static struct timeline_hit next_hit(struct timeline *t, uint64_t limit, bool first_watch,
+				    const struct hv_debug_point *points, size_t count, struct error *error)
 {
-	struct timeline_hit hit = step_over(t, timeline_n(t), points, count, error);
+	struct timeline_hit hit = step_over(t, timeline_n(t), first_watch, points, count, error);
 	if (hit.stop != TIMELINE_INTERRUPTED)
 		return hit;
 	if (timeline_n(t) >= limit)
@@ -277,10 +322,10 @@ static struct timeline_hit next_hit(struct timeline *t, uint64_t limit, const st
 	return run_on(t, limit, points, count, error);
 }
 
-struct timeline_hit timeline_continue(struct timeline *t, const struct hv_debug_point *points, size_t count,
-				      struct error *error)
+struct timeline_hit timeline_continue(struct timeline *t, bool skip_access, const struct hv_debug_point *points,
+				      size_t count, struct error *error)
 {
-	return next_hit(t, t->end_n, points, count, error);
+	return next_hit(t, t->end_n, !skip_access, points, count, error);
 }
 
 struct found {
@@ -298,8 +343,8 @@ static struct found last_hit(struct timeline *t, uint64_t low, uint64_t high, co
 		return (struct found){{TIMELINE_FAILED, 0}, 0};
 	if (is_breakpoint_here(t, points, count, &found.hit.address))
 		found = (struct found){{TIMELINE_BREAKPOINT, found.hit.address}, low};
-	for (;;) {
-		struct timeline_hit hit = next_hit(t, high, points, count, error);
+	for (bool first_watch = true;; first_watch = false) {
+		struct timeline_hit hit = next_hit(t, high, first_watch, points, count, error);
 		if (hit.stop == TIMELINE_FAILED || hit.stop == TIMELINE_INTERRUPTED)
 			return (struct found){hit, timeline_n(t)};
 		if (hit.stop == TIMELINE_END || timeline_n(t) >= high)
@@ -316,27 +361,34 @@ static struct found last_hit(struct timeline *t, uint64_t low, uint64_t high, co
 		high = middle;
 		if (!timeline_goto(t, found.n, error))
 			return (struct found){{TIMELINE_FAILED, 0}, 0};
-		t->reported_n = found.n;
 	}
 }
 
-struct timeline_hit timeline_reverse(struct timeline *t, const struct hv_debug_point *points, size_t count,
-				     struct error *error)
+struct timeline_hit timeline_reverse(struct timeline *t, bool skip_access, const struct hv_debug_point *points,
+				     size_t count, struct error *error)
 {
+	struct timeline_hit begin = {TIMELINE_BEGIN, 0};
 	uint64_t high = timeline_n(t);
+	if (skip_access && high > 0) {
+		if (!timeline_goto(t, --high, error))
+			return (struct timeline_hit){TIMELINE_FAILED, 0};
+		if (is_breakpoint_here(t, points, count, &begin.address))
+			return (struct timeline_hit){TIMELINE_BREAKPOINT, begin.address};
+	}
 	while (high > 0) {
 		uint64_t low = t->checkpoints.at[checkpoints_before(&t->checkpoints, high - 1)].n;
 		struct found found = last_hit(t, low, high, points, count, error);
 		if (found.hit.stop == TIMELINE_FAILED || found.hit.stop == TIMELINE_INTERRUPTED)
 			return found.hit;
 		if (found.hit.stop != TIMELINE_BEGIN) {
-			if (!timeline_goto(t, found.n, error))
+			bool accessed = found.hit.stop == TIMELINE_WATCHPOINT;
+			if (!timeline_goto(t, found.n + (accessed ? 1 : 0), error))
 				found.hit.stop = TIMELINE_FAILED;
-			if (found.hit.stop == TIMELINE_WATCHPOINT)
-				t->reported_n = found.n;
 			return found.hit;
 		}
 		high = low;
 	}
-	return (struct timeline_hit){timeline_goto(t, 0, error) ? TIMELINE_BEGIN : TIMELINE_FAILED, 0};
+	if (!timeline_goto(t, 0, error))
+		begin.stop = TIMELINE_FAILED;
+	return begin;
 }

@@ -147,6 +147,19 @@ bool machine_doorbell_take(struct machine *machine)
 	return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
 }
 
+bool machine_ram_written(const struct machine *machine, uint64_t *start, uint64_t *end)
+{
+	off_t base = machine->guest_ram - machine->ram;
+	off_t limit = base + (off_t)machine->guest_ram_bytes;
+	off_t data = lseek(machine->ram_fd, base + (off_t)*start, SEEK_DATA);
+	if (*start >= machine->guest_ram_bytes || data < 0 || data >= limit)
+		return false;
+	off_t hole = lseek(machine->ram_fd, data, SEEK_HOLE);
+	*start = (uint64_t)(data - base);
+	*end = (uint64_t)((hole < 0 || hole > limit ? limit : hole) - base);
+	return true;
+}
+
 bool machine_is_debugged(void)
 {
 	return getenv("HVREC_QEMU") != NULL;

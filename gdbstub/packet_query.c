@@ -1,0 +1,82 @@
+/* Packets about the session: what both sides support, why the target stopped, monitor commands, offsets. */
+#include "gdbstub/packet_rows.h"
+#include "gdbstub/stop_reply.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum packet_reply packet_supported(struct gdbstub *stub, struct args *args)
+{
+	args_accept(args, ':');
+	while (args->left > 0) {
+		const struct args feature = args_until(args, ';');
+
+		if (args_equal(&feature, "swbreak+"))
+			stub->knows_swbreak = true;
+		if (args_equal(&feature, "hwbreak+"))
+			stub->knows_hwbreak = true;
+	}
+	text_format(&stub->reply,
+		    "PacketSize=%x;QStartNoAckMode+;vContSupported+;ReverseStep+;ReverseContinue+;swbreak+;hwbreak+;"
+		    "ConditionalBreakpoints+;BreakpointCommands-;multiprocess-;binary-upload+;qXfer:features:read+;"
+		    "qXfer:threads:read+;qXfer:memory-map:read%c",
+		    FRAME_BYTES_MAX, stub->ops->memory_map ? '+' : '-');
+	return PACKET_TEXT;
+}
+
+enum packet_reply packet_no_ack(struct gdbstub *stub, struct args *args)
+{
+	(void)args;
+	stub->no_ack = true;
+	return PACKET_OK;
+}
+
+enum packet_reply packet_stop_reason(struct gdbstub *stub, struct args *args)
+{
+	(void)args;
+	stub->thread = stub->stop.thread;
+	stop_reply_put(stub, &stub->reply);
+	return PACKET_TEXT;
+}
+
+/* "Attached": gdb then detaches when it ends, and does not kill. */
+enum packet_reply packet_attached(struct gdbstub *stub, struct args *args)
+{
+	(void)args;
+	text_byte(&stub->reply, '1');
+	return PACKET_TEXT;
+}
+
+enum packet_reply packet_offsets(struct gdbstub *stub, struct args *args)
+{
+	struct target_offsets offsets;
+
+	(void)args;
+	if (!stub->ops->offsets || !stub->ops->offsets(stub->context, &offsets))
+		return PACKET_UNKNOWN;
+	text_format(&stub->reply, "Text=%llx;Data=%llx;Bss=%llx", (unsigned long long)offsets.text,
+		    (unsigned long long)offsets.data, (unsigned long long)offsets.data);
+	return PACKET_TEXT;
+}
+
+/* The command is copied: the packet's memory is used again while it runs. */
+enum packet_reply packet_monitor(struct gdbstub *stub, struct args *args)
+{
+	const size_t count = args->left / 2;
+
+	if (!stub->ops->monitor)
+		return PACKET_UNKNOWN;
+	char *command = malloc(count + 1);
+	if (!command)
+		return PACKET_E_FAILED;
+	args_hex_bytes(args, command, count);
+	command[count] = '\0';
+	if (!args_done(args) || strlen(command) != count) {
+		free(command);
+		return PACKET_E_MALFORMED;
+	}
+	stub->state = STUB_MONITOR;
+	stub->ops->monitor(stub->context, command);
+	free(command);
+	return PACKET_NONE;
+}
