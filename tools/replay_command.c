@@ -1,6 +1,7 @@
 /* hvrec replay: options to struct replay_options. */
 #include "replay/replay.h"
 #include "tools/commands.h"
+#include "tools/gdb_session.h"
 #include "tools/options.h"
 
 #include <getopt.h>
@@ -12,15 +13,18 @@ static const char help[] = "usage: hvrec replay TRACE [OPTIONS]\n"
 			   "\n"
 			   "      --console FILE|-|none where console output goes (default: -, standard output)\n"
 			   "      --until N             stop after N instructions (k, M, G)\n"
+			   "      --gdb[=HOST:PORT|unix:PATH|-]\n"
+			   "                            serve gdb, forwards and backwards (default: 127.0.0.1:1234)\n"
 			   "      --quiet               no progress line, no summary\n"
 			   "\n"
 			   "Exit status: 0 everything agreed, 2 it diverged, 1 it could not be replayed.\n";
 
-enum { OPTION_CONSOLE = 256, OPTION_UNTIL, OPTION_QUIET, OPTION_HELP };
+enum { OPTION_CONSOLE = 256, OPTION_UNTIL, OPTION_QUIET, OPTION_HELP, OPTION_GDB };
 
 static const struct option long_options[] = {
 	{"console", required_argument, NULL, OPTION_CONSOLE},
 	{"until", required_argument, NULL, OPTION_UNTIL},
+	{"gdb", optional_argument, NULL, OPTION_GDB},
 	{"quiet", no_argument, NULL, OPTION_QUIET},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{0},
@@ -29,6 +33,7 @@ static const struct option long_options[] = {
 void replay_command(int argc, char **argv, struct error *error)
 {
 	struct replay_options options = {.until_n = UINT64_MAX};
+	const char *gdb = NULL;
 	int option;
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) >= 0) {
@@ -39,6 +44,9 @@ void replay_command(int argc, char **argv, struct error *error)
 		case OPTION_UNTIL:
 			if (!options_count("--until", optarg, &options.until_n, error))
 				return;
+			break;
+		case OPTION_GDB:
+			gdb = optarg ? optarg : "127.0.0.1:1234";
 			break;
 		case OPTION_QUIET:
 			options.quiet = true;
@@ -56,5 +64,8 @@ void replay_command(int argc, char **argv, struct error *error)
 		return;
 	}
 	options.trace = argv[optind];
-	replay_run(&options, error);
+	if (gdb)
+		gdb_session_run(options.trace, gdb, options.quiet, error);
+	else
+		replay_run(&options, error);
 }

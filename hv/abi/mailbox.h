@@ -46,8 +46,11 @@ struct hv_boot {
 	uint64_t rtc_base_s;       /* PL031 at guest time 0: seconds since 1970 */
 	uint64_t limit_n;          /* stop a recording here; 0: none */
 	uint64_t until_n;          /* stop a replay here; UINT64_MAX: at the end of the trace */
+	uint64_t serve;            /* 1: a replay that obeys commands, for a debugger */
+	uint64_t staging_pa;       /* room for struct hv_page */
+	uint64_t staging_count;    /* pages */
 };
-_Static_assert(sizeof(struct hv_boot) == 136, "layout shared with EL2");
+_Static_assert(sizeof(struct hv_boot) == 160, "layout shared with EL2");
 
 enum hv_state {
 	HV_STATE_OFF = 0,     /* as the host left it */
@@ -56,7 +59,43 @@ enum hv_state {
 	HV_STATE_ENDED = 3,    /* stopped for good: end_reason and final_state are valid */
 	HV_STATE_DIVERGED = 4, /* replay: expected, actual and final_state are valid */
 	HV_STATE_PANIC = 5,    /* hv's own bug; text says where */
+	HV_STATE_STOPPED = 6,  /* serving a debugger: stopped, waits for a command; stop and final_state are valid */
 };
+
+/* What a debugger's host asks for; hv sets it back to none when it has begun. */
+enum hv_command {
+	HV_COMMAND_NONE = 0,
+	HV_COMMAND_RUN = 1,  /* replay up to run_until_n, with the debug points armed */
+	HV_COMMAND_LOAD = 2, /* become final_state: copy page_count pages from the staging room, forget translations */
+};
+
+/* Why a run stopped. */
+enum hv_stop {
+	HV_STOP_UNTIL = 0,       /* at run_until_n */
+	HV_STOP_END = 1,         /* the trace has no more */
+	HV_STOP_BREAKPOINT = 2,  /* before the instruction at pc */
+	HV_STOP_WATCHPOINT = 3,  /* before the access to stop_address */
+	HV_STOP_INTERRUPTED = 4, /* the host rang */
+};
+
+enum { HV_DEBUG_READ = 1, HV_DEBUG_WRITE = 2 };
+
+/* A place to stop at: an instruction's address (bytes 0), or up to 8 bytes of data inside one doubleword. */
+struct hv_debug_point {
+	uint64_t address; /* guest virtual */
+	uint32_t bytes;
+	uint32_t access; /* HV_DEBUG_READ and HV_DEBUG_WRITE */
+};
+
+enum { HV_DEBUG_POINTS_MAX = GUEST_BREAKPOINT_COUNT + GUEST_WATCHPOINT_COUNT };
+
+/* One page in the staging room. */
+struct hv_page {
+	uint64_t ipa;
+	uint64_t zero[7];
+	uint8_t bytes[4096];
+};
+_Static_assert(sizeof(struct hv_page) == 4096 + 64, "layout shared with EL2");
 
 enum { HV_TEXT_BYTES = 256, HV_FINGERPRINT_COUNT = 32 };
 
@@ -76,6 +115,9 @@ struct hv_mailbox {
 	struct event expected;                      /* a divergence: what the trace says ... */
 	struct event actual;                        /* ... and what the guest did */
 	char text[HV_TEXT_BYTES];                   /* one line, NUL-terminated */
+	uint32_t stop;                              /* enum hv_stop */
+	uint32_t zero2;
+	uint64_t stop_address; /* of a watchpoint's access */
 
 	/* the host writes */
 	uint32_t stop_request; /* 1: end the recording at once */
@@ -84,11 +126,19 @@ struct hv_mailbox {
 	uint32_t events_ended; /* replay: the trace has nothing after event_head */
 	uint32_t zero1;
 
+	/* the host writes, for a debugger */
+	uint32_t command;   /* enum hv_command */
+	uint32_t interrupt; /* 1: stop a run at once */
+	uint64_t run_until_n;
+	uint64_t page_count;
+	uint64_t debug_point_count;
+	struct hv_debug_point debug_points[HV_DEBUG_POINTS_MAX];
+
 	/* rings: head is written by the ring's writer, tail by its reader */
 	uint64_t event_head;
 	uint64_t event_tail;
 	uint64_t input_head;
 	uint64_t input_tail;
 
-	struct guest_state final_state; /* hv writes it at ENDED and DIVERGED */
+	struct guest_state final_state; /* hv writes it at ENDED, DIVERGED and STOPPED; the host for HV_COMMAND_LOAD */
 };

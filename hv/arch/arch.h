@@ -44,12 +44,18 @@ void arch_debug_load(const struct vcpu_state *vcpu);
 /* The virtual CPU interface: list registers, ICH_HCR, ICH_VMCR, active priorities. */
 void arch_ich_save(struct vcpu_state *vcpu);
 void arch_ich_load(const struct vcpu_state *vcpu);
+/* ICH_VMCR and the active priorities too, which only the guest changes: to put a whole guest back. */
+void arch_ich_restore(const struct vcpu_state *vcpu);
 
 /* PMUSERENR_EL0 as the guest set it: it decides whether EL0's accesses trap to EL1 first. */
 void arch_pmuserenr_load(uint64_t value);
 /* The stack pointer that the guest's instruction at `pstate` uses as register 31. */
 uint64_t arch_sp_read(uint64_t pstate);
 void arch_sp_write(uint64_t pstate, uint64_t value);
+/* Copies one 4 KiB page. Stores of EL2 make the machine forget what it had translated of that page. */
+void arch_page_copy(void *to, const void *from);
+/* Forgets the guest's address translations, stage 1 and 2. */
+void arch_tlb_forget(void);
 /* V0 to V31, as in struct vcpu_state. */
 void arch_simd_save(uint64_t v[64]);
 void arch_simd_load(const uint64_t v[64]);

@@ -24,3 +24,11 @@ void arch_ich_load(const struct vcpu_state *vcpu)
 	WRITE_SYSREG(ICH_LR3_EL2, vcpu->ich_lr[3]);
 	WRITE_SYSREG(ICH_HCR_EL2, vcpu->ich_hcr);
 }
+
+void arch_ich_restore(const struct vcpu_state *vcpu)
+{
+	WRITE_SYSREG(ICH_VMCR_EL2, vcpu->ich_vmcr);
+	WRITE_SYSREG(ICH_AP0R0_EL2, vcpu->ich_ap0r0);
+	WRITE_SYSREG(ICH_AP1R0_EL2, vcpu->ich_ap1r0);
+	arch_ich_load(vcpu);
+}

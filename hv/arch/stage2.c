@@ -5,6 +5,7 @@
  * 2. A leaf starts clean: readable, DBM set, made writable by the CPU at the first store (Arm ARM D8.4.6).
  * 3. Up to 16 GiB of IPA the walk starts at level 2 with concatenated tables, one level less per TLB miss. */
 #include "hv/arch/stage2.h"
+#include "hv/arch/arch.h"
 #include "hv/arch/pagetable.h"
 #include "hv/arch/sysreg.h"
 
@@ -40,8 +41,13 @@ void stage2_init(ipa_t ipa, pa_t pa, uint64_t bytes)
 	WRITE_SYSREG(vtcr_el2, VTCR_RES1 | (64 - ipa_bits) | (small ? VTCR_SL0_LEVEL2 : VTCR_SL0_LEVEL1) |
 				       VTCR_WRITE_BACK_SHARED | VTCR_PS_44_BITS | VTCR_HA | VTCR_HD);
 	WRITE_SYSREG(vttbr_el2, (uint64_t)root);
+	arch_tlb_forget();
+}
+
+void arch_tlb_forget(void)
+{
 	__asm__ volatile("dsb ish\n"           /* the tables are in memory before they are walked */
-			 "tlbi vmalls12e1is\n" /* nothing from before */
+			 "tlbi vmalls12e1is\n" /* nothing from before; IPAS2E1IS alone keeps old dirty state */
 			 "dsb ish\n"           /* … is gone */
 			 "isb" ::
 				 : "memory");

@@ -33,7 +33,7 @@ enum { UART_DR = 0x00, UART_FR = 0x18, UART_LCR_H = 0x2c, UART_CR = 0x30, UART_I
 enum { UART_FR_RXFE = 1 << 4, UART_LCR_H_8BITS_FEN = 0x70, UART_CR_ON = 0x301, UART_RX_AND_TIMEOUT = 0x50 };
 enum { INTID_ALARM = 23, INTID_MAINTENANCE = 25, INTID_VTIMER = 27, INTID_UART = 33, INTID_NONE = 1020 };
 
-static bool only_alarm;
+static bool host_silent; /* the doorbell interrupts only while hv itself waits for it */
 
 struct board_map board_map(void)
 {
@@ -62,20 +62,21 @@ static void gic_init(void)
 	__asm__ volatile("isb"); /* interrupts are signalled from here on */
 }
 
-void board_init(bool alarm_only)
+void board_init(enum board_interrupts interrupts)
 {
-	only_alarm = alarm_only;
+	host_silent = interrupts == BOARD_ALARM;
 	gic_init();
 	gic_enable(INTID_ALARM);
 	MMIO32(GICD, GICD_IROUTER + 8 * INTID_UART) = 0;
 	MMIO32(UART, UART_LCR_H) = UART_LCR_H_8BITS_FEN;
 	MMIO32(UART, UART_CR) = UART_CR_ON;
 	MMIO32(UART, UART_IMSC) = UART_RX_AND_TIMEOUT;
-	if (alarm_only)
-		return;
-	gic_enable(INTID_MAINTENANCE);
-	gic_enable(INTID_VTIMER);
-	gic_enable(INTID_UART);
+	if (!host_silent)
+		gic_enable(INTID_UART);
+	if (interrupts == BOARD_ALL) {
+		gic_enable(INTID_MAINTENANCE);
+		gic_enable(INTID_VTIMER);
+	}
 }
 
 static void uart_drain(void)
@@ -138,11 +139,11 @@ uint32_t board_wait(void)
 {
 	uint64_t vtimer = READ_SYSREG(cntv_ctl_el0);
 	WRITE_SYSREG(cntv_ctl_el0, 0);
-	if (only_alarm)
+	if (host_silent)
 		gic_enable(INTID_UART);
 	__asm__ volatile("dsb sy\n wfi" ::: "memory"); /* what the host shall see is written before we sleep */
 	uint32_t taken = board_irq_take();
-	if (only_alarm)
+	if (host_silent)
 		MMIO32(GICD, GICD_ICENABLER + INTID_UART / 32 * 4) = UINT32_C(1) << INTID_UART % 32;
 	WRITE_SYSREG(cntv_ctl_el0, vtimer);
 	return taken;

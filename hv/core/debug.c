@@ -13,20 +13,90 @@
 #include "hv/core/sysreg_rows.h"
 #include <stddef.h>
 
-#define PSTATE_M_HI 3
-#define PSTATE_M_LO 0
-#define PSTATE_D    BIT(9)
-#define PSTATE_SS   BIT(21)
-#define MDSCR_SS    BIT(0)
-#define MDSCR_KDE   BIT(13)
-#define MDSCR_MDE   BIT(15)
-#define OSLSR_OSLK  BIT(1)
-#define OSLSR_OSLM  BIT(3) /* the lock is implemented */
-#define ESR_EC_HI   31
-#define ESR_EC_LO   26
-#define CLAIM_BITS  UINT64_C(0xff)
+#define PSTATE_M_HI   3
+#define PSTATE_M_LO   0
+#define PSTATE_D      BIT(9)
+#define PSTATE_SS     BIT(21)
+#define MDSCR_SS      BIT(0)
+#define MDSCR_KDE     BIT(13)
+#define MDSCR_MDE     BIT(15)
+#define OSLSR_OSLK    BIT(1)
+#define OSLSR_OSLM    BIT(3) /* the lock is implemented */
+#define ESR_EC_HI     31
+#define ESR_EC_LO     26
+#define DBGCR_E       BIT(0)
+#define DBGWCR_BAS_HI 12
+#define DBGWCR_BAS_LO 5
+#define DBGWCR_LSC_HI 4
+#define DBGWCR_LSC_LO 3
+/* enabled; PMC or PAC = 3: EL1 and EL0; a breakpoint's BAS: all four bytes */
+#define DBGBCR_EL1_AND_EL0 (DBGCR_E | UINT64_C(3) << 1 | UINT64_C(0xf) << 5)
+#define DBGWCR_EL1_AND_EL0 (DBGCR_E | UINT64_C(3) << 1)
+#define CLAIM_BITS         UINT64_C(0xff)
 
 enum { EC_WATCHPOINT = 0x34 };
+
+/* A free breakpoint or watchpoint of `count`, or `count`. */
+static uint32_t slot_free(const uint64_t control[], uint32_t count)
+{
+	uint32_t slot = 0;
+	while (slot < count && control[slot] & DBGCR_E)
+		slot++;
+	return slot;
+}
+
+static void point_place(struct vcpu_state *vcpu, const volatile struct hv_debug_point *point)
+{
+	if (point->bytes == 0) {
+		uint32_t slot = slot_free(vcpu->dbgbcr, GUEST_BREAKPOINT_COUNT);
+		if (slot == GUEST_BREAKPOINT_COUNT)
+			return;
+		vcpu->dbgbvr[slot] = point->address;
+		vcpu->dbgbcr[slot] = DBGBCR_EL1_AND_EL0;
+		return;
+	}
+	uint32_t slot = slot_free(vcpu->dbgwcr, GUEST_WATCHPOINT_COUNT);
+	uint64_t bytes = (BIT(point->bytes) - 1) << (point->address & 7);
+	if (slot == GUEST_WATCHPOINT_COUNT)
+		return;
+	vcpu->dbgwvr[slot] = point->address & ~UINT64_C(7);
+	vcpu->dbgwcr[slot] = DBGWCR_EL1_AND_EL0 | FIELD_PUT(DBGWCR_LSC, point->access) | FIELD_PUT(DBGWCR_BAS, bytes);
+}
+
+void debug_load(void)
+{
+	struct vcpu_state merged = *hv_vcpu();
+	for (uint64_t i = 0; i < hv.mailbox->debug_point_count; i++) {
+		point_place(&merged, &hv.mailbox->debug_points[i]);
+		merged.mdscr_el1 |= MDSCR_MDE;
+	}
+	arch_debug_load(&merged);
+}
+
+/* A watchpoint's FAR is anywhere in its doubleword or, for an access that begins before it, up to DC ZVA's 64 bytes
+ * before (Arm ARM D2.10.5). */
+static bool point_is_at(const volatile struct hv_debug_point *point, bool is_watchpoint, uint64_t at)
+{
+	uint64_t doubleword = point->address & ~UINT64_C(7);
+	if (!is_watchpoint || point->bytes == 0)
+		return !is_watchpoint && point->bytes == 0 && point->address == at;
+	return at < doubleword + 8 && at + 64 > doubleword;
+}
+
+/* Stops if the exit is one of the debugger's points. */
+static bool debugger_hit(const struct exit *exit, bool is_watchpoint)
+{
+	uint64_t at = is_watchpoint ? exit->far.v : hv_vcpu()->pc;
+	for (uint64_t i = 0; i < hv.mailbox->debug_point_count; i++) {
+		if (!point_is_at(&hv.mailbox->debug_points[i], is_watchpoint, at))
+			continue;
+		hv.mailbox->stop = is_watchpoint ? HV_STOP_WATCHPOINT : HV_STOP_BREAKPOINT;
+		hv.mailbox->stop_address = hv.mailbox->debug_points[i].address;
+		hv_end(HV_STATE_STOPPED);
+		return true;
+	}
+	return false;
+}
 
 /* Whether EL1 would take a debug exception now (Arm ARM D2.4). */
 static bool unmasked(void)
@@ -54,8 +124,11 @@ enum exit_answer debug_brk(const struct exit *exit)
 enum exit_answer debug_breakpoint(const struct exit *exit)
 {
 	struct vcpu_state stepping = *hv_vcpu();
+	bool is_watchpoint = FIELD_GET(exit->esr, ESR_EC) == EC_WATCHPOINT;
+	if (debugger_hit(exit, is_watchpoint))
+		return EXIT_STOP;
 	if (unmasked())
-		return pass_on(exit, FIELD_GET(exit->esr, ESR_EC) == EC_WATCHPOINT);
+		return pass_on(exit, is_watchpoint);
 	stepping.mdscr_el1 = (stepping.mdscr_el1 & ~MDSCR_MDE) | MDSCR_SS;
 	arch_debug_load(&stepping);
 	hv_vcpu()->pstate |= PSTATE_SS;
@@ -92,7 +165,7 @@ void debug_pass_end(void)
 		return;
 	hv_vcpu()->stepping &= ~(uint32_t)VCPU_PASSING;
 	hv_vcpu()->pstate &= ~PSTATE_SS;
-	arch_debug_load(hv_vcpu());
+	debug_load();
 }
 
 uint64_t read_mdscr(uint32_t key)
@@ -106,7 +179,7 @@ void write_mdscr(uint32_t key, uint64_t value)
 	(void)key;
 	hv_vcpu()->mdscr_el1 = value & (MDSCR_SS | MDSCR_KDE | MDSCR_MDE | BIT(12));
 	hv_vcpu()->stepping &= ~(uint32_t)VCPU_MASKED_STEP;
-	arch_debug_load(hv_vcpu());
+	debug_load();
 }
 
 uint64_t read_mdccint(uint32_t key)
@@ -196,5 +269,5 @@ uint64_t read_breakpoint(uint32_t key)
 void write_breakpoint(uint32_t key, uint64_t value)
 {
 	*breakpoint_register(key, hv_vcpu()) = value;
-	arch_debug_load(hv_vcpu());
+	debug_load();
 }

@@ -10,3 +10,7 @@ enum exit_answer debug_step(const struct exit *exit);
 
 /* Call at every synchronous exit: ends the stepping over a breakpoint that the guest had masked. */
 void debug_pass_end(void);
+
+/* Loads the guest's debug registers into the CPU, and the debugger's points into the ones that the guest does not use.
+ */
+void debug_load(void);

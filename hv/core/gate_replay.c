@@ -95,7 +95,7 @@ ns_t replay_idle(void)
 bool replay_end_due(uint32_t *reason)
 {
 	const struct event *next = next_event();
-	if (!next || hv.guest.n >= hv.boot->until_n)
+	if (!next || hv.guest.n >= hv.until_n || hv.mailbox->interrupt)
 		return true;
 	if (next->kind != EVENT_END || next->n != hv.guest.n)
 		return false;
@@ -135,5 +135,5 @@ insn_t replay_next_stop(insn_t alarm)
 		bool behind = alarm.v > next->n && alarm.v - next->n <= 2 * LOST_INSNS;
 		stop = behind ? alarm.v : next->n + LOST_INSNS;
 	}
-	return (insn_t){stop < hv.boot->until_n ? stop : hv.boot->until_n};
+	return (insn_t){stop < hv.until_n ? stop : hv.until_n};
 }

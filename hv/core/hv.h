@@ -8,7 +8,8 @@ struct hv {
 	const struct hv_boot *boot;
 	volatile struct hv_mailbox *mailbox;
 	struct guest_state guest;
-	bool ended; /* nothing enters the guest any more */
+	uint64_t until_n; /* a replay stops here */
+	bool ended;       /* nothing enters the guest any more, or until the next command */
 };
 
 extern struct hv hv;

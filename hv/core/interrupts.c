@@ -85,6 +85,11 @@ void interrupts_save(void)
 		arch_ich_save(hv_vcpu());
 }
 
+void interrupts_restore(void)
+{
+	arch_ich_restore(hv_vcpu());
+}
+
 bool interrupts_pending(void)
 {
 	interrupts_fold();

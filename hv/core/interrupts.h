@@ -17,6 +17,8 @@ void interrupts_flush(void);
 void interrupts_load(void);
 /* Brings struct vcpu_state's ICH registers up to date, for a stop. */
 void interrupts_save(void);
+/* Writes all of the virtual CPU interface, for a guest that was put back. */
+void interrupts_restore(void);
 /* Whether an interrupt would wake the guest; folds. */
 bool interrupts_pending(void);
 /* Whether the guest has enabled the interrupt. */

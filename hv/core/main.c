@@ -12,6 +12,7 @@
 #include "hv/core/interrupts.h"
 #include "hv/core/panic.h"
 #include "hv/core/run.h"
+#include "hv/core/service.h"
 #include "hv/dev/pl011.h"
 #include "hv/dev/pl031.h"
 #include "hv/dev/vgic.h"
@@ -34,6 +35,7 @@ static void boot_block_read(void)
 	hv.boot = (const struct hv_boot *)HV_BOOT_PA;
 	hv.mailbox = (volatile struct hv_mailbox *)hv.boot->mailbox_pa;
 	CHECK(hv.boot->magic == HV_BOOT_MAGIC && hv.boot->version == HV_ABI_VERSION);
+	hv.until_n = hv.boot->until_n;
 	CHECK(hv.boot->vcpu_count >= 1 && hv.boot->vcpu_count <= GUEST_VCPU_MAX);
 }
 
@@ -62,12 +64,19 @@ static void guest_init(void)
 	arch_el1_reset(&guest->vcpu[0]);
 }
 
+static enum board_interrupts board_interrupts(void)
+{
+	if (hv.boot->mode == HV_MODE_RECORD)
+		return BOARD_ALL;
+	return hv.boot->serve ? BOARD_ALARM_AND_HOST : BOARD_ALARM;
+}
+
 void hv_main(void)
 {
 	boot_block_read();
 	memory_init();
 	el2_init_traps();
-	board_init(hv.boot->mode == HV_MODE_REPLAY);
+	board_init(board_interrupts());
 	if (!clock_init())
 		refuse("this machine's counters are not an exact instruction clock, CNTFRQ_EL0 =",
 		       arch_counter_frequency());
@@ -76,7 +85,10 @@ void hv_main(void)
 	gate_init();
 	__atomic_store_n(&hv.mailbox->state, (uint32_t)HV_STATE_RUNNING, __ATOMIC_RELEASE);
 	board_doorbell_ring(); /* the fingerprint is there */
-	run();
+	if (hv.boot->serve)
+		service_run();
+	else
+		run();
 	for (;;)
 		board_wait();
 }

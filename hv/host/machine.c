@@ -16,6 +16,7 @@
 #define RINGS_PA         (HV_IMAGE_PA + HV_IMAGE_BYTES_MAX)
 #define EVENT_RING_COUNT (UINT64_C(1) << 16)
 #define INPUT_RING_BYTES (UINT64_C(1) << 16)
+#define STAGING_COUNT    UINT64_C(4096)
 
 enum { START_TICK_MS = 50, START_PATIENCE_MS = 120000 };
 
@@ -38,7 +39,9 @@ static void layout_machine(struct machine *machine, uint64_t guest_ram_bytes)
 	boot.event_ring_count = EVENT_RING_COUNT;
 	boot.input_ring_pa = boot.event_ring_pa + block_up(EVENT_RING_COUNT * sizeof(struct event));
 	boot.input_ring_bytes = INPUT_RING_BYTES;
-	boot.tables_pa = boot.input_ring_pa + block_up(INPUT_RING_BYTES);
+	boot.staging_pa = boot.input_ring_pa + block_up(INPUT_RING_BYTES);
+	boot.staging_count = STAGING_COUNT;
+	boot.tables_pa = boot.staging_pa + block_up(STAGING_COUNT * sizeof(struct hv_page));
 	boot.tables_bytes = tables_bytes(guest_ram_bytes);
 	boot.guest_ram_pa = boot.tables_pa + boot.tables_bytes;
 	boot.guest_ram_bytes = guest_ram_bytes;
@@ -117,6 +120,7 @@ bool machine_start(struct machine *machine, const struct machine_config *config,
 	boot->until_n = config->until_n;
 	boot->entry_ipa = config->entry_ipa;
 	boot->dtb_ipa = config->dtb_ipa;
+	boot->serve = config->serve;
 	memcpy(host_address(machine, HV_BOOT_PA), boot, sizeof(*boot));
 	return machine_process_start(machine, error) && wait_for_hv(machine, error);
 }
@@ -141,6 +145,19 @@ bool machine_doorbell_take(struct machine *machine)
 		got = recv(machine->doorbell_fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 	while (got > 0);
 	return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+}
+
+bool machine_ram_written(const struct machine *machine, uint64_t *start, uint64_t *end)
+{
+	off_t base = machine->guest_ram - machine->ram;
+	off_t limit = base + (off_t)machine->guest_ram_bytes;
+	off_t data = lseek(machine->ram_fd, base + (off_t)*start, SEEK_DATA);
+	if (*start >= machine->guest_ram_bytes || data < 0 || data >= limit)
+		return false;
+	off_t hole = lseek(machine->ram_fd, data, SEEK_HOLE);
+	*start = (uint64_t)(data - base);
+	*end = (uint64_t)((hole < 0 || hole > limit ? limit : hole) - base);
+	return true;
 }
 
 bool machine_is_debugged(void)

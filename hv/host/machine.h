@@ -19,6 +19,7 @@ struct machine_config {
 	uint64_t limit_n; /* 0: none */
 	uint64_t until_n; /* UINT64_MAX: the end of the trace */
 	uint64_t entry_ipa, dtb_ipa;
+	bool serve; /* a replay that obeys commands, for a debugger */
 };
 
 struct machine {
@@ -47,6 +48,9 @@ bool machine_doorbell_take(struct machine *machine);
 bool machine_running(struct machine *machine, struct error *error);
 /* enum hv_state, with acquire order: what hv wrote before it is visible. */
 uint32_t machine_state(const struct machine *machine);
+/* The next stretch of guest RAM that anybody ever wrote to: [*start, *end), byte offsets, with *start at or after its
+ * value before the call. What is outside such stretches is zero. False: there is none. */
+bool machine_ram_written(const struct machine *machine, uint64_t *start, uint64_t *end);
 /* Whether the user put another program in QEMU's place (HVREC_QEMU), which may halt for as long as it likes. */
 bool machine_is_debugged(void);
 /* Ends the process and gives everything back; NULL is allowed. */

@@ -1,10 +1,8 @@
-/* Hashes the guest. RAM is a memfd: holes in it are pages that nobody touched, so they are skipped, like pages of
- * zeroes. */
+/* Hashes the guest. Pages that nobody wrote to are skipped, like pages of zeroes. */
 #include "hv/host/state_hash.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 enum { PAGE_BYTES = 4096 };
@@ -25,20 +23,6 @@ static void hash_pages(XXH3_state_t *hash, const struct machine *machine, uint64
 	}
 }
 
-static void hash_ram(XXH3_state_t *hash, const struct machine *machine)
-{
-	off_t base = machine->guest_ram - machine->ram;
-	off_t end = base + (off_t)machine->guest_ram_bytes;
-	off_t data = lseek(machine->ram_fd, base, SEEK_DATA);
-	while (data >= 0 && data < end) {
-		off_t hole = lseek(machine->ram_fd, data, SEEK_HOLE);
-		if (hole < 0 || hole > end)
-			hole = end;
-		hash_pages(hash, machine, (uint64_t)(data - base), (uint64_t)(hole - base));
-		data = lseek(machine->ram_fd, hole, SEEK_DATA);
-	}
-}
-
 bool state_hash(const struct machine *machine, const struct guest_state *state, char text[STATE_HASH_TEXT_BYTES])
 {
 	XXH3_state_t *hash = XXH3_createState();
@@ -47,7 +31,8 @@ bool state_hash(const struct machine *machine, const struct guest_state *state, 
 	XXH3_128bits_reset(hash);
 	if (state)
 		XXH3_128bits_update(hash, state, sizeof(*state));
-	hash_ram(hash, machine);
+	for (uint64_t start = 0, end; machine_ram_written(machine, &start, &end); start = end)
+		hash_pages(hash, machine, start, end);
 	XXH128_hash_t digest = XXH3_128bits_digest(hash);
 	XXH3_freeState(hash);
 	snprintf(text, STATE_HASH_TEXT_BYTES, "%016llx%016llx", (unsigned long long)digest.high64,

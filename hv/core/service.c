@@ -1,0 +1,59 @@
+/* Obeys the debugger's host: run up to a position, become a checkpoint.
+ *
+ * 1. A stop that the recording did not have is a view (invariant I8): the host never has hv go on from it, but loads a
+ *    checkpoint before it and runs through.
+ * 2. The host sets the event ring's indexes and contents before each command; hv only reads on from there. */
+#include "hv/core/service.h"
+#include "hv/arch/arch.h"
+#include "hv/board/board.h"
+#include "hv/core/debug.h"
+#include "hv/core/hv.h"
+#include "hv/core/interrupts.h"
+#include "hv/core/run.h"
+
+static enum hv_command command_wait(void)
+{
+	enum hv_command command;
+	while ((command = (enum hv_command)__atomic_load_n(&hv.mailbox->command, __ATOMIC_ACQUIRE)) == HV_COMMAND_NONE)
+		board_wait();
+	hv.mailbox->command = HV_COMMAND_NONE;
+	return command;
+}
+
+static void pages_copy(void)
+{
+	const struct hv_page *pages = (const struct hv_page *)hv.boot->staging_pa;
+	for (uint64_t i = 0; i < hv.mailbox->page_count; i++)
+		arch_page_copy((void *)(hv.boot->guest_ram_pa + (pages[i].ipa - GUEST_RAM_IPA)), pages[i].bytes);
+}
+
+static void load(void)
+{
+	pages_copy();
+	hv.guest = *(const struct guest_state *)&hv.mailbox->final_state;
+	arch_tlb_forget();
+	arch_el1_load(hv_vcpu());
+	arch_pmuserenr_load(hv_vcpu()->pmuserenr_el0);
+	debug_load();
+	interrupts_restore();
+	clock_adjust(hv.guest.n - clock_now().v);
+	hv_end(HV_STATE_STOPPED);
+}
+
+void service_run(void)
+{
+	for (;;) {
+		enum hv_command command = command_wait();
+		hv.ended = false;
+		hv.mailbox->end_reason = 0;
+		hv.mailbox->stop = HV_STOP_UNTIL;
+		__atomic_store_n(&hv.mailbox->state, (uint32_t)HV_STATE_RUNNING, __ATOMIC_RELEASE);
+		if (command == HV_COMMAND_LOAD) {
+			load();
+			continue;
+		}
+		hv.until_n = hv.mailbox->run_until_n;
+		debug_load();
+		run();
+	}
+}

@@ -1,0 +1,45 @@
+/* Checkpoints: guests of the past, as states and the pages that changed between them.
+ *
+ * 1. A checkpoint is only taken where the guest can go on as if it had never stopped (timeline.c says where that is).
+ * 2. Ordered by position; each keeps the pages that changed since the one before it. The first has all of RAM that is
+ * not zero. A page's bytes at a checkpoint are those of the last change at or before it.
+ * 3. There are never more than CHECKPOINTS_MAX: dense near the place of interest, ever sparser away from it. */
+#pragma once
+#include "replay/engine.h"
+
+enum { CHECKPOINTS_MAX = 192 };
+
+struct checkpoint_page {
+	uint64_t index;
+	uint8_t *bytes;
+};
+
+struct checkpoint {
+	uint64_t n;
+	uint64_t next_event;
+	struct guest_state *state;
+	struct checkpoint_page *pages; /* by index */
+	size_t page_count;
+};
+
+struct checkpoints {
+	struct checkpoint at[CHECKPOINTS_MAX + 1];
+	size_t count;
+};
+
+/* The last checkpoint at or before `n`; there is always one, the first is at 0. */
+size_t checkpoints_before(const struct checkpoints *checkpoints, uint64_t n);
+
+/* Takes one at the engine's current place, whose RAM is that of checkpoint `base` plus what is dirty. If there are too
+ * many then, drops the least useful for `near_n`. Returns the new one's index; SIZE_MAX: out of memory, error set. */
+size_t checkpoints_take(struct checkpoints *checkpoints, const struct engine *engine, size_t base, uint64_t near_n,
+			struct error *error);
+
+/* Forgets one, not the first. What its pages tell goes to the next one. */
+void checkpoints_drop(struct checkpoints *checkpoints, size_t index);
+
+/* Brings the engine from checkpoint `base` plus what is dirty to checkpoint `target`. */
+bool checkpoints_restore(const struct checkpoints *checkpoints, struct engine *engine, size_t base, size_t target,
+			 struct error *error);
+
+void checkpoints_free(struct checkpoints *checkpoints);

@@ -1,0 +1,316 @@
+/* struct target_ops on a timeline. A resume only begins here; the server's loop goes on with it (replay_target_run), so
+ * that gdb's interrupt is heard meanwhile. */
+#include "replay/target.h"
+#include "replay/guest_memory.h"
+#include "replay/monitor.h"
+#include "replay/target_registers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SIGNAL_INTERRUPT = 2, SIGNAL_TRAP = 5 };
+
+struct replay_target {
+	struct timeline *timeline;
+	struct gdbstub *stub;
+	struct hv_debug_point points[HV_DEBUG_POINTS_MAX];
+	enum target_break_kind kinds[HV_DEBUG_POINTS_MAX];
+	size_t point_count;
+	bool running, interrupted;
+	bool skip_access; /* gdb did not want the access that it has just come to */
+	struct target_resume resume;
+	uint64_t origin_n; /* where a reverse run began */
+};
+
+struct replay_target *replay_target_new(struct timeline *timeline)
+{
+	struct replay_target *target = calloc(1, sizeof(*target));
+	if (target)
+		target->timeline = timeline;
+	return target;
+}
+
+void replay_target_free(struct replay_target *target)
+{
+	free(target);
+}
+
+void replay_target_attach(struct replay_target *target, struct gdbstub *stub)
+{
+	target->stub = stub;
+}
+
+static const struct vcpu_state *vcpu_of(const struct replay_target *target, uint32_t thread)
+{
+	return &timeline_state(target->timeline)->vcpu[thread % GUEST_VCPU_MAX];
+}
+
+static uint32_t thread_count(void *context)
+{
+	const struct replay_target *target = context;
+	return timeline_state(target->timeline)->vcpu_count;
+}
+
+static uint32_t thread_current(void *context)
+{
+	const struct replay_target *target = context;
+	return timeline_state(target->timeline)->current;
+}
+
+static bool register_read(void *context, uint32_t thread, uint32_t number, struct target_value *value)
+{
+	return target_registers_read(vcpu_of(context, thread), number, value);
+}
+
+/* A recording cannot be changed. */
+static bool register_write(void *context, uint32_t thread, uint32_t number, const struct target_value *value)
+{
+	(void)context;
+	(void)thread;
+	(void)number;
+	(void)value;
+	return false;
+}
+
+static bool memory_read(void *context, uint32_t thread, struct target_address address, void *bytes, size_t count)
+{
+	struct replay_target *target = context;
+	const struct engine *engine = timeline_engine(target->timeline);
+	if (address.space == TARGET_PHYSICAL)
+		return guest_memory_read_physical(engine, (ipa_t){address.v}, bytes, count);
+	return guest_memory_read(engine, vcpu_of(target, thread), (va_t){address.v}, bytes, count);
+}
+
+static bool memory_write(void *context, uint32_t thread, struct target_address address, const void *bytes, size_t count)
+{
+	(void)context;
+	(void)thread;
+	(void)address;
+	(void)bytes;
+	(void)count;
+	return false;
+}
+
+static uint32_t access_of(enum target_break_kind kind)
+{
+	switch (kind) {
+	case TARGET_WATCH_WRITE:
+		return HV_DEBUG_WRITE;
+	case TARGET_WATCH_READ:
+		return HV_DEBUG_READ;
+	case TARGET_WATCH_ACCESS:
+		return HV_DEBUG_READ | HV_DEBUG_WRITE;
+	case TARGET_BREAK_SOFTWARE:
+	case TARGET_BREAK_HARDWARE:
+	case TARGET_BREAK_KIND_COUNT:
+	default:
+		return 0;
+	}
+}
+
+static size_t points_of(const struct replay_target *target, bool watchpoints)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < target->point_count; i++)
+		count += (target->points[i].bytes != 0) == watchpoints;
+	return count;
+}
+
+/* A watched range is cut at doublewords, each a watchpoint of its own. */
+static bool breakpoint_insert(void *context, const struct target_breakpoint *breakpoint)
+{
+	struct replay_target *target = context;
+	uint32_t access = access_of(breakpoint->kind);
+	uint64_t at = breakpoint->address.v;
+	uint64_t doublewords = access == 0 ? 1 : ((at + breakpoint->bytes - 1) >> 3) - (at >> 3) + 1;
+	size_t max = access == 0 ? GUEST_BREAKPOINT_COUNT : GUEST_WATCHPOINT_COUNT;
+	if (points_of(target, access != 0) + doublewords > max)
+		return false;
+	for (uint64_t left = breakpoint->bytes; left > 0;) {
+		uint64_t part = access == 0 ? left : 8 - at % 8;
+		part = part < left ? part : left;
+		target->kinds[target->point_count] = breakpoint->kind;
+		target->points[target->point_count++] =
+			(struct hv_debug_point){at, access == 0 ? 0 : (uint32_t)part, access};
+		at += part;
+		left -= part;
+	}
+	return true;
+}
+
+static void breakpoint_remove(void *context, const struct target_breakpoint *breakpoint)
+{
+	struct replay_target *target = context;
+	uint64_t start = breakpoint->address.v;
+	size_t kept = 0;
+	for (size_t i = 0; i < target->point_count; i++) {
+		bool gone = target->kinds[i] == breakpoint->kind && target->points[i].address >= start &&
+			    target->points[i].address - start < breakpoint->bytes;
+		if (gone)
+			continue;
+		target->kinds[kept] = target->kinds[i];
+		target->points[kept++] = target->points[i];
+	}
+	target->point_count = kept;
+}
+
+static void resume(void *context, const struct target_resume *request)
+{
+	struct replay_target *target = context;
+	target->resume = *request;
+	target->running = true;
+	target->interrupted = false;
+	target->skip_access = false;
+	target->origin_n = timeline_n(target->timeline);
+}
+
+static void interrupt(void *context)
+{
+	struct replay_target *target = context;
+	target->interrupted = true;
+}
+
+static void client_gone(void *context)
+{
+	struct replay_target *target = context;
+	target->running = false;
+}
+
+static bool restart(void *context)
+{
+	struct replay_target *target = context;
+	struct error error = {.status = STATUS_OK};
+	return timeline_goto(target->timeline, 0, &error);
+}
+
+static void monitor(void *context, const char *command)
+{
+	struct replay_target *target = context;
+	uint64_t before = timeline_n(target->timeline);
+	bool ok = monitor_command(target->timeline, target->stub, command);
+	if (timeline_n(target->timeline) != before) {
+		struct target_stop stop = {
+			.reason = TARGET_STOP_SIGNAL, .thread = thread_current(target), .code = SIGNAL_TRAP};
+		gdbstub_stopped(target->stub, &stop);
+	}
+	gdbstub_monitor_done(target->stub, ok);
+}
+
+const struct target_ops replay_target_ops = {
+	.thread_count = thread_count,
+	.thread_current = thread_current,
+	.register_read = register_read,
+	.register_write = register_write,
+	.memory_read = memory_read,
+	.memory_write = memory_write,
+	.breakpoint_insert = breakpoint_insert,
+	.breakpoint_remove = breakpoint_remove,
+	.resume = resume,
+	.interrupt = interrupt,
+	.detach = client_gone,
+	.kill = client_gone,
+	.restart = restart,
+	.monitor = monitor,
+};
+
+bool replay_target_running(const struct replay_target *target)
+{
+	return target->running;
+}
+
+static void stopped(struct replay_target *target, enum target_reason reason, uint64_t address, uint8_t code)
+{
+	struct target_stop stop = {.reason = reason,
+				   .thread = thread_current(target),
+				   .kind = TARGET_BREAK_SOFTWARE,
+				   .address = {address},
+				   .code = code};
+	for (size_t i = 0; i < target->point_count; i++) {
+		if (target->points[i].address == address &&
+		    (reason == TARGET_STOP_WATCHPOINT) == (target->points[i].bytes != 0))
+			stop.kind = target->kinds[i];
+	}
+	bool conditional = reason == TARGET_STOP_BREAKPOINT || reason == TARGET_STOP_WATCHPOINT;
+	target->skip_access = reason == TARGET_STOP_WATCHPOINT;
+	if (conditional && !gdbstub_wants_stop(target->stub, &stop)) {
+		target->origin_n = timeline_n(target->timeline);
+		return; /* its condition is false: run on */
+	}
+	target->running = false;
+	gdbstub_stopped(target->stub, &stop);
+}
+
+/* One turn of a continue, in either direction. */
+static bool turn_continue(struct replay_target *target, struct error *error)
+{
+	struct timeline *timeline = target->timeline;
+	struct timeline_hit hit = (target->resume.reverse ? timeline_reverse : timeline_continue)(
+		timeline, target->skip_access, target->points, target->point_count, error);
+	switch (hit.stop) {
+	case TIMELINE_BREAKPOINT:
+		stopped(target, TARGET_STOP_BREAKPOINT, hit.address, 0);
+		return true;
+	case TIMELINE_WATCHPOINT:
+		stopped(target, TARGET_STOP_WATCHPOINT, hit.address, 0);
+		return true;
+	case TIMELINE_BEGIN:
+		stopped(target, TARGET_STOP_REPLAYLOG_BEGIN, 0, 0);
+		return true;
+	case TIMELINE_END:
+		stopped(target, TARGET_STOP_REPLAYLOG_END, 0, 0);
+		return true;
+	case TIMELINE_INTERRUPTED:
+		/* Back to where it began, so that nothing is missed should it go on. */
+		return !target->resume.reverse || timeline_goto(timeline, target->origin_n, error);
+	case TIMELINE_FAILED:
+	default:
+		return false;
+	}
+}
+
+/* One instruction. */
+static bool turn_step(struct replay_target *target, struct error *error)
+{
+	struct timeline *timeline = target->timeline;
+	uint64_t n = timeline_n(timeline);
+	if (target->resume.reverse && n == 0) {
+		stopped(target, TARGET_STOP_REPLAYLOG_BEGIN, 0, 0);
+		return true;
+	}
+	if (!target->resume.reverse && n >= timeline_end_n(timeline)) {
+		stopped(target, TARGET_STOP_REPLAYLOG_END, 0, 0);
+		return true;
+	}
+	if (!timeline_goto(timeline, target->resume.reverse ? n - 1 : n + 1, error))
+		return false;
+	uint64_t pc = vcpu_of(target, thread_current(target))->pc;
+	for (size_t i = 0; i < target->point_count; i++) {
+		if (target->points[i].bytes == 0 && target->points[i].address == pc) {
+			stopped(target, TARGET_STOP_BREAKPOINT, pc, 0);
+			if (!target->running)
+				return true;
+		}
+	}
+	bool inside = pc >= target->resume.range_start.v && pc < target->resume.range_end.v;
+	if (target->resume.action == TARGET_STEP || !inside)
+		stopped(target, TARGET_STOP_STEP, 0, 0);
+	return true;
+}
+
+bool replay_target_run(struct replay_target *target, const struct pollfd *wake, nfds_t wake_count, struct error *error)
+{
+	struct engine *engine = timeline_engine(target->timeline);
+	bool good;
+	if (target->interrupted) {
+		stopped(target, TARGET_STOP_SIGNAL, 0, SIGNAL_INTERRUPT);
+		return true;
+	}
+	engine->wake = wake;
+	engine->wake_count = target->resume.action == TARGET_CONTINUE ? wake_count : 0;
+	if (target->resume.action == TARGET_CONTINUE)
+		good = turn_continue(target, error);
+	else
+		good = turn_step(target, error);
+	engine->wake_count = 0;
+	return good;
+}

@@ -1,0 +1,19 @@
+/* A timeline as what the gdb stub debugs. */
+#pragma once
+#include "gdbstub/gdbstub.h"
+#include "replay/timeline.h"
+
+struct replay_target;
+
+extern const struct target_ops replay_target_ops;
+
+/* NULL: out of memory. `timeline` must outlive it. */
+struct replay_target *replay_target_new(struct timeline *timeline);
+void replay_target_free(struct replay_target *target);
+/* Whom to tell of stops; once, before the first client. */
+void replay_target_attach(struct replay_target *target, struct gdbstub *stub);
+
+/* Whether a resume is under way, that replay_target_run goes on with. It returns when the guest has stopped (the stub
+ * then knows) or one of `wake` is readable. False: the timeline is broken, error set. */
+bool replay_target_running(const struct replay_target *target);
+bool replay_target_run(struct replay_target *target, const struct pollfd *wake, nfds_t wake_count, struct error *error);

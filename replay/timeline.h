@@ -1,0 +1,48 @@
+/* The timeline: a trace as a line of positions to travel on. Forwards and backwards cost the same.
+ *
+ * 1. Every stop is a view. To go on from one, the timeline loads the checkpoint before it and runs through it, so the
+ * guest never sees a stop that the recording did not have (invariant I8).
+ * 2. Checkpoints stand where the recording stopped by itself (after a trap, or at an asynchronous exit), and where it
+ * is shown that the guest does not notice a stop. */
+#pragma once
+#include "replay/checkpoints.h"
+
+struct timeline;
+
+/* Opens a trace at position 0. NULL: error set. */
+struct timeline *timeline_open(const char *trace, struct error *error);
+void timeline_close(struct timeline *timeline);
+
+/* Position, state and RAM of the place that is looked at. */
+uint64_t timeline_n(const struct timeline *timeline);
+const struct guest_state *timeline_state(const struct timeline *timeline);
+struct engine *timeline_engine(struct timeline *timeline);
+const struct checkpoints *timeline_checkpoints(const struct timeline *timeline);
+/* Position of the trace's end. */
+uint64_t timeline_end_n(const struct timeline *timeline);
+
+/* Goes to position `n`, or to the end if that is before it. */
+bool timeline_goto(struct timeline *timeline, uint64_t n, struct error *error);
+
+enum timeline_stop {
+	TIMELINE_BREAKPOINT,
+	TIMELINE_WATCHPOINT,
+	TIMELINE_BEGIN,
+	TIMELINE_END,
+	TIMELINE_INTERRUPTED,
+	TIMELINE_FAILED
+};
+
+struct timeline_hit {
+	enum timeline_stop stop;
+	uint64_t address; /* of the point */
+};
+
+/* Goes on to the next place, or back to the last one, where one of the points is hit: an instruction about to be
+ * executed, or data about to be accessed. Without one: to the end of that direction. A breakpoint at the current place
+ * does not count, an access there does; backwards an access stops right behind it (gdb's way of aarch64 watchpoints).
+ */
+struct timeline_hit timeline_continue(struct timeline *timeline, bool skip_access, const struct hv_debug_point *points,
+				      size_t count, struct error *error);
+struct timeline_hit timeline_reverse(struct timeline *timeline, bool skip_access, const struct hv_debug_point *points,
+				     size_t count, struct error *error);
