@@ -70,7 +70,7 @@ include tests/guest/guest.mk
 # Unit tests: hv's core and devices, and every host folder, in one program under ASan and UBSan. A fake architecture
 # (tests/unit/fake_arch.c) stands in for hv/arch and hv/board.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-UNIT_SOURCES := $(wildcard tests/unit/*.c) $(filter-out hv/core/main.c,$(wildcard hv/core/*.c)) $(wildcard hv/dev/*.c) \
+UNIT_SOURCES := $(wildcard tests/unit/*.c) $(wildcard hv/core/*.c) $(wildcard hv/dev/*.c) \
 	$(LIBRARY_SOURCES) tools/options.c
 UNIT_OBJECTS := $(UNIT_SOURCES:%.c=$(BUILD)/unit/%.o)
 UNIT_CASES := $(patsubst tests/unit/make-%-cases.sh,$(BUILD)/tests/unit/%_cases.h,$(wildcard tests/unit/make-*-cases.sh))

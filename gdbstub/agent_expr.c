@@ -246,14 +246,7 @@ static enum agent_expr_status fetch(struct machine *m, enum agent_op *op, uint64
 enum agent_expr_status agent_expr_evaluate(const uint8_t *code, size_t count, const struct target_ops *ops,
 					   void *context, uint32_t thread, uint64_t *value)
 {
-	struct machine m;
-	m.code = code;
-	m.count = count;
-	m.pc = 0;
-	m.depth = 0;
-	m.ops = ops;
-	m.context = context;
-	m.thread = thread;
+	struct machine m = {.code = code, .count = count, .ops = ops, .context = context, .thread = thread};
 
 	for (uint32_t step = 0; step < AGENT_EXPR_STEP_COUNT_MAX; step++) {
 		enum agent_op op;

@@ -80,9 +80,10 @@ enum packet_reply packet_vcont_query(struct gdbstub *stub, struct args *args)
 /* One action of vCont, "action[:thread-id]". False: malformed. *is_running: it is not `t`. */
 static bool take_action(struct gdbstub *stub, struct args *args, struct target_resume *how, bool *is_running)
 {
-	const char letter = args->left > 0 ? *args->at : '\0';
-
-	if (!memchr("cCsStr", letter, 6))
+	if (args->left == 0)
+		return false;
+	const char letter = *args->at;
+	if (letter == '\0' || !strchr("cCsStr", letter))
 		return false;
 	args_accept(args, letter);
 	if (letter == 'C' || letter == 'S')

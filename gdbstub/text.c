@@ -77,11 +77,12 @@ void text_escaped(struct text *text, const void *bytes, size_t count)
 	const char *from = bytes;
 
 	for (size_t i = 0; i < count; i++) {
-		const bool is_escaped = from[i] == '#' || from[i] == '$' || from[i] == '}' || from[i] == '*';
-
-		if (is_escaped)
+		if (from[i] == '#' || from[i] == '$' || from[i] == '}' || from[i] == '*') {
 			text_byte(text, '}');
-		text_byte(text, is_escaped ? (char)(from[i] ^ 0x20) : from[i]);
+			text_byte(text, (char)((uint8_t)from[i] ^ 0x20));
+		} else {
+			text_byte(text, from[i]);
+		}
 	}
 }
 

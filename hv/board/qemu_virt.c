@@ -79,11 +79,13 @@ void board_init(enum board_interrupts interrupts)
 	}
 }
 
+/* The interrupt is raised when the FIFO goes from empty to one byte, so it is cleared before the FIFO is emptied: a byte
+ * that comes in between is taken along, one that comes later raises it anew. */
 static void uart_drain(void)
 {
+	MMIO32(UART, UART_ICR) = UART_RX_AND_TIMEOUT;
 	while (!(MMIO32(UART, UART_FR) & UART_FR_RXFE))
 		(void)MMIO32(UART, UART_DR);
-	MMIO32(UART, UART_ICR) = UART_RX_AND_TIMEOUT;
 }
 
 static uint32_t irq_acknowledged(uint64_t intid)

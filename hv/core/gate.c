@@ -75,7 +75,7 @@ bool gate_input(ipa_t device, uint8_t *byte)
 
 bool gate_idle_due(bool waits)
 {
-	return !hv.ended && (replaying ? replay_idle_due() : waits);
+	return !hv.ended && (replaying ? replay_idle_due(waits) : waits);
 }
 
 ns_t gate_idle(ns_t deadline)

@@ -14,7 +14,7 @@ void replay_event(const struct event *actual, bool inexact);
 bool record_input(uint8_t *byte);
 bool replay_input(uint8_t *byte);
 ns_t record_idle(ns_t deadline);
-bool replay_idle_due(void);
+bool replay_idle_due(bool waits);
 ns_t replay_idle(void);
 
 /* Whether it all ends here; a reason of 0 is no event of the recording. */

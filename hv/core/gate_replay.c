@@ -82,8 +82,18 @@ bool replay_input(uint8_t *byte)
 	return next != NULL;
 }
 
-bool replay_idle_due(void)
+static void diverged_here(const struct event *expected)
 {
+	struct event here = {.n = hv.guest.n, .pc = hv_vcpu()->pc, .vcpu = (uint8_t)hv.guest.current};
+	diverged(expected, &here);
+}
+
+/* A guest that waits with nothing pending idled here in the recording, or was interrupted, or ended. */
+bool replay_idle_due(bool waits)
+{
+	const struct event *next = next_event();
+	if (waits && next && next->n != hv.guest.n)
+		diverged_here(next);
 	return next_here(EVENT_IDLE) != NULL;
 }
 
@@ -127,8 +137,7 @@ insn_t replay_next_stop(insn_t alarm)
 	const struct event *next = next_event();
 	uint64_t stop = next->n;
 	if (next->n < hv.guest.n || (next->n == hv.guest.n && !comes_by_itself(next))) {
-		struct event here = {.n = hv.guest.n, .pc = hv_vcpu()->pc, .vcpu = (uint8_t)hv.guest.current};
-		diverged(next, &here);
+		diverged_here(next);
 		return (insn_t){UINT64_MAX};
 	}
 	if (comes_by_itself(next)) {

@@ -96,6 +96,12 @@ bool interrupts_pending(void)
 	return vgic_has_pending(&hv.guest, hv.guest.current);
 }
 
+bool interrupts_deliverable(void)
+{
+	interrupts_save();
+	return vgic_lr_deliverable(hv_vcpu());
+}
+
 bool interrupts_enabled(uint32_t intid)
 {
 	return virq_of(intid)->enabled;

@@ -21,6 +21,8 @@ void interrupts_save(void);
 void interrupts_restore(void);
 /* Whether an interrupt would wake the guest; folds. */
 bool interrupts_pending(void);
+/* Whether the CPU would take a virtual interrupt before the guest's next instruction. Changes nothing. */
+bool interrupts_deliverable(void);
 /* Whether the guest has enabled the interrupt. */
 bool interrupts_enabled(uint32_t intid);
 /* These physical interrupts (BOARD_IRQ_*) were acknowledged: those that stay silent until interrupts_load say so here.

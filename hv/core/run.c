@@ -6,9 +6,10 @@
  *        └──interrupt─> take, defer? ──┴─> settle: exit, input, inject, idle
  *
  * 1. Everything that settling does is a function of the position and of gate events, so it happens alike in a replay.
- * 2. An interrupt that comes before the guest has retired an instruction since its entry is put off by one instruction:
- *    at such a place the guest may or may not have taken a virtual interrupt already, so it is no place for an event.
- */
+ * 2. A place where the guest may or may not have taken a virtual interrupt already is no place for an event: both have
+ * the same position, and which of the two a replay finds is not sure. So an interrupt that comes before the guest has
+ *    retired an instruction since its entry, or while a virtual interrupt is about to be taken, is put off by one
+ *    instruction. Nothing that the guest could see is looked at or changed there. */
 #include "hv/core/run.h"
 #include "hv/arch/arch.h"
 #include "hv/board/board.h"
@@ -95,13 +96,13 @@ static enum taken interrupt_take(uint64_t entry_n)
 	hv.guest.n = clock_now().v;
 	uint32_t irqs = board_irq_take();
 	run_interrupts_add(irqs);
-	if (hv.guest.n != entry_n) {
+	if (hv.guest.n != entry_n && !interrupts_deliverable()) {
 		pending_irqs |= irqs == 0 ? RUN_IRQ_SPURIOUS : 0;
 		interrupts_fold();
 		return TAKEN;
 	}
 	if (pending_irqs != 0)
-		clock_alarm_set((insn_t){entry_n + 1});
+		clock_alarm_set((insn_t){hv.guest.n + 1});
 	return PUT_OFF;
 }
 

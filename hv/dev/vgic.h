@@ -49,6 +49,11 @@ void vgic_flush(struct guest_state *guest, uint32_t vcpu, vgic_inject_fn *inject
  * GICD_CTLR and ICH_VMCR_EL2, above the priority mask and the running priority. Call it between fold and flush. */
 bool vgic_has_pending(const struct guest_state *guest, uint32_t vcpu);
 
+/* Whether the CPU would take a virtual interrupt at its next instruction: a list register signals one and PSTATE does
+ * not mask it. Only looks at ich_lr, ich_vmcr, ich_ap<n>r0 and pstate, as read from the CPU at an exit; changes
+ * nothing. */
+bool vgic_lr_deliverable(const struct vcpu_state *cpu);
+
 /* ---- for the other vgic files ---- */
 
 /* The interrupt `intid` (below GUEST_INTID_COUNT) as `vcpu` sees it. */

@@ -29,6 +29,10 @@ struct survey {
 
 #define KEY_NONE UINT32_MAX
 
+/* Arm ARM C5.2.2 DAIF; the same bits in an AArch32 PSTATE. */
+#define PSTATE_I BIT(7)
+#define PSTATE_F BIT(6)
+
 static const uint64_t group_vmcr_enable[2] = {ICH_VMCR_VENG0, ICH_VMCR_VENG1};
 static const uint64_t group_ctlr_enable[2] = {GICD_CTLR_ENABLE_GRP0, GICD_CTLR_ENABLE_GRP1};
 static const uint64_t group_enable_irq[2] = {ICH_HCR_VGRP0EIE, ICH_HCR_VGRP1EIE};
@@ -340,6 +344,20 @@ bool vgic_has_pending(const struct guest_state *guest, uint32_t vcpu)
 		const struct virq *irq = vgic_irq_const(vgic, vcpu, i);
 		if (!irq->active && belongs(vgic, vcpu, i, irq) && loadable(guest, vcpu, irq) &&
 		    signalled(&guest->vcpu[vcpu], irq->priority, irq->group))
+			return true;
+	}
+	return false;
+}
+
+bool vgic_lr_deliverable(const struct vcpu_state *cpu)
+{
+	for (uint32_t i = 0; i < GUEST_LR_COUNT; i++) {
+		uint64_t lr = cpu->ich_lr[i];
+		uint32_t group = lr & ICH_LR_GROUP1 ? 1 : 0;
+		bool masked = cpu->pstate & (group ? PSTATE_I : PSTATE_F);
+		if ((lr & (ICH_LR_PENDING | ICH_LR_ACTIVE)) == ICH_LR_PENDING && !masked &&
+		    cpu->ich_vmcr & group_vmcr_enable[group] &&
+		    signalled(cpu, (uint32_t)FIELD_GET(lr, ICH_LR_PRIORITY), group))
 			return true;
 	}
 	return false;

@@ -104,7 +104,7 @@ static void log_last_line(const struct machine *machine, char *line, size_t byte
 	for (size_t length = strlen(text); length > 0 && text[length - 1] == '\n'; length--)
 		text[length - 1] = 0;
 	const char *last = strrchr(text, '\n');
-	snprintf(line, bytes, "%s", last ? last + 1 : text);
+	snprintf(line, bytes, "%.*s", (int)bytes - 1, last ? last + 1 : text);
 }
 
 bool machine_running(struct machine *machine, struct error *error)

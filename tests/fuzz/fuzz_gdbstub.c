@@ -3,6 +3,7 @@
  * them. The same COUNT and SEED do the same. Meant for ASan and UBSan; leaks are found at its end. What it checks
  * itself: the stub is never left busy when the target stands still, its output is bounded, and every reply is a
  * well-formed packet. */
+#include "gdbstub/frame.h"
 #include "tests/unit/gdbstub_toy.h"
 #include <inttypes.h>
 #include <time.h>
@@ -149,28 +150,72 @@ static uint64_t random_length(void)
 	return choice < 4 ? below(0x3000) : choice < 16 ? below(256) : below(17);
 }
 
-/* Known opcodes mostly, with small operands, and an end. */
+struct code {
+	uint8_t bytes[96];
+	uint32_t count, depth;
+};
+
+/* One instruction that has the values it takes and its operand; memory near the program, small jumps forward. */
+static void add_instruction(struct code *code)
+{
+	static const uint8_t binary[] = {0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09,
+					 0x0a, 0x0b, 0x0f, 0x10, 0x11, 0x13, 0x14, 0x15};
+	static const uint8_t unary[] = {0x0e, 0x12, 0x16, 0x17, 0x18, 0x19, 0x1a, 0x20, 0x21, 0x28, 0x29, 0x2a};
+	uint8_t *to = code->bytes + code->count;
+	const uint32_t choice = below(16);
+
+	if (choice < 2 && code->depth >= 2) {
+		to[0] = choice == 0 ? 0x2b : 0x32;
+		to[1] = (uint8_t)below(code->depth);
+		code->count += 1 + choice;
+		code->depth += choice;
+	} else if (choice == 2 && code->depth >= 3) {
+		to[0] = 0x33;
+		code->count++;
+	} else if (choice < 7 && code->depth >= 2) {
+		to[0] = binary[below(sizeof binary)];
+		code->count++;
+		code->depth--;
+	} else if (choice < 10 && code->depth >= 1) {
+		to[0] = unary[below(sizeof unary)];
+		to[1] = to[0] == 0x20 || to[0] == 0x21 ? 0 : (uint8_t)(1 + below(66));
+		to[2] = (uint8_t)(code->count + 3);
+		code->count += to[0] == 0x20 || to[0] == 0x21 ? 3 : to[0] == 0x16 || to[0] == 0x2a ? 2 : 1;
+		code->depth += to[0] == 0x28 ? 1u : to[0] == 0x20 || to[0] == 0x29 ? UINT32_MAX : 0;
+	} else if (choice < 12) {
+		memcpy(to, "\x26\x00", 2);
+		to[2] = (uint8_t)below(GDB_REGISTER_COUNT + 1);
+		code->count += 3;
+		code->depth++;
+	} else if (choice < 14) {
+		memcpy(to, "\x24\x40\x08\x08\x00", 5);
+		code->count += 5;
+		code->depth++;
+	} else {
+		to[0] = choice == 14 ? 0x22 : 0x23;
+		to[1] = (uint8_t)below(9);
+		to[2] = (uint8_t)below(256);
+		code->count += choice == 14 ? 2 : 3;
+		code->depth++;
+	}
+}
+
+/* Mostly sound code; one in eight has a byte changed. */
 static void add_condition(struct packet *packet)
 {
-	static const uint8_t opcodes[] = {0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0a, 0x0b, 0x0e,
-					  0x0f, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19,
-					  0x1a, 0x20, 0x21, 0x22, 0x22, 0x22, 0x22, 0x23, 0x24, 0x25, 0x26,
-					  0x26, 0x28, 0x29, 0x2a, 0x2b, 0x32, 0x33, 0x27};
-	uint8_t code[64];
-	uint32_t count = 0;
+	struct code code = {.count = 0};
 
-	for (uint32_t i = below(12); i > 0; i--) {
-		code[count++] = below(32) == 0 ? (uint8_t)below(256) : opcodes[below(sizeof opcodes)];
-		for (uint32_t n = below(3); n > 0; n--)
-			code[count++] = (uint8_t)below(40);
-	}
-	code[count++] = 0x27;
-	add_hex(packet, count);
+	for (uint32_t i = 1 + below(14); i > 0; i--)
+		add_instruction(&code);
+	code.bytes[code.count++] = 0x27;
+	if (below(8) == 0)
+		code.bytes[below(code.count)] = (uint8_t)below(256);
+	add_hex(packet, code.count);
 	add(packet, ",", 1);
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < code.count; i++) {
 		char text[3];
 
-		add(packet, text, (size_t)snprintf(text, sizeof text, "%02x", code[i]));
+		add(packet, text, (size_t)snprintf(text, sizeof text, "%02x", code.bytes[i]));
 	}
 }
 
@@ -281,7 +326,9 @@ static void take_output(void)
 			fail("malformed output");
 		output = stop + 3;
 	}
-	gdbstub_sent(toy.stub, count);
+	const size_t first = below((uint32_t)count + 1);
+	gdbstub_sent(toy.stub, first);
+	gdbstub_sent(toy.stub, count - first);
 }
 
 static void feed(const char *bytes, size_t count)
@@ -299,6 +346,8 @@ static void feed(const char *bytes, size_t count)
 		free(copy);
 		if (taken > offered)
 			fail("took more than was offered");
+		if (below(2) == 0)
+			toy_run(&toy, 40);
 		take_output();
 		bytes += taken;
 		count -= taken;
@@ -316,7 +365,9 @@ static void turn(void)
 	if (gdbstub_is_busy(toy.stub) != (toy.is_running || toy.is_monitoring))
 		fail("the stub and the target disagree on what runs");
 	take_output();
-	if (gdbstub_is_leaving(toy.stub) || below(256) == 0) {
+	if (!gdbstub_is_busy(toy.stub) && below(4) == 0)
+		toy_reset(&toy);
+	if (gdbstub_is_leaving(toy.stub) || below(64) == 0) {
 		gdbstub_disconnect(toy.stub);
 		if (toy.break_count != 0)
 			fail("breakpoints outlive their client");
@@ -324,6 +375,17 @@ static void turn(void)
 		toy_run(&toy, 4);
 		gdbstub_connect(toy.stub);
 	}
+}
+
+/* One that is longer than any may be, and then the end of the frame. */
+static void feed_too_long(void)
+{
+	static char bytes[FRAME_BYTES_MAX + 2];
+
+	memset(bytes, 'm', sizeof bytes);
+	bytes[0] = '$';
+	feed(bytes, sizeof bytes);
+	feed("#00", 3);
 }
 
 static size_t make(char *to)
@@ -338,7 +400,12 @@ static size_t make(char *to)
 			to[i] = (char)below(256);
 		return count;
 	}
-	fill(&packet, templates[below(sizeof templates / sizeof templates[0])]);
+	const char *template = templates[below(sizeof templates / sizeof templates[0])];
+
+	/* Clients that leave at once see little. */
+	if (strchr("Dkv", template[0]) && template[1] != 'C' && below(16) != 0)
+		template = "c";
+	fill(&packet, template);
 	if (choice < 5)
 		mutate(&packet);
 	return frame(&packet, to);
@@ -358,6 +425,8 @@ int main(int argc, char **argv)
 		for (uint32_t i = below(BATCH_PACKETS) + 1; i > 0 && done < count && bytes < BATCH_BYTES; i--, done++)
 			bytes += make(batch + bytes);
 		feed(batch, bytes);
+		if (below(4096) == 0)
+			feed_too_long();
 		turn();
 	}
 	toy_close(&toy);

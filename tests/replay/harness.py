@@ -123,7 +123,7 @@ def keep(trace):
 
 
 def replay(trace="trace", console=None, hashed=True, **more):
-    """Replays and expects that all agrees: the events, the final state hash (if `hashed`), the console (unless None)."""
+    """Replays and expects that all agrees: events, the final state hash (if `hashed`), the console (unless None)."""
     try:
         result = hvrec("replay", trace, **more)
         check(result.status == 0, f"replay: {result}")

@@ -27,7 +27,7 @@ SAME = [
 ONLY_ON_QEMU = [
     r"^ITS[ @]", r"^GICv3: using LPI property table", r"^GICv3: CPU0: using allocated LPI",
     r"MSI: .*its@ADDRESS domain created|MSI: .*its@\d+ domain created",  # the GIC's ITS, and who would use it
-    r"^hw perfevents: enabled with armv8_pmuv3",                         # no PMU in the device tree: perf is not promised
+    r"^hw perfevents: enabled with armv8_pmuv3",  # no PMU in the device tree: perf is not promised
     r"^pl061_gpio ",                                                     # the GPIO of the power button
     r"^pci-host-generic |^pci_bus |^pci \d",                             # the PCIe host bridge
 ]
@@ -52,8 +52,8 @@ def normal(console):
 def qemu_console(flavour):
     """The same kernel on QEMU's own virt board, without hv."""
     command = ["qemu-system-aarch64", "-M", "virt,gic-version=3", "-cpu", "neoverse-n1", "-m", "512", "-nic", "none",
-               "-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot",
-               "-kernel", debian_kernel(flavour), "-initrd", harness.INITRD, "-append", APPEND]
+               "-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none", "-serial", "stdio",
+               "-no-reboot", "-kernel", debian_kernel(flavour), "-initrd", harness.INITRD, "-append", APPEND]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=harness.SECONDS_MAX,
                           env=harness.environment(), check=False)
     check(done.returncode == 0, f"QEMU without hv: exit status {done.returncode}: {done.stderr[-200:]}")

@@ -183,7 +183,8 @@ def full_disk_gives_an_error_and_a_trace_that_replays():
     if os.geteuid() != 0:
         raise harness.Skipped("only root can make a small file system")
     os.mkdir("small")
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=17m", "tmpfs", "small"], capture_output=True, check=False)
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=17m", "tmpfs", "small"],
+                          capture_output=True, check=False)
     if done.returncode != 0:
         raise harness.Skipped(f"cannot mount a tmpfs: {done.stderr.decode().strip()}")
     try:

@@ -111,7 +111,7 @@ def a_trace_replays_next_to_itself():
 
 @test
 def equal_inputs_at_equal_times_give_equal_guests():
-    """Not promised, but it is what the instruction clock means: only seeds and the date differ between two recordings."""
+    """Not promised, but what the instruction clock means: two recordings differ in seeds and the date only."""
     lengths = set()
     for _ in range(3):
         record(payload("timer_virtual"))

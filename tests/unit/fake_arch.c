@@ -146,14 +146,28 @@ uint32_t board_wait(void)
 	return irqs;
 }
 
-void board_init(bool only)
+void board_init(enum board_interrupts interrupts)
 {
-	alarm_only = only;
+	alarm_only = interrupts != BOARD_ALL;
 }
 
 struct board_map board_map(void)
 {
 	return (struct board_map){0, 0};
+}
+
+void arch_ich_restore(const struct vcpu_state *vcpu)
+{
+	arch_ich_load(vcpu);
+}
+
+void arch_page_copy(void *to, const void *from)
+{
+	memcpy(to, from, 4096);
+}
+
+void arch_tlb_forget(void)
+{
 }
 
 /* ---- running the guest ---- */

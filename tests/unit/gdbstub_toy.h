@@ -437,8 +437,8 @@ static const struct target_ops toy_ops = {
 	.memory_map = toy_memory_map,
 };
 
-/* A toy at its beginning, with a recording of `n_max` instructions, and a client. */
-static inline void toy_open(struct toy *toy, const struct target_ops *ops, uint64_t n_max)
+/* Program, data and registers as at the beginning, whatever was written. Only while it stands still. */
+static inline void toy_reset(struct toy *toy)
 {
 	static const uint32_t program[] = {
 		0xd2800000,                         /*     movz x0, #0 */
@@ -449,20 +449,29 @@ static inline void toy_open(struct toy *toy, const struct target_ops *ops, uint6
 		0x17fffffc,                         /*     b 1b */
 	};
 
-	memset(toy, 0, sizeof *toy);
+	memset(toy->ram, 0, sizeof toy->ram);
 	for (size_t i = 0; i < sizeof program / sizeof program[0]; i += 2)
 		toy_store(toy, 4 * i, program[i] | (uint64_t)program[i + 1] << 32);
-	toy->n_max = n_max;
-	toy->history = calloc(n_max, sizeof *toy->history);
-	toy->can_restart = true;
+	toy->n = 0;
 	for (uint32_t thread = 0; thread < TOY_THREAD_COUNT; thread++) {
 		for (uint32_t i = 0; i < GDB_REGISTER_COUNT; i++)
-			toy->regs[thread][i].low = gdb_registers_bytes(i) == 4 ? 0 : i * 0x101;
+			toy->regs[thread][i] =
+				(struct target_value){.low = gdb_registers_bytes(i) == 4 ? 0 : i * 0x101};
 		toy->regs[thread][GDB_REG_pc].low = TOY_VA;
 		toy->regs[thread][GDB_REG_sp].low = TOY_VA + TOY_RAM_BYTES;
 		toy->regs[thread][GDB_REG_cpsr].low = 0x3c5; /* EL1h, all masked */
 		toy->regs[thread][GDB_REG_v0].high = UINT64_C(0x0123456789abcdef);
 	}
+}
+
+/* A toy at its beginning, with a recording of `n_max` instructions, and a client. */
+static inline void toy_open(struct toy *toy, const struct target_ops *ops, uint64_t n_max)
+{
+	memset(toy, 0, sizeof *toy);
+	toy->n_max = n_max;
+	toy->history = calloc(n_max, sizeof *toy->history);
+	toy->can_restart = true;
+	toy_reset(toy);
 	toy->stub = gdbstub_new(ops, toy);
 	if (!toy->stub || !toy->history)
 		abort();
