@@ -5,6 +5,16 @@
 #include "recorder/record.h"
 #include "storage/trace.h"
 
-/* Fills RAM and `config`'s entry, DTB and RTC. */
-bool guest_load(const struct record_options *options, struct machine *machine, struct machine_config *config,
-		struct trace_writer *trace, struct error *error);
+struct guest {
+	void *kernel, *initrd, *dtb; /* the user's files */
+	size_t kernel_bytes, initrd_bytes, dtb_bytes;
+	struct guest_layout layout;
+};
+
+/* Reads the files, fills RAM and `config`'s entry, DTB and RTC. The caller frees `guest` whatever comes. */
+bool guest_load(struct guest *guest, const struct record_options *options, struct machine *machine,
+		struct machine_config *config, struct error *error);
+/* Puts the guest into the trace and commits. */
+bool guest_keep(const struct guest *guest, const struct record_options *options, const struct machine *machine,
+		const struct machine_config *config, struct trace_writer *trace, struct error *error);
+void guest_free(struct guest *guest);

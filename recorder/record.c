@@ -4,6 +4,7 @@
  * needs something, so events wait in the ring for up to 20 ms. */
 #include "recorder/record.h"
 #include "hv/host/machine.h"
+#include "hv/host/machine_process.h"
 #include "hv/host/session.h"
 #include "hv/host/state_hash.h"
 #include "recorder/guest.h"
@@ -28,6 +29,7 @@ struct recording {
 	int signal_fd;
 	int64_t start_ns, stop_ns; /* stop_ns: when the machine was asked to stop; 0: it was not */
 	bool timed_out;
+	struct error console_error; /* the console could not be written: the recording ends, properly */
 };
 
 static void stop_request(struct recording *r)
@@ -41,7 +43,7 @@ static void stop_request(struct recording *r)
 }
 
 /* Moves events from the ring to the writer, as many as it has room for. Returns whether any were left. */
-static bool events_drain(struct recording *r, struct error *error)
+static bool events_drain(struct recording *r)
 {
 	struct hv_mailbox *mailbox = r->machine->mailbox;
 	uint8_t bytes[BATCH_EVENTS];
@@ -60,8 +62,10 @@ static bool events_drain(struct recording *r, struct error *error)
 		writer_give(r->writer, events, count);
 		size_t console = session_console_bytes(events, count, bytes);
 		machine_index_store(&mailbox->event_tail, tail + count);
-		if (!console_write(&r->console, bytes, console, error))
+		if (!console_write(&r->console, bytes, console, &r->console_error)) {
+			r->console.output_fd = -1;
 			stop_request(r);
+		}
 	}
 }
 
@@ -135,23 +139,22 @@ static bool turn(struct recording *r, struct error *error)
 		{.fd = input_has_room(r) ? r->console.input_fd : -1, .events = POLLIN},
 	};
 	poll(fds, sizeof(fds) / sizeof(fds[0]), pace_ms(r));
-	bool connected = machine_doorbell_take(r->machine);
+	machine_doorbell_take(r->machine);
 	if (session_signal_take(r->signal_fd) != 0)
 		stop_request(r);
 	if (fds[2].revents != 0)
 		input_take(r);
 	bool ended = machine_state(r->machine) != HV_STATE_OFF && machine_state(r->machine) != HV_STATE_RUNNING;
-	bool left = events_drain(r, error);
+	bool left = events_drain(r);
 	if (!left && r->machine->mailbox->idle_target_ns == 0)
 		machine_ring_if_waiting(r->machine);
 	if (!writer_healthy(r->writer, error))
 		return false;
 	progress_update(&r->progress, r->machine);
 	limits_check(r, error);
-	if (ended && !left)
-		return false;
-	return (ended || (connected && machine_running(r->machine, error)) || machine_running(r->machine, error)) &&
-	       error->status == STATUS_OK;
+	if (ended)
+		return left && error->status == STATUS_OK;
+	return machine_running(r->machine, error) && error->status == STATUS_OK;
 }
 
 static const char *end_reason_text(uint32_t reason)
@@ -191,7 +194,9 @@ static void judge(const struct recording *r, struct error *error)
 		error_set(error, STATUS_FAILED, "the machine ended early");
 		return;
 	}
-	if (r->timed_out)
+	if (r->console_error.status != STATUS_OK)
+		*error = r->console_error;
+	else if (r->timed_out)
 		error_set(error, STATUS_UNSUPPORTED, "the guest ran longer than --timeout %g seconds",
 			  r->options->timeout_s);
 	else if (mailbox->end_reason == END_REASON_LIMIT)
@@ -205,16 +210,22 @@ static void judge(const struct recording *r, struct error *error)
 		error_set(error, STATUS_UNSUPPORTED, "%.*s", HV_TEXT_BYTES, mailbox->text);
 }
 
-static bool fingerprint_put(struct recording *r, struct error *error)
+/* Writes what only the running machine knows. */
+static bool machine_facts_put(struct recording *r, struct error *error)
 {
 	const struct hv_mailbox *mailbox = r->machine->mailbox;
 	char text[HV_FINGERPRINT_COUNT * 17 + 1];
+	char *qemu = machine_process_version();
 	size_t used = 0;
 	for (uint32_t i = 0; i < mailbox->fingerprint_count && i < HV_FINGERPRINT_COUNT; i++)
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%llx ",
 					 (unsigned long long)mailbox->fingerprint[i]);
 	text[used > 0 ? used - 1 : 0] = 0;
-	return trace_put_text(r->trace, "fingerprint", text, error);
+	bool done = trace_put_text(r->trace, "fingerprint", text, error) &&
+		    trace_put_text(r->trace, "machine", qemu ? qemu : "unknown", error) &&
+		    trace_commit(r->trace, error);
+	free(qemu);
+	return done;
 }
 
 /* Writes what only the end knows. */
@@ -222,7 +233,7 @@ static bool finish(struct recording *r, struct error *error)
 {
 	const struct hv_mailbox *mailbox = r->machine->mailbox;
 	char hash[STATE_HASH_TEXT_BYTES];
-	if (machine_state(r->machine) != HV_STATE_ENDED)
+	if (machine_state(r->machine) != HV_STATE_ENDED || mailbox->event_tail != mailbox->event_head)
 		return trace_commit(r->trace, error);
 	return state_hash(r->machine, &mailbox->final_state, hash) &&
 	       trace_put_text(r->trace, "final_state_hash", hash, error) &&
@@ -271,34 +282,36 @@ static enum hv_pace pace_of(const struct recording *r)
 	return r->console.raw ? HV_PACE_REAL : HV_PACE_SKIP;
 }
 
-static void record_in_machine(struct recording *r, struct error *error)
+static void record_in_machine(struct recording *r, struct machine_config *config, struct error *error)
 {
-	struct machine_config config = {
-		.mode = HV_MODE_RECORD,
-		.limit_n = r->options->max_instructions,
-		.until_n = UINT64_MAX,
-	};
-	if (!guest_load(r->options, r->machine, &config, r->trace, error) ||
-	    !console_open_input(&r->console, r->options->input, error))
-		return;
-	config.pace = pace_of(r);
+	config->pace = pace_of(r);
 	if (r->console.input_fd < 0)
 		r->machine->mailbox->input_ended = 1;
-	if (machine_start(r->machine, &config, error) && fingerprint_put(r, error) && trace_commit(r->trace, error) &&
-	    run_machine(r, error) && finish(r, error))
+	if (machine_start(r->machine, config, error) && machine_facts_put(r, error) && run_machine(r, error) &&
+	    finish(r, error))
 		summary(r);
 }
 
+/* Everything that may be wrong with what the user gave is looked at before an older trace of that name is replaced. */
 bool record_run(const struct record_options *options, struct error *error)
 {
-	struct recording r = {.options = options};
+	struct recording r = {.options = options, .console = {.output_fd = -1, .input_fd = -1}};
+	struct guest guest = {0};
+	struct machine_config config = {
+		.mode = HV_MODE_RECORD,
+		.limit_n = options->max_instructions,
+		.until_n = UINT64_MAX,
+	};
 	r.signal_fd = session_signals(error);
-	if (r.signal_fd >= 0 && console_open_output(&r.console, options->console, error))
+	if (r.signal_fd >= 0)
 		r.machine = machine_create(options->memory_bytes, error);
-	if (r.machine)
+	if (r.machine && guest_load(&guest, options, r.machine, &config, error) &&
+	    console_open_output(&r.console, options->console, error) &&
+	    console_open_input(&r.console, options->input, error))
 		r.trace = trace_create(options->trace, error);
-	if (r.trace)
-		record_in_machine(&r, error);
+	if (r.trace && guest_keep(&guest, options, r.machine, &config, r.trace, error))
+		record_in_machine(&r, &config, error);
+	guest_free(&guest);
 	trace_writer_free(r.trace);
 	machine_destroy(r.machine);
 	console_close(&r.console);

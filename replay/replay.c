@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { TICK_MS = 10, BATCH_EVENTS = 4096 };
@@ -186,14 +187,24 @@ static bool replay_in_machine(struct replaying *r, struct machine_config *config
 	return true;
 }
 
+static bool console_spares_trace(const struct replay_options *options, struct error *error)
+{
+	struct stat trace, console;
+	if (!options->console || stat(options->trace, &trace) != 0 || stat(options->console, &console) != 0 ||
+	    trace.st_dev != console.st_dev || trace.st_ino != console.st_ino)
+		return true;
+	return error_set(error, STATUS_FAILED, "--console %s would overwrite the trace", options->console);
+}
+
 bool replay_run(const struct replay_options *options, struct error *error)
 {
 	struct replaying r = {.options = options};
 	struct machine_config config = {.mode = HV_MODE_REPLAY, .until_n = options->until_n};
 	r.signal_fd = session_signals(error);
-	if (r.signal_fd >= 0 && console_open_output(&r.console, options->console, error))
+	r.console = (struct console){.output_fd = -1, .input_fd = -1};
+	if (r.signal_fd >= 0)
 		r.trace = trace_open(options->trace, error);
-	if (r.trace)
+	if (r.trace && console_spares_trace(options, error) && console_open_output(&r.console, options->console, error))
 		r.machine = guest_restore(r.trace, &config, error);
 	config.until_n = options->until_n;
 	if (r.machine)

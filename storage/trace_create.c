@@ -82,8 +82,10 @@ int trace_create_file(const char *path, struct error *error)
 
 static int make_tables(sqlite3 *db)
 {
-	/* auto_vacuum can only be set before the first table */
-	int code = sqlite3_exec(db, "PRAGMA auto_vacuum = INCREMENTAL; BEGIN", NULL, NULL, NULL);
+	/* auto_vacuum can only be set before the first table. No rollback journal on the disk: a recorder killed right
+	 * now has nothing to save yet, and leaves no file beside the trace. */
+	int code = sqlite3_exec(db, "PRAGMA journal_mode = MEMORY; PRAGMA auto_vacuum = INCREMENTAL; BEGIN", NULL, NULL,
+				NULL);
 	for (unsigned i = 0; i < TRACE_TABLE_COUNT && code == SQLITE_OK; i++)
 		code = sqlite3_exec(db, trace_table_sql[i], NULL, NULL, NULL);
 	char *end = sqlite3_mprintf("PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",

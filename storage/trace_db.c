@@ -82,9 +82,19 @@ bool trace_db_identify(const char *path, sqlite3 *db, struct trace_identity *ide
 	return true;
 }
 
+/* Pages that a killed recorder's last checkpoint did not bring into the file are still in its -wal. */
+static bool has_wal(const char *path)
+{
+	struct stat status;
+	char *name = sqlite3_mprintf("%s-wal", path);
+	bool found = name && stat(name, &status) == 0 && status.st_size > 0;
+	sqlite3_free(name);
+	return found;
+}
+
 static bool identity_readable(const char *path, const struct trace_identity *identity, struct error *error)
 {
-	if (identity->bytes < identity->bytes_expected)
+	if (identity->bytes < identity->bytes_expected && !has_wal(path))
 		return error_set(error, STATUS_FAILED, "%s: is truncated: %llu of %llu bytes; copy or record it again",
 				 path, (unsigned long long)identity->bytes,
 				 (unsigned long long)identity->bytes_expected);

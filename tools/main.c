@@ -20,6 +20,16 @@ static void usage(FILE *to)
 	fputs("\n`hvrec COMMAND --help` lists a command's options; the manual is hvrec(1).\n", to);
 }
 
+/* A name from a damaged file may hold anything; an error is one line all the same. */
+static const char *one_line(char *text)
+{
+	for (char *at = text; *at; at++) {
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			*at = '?';
+	}
+	return text;
+}
+
 int main(int argc, char **argv)
 {
 	struct error error = {.status = STATUS_OK};
@@ -36,7 +46,7 @@ int main(int argc, char **argv)
 			continue;
 		commands[i].run(argc - 1, argv + 1, &error);
 		if (error.status != STATUS_OK)
-			fprintf(stderr, "hvrec %s: %s\n", argv[1], error.text);
+			fprintf(stderr, "hvrec %s: %s\n", argv[1], one_line(error.text));
 		return (int)error.status;
 	}
 	usage(stderr);

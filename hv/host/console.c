@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -66,6 +67,9 @@ bool console_open_input(struct console *console, const char *input, struct error
 	console->input_fd = open(input, O_RDONLY | O_CLOEXEC);
 	if (console->input_fd < 0)
 		return error_set(error, STATUS_FAILED, "cannot read console input from %s: %s", input, strerror(errno));
+	struct stat status;
+	if (fstat(console->input_fd, &status) == 0 && S_ISDIR(status.st_mode))
+		return error_set(error, STATUS_FAILED, "console input %s is a folder, not a file", input);
 	return true;
 }
 

@@ -43,7 +43,7 @@ struct toy {
 	struct target_breakpoint breaks[TOY_BREAK_COUNT];
 	size_t break_count;
 	struct target_resume resume;
-	bool is_running, is_interrupted, is_monitoring, is_begin; /* begin: nothing done since resume */
+	bool is_running, is_interrupted, is_monitoring;
 	bool can_restart;
 	uint32_t detach_count, kill_count, restart_count, want_count, resume_count;
 };
@@ -170,7 +170,7 @@ static inline void toy_resume(void *context, const struct target_resume *resume)
 
 	if (toy->is_running)
 		abort();
-	toy->is_running = toy->is_begin = true;
+	toy->is_running = true;
 	toy->is_interrupted = false;
 	toy->resume_count++;
 	toy->resume = *resume;

@@ -87,6 +87,8 @@ Test(gdbstub_expr, shifts)
 	expect_value(MINUS_2 "22010a27", UINT64_MAX);
 	expect_value(MINUS_2 "22ff0a27", UINT64_MAX);
 	expect_value(MINUS_2 "22000a27", UINT64_MAX - 1);
+	expect_value(MINUS_2 "22400a27", UINT64_MAX);
+	expect_value("220822400a27", 0);
 	expect_value("220822ff0a27", 0);
 	expect_value(MINUS_2 "223f0b27", 1);
 	expect_value(MINUS_2 "22400b27", 0);

@@ -1,4 +1,5 @@
 /* Packets on the wire: acknowledgements, checksums, escapes, runs, too long ones, and a client that only asks. */
+#include "gdbstub/args.h"
 #include "gdbstub/frame.h"
 #include "tests/unit/gdbstub_client.h"
 
@@ -145,4 +146,16 @@ Test(gdbstub_frame, requests_to_send_again_are_held_up_too)
 	gdbstub_feed(toy.stub, input, sizeof input);
 	gdbstub_output(toy.stub, &waiting);
 	cr_expect_leq(waiting, (16 << 20) + 2 * FRAME_BYTES_MAX);
+}
+
+/* On the heap to the byte, so that ASan sees a read behind it. */
+Test(gdbstub_frame, an_escape_at_the_end_is_not_read_past)
+{
+	char *bytes = malloc(3), out[8];
+	struct args args = {bytes, 3, false};
+
+	memcpy(bytes, "ab}", 3);
+	cr_expect_eq(args_binary(&args, out, sizeof out), 0);
+	cr_expect_not(args_done(&args));
+	free(bytes);
 }

@@ -38,7 +38,9 @@ Test(gdbstub_run, steps_in_every_way)
 					      "S05",
 					      "vCont;S05:1",
 					      "vCont;r40080000,40080000:1",
-					      "vCont;s:-1"};
+					      "vCont;s:-1",
+					      "vCont;s:1;r40080000,40080100:2",
+					      "vCont;c;s:1;c"};
 
 	for (size_t i = 0; i < sizeof packets / sizeof packets[0]; i++) {
 		EXPECT_STOP(packets[i], "T05thread:1;");

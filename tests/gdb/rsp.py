@@ -1,0 +1,179 @@
+"""A small client of gdb's remote protocol over a Unix socket, for what gdb itself is too slow or too clever to show.
+
+1. Acknowledgements are turned off at the start. Registers go by their number in gdbstub/gdb_registers.def.
+2. A request has one reply. A resume's reply is the stop; `send` and `wait_stop` part the two, so that it can be
+   interrupted meanwhile.
+Source: GDB manual, "Remote Protocol".
+"""
+import re
+import socket
+
+SECONDS_MAX = 120
+X0, SP, PC, CPSR = 0, 31, 32, 33
+SP_EL0 = 68
+SOFTWARE, HARDWARE, WATCH, RWATCH, AWATCH = range(5)
+
+
+class ProtocolError(Exception):
+    pass
+
+
+class Gone(ProtocolError):
+    """The other side closed the connection."""
+
+
+class Stop:
+    """A stop reply. `kind` is swbreak, hwbreak, watch, rwatch, awatch, begin, end, or signal."""
+
+    def __init__(self, text):
+        if text[:1] not in ("T", "S"):
+            raise ProtocolError(f"not a stop: {text[:80]}")
+        self.signal, self.kind, self.address = int(text[1:3], 16), "signal", None
+        for name, _, value in (pair.partition(":") for pair in text[3:].split(";") if pair):
+            if name in ("swbreak", "hwbreak"):
+                self.kind = name
+            elif name in ("watch", "rwatch", "awatch"):
+                self.kind, self.address = name, int(value, 16)
+            elif name == "replaylog":
+                self.kind = value
+
+    def __eq__(self, other):
+        return (self.signal, self.kind, self.address) == (other.signal, other.kind, other.address)
+
+    def __repr__(self):
+        return f"signal {self.signal} {self.kind} {self.address or 0:#x}"
+
+
+class Client:
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(SECONDS_MAX)
+        self.buffer = b""
+        self.no_ack = False
+        self.socket.connect(path)
+        self.features = self.request("qSupported:swbreak+;hwbreak+")
+        self.expect_ok("QStartNoAckMode")
+        self.no_ack = True
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.socket.close()
+
+    def send(self, text):
+        data = text.encode("latin-1")
+        self.socket.sendall(b"$%s#%02x" % (data, sum(data) & 0xff))
+
+    def _fill(self):
+        try:
+            data = self.socket.recv(1 << 16)
+        except ConnectionError as error:
+            raise Gone(str(error)) from None
+        except TimeoutError:
+            raise ProtocolError(f"no answer within {self.socket.gettimeout()} s") from None
+        if not data:
+            raise Gone("the connection was closed")
+        self.buffer += data
+
+    def receive(self):
+        """The next packet's text. Run-length encoding is not for the likes of us: not asked for, not expanded."""
+        while True:
+            match = re.search(rb"\$([^#]*)#..", self.buffer, re.DOTALL)
+            if match:
+                break
+            self._fill()
+        self.buffer = self.buffer[match.end():]
+        if not self.no_ack:
+            self.socket.sendall(b"+")
+        return match.group(1).decode("latin-1")
+
+    def request(self, text):
+        self.send(text)
+        return self.receive()
+
+    def expect_ok(self, text):
+        reply = self.request(text)
+        if reply != "OK":
+            raise ProtocolError(f"{text[:40]}: {reply or 'not supported'}")
+
+    def wait_stop(self):
+        return Stop(self.receive())
+
+    def resume(self, text):
+        self.send(text)
+        return self.wait_stop()
+
+    def step(self):
+        return self.resume("vCont;s:1")
+
+    def reverse_step(self):
+        return self.resume("bs")
+
+    def go_on(self):
+        return self.resume("vCont;c")
+
+    def go_back(self):
+        return self.resume("bc")
+
+    def interrupt(self):
+        self.socket.sendall(b"\x03")
+
+    def registers(self):
+        """All of the g packet, as text to be compared."""
+        return self.request("g")
+
+    def register(self, number):
+        reply = self.request(f"p{number:x}")
+        if not reply or reply[0] == "E":
+            raise ProtocolError(f"register {number}: {reply}")
+        return int.from_bytes(bytes.fromhex(reply), "little")
+
+    @property
+    def pc(self):
+        return self.register(PC)
+
+    def memory(self, address, count):
+        """None: an error reply."""
+        reply = self.request(f"m{address:x},{count:x}")
+        return None if reply[:1] == "E" and len(reply) == 3 else bytes.fromhex(reply)
+
+    def u64(self, address):
+        return int.from_bytes(self.memory(address, 8) or b"", "little")
+
+    def insert(self, kind, address, count=4):
+        self.expect_ok(f"Z{kind},{address:x},{count:x}")
+
+    def remove(self, kind, address, count=4):
+        self.expect_ok(f"z{kind},{address:x},{count:x}")
+
+    def monitor(self, command):
+        """What it prints, and whether it succeeded."""
+        self.send("qRcmd," + command.encode().hex())
+        text = ""
+        while True:
+            reply = self.receive()
+            if reply[:1] == "O" and reply != "OK":
+                text += bytes.fromhex(reply[1:]).decode(errors="replace")
+            else:
+                return text, reply == "OK"
+
+    def position(self):
+        """The instruction count here, and at the trace's end."""
+        text, good = self.monitor("when")
+        match = re.match(r"instruction (\d+) of (\d+) ", text)
+        if not good or not match:
+            raise ProtocolError(f"monitor when: {text!r}")
+        return int(match.group(1)), int(match.group(2))
+
+    @property
+    def n(self):
+        return self.position()[0]
+
+    def seek(self, where):
+        text, good = self.monitor(f"seek {where}")
+        if not good:
+            raise ProtocolError(f"monitor seek {where}: {text!r}")
