@@ -13,9 +13,9 @@ enum { SIGNAL_INTERRUPT = 2, SIGNAL_TRAP = 5 };
 struct replay_target {
 	struct timeline *timeline;
 	struct gdbstub *stub;
-	struct hv_debug_point points[HV_DEBUG_POINTS_MAX];
-	enum target_break_kind kinds[HV_DEBUG_POINTS_MAX];
-	size_t point_count;
+	struct hv_debug_point *points; /* as many as gdb likes */
+	enum target_break_kind *kinds; /* of each */
+	size_t point_count, point_room;
 	bool running, interrupted;
 	bool skip_access; /* gdb did not want the access that it has just come to */
 	struct target_resume resume;
@@ -32,6 +32,10 @@ struct replay_target *replay_target_new(struct timeline *timeline)
 
 void replay_target_free(struct replay_target *target)
 {
+	if (target) {
+		free(target->points);
+		free(target->kinds);
+	}
 	free(target);
 }
 
@@ -108,32 +112,53 @@ static uint32_t access_of(enum target_break_kind kind)
 	}
 }
 
-static size_t points_of(const struct replay_target *target, bool watchpoints)
+static bool point_add(struct replay_target *target, const struct hv_debug_point *point, enum target_break_kind kind)
 {
-	size_t count = 0;
-	for (size_t i = 0; i < target->point_count; i++)
-		count += (target->points[i].bytes != 0) == watchpoints;
-	return count;
+	if (target->point_count == target->point_room) {
+		size_t room = target->point_room == 0 ? 16 : target->point_room * 2;
+		struct hv_debug_point *points = realloc(target->points, room * sizeof(*points));
+		if (points)
+			target->points = points;
+		enum target_break_kind *kinds = realloc(target->kinds, room * sizeof(*kinds));
+		if (kinds)
+			target->kinds = kinds;
+		if (!points || !kinds)
+			return false;
+		target->point_room = room;
+	}
+	target->kinds[target->point_count] = kind;
+	target->points[target->point_count++] = *point;
+	return true;
 }
 
-/* A watched range is cut at doublewords, each a watchpoint of its own. */
+/* The first piece of a watched range: inside one doubleword, or a power of two of bytes at a multiple of itself. */
+static uint64_t piece_bytes(uint64_t at, uint64_t left)
+{
+	uint64_t bytes = 8 - at % 8;
+	if (bytes < 8 || left < 16)
+		return bytes < left ? bytes : left;
+	while (bytes < UINT64_C(1) << 31 && at % (2 * bytes) == 0 && 2 * bytes <= left)
+		bytes *= 2;
+	return bytes;
+}
+
 static bool breakpoint_insert(void *context, const struct target_breakpoint *breakpoint)
 {
 	struct replay_target *target = context;
 	uint32_t access = access_of(breakpoint->kind);
-	uint64_t at = breakpoint->address.v;
-	uint64_t doublewords = access == 0 ? 1 : ((at + breakpoint->bytes - 1) >> 3) - (at >> 3) + 1;
-	size_t max = access == 0 ? GUEST_BREAKPOINT_COUNT : GUEST_WATCHPOINT_COUNT;
-	if (points_of(target, access != 0) + doublewords > max)
-		return false;
-	for (uint64_t left = breakpoint->bytes; left > 0;) {
-		uint64_t part = access == 0 ? left : 8 - at % 8;
-		part = part < left ? part : left;
-		target->kinds[target->point_count] = breakpoint->kind;
-		target->points[target->point_count++] =
-			(struct hv_debug_point){at, access == 0 ? 0 : (uint32_t)part, access};
-		at += part;
-		left -= part;
+	uint64_t at = breakpoint->address.v, left = breakpoint->bytes;
+	size_t before = target->point_count;
+	if (access == 0)
+		return point_add(target, &(struct hv_debug_point){.address = at}, breakpoint->kind);
+	while (left > 0) {
+		uint64_t bytes = piece_bytes(at, left);
+		struct hv_debug_point point = {at, (uint32_t)bytes, access};
+		if (!point_add(target, &point, breakpoint->kind)) {
+			target->point_count = before;
+			return false;
+		}
+		at += bytes;
+		left -= bytes;
 	}
 	return true;
 }

@@ -322,12 +322,6 @@ static struct timeline_hit next_hit(struct timeline *t, uint64_t limit, bool fir
 	return run_on(t, limit, points, count, error);
 }
 
-struct timeline_hit timeline_continue(struct timeline *t, bool skip_access, const struct hv_debug_point *points,
-				      size_t count, struct error *error)
-{
-	return next_hit(t, t->end_n, !skip_access, points, count, error);
-}
-
 struct found {
 	struct timeline_hit hit; /* TIMELINE_BEGIN: nothing */
 	uint64_t n;
@@ -364,31 +358,84 @@ static struct found last_hit(struct timeline *t, uint64_t low, uint64_t high, co
 	}
 }
 
+/* The last hit before `high`, not before `low_limit`. */
+static struct found reverse_hit(struct timeline *t, uint64_t low_limit, uint64_t high,
+				const struct hv_debug_point *points, size_t count, struct error *error)
+{
+	struct found found = {{TIMELINE_BEGIN, 0}, 0};
+	while (high > low_limit && found.hit.stop == TIMELINE_BEGIN) {
+		uint64_t low = t->checkpoints.at[checkpoints_before(&t->checkpoints, high - 1)].n;
+		low = low > low_limit ? low : low_limit;
+		found = last_hit(t, low, high, points, count, error);
+		high = low;
+	}
+	return found;
+}
+
+/* The CPU has only so many breakpoints and watchpoints. More points than that are run with in groups, one after the
+ * other over the same stretch, which the guest cannot tell from all at once. Takes the next group from `points`. */
+static size_t group_take(const struct hv_debug_point *points, size_t count, size_t *at,
+			 struct hv_debug_point group[HV_DEBUG_POINTS_MAX])
+{
+	size_t breakpoints = 0, watchpoints = 0;
+	for (; *at < count; (*at)++) {
+		bool watchpoint = points[*at].bytes != 0;
+		if ((watchpoint ? watchpoints : breakpoints) ==
+		    (watchpoint ? (size_t)GUEST_WATCHPOINT_COUNT : (size_t)GUEST_BREAKPOINT_COUNT))
+			break;
+		group[breakpoints + watchpoints] = points[*at];
+		breakpoints += !watchpoint;
+		watchpoints += watchpoint;
+	}
+	return breakpoints + watchpoints;
+}
+
+struct timeline_hit timeline_continue(struct timeline *t, bool skip_access, const struct hv_debug_point *points,
+				      size_t count, struct error *error)
+{
+	struct hv_debug_point group[HV_DEBUG_POINTS_MAX];
+	struct timeline_hit best = {TIMELINE_END, 0};
+	uint64_t from_n = timeline_n(t), limit = t->end_n;
+	size_t at = 0;
+	do {
+		size_t group_count = group_take(points, count, &at, group);
+		if (timeline_n(t) != from_n && !timeline_goto(t, from_n, error))
+			return (struct timeline_hit){TIMELINE_FAILED, 0};
+		struct timeline_hit hit = next_hit(t, limit, !skip_access, group, group_count, error);
+		if (hit.stop == TIMELINE_FAILED || hit.stop == TIMELINE_INTERRUPTED)
+			return hit;
+		if (hit.stop != TIMELINE_END) {
+			best = hit;
+			limit = timeline_n(t);
+		}
+	} while (at < count);
+	if (timeline_n(t) != limit && !timeline_goto(t, limit, error))
+		best.stop = TIMELINE_FAILED;
+	return best;
+}
+
 struct timeline_hit timeline_reverse(struct timeline *t, bool skip_access, const struct hv_debug_point *points,
 				     size_t count, struct error *error)
 {
-	struct timeline_hit begin = {TIMELINE_BEGIN, 0};
+	struct hv_debug_point group[HV_DEBUG_POINTS_MAX];
+	struct found best = {{TIMELINE_BEGIN, 0}, 0};
 	uint64_t high = timeline_n(t);
+	size_t at = 0;
 	if (skip_access && high > 0) {
 		if (!timeline_goto(t, --high, error))
 			return (struct timeline_hit){TIMELINE_FAILED, 0};
-		if (is_breakpoint_here(t, points, count, &begin.address))
-			return (struct timeline_hit){TIMELINE_BREAKPOINT, begin.address};
+		if (is_breakpoint_here(t, points, count, &best.hit.address))
+			return (struct timeline_hit){TIMELINE_BREAKPOINT, best.hit.address};
 	}
-	while (high > 0) {
-		uint64_t low = t->checkpoints.at[checkpoints_before(&t->checkpoints, high - 1)].n;
-		struct found found = last_hit(t, low, high, points, count, error);
+	do {
+		size_t group_count = group_take(points, count, &at, group);
+		struct found found = reverse_hit(t, best.n, high, group, group_count, error);
 		if (found.hit.stop == TIMELINE_FAILED || found.hit.stop == TIMELINE_INTERRUPTED)
 			return found.hit;
-		if (found.hit.stop != TIMELINE_BEGIN) {
-			bool accessed = found.hit.stop == TIMELINE_WATCHPOINT;
-			if (!timeline_goto(t, found.n + (accessed ? 1 : 0), error))
-				found.hit.stop = TIMELINE_FAILED;
-			return found.hit;
-		}
-		high = low;
-	}
-	if (!timeline_goto(t, 0, error))
-		begin.stop = TIMELINE_FAILED;
-	return begin;
+		if (found.hit.stop != TIMELINE_BEGIN)
+			best = found;
+	} while (at < count);
+	if (!timeline_goto(t, best.n + (best.hit.stop == TIMELINE_WATCHPOINT ? 1 : 0), error))
+		best.hit.stop = TIMELINE_FAILED;
+	return best.hit;
 }

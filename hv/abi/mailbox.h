@@ -80,7 +80,8 @@ enum hv_stop {
 
 enum { HV_DEBUG_READ = 1, HV_DEBUG_WRITE = 2 };
 
-/* A place to stop at: an instruction's address (bytes 0), or up to 8 bytes of data inside one doubleword. */
+/* A place to stop at: an instruction's address (bytes 0), up to 8 bytes of data inside one doubleword, or a power of
+ * two of bytes, up to 2^31, at a multiple of itself. */
 struct hv_debug_point {
 	uint64_t address; /* guest virtual */
 	uint32_t bytes;

@@ -13,22 +13,24 @@
 #include "hv/core/sysreg_rows.h"
 #include <stddef.h>
 
-#define PSTATE_M_HI   3
-#define PSTATE_M_LO   0
-#define PSTATE_D      BIT(9)
-#define PSTATE_SS     BIT(21)
-#define MDSCR_SS      BIT(0)
-#define MDSCR_KDE     BIT(13)
-#define MDSCR_MDE     BIT(15)
-#define OSLSR_OSLK    BIT(1)
-#define OSLSR_OSLM    BIT(3) /* the lock is implemented */
-#define ESR_EC_HI     31
-#define ESR_EC_LO     26
-#define DBGCR_E       BIT(0)
-#define DBGWCR_BAS_HI 12
-#define DBGWCR_BAS_LO 5
-#define DBGWCR_LSC_HI 4
-#define DBGWCR_LSC_LO 3
+#define PSTATE_M_HI    3
+#define PSTATE_M_LO    0
+#define PSTATE_D       BIT(9)
+#define PSTATE_SS      BIT(21)
+#define MDSCR_SS       BIT(0)
+#define MDSCR_KDE      BIT(13)
+#define MDSCR_MDE      BIT(15)
+#define OSLSR_OSLK     BIT(1)
+#define OSLSR_OSLM     BIT(3) /* the lock is implemented */
+#define ESR_EC_HI      31
+#define ESR_EC_LO      26
+#define DBGCR_E        BIT(0)
+#define DBGWCR_MASK_HI 28
+#define DBGWCR_MASK_LO 24
+#define DBGWCR_BAS_HI  12
+#define DBGWCR_BAS_LO  5
+#define DBGWCR_LSC_HI  4
+#define DBGWCR_LSC_LO  3
 /* enabled; PMC or PAC = 3: EL1 and EL0; a breakpoint's BAS: all four bytes */
 #define DBGBCR_EL1_AND_EL0 (DBGCR_E | UINT64_C(3) << 1 | UINT64_C(0xf) << 5)
 #define DBGWCR_EL1_AND_EL0 (DBGCR_E | UINT64_C(3) << 1)
@@ -45,6 +47,17 @@ static uint32_t slot_free(const uint64_t control[], uint32_t count)
 	return slot;
 }
 
+/* Bytes within a doubleword by BAS, a larger range by MASK (Arm ARM D17.3.11). */
+static uint64_t range_bits(const volatile struct hv_debug_point *point)
+{
+	uint64_t bytes = point->bytes, mask = 0;
+	if (bytes <= 8)
+		return FIELD_PUT(DBGWCR_BAS, (BIT(bytes) - 1) << (point->address & 7));
+	while (BIT(mask) < bytes)
+		mask++;
+	return FIELD_PUT(DBGWCR_BAS, 0xff) | FIELD_PUT(DBGWCR_MASK, mask);
+}
+
 static void point_place(struct vcpu_state *vcpu, const volatile struct hv_debug_point *point)
 {
 	if (point->bytes == 0) {
@@ -56,11 +69,10 @@ static void point_place(struct vcpu_state *vcpu, const volatile struct hv_debug_
 		return;
 	}
 	uint32_t slot = slot_free(vcpu->dbgwcr, GUEST_WATCHPOINT_COUNT);
-	uint64_t bytes = (BIT(point->bytes) - 1) << (point->address & 7);
 	if (slot == GUEST_WATCHPOINT_COUNT)
 		return;
 	vcpu->dbgwvr[slot] = point->address & ~UINT64_C(7);
-	vcpu->dbgwcr[slot] = DBGWCR_EL1_AND_EL0 | FIELD_PUT(DBGWCR_LSC, point->access) | FIELD_PUT(DBGWCR_BAS, bytes);
+	vcpu->dbgwcr[slot] = DBGWCR_EL1_AND_EL0 | FIELD_PUT(DBGWCR_LSC, point->access) | range_bits(point);
 }
 
 void debug_load(void)
@@ -73,14 +85,15 @@ void debug_load(void)
 	arch_debug_load(&merged);
 }
 
-/* A watchpoint's FAR is anywhere in its doubleword or, for an access that begins before it, up to DC ZVA's 64 bytes
- * before (Arm ARM D2.10.5). */
+/* A watchpoint's FAR is anywhere in its doubleword or larger range or, for an access that begins before it, up to DC
+ * ZVA's 64 bytes before (Arm ARM D2.10.5). */
 static bool point_is_at(const volatile struct hv_debug_point *point, bool is_watchpoint, uint64_t at)
 {
-	uint64_t doubleword = point->address & ~UINT64_C(7);
+	uint64_t start = point->address & ~UINT64_C(7);
+	uint64_t bytes = point->bytes <= 8 ? 8 : point->bytes;
 	if (!is_watchpoint || point->bytes == 0)
 		return !is_watchpoint && point->bytes == 0 && point->address == at;
-	return at < doubleword + 8 && at + 64 > doubleword;
+	return at - start < bytes || start - at < 64;
 }
 
 /* Stops if the exit is one of the debugger's points. */
