@@ -90,7 +90,17 @@ $(BUILD)/unit-tests: $(UNIT_OBJECTS)
 
 # Criterion itself leaves a few bytes at its exit, so leaks are not looked for here.
 unit: $(BUILD)/unit-tests
-	ASAN_OPTIONS=detect_leaks=0 $(BUILD)/unit-tests --jobs 2 --quiet
+	ASAN_OPTIONS=detect_leaks=0 $(BUILD)/unit-tests --jobs 2
+
+# Packets that no gdb would send, at the stub; FUZZ_COUNT of them.
+FUZZ_COUNT ?= 300000
+FUZZ_SOURCES := $(filter-out gdbstub/server%,$(wildcard gdbstub/*.c)) hv/host/error.c tests/fuzz/fuzz_gdbstub.c
+$(BUILD)/fuzz_gdbstub: $(FUZZ_SOURCES:%.c=$(BUILD)/unit/%.o)
+	@echo "  LINK  $@"
+	@$(CC) $(HOST_CFLAGS) $(SANITIZE) $^ -o $@
+
+fuzz: $(BUILD)/fuzz_gdbstub
+	$(BUILD)/fuzz_gdbstub $(FUZZ_COUNT) 1
 
 # The payloads pass on plain QEMU too: they test hv's machine against the real board.
 guest-check: guests
@@ -107,7 +117,7 @@ replay-check: all guests $(BUILD)/tests/trace_edit
 
 check: deps-check
 	$(MAKE) format-check lint clang all
-	$(MAKE) unit guest-check
+	$(MAKE) unit fuzz guest-check
 	$(MAKE) replay-check
 
 soak: deps-check all guests $(BUILD)/tests/trace_edit
@@ -124,7 +134,7 @@ format:
 	clang-format -i $(C_FILES)
 
 format-check:
-	clang-format --dry-run -Werror $(C_FILES)
+	@clang-format --dry-run -Werror $(C_FILES)
 
 # The whole of it with clang too, for both sides; nothing of it is linked.
 CLANG_HV_FLAGS = $(filter-out -fno-pic -no-pie,$(HV_CFLAGS)) --target=aarch64-none-elf -Wno-unused-command-line-argument
@@ -133,10 +143,10 @@ clang:
 	@for f in $(HV_SOURCES); do clang $(CLANG_HV_FLAGS) -fsyntax-only $$f || exit 1; done
 
 lint:
-	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -I. --enable=warning,portability \
+	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -I. --enable=warning,portability \
 		--suppressions-list=tests/cppcheck-suppressions.txt $(HOST_SOURCES) $(filter hv/core/% hv/dev/%,$(HV_SOURCES))
-	clang-tidy --quiet --warnings-as-errors='*' $(HOST_SOURCES) -- $(HOST_CFLAGS)
-	clang-tidy --quiet --warnings-as-errors='*' $(HV_SOURCES) -- $(CLANG_HV_FLAGS)
+	@clang-tidy --quiet --warnings-as-errors='*' $(HOST_SOURCES) -- $(HOST_CFLAGS)
+	@clang-tidy --quiet --warnings-as-errors='*' $(HV_SOURCES) -- $(CLANG_HV_FLAGS)
 
 # ---- for people ----
 

@@ -65,11 +65,13 @@ static bool page_keep(const struct engine *engine, uint64_t index, size_t *room,
 			return false;
 		new->pages = larger;
 	}
-	uint8_t *copy = malloc(PAGE_BYTES);
-	if (!copy)
+	struct checkpoint_page *page = &new->pages[new->page_count];
+	page->index = index;
+	page->bytes = malloc(PAGE_BYTES);
+	if (!page->bytes)
 		return false;
-	memcpy(copy, engine_page(engine, index), PAGE_BYTES);
-	new->pages[new->page_count++] = (struct checkpoint_page){index, copy};
+	memcpy(page->bytes, engine_page(engine, index), PAGE_BYTES);
+	new->page_count++;
 	return true;
 }
 

@@ -79,8 +79,8 @@ void board_init(enum board_interrupts interrupts)
 	}
 }
 
-/* The interrupt is raised when the FIFO goes from empty to one byte, so it is cleared before the FIFO is emptied: a byte
- * that comes in between is taken along, one that comes later raises it anew. */
+/* The interrupt is raised when the FIFO goes from empty to one byte, so it is cleared before the FIFO is emptied: a
+ * byte that comes in between is taken along, one that comes later raises it anew. */
 static void uart_drain(void)
 {
 	MMIO32(UART, UART_ICR) = UART_RX_AND_TIMEOUT;
