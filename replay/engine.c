@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TICK_MS = 10, RING_FILL_EVENTS = 1024, STAGE2_ROOT_PAGES_SMALL = 16 };
+enum { TICK_MS = 10, RING_FILL_EVENTS = 1024 };
 #define STUCK_NS INT64_C(60000000000)
 
 const struct guest_state *engine_state(const struct engine *engine)
@@ -131,9 +131,15 @@ enum engine_stop engine_run(struct engine *engine, uint64_t until_n, const struc
 	return stop_of(engine, until_n, error);
 }
 
+/* Stage 2's descriptor of a page. */
+static uint64_t *leaf(const struct engine *engine, uint64_t index)
+{
+	return &engine->leaf_tables[index / TABLE_ENTRIES][index % TABLE_ENTRIES];
+}
+
 bool engine_page_dirty(const struct engine *engine, uint64_t index)
 {
-	return __atomic_load_n(&engine->leaves[index], __ATOMIC_RELAXED) & S2_AP_WRITE;
+	return __atomic_load_n(leaf(engine, index), __ATOMIC_RELAXED) & S2_AP_WRITE;
 }
 
 uint8_t *engine_page(const struct engine *engine, uint64_t index)
@@ -144,8 +150,9 @@ uint8_t *engine_page(const struct engine *engine, uint64_t index)
 static void dirty_forget(struct engine *engine)
 {
 	for (uint64_t i = 0; i < engine->page_count; i++) {
-		if (engine->leaves[i] & S2_AP_WRITE)
-			engine->leaves[i] &= ~S2_AP_WRITE;
+		uint64_t *descriptor = leaf(engine, i);
+		if (*descriptor & S2_AP_WRITE)
+			*descriptor &= ~S2_AP_WRITE;
 	}
 }
 
@@ -174,16 +181,30 @@ bool engine_load(struct engine *engine, const struct guest_state *state, uint64_
 	return true;
 }
 
-/* hv builds stage 2 first: its root, then the tables of leaves one behind the other (hv/arch/stage2.c). */
+static uint64_t *table_at(const struct engine *engine, uint64_t pa)
+{
+	return (uint64_t *)(void *)(engine->machine->ram + (pa - HV_MACHINE_RAM_PA));
+}
+
+/* Walks stage 2 as hv built it (hv/arch/stage2.c): its root is the first of the page tables, at level 2, or at level 1
+ * if RAM ends above 16 GiB. */
 static bool leaves_find(struct engine *engine, struct error *error)
 {
 	const struct hv_boot *boot = engine->machine->boot;
-	uint8_t *tables = engine->machine->ram + (boot->tables_pa - HV_MACHINE_RAM_PA);
+	uint64_t *root = table_at(engine, boot->tables_pa);
+	bool from_level2 = GUEST_RAM_IPA + boot->guest_ram_bytes <= UINT64_C(1) << STAGE2_LEVEL2_START_IPA_BITS;
 	engine->page_count = boot->guest_ram_bytes / PAGE_BYTES;
-	engine->leaves = (uint64_t *)(void *)(tables + (size_t)STAGE2_ROOT_PAGES_SMALL * PAGE_BYTES);
-	for (uint64_t i = 0; i < engine->page_count; i++) {
-		if ((engine->leaves[i] & DESC_ADDRESS_MASK) != boot->guest_ram_pa + i * PAGE_BYTES)
-			return error_set(error, STATUS_FAILED, "a guest of more than 15 GiB cannot be debugged yet");
+	uint64_t count = (engine->page_count + TABLE_ENTRIES - 1) / TABLE_ENTRIES;
+	engine->leaf_tables = calloc(count, sizeof(*engine->leaf_tables));
+	if (!engine->leaf_tables)
+		return error_set(error, STATUS_FAILED, "out of memory");
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t ipa = GUEST_RAM_IPA + (i << BLOCK_SHIFT);
+		uint64_t *level2 = root;
+		if (!from_level2)
+			level2 = table_at(engine, root[ipa >> GIGABYTE_SHIFT] & DESC_ADDRESS_MASK);
+		uint64_t index = from_level2 ? ipa >> BLOCK_SHIFT : ipa >> BLOCK_SHIFT & (TABLE_ENTRIES - 1);
+		engine->leaf_tables[i] = table_at(engine, level2[index] & DESC_ADDRESS_MASK);
 	}
 	return true;
 }
@@ -221,6 +242,7 @@ void engine_close(struct engine *engine)
 {
 	if (!engine)
 		return;
+	free(engine->leaf_tables);
 	machine_destroy(engine->machine);
 	events_close(engine->events);
 	trace_close(engine->trace);

@@ -13,7 +13,7 @@ struct engine {
 	struct events *events;
 	struct trace_reader *trace;
 	uint64_t first_event;      /* the trace's index of the ring's event 0 */
-	uint64_t *leaves;          /* stage 2's descriptors of guest RAM, one for each page */
+	uint64_t **leaf_tables;    /* stage 2's tables of guest RAM, one for each 2 MiB */
 	uint64_t page_count;       /* of guest RAM */
 	const struct pollfd *wake; /* any of these readable: interrupt a run */
 	nfds_t wake_count;         /* up to ENGINE_WAKE_MAX */

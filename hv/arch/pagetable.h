@@ -11,6 +11,9 @@ enum {
 	GIGABYTE_SHIFT = 30 /* level 1 */
 };
 
+/* Stage 2's walk starts at level 2 for IPAs of up to so many bits, and at level 1 above. */
+enum { STAGE2_LEVEL2_START_IPA_BITS = 34 };
+
 #define DESC_VALID BIT(0)
 #define DESC_TABLE BIT(1) /* levels 0 to 2; at level 3: a page */
 #define DESC_AF    BIT(10)

@@ -17,15 +17,15 @@
 #define VTCR_HA                BIT(21)
 #define VTCR_HD                BIT(22)
 
-enum { LEVEL2_START_IPA_BITS = 34, LEVEL1_START_IPA_BITS = 42 };
+enum { LEVEL1_START_IPA_BITS = 42 };
 
 #define LEAF (DESC_VALID | DESC_TABLE | DESC_AF | DESC_SH_IS | S2_ATTR_NORMAL | S2_AP_READ | DESC_DBM)
 
 void stage2_init(ipa_t ipa, pa_t pa, uint64_t bytes)
 {
 	uint64_t end = ipa.v + bytes;
-	bool small = end <= UINT64_C(1) << LEVEL2_START_IPA_BITS;
-	uint64_t ipa_bits = small ? LEVEL2_START_IPA_BITS : LEVEL1_START_IPA_BITS;
+	bool small = end <= UINT64_C(1) << STAGE2_LEVEL2_START_IPA_BITS;
+	uint64_t ipa_bits = small ? STAGE2_LEVEL2_START_IPA_BITS : LEVEL1_START_IPA_BITS;
 	uint64_t *root = pagetable_alloc(small ? 16 : 8); /* concatenated, aligned to their size: they come first */
 	uint64_t *level3 = 0;
 	for (uint64_t at = ipa.v; at < end; at += PAGE_BYTES) {

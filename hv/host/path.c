@@ -8,25 +8,36 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-char *path_hv_image(struct error *error)
+/* The first of two places, relative to the program's own folder, where `name` is. */
+static char *find_beside(const char *name, const char *const places[2], struct error *error)
 {
-	static const char *const places[] = {"hv.elf", "../lib/hvrec/hv.elf"};
 	char program[4096];
 	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
 	program[length > 0 ? length : 0] = 0;
 	char *slash = strrchr(program, '/');
 	if (slash)
 		slash[1] = 0;
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+	for (size_t i = 0; i < 2; i++) {
 		char *path = NULL;
-		if (asprintf(&path, "%s%s", program, places[i]) > 0 && access(path, R_OK) == 0)
+		if (asprintf(&path, "%s%s%s", program, places[i], name) > 0 && access(path, R_OK) == 0)
 			return path;
 		free(path);
 	}
-	error_set(error, STATUS_FAILED,
-		  "hv.elf is neither in %s nor in %s../lib/hvrec: run `make` or `make install` again", program,
-		  program);
+	error_set(error, STATUS_FAILED, "%s is neither in %s%s nor in %s%s: run `make` or `make install` again", name,
+		  program, places[0], program, places[1]);
 	return NULL;
+}
+
+char *path_hv_image(struct error *error)
+{
+	static const char *const places[] = {"", "../lib/hvrec/"};
+	return find_beside("hv.elf", places, error);
+}
+
+char *path_gdb_commands(struct error *error)
+{
+	static const char *const places[] = {"../tools/gdb/", "../share/hvrec/"};
+	return find_beside("hvrec.py", places, error);
 }
 
 static void *read_all(FILE *file, size_t size_hint, size_t *bytes)

@@ -1,0 +1,18 @@
+/* One event as one decoded line for people: the monitor's `events`, a divergence report, `hvrec events`.
+ *
+ * Nothing about the event is trusted: what has no name is printed as a number. No function here can fail; all cut the
+ * text to `bytes`, NUL included. */
+#pragma once
+#include "hv/abi/event.h"
+#include <stddef.h>
+
+enum { EVENT_TEXT_BYTES = 256 }; /* enough for any line */
+
+/* "MMIO_WRITE"; NULL for a kind that does not exist. */
+const char *event_text_kind(uint16_t kind);
+
+/* What happened, without where: "MMIO_WRITE uart UARTDR <- 0x48 'H', 1 byte". "nothing" for kind 0. */
+void event_text_meaning(const struct event *event, char *text, size_t bytes);
+
+/* Position, pc, vCPU and meaning, in columns. No newline. */
+void event_text_line(const struct event *event, char *text, size_t bytes);
