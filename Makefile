@@ -75,6 +75,7 @@ UNIT_SOURCES := $(wildcard tests/unit/*.c) $(wildcard hv/core/*.c) $(wildcard hv
 UNIT_OBJECTS := $(UNIT_SOURCES:%.c=$(BUILD)/unit/%.o)
 UNIT_CASES := $(patsubst tests/unit/make-%-cases.sh,$(BUILD)/tests/unit/%_cases.h,$(wildcard tests/unit/make-*-cases.sh))
 
+.SECONDARY: $(UNIT_CASES)
 $(BUILD)/unit/%.o: %.c | $(UNIT_CASES)
 	@mkdir -p $(@D)
 	@echo "  UNIT  $<"
@@ -166,6 +167,7 @@ debug: all guests
 install: all
 	install -D -m 755 $(BUILD)/hvrec $(DESTDIR)$(PREFIX)/bin/hvrec
 	install -D -m 644 $(BUILD)/hv.elf $(DESTDIR)$(PREFIX)/lib/hvrec/hv.elf
+	install -D -m 644 tools/gdb/hvrec.py $(DESTDIR)$(PREFIX)/share/hvrec/hvrec.py
 	install -D -m 644 tools/hvrec.1 $(DESTDIR)$(PREFIX)/share/man/man1/hvrec.1
 
 clean:

@@ -5,6 +5,7 @@
 #include "recorder/record.h"
 #include "hv/host/machine.h"
 #include "hv/host/machine_process.h"
+#include "hv/host/path.h"
 #include "hv/host/session.h"
 #include "hv/host/state_hash.h"
 #include "recorder/guest.h"
@@ -26,6 +27,7 @@ struct recording {
 	struct writer *writer;
 	struct console console;
 	struct progress progress;
+	char *machine_version; /* what QEMU says of itself */
 	int signal_fd;
 	int64_t start_ns, stop_ns; /* stop_ns: when the machine was asked to stop; 0: it was not */
 	bool timed_out;
@@ -38,8 +40,7 @@ static void stop_request(struct recording *r)
 		return;
 	r->stop_ns = session_now_ns();
 	__atomic_store_n(&r->machine->mailbox->stop_request, 1, __ATOMIC_SEQ_CST);
-	r->machine->mailbox->waits = 0;
-	machine_ring(r->machine);
+	machine_wake(r->machine);
 }
 
 /* Moves events from the ring to the writer, as many as it has room for. Returns whether any were left. */
@@ -85,15 +86,14 @@ static void input_take(struct recording *r)
 		machine_index_store(&mailbox->input_head, head + count);
 		break;
 	case CONSOLE_ENDED:
-		r->console.input_fd = -1;
+		console_close_input(&r->console);
 		__atomic_store_n(&mailbox->input_ended, 1, __ATOMIC_SEQ_CST);
 		break;
 	case CONSOLE_QUIT:
 		stop_request(r);
 		return;
 	}
-	mailbox->waits = 0;
-	machine_ring(r->machine);
+	machine_wake(r->machine);
 }
 
 static bool input_has_room(const struct recording *r)
@@ -196,7 +196,7 @@ static void judge(const struct recording *r, struct error *error)
 	}
 	if (r->console_error.status != STATUS_OK)
 		*error = r->console_error;
-	else if (r->timed_out)
+	else if (r->timed_out && mailbox->end_reason == END_REASON_HOST)
 		error_set(error, STATUS_UNSUPPORTED, "the guest ran longer than --timeout %g seconds",
 			  r->options->timeout_s);
 	else if (mailbox->end_reason == END_REASON_LIMIT)
@@ -210,21 +210,27 @@ static void judge(const struct recording *r, struct error *error)
 		error_set(error, STATUS_UNSUPPORTED, "%.*s", HV_TEXT_BYTES, mailbox->text);
 }
 
+/* A machine that cannot be had must not cost an older trace. */
+static bool machine_program_check(struct recording *r, struct error *error)
+{
+	r->machine_version = machine_process_version();
+	return r->machine_version || error_set(error, STATUS_FAILED,
+					       "there is no machine: install the package qemu-system-arm, or name the "
+					       "program qemu-system-aarch64 in HVREC_QEMU");
+}
+
 /* Writes what only the running machine knows. */
 static bool machine_facts_put(struct recording *r, struct error *error)
 {
 	const struct hv_mailbox *mailbox = r->machine->mailbox;
 	char text[HV_FINGERPRINT_COUNT * 17 + 1];
-	char *qemu = machine_process_version();
 	size_t used = 0;
 	for (uint32_t i = 0; i < mailbox->fingerprint_count && i < HV_FINGERPRINT_COUNT; i++)
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%llx ",
 					 (unsigned long long)mailbox->fingerprint[i]);
 	text[used > 0 ? used - 1 : 0] = 0;
 	bool done = trace_put_text(r->trace, "fingerprint", text, error) &&
-		    trace_put_text(r->trace, "machine", qemu ? qemu : "unknown", error) &&
-		    trace_commit(r->trace, error);
-	free(qemu);
+		    trace_put_text(r->trace, "machine", r->machine_version, error) && trace_commit(r->trace, error);
 	return done;
 }
 
@@ -284,12 +290,27 @@ static enum hv_pace pace_of(const struct recording *r)
 
 static void record_in_machine(struct recording *r, struct machine_config *config, struct error *error)
 {
+	r->console.signal_fd = r->signal_fd;
 	config->pace = pace_of(r);
 	if (r->console.input_fd < 0)
 		r->machine->mailbox->input_ended = 1;
 	if (machine_start(r->machine, config, error) && machine_facts_put(r, error) && run_machine(r, error) &&
 	    finish(r, error))
 		summary(r);
+}
+
+/* --console must not be one of the files that the recording reads or writes. */
+static bool console_spares_files(const struct record_options *options, struct error *error)
+{
+	const char *const files[] = {options->trace, options->kernel, options->initrd, options->dtb, options->input};
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		bool same = files[i] && options->console && strcmp(files[i], options->console) == 0 &&
+			    strcmp(files[i], "-") != 0;
+		if (same || path_same_file(files[i], options->console))
+			return error_set(error, STATUS_FAILED, "--console %s would overwrite %s", options->console,
+					 files[i]);
+	}
+	return true;
 }
 
 /* Everything that may be wrong with what the user gave is looked at before an older trace of that name is replaced. */
@@ -305,13 +326,14 @@ bool record_run(const struct record_options *options, struct error *error)
 	r.signal_fd = session_signals(error);
 	if (r.signal_fd >= 0)
 		r.machine = machine_create(options->memory_bytes, error);
-	if (r.machine && guest_load(&guest, options, r.machine, &config, error) &&
-	    console_open_output(&r.console, options->console, error) &&
+	if (r.machine && guest_load(&guest, options, r.machine, &config, error) && machine_program_check(&r, error) &&
+	    console_spares_files(options, error) && console_open_output(&r.console, options->console, error) &&
 	    console_open_input(&r.console, options->input, error))
 		r.trace = trace_create(options->trace, error);
 	if (r.trace && guest_keep(&guest, options, r.machine, &config, r.trace, error))
 		record_in_machine(&r, &config, error);
 	guest_free(&guest);
+	free(r.machine_version);
 	trace_writer_free(r.trace);
 	machine_destroy(r.machine);
 	console_close(&r.console);

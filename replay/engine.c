@@ -1,7 +1,6 @@
 /* Commands to hv, and its event ring, which is filled a little at a time: most runs are short. */
 #include "replay/engine.h"
 #include "hv/arch/pagetable.h"
-#include "hv/host/session.h"
 #include "replay/divergence.h"
 #include "replay/guest.h"
 
@@ -9,7 +8,6 @@
 #include <string.h>
 
 enum { TICK_MS = 10, RING_FILL_EVENTS = 1024 };
-#define STUCK_NS INT64_C(60000000000)
 
 const struct guest_state *engine_state(const struct engine *engine)
 {
@@ -73,8 +71,7 @@ static void machine_wait(struct engine *engine)
 static bool command(struct engine *engine, enum hv_command kind, struct error *error)
 {
 	struct machine *machine = engine->machine;
-	int64_t moved_ns = session_now_ns();
-	uint64_t seen = 0;
+	struct machine_watch watch = {0};
 	if (kind == HV_COMMAND_RUN && !ring_fill(engine, error))
 		return false;
 	machine->mailbox->interrupt = 0;
@@ -85,13 +82,9 @@ static bool command(struct engine *engine, enum hv_command kind, struct error *e
 		machine_wait(engine);
 		if (!ring_fill(engine, error) || !machine_running(machine, error))
 			return false;
-		uint64_t now = machine_index_load(&machine->mailbox->now_n);
-		if (now != seen)
-			moved_ns = session_now_ns();
-		seen = now;
-		if (session_now_ns() - moved_ns > STUCK_NS && !machine_is_debugged())
+		if (machine_stuck(machine, &watch))
 			return error_set(error, STATUS_FAILED, "the machine makes no progress at instruction %llu",
-					 (unsigned long long)now);
+					 (unsigned long long)watch.n);
 	}
 	return true;
 }
@@ -109,7 +102,7 @@ static enum engine_stop stop_of(const struct engine *engine, uint64_t until_n, s
 			return ENGINE_UNTIL;
 		return mailbox->interrupt ? ENGINE_INTERRUPTED : ENGINE_END;
 	case HV_STATE_DIVERGED:
-		divergence_report(mailbox, error);
+		divergence_report(mailbox, engine->first_event, error);
 		return ENGINE_FAILED;
 	default:
 		error_set(error, STATUS_FAILED, "hv failed, please report it: %.*s", HV_TEXT_BYTES, mailbox->text);

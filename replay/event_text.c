@@ -83,30 +83,30 @@ static void append_sysreg(struct line *line, const struct event *event)
 		append(line, " %s %s %#" PRIx64, name, event->kind == EVENT_SYSREG_WRITE ? "<-" : "->", event->value);
 }
 
-/* Exception classes 0x30 to 0x3c (Arm ARM D17.2.37). */
+/* Exception classes of debug exceptions (Arm ARM D17.2.37). */
 static void append_debug(struct line *line, uint64_t esr, uint64_t far)
 {
-	switch (esr >> ESR_EC_SHIFT & EC_MASK) {
-	case 0x30:
-	case 0x31:
-	case 0x32:
-	case 0x33:
-		append(line, (esr >> ESR_EC_SHIFT & 2) != 0 ? " software step" : " hardware breakpoint");
-		break;
-	case 0x34:
-	case 0x35:
-		append(line, " watchpoint at %#" PRIx64, far);
-		break;
-	case 0x38:
-		append(line, " BKPT #%" PRIu64, esr & ESR_BRK_MASK);
-		break;
-	case 0x3c:
-		append(line, " BRK #%#" PRIx64, esr & ESR_BRK_MASK);
-		break;
-	default:
-		break;
-	}
-	append(line, ", esr %#" PRIx64, esr);
+	uint64_t ec = esr >> ESR_EC_SHIFT & EC_MASK;
+	if (ec == 0x30 || ec == 0x31)
+		append(line, " breakpoint,");
+	else if (ec == 0x32 || ec == 0x33)
+		append(line, " software step,");
+	else if (ec == 0x34 || ec == 0x35)
+		append(line, " watchpoint,");
+	else if (ec == 0x38 || ec == 0x3c)
+		append(line, " %s #%#" PRIx64 ",", ec == 0x38 ? "BKPT" : "BRK", esr & ESR_BRK_MASK);
+	append(line, " esr %#" PRIx64, esr);
+	if (far != 0)
+		append(line, ", far %#" PRIx64, far);
+}
+
+static void append_reason(struct line *line, const char *reason, const struct event *event)
+{
+	if (reason)
+		append(line, " %s", reason);
+	else
+		append(line, " reason %" PRIu64, event->address);
+	append(line, ", check %08" PRIx64, event->value);
 }
 
 static void append_seconds(struct line *line, uint64_t ns)
@@ -147,7 +147,7 @@ static void append_details(struct line *line, const struct event *event)
 		append_debug(line, event->address, event->value);
 		break;
 	case EVENT_EXIT:
-		append(line, " %s, check %08" PRIx64, event_text_exit_reason(event->address), event->value);
+		append_reason(line, event_text_exit_reason(event->address), event);
 		break;
 	case EVENT_IDLE:
 		append_idle(line, event);
@@ -162,7 +162,7 @@ static void append_details(struct line *line, const struct event *event)
 		append(line, " %s, priority %#" PRIx64, name, event->value);
 		break;
 	case EVENT_END:
-		append(line, " %s, check %08" PRIx64, event_text_end_reason(event->address), event->value);
+		append_reason(line, event_text_end_reason(event->address), event);
 		break;
 	default:
 		append(line, " address %#" PRIx64 " value %#" PRIx64, event->address, event->value);

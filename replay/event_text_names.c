@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GICR_SGI_FRAME_OFFSET = 0x10000 };
+enum { GICR_SGI_FRAME_OFFSET = 0x10000, GIC_ID_OFFSET = 0xffd0 };
 
 enum device_kind { PL011, PL031, GICD, GICR, GIC, VIRTIO };
 
@@ -54,7 +54,7 @@ static void register_text(const struct device *device, uint64_t offset, char *te
 	bool second_frame = device->kind == GICR && offset >= GICR_SGI_FRAME_OFFSET;
 	uint64_t in_frame = second_frame ? offset - GICR_SGI_FRAME_OFFSET : offset;
 	const struct device_register *row = second_frame ? NULL : register_find(device->kind, in_frame);
-	if (!row && (device->kind == GICD || device->kind == GICR))
+	if (!row && (device->kind == GICD || second_frame || (device->kind == GICR && in_frame >= GIC_ID_OFFSET)))
 		row = register_find(GIC, in_frame);
 	if (!row) {
 		snprintf(text, bytes, "+%#" PRIx64, offset);
@@ -96,7 +96,7 @@ bool event_text_device(const char *name, uint64_t *first_ipa, uint64_t *last_ipa
 		const char *digits = name + length;
 		size_t digit_count = strspn(digits, "0123456789");
 		unsigned long number = strtoul(digits, NULL, 10);
-		if (digits[digit_count] || digit_count > 3 || (digit_count > 0 && number >= device->count))
+		if (digits[digit_count] || (digit_count > 0 && number >= device->count))
 			return false;
 		uint64_t count = digit_count > 0 ? 1 : device->count;
 		*first_ipa = device->ipa + number * device->bytes;
@@ -135,7 +135,7 @@ static bool sysreg_family(uint32_t key, char *text, size_t bytes)
 void event_text_sysreg(uint64_t key, char *text, size_t bytes)
 {
 	if (key > UINT16_MAX) {
-		snprintf(text, bytes, "of AArch32, ESR_EL2 %#" PRIx64, key);
+		snprintf(text, bytes, "AArch32, esr %#" PRIx64, key);
 		return;
 	}
 	for (size_t i = 0; i < sizeof(sysreg_names) / sizeof(sysreg_names[0]); i++) {
@@ -228,7 +228,7 @@ const char *event_text_exit_reason(uint64_t reason)
 	case EXIT_REASON_SPURIOUS:
 		return "spurious interrupt";
 	default:
-		return "unknown reason";
+		return NULL;
 	}
 }
 
@@ -248,6 +248,6 @@ const char *event_text_end_reason(uint64_t reason)
 	case END_REASON_HANG:
 		return "hang";
 	default:
-		return "unknown reason";
+		return NULL;
 	}
 }

@@ -4,7 +4,8 @@
 #include "hv/abi/event.h"
 #include <stddef.h>
 
-/* A trapped system register by SYSREG_KEY: "CNTPCT_EL0", "DBGBVR2_EL1", or "S3_0_C1_C2_3" for one without a name. */
+/* A trapped system register by SYSREG_KEY: "CNTPCT_EL0", "DBGBVR2_EL1", or "S3_0_C1_C2_3" for one without a name. Above
+ * 16 bits: the syndrome of an AArch32 access. */
 void event_text_sysreg(uint64_t key, char *text, size_t bytes);
 
 /* A device register by guest physical address: "uart UARTDR", "gicr0 GICR_WAKER", or the number where no device is. */
@@ -16,7 +17,7 @@ void event_text_interrupt(uint64_t intid, char *text, size_t bytes);
 /* An SMCCC function and what it returned: "PSCI_FEATURES = NOT_SUPPORTED". */
 void event_text_call(uint64_t function, uint64_t result, char *text, size_t bytes);
 
-/* enum exit_reason and enum end_reason; "unknown reason". */
+/* enum exit_reason and enum end_reason; NULL for one that does not exist. */
 const char *event_text_exit_reason(uint64_t reason);
 const char *event_text_end_reason(uint64_t reason);
 

@@ -49,12 +49,12 @@ static bool ram_check(struct trace_reader *trace, const struct machine *machine,
 	       error_set(error, STATUS_FAILED, "the trace's initial RAM is not what was recorded: it is damaged");
 }
 
-static bool config_get(struct trace_reader *trace, struct machine_config *config, struct error *error)
+static bool config_get(struct trace_reader *trace, struct machine_config *config, uint64_t *ram_bytes,
+		       struct error *error)
 {
 	uint64_t version = 0, vcpu_count = 0;
 	if (!number_get(trace, "machine_version", &version, error) ||
-	    !number_get(trace, "ram_bytes", &config->ram_bytes, error) ||
-	    !number_get(trace, "vcpu_count", &vcpu_count, error) ||
+	    !number_get(trace, "ram_bytes", ram_bytes, error) || !number_get(trace, "vcpu_count", &vcpu_count, error) ||
 	    !number_get(trace, "entry_ipa", &config->entry_ipa, error) ||
 	    !number_get(trace, "dtb_ipa", &config->dtb_ipa, error) ||
 	    !number_get(trace, "rtc_base_s", &config->rtc_base_s, error))
@@ -65,7 +65,7 @@ static bool config_get(struct trace_reader *trace, struct machine_config *config
 	if (vcpu_count != 1)
 		return error_set(error, STATUS_FAILED, "the trace has %llu vCPUs; this version replays one",
 				 (unsigned long long)vcpu_count);
-	if (config->ram_bytes == 0 || config->ram_bytes % 4096 != 0 || config->ram_bytes > UINT64_C(255) << 30)
+	if (*ram_bytes == 0 || *ram_bytes % 4096 != 0 || *ram_bytes > UINT64_C(255) << 30)
 		return error_set(error, STATUS_FAILED, "the trace's RAM size is impossible: it is damaged");
 	return true;
 }
@@ -73,8 +73,9 @@ static bool config_get(struct trace_reader *trace, struct machine_config *config
 struct machine *guest_restore(struct trace_reader *trace, struct machine_config *config, struct error *error)
 {
 	struct machine *machine = NULL;
-	if (config_get(trace, config, error))
-		machine = machine_create(config->ram_bytes, error);
+	uint64_t ram_bytes = 0;
+	if (config_get(trace, config, &ram_bytes, error))
+		machine = machine_create(ram_bytes, error);
 	struct piece_target target = {machine, trace};
 	if (machine && (!trace_each_file(trace, piece_restore, &target, error) || !ram_check(trace, machine, error))) {
 		machine_destroy(machine);
@@ -96,6 +97,8 @@ bool guest_fingerprint_check(struct trace_reader *trace, const struct machine *m
 		return error->status == STATUS_OK; /* killed before it was written */
 	char *at = text;
 	for (size_t i = 0; same && i < sizeof(names) / sizeof(names[0]); i++) {
+		if (*at == 0)
+			break; /* an older recorder knew fewer registers */
 		uint64_t recorded = strtoull(at, &at, 16);
 		if (recorded != machine->mailbox->fingerprint[i])
 			same = error_set(error, STATUS_FAILED,

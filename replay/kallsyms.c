@@ -3,12 +3,9 @@
  * every 256th of them begins. offsets, which rise, are then at a known place. A random match does not get that far. */
 #include "replay/kallsyms.h"
 
-#include <string.h>
-
 enum {
 	TOKEN_COUNT = 256,
 	TOKEN_BYTES_MAX = 128,
-	TOKEN_NAMED_MIN = 32, /* tokens that are not empty: the letters at least */
 	NAMES_PER_MARKER = 256,
 	SYMBOL_COUNT_MIN = 256,
 	SYMBOL_COUNT_MAX = 1 << 22,
@@ -71,17 +68,16 @@ static size_t token_bytes(const struct image *image, size_t offset, size_t end)
 static bool table_agrees(const struct image *image, size_t table, size_t token_index)
 {
 	const uint8_t *index = image->at + token_index;
-	size_t next = 0, named_count = 0;
+	size_t next = 0;
 	for (size_t i = 0; i < TOKEN_COUNT; i++) {
 		if (get_u16(index + 2 * i) != next)
 			return false;
 		size_t bytes = token_bytes(image, table + next, token_index);
 		if (bytes == SIZE_MAX)
 			return false;
-		named_count += bytes > 0;
 		next += bytes + 1;
 	}
-	return named_count >= TOKEN_NAMED_MIN && aligned(table + next) == token_index;
+	return aligned(table + next) == token_index;
 }
 
 static bool table_find(const struct image *image, size_t token_index, size_t *token_table)
@@ -111,8 +107,9 @@ static size_t names_end(struct image *image, size_t at, size_t end, uint32_t cou
 {
 	for (uint32_t i = 0; i < count; i++) {
 		size_t bytes = name_begin(image->at, &at, end);
-		if (bytes == 0 || ++image->names_read > NAMES_READ_MAX)
+		if (bytes == 0)
 			return 0;
+		image->names_read++;
 		at += bytes;
 	}
 	return at;
@@ -179,7 +176,7 @@ static bool names_find(struct image *image, struct kallsyms *found)
 bool kallsyms_find(const void *data, size_t image_bytes, struct kallsyms *kallsyms)
 {
 	struct image image = {.at = data, .bytes = image_bytes};
-	for (size_t at = 0; inside(&image, at, INDEX_BYTES); at += ALIGN_BYTES) {
+	for (size_t at = 0; inside(&image, at, INDEX_BYTES) && image.names_read <= NAMES_READ_MAX; at += ALIGN_BYTES) {
 		struct kallsyms found = {.image = data, .image_bytes = image_bytes, .token_index = at};
 		if (index_rises(image.at + at) && table_find(&image, at, &found.token_table) &&
 		    names_find(&image, &found)) {
@@ -197,12 +194,12 @@ static size_t name_expand(const struct kallsyms *kallsyms, const uint8_t *at, si
 	size_t used = 0;
 	for (size_t i = 0; i < bytes; i++) {
 		uint32_t start = get_u16(kallsyms->image + kallsyms->token_index + 2 * (size_t)at[i]);
-		const char *token = (const char *)kallsyms->image + kallsyms->token_table + start;
-		size_t length = strlen(token);
-		if (length > SYMBOLS_NAME_BYTES_MAX + 1 - used)
-			return 0;
-		memcpy(text + used, token, length);
-		used += length;
+		const uint8_t *token = kallsyms->image + kallsyms->token_table + start;
+		for (; *token != 0; token++) {
+			if (used > SYMBOLS_NAME_BYTES_MAX)
+				return 0;
+			text[used++] = (char)*token;
+		}
 	}
 	return used;
 }

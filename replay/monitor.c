@@ -1,154 +1,114 @@
-/* The monitor commands: a table of words, each with its help. */
+/* The monitor's table of commands, and help. A line is a word and an argument, which the command reads itself. */
 #include "replay/monitor.h"
+#include "replay/monitor_parse.h"
+#include "replay/monitor_session.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-struct session {
-	struct timeline *timeline;
-	struct gdbstub *stub;
-};
+enum { PRINT_BYTES = ERROR_TEXT_BYTES + 256 };
 
-__attribute__((format(printf, 2, 3))) static void print(const struct session *session, const char *format, ...)
+static void print_arguments(const struct monitor *monitor, const char *format, va_list arguments)
 {
-	char text[1024];
+	char text[PRINT_BYTES];
+	int length = vsnprintf(text, sizeof(text), format, arguments);
+	if (length > 0)
+		gdbstub_print(monitor->stub, text, (size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1);
+}
+
+void monitor_print(const struct monitor *monitor, const char *format, ...)
+{
 	va_list arguments;
 	va_start(arguments, format);
-	int length = vsnprintf(text, sizeof(text), format, arguments);
+	print_arguments(monitor, format, arguments);
 	va_end(arguments);
-	if (length > 0)
-		gdbstub_print(session->stub, text, (size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1);
 }
 
-static bool when(const struct session *session, const char *argument)
+bool monitor_fail(const struct monitor *monitor, const char *format, ...)
 {
-	(void)argument;
-	const struct guest_state *state = timeline_state(session->timeline);
-	uint64_t end = timeline_end_n(session->timeline);
-	print(session,
-	      "instruction %" PRIu64 " of %" PRIu64 " (%.3f %%), guest time %.9f s, event %" PRIu64 ", vcpu %u\n",
-	      state->n, end, end > 0 ? 100.0 * (double)state->n / (double)end : 100.0,
-	      (double)(state->n + state->idle_ns) / 1e9, engine_next_event(timeline_engine(session->timeline)),
-	      state->current);
-	return true;
+	va_list arguments;
+	va_start(arguments, format);
+	print_arguments(monitor, format, arguments);
+	va_end(arguments);
+	return false;
 }
 
-static bool go(const struct session *session, uint64_t n)
-{
-	struct error error = {.status = STATUS_OK};
-	if (!timeline_goto(session->timeline, n, &error)) {
-		print(session, "%s\n", error.text);
-		return false;
-	}
-	return when(session, "");
-}
-
-static bool go_to_event(const struct session *session, const char *text)
-{
-	struct error error = {.status = STATUS_OK};
-	struct events *events = timeline_engine(session->timeline)->events;
-	char *end;
-	uint64_t index = strtoull(text, &end, 0);
-	if (end == text || *end || index >= events_count(events)) {
-		print(session, "there are events 0 to %" PRIu64 "\n", events_count(events) - 1);
-		return false;
-	}
-	const struct event *event = events_get(events, index, &error);
-	if (!event) {
-		print(session, "%s\n", error.text);
-		return false;
-	}
-	return go(session, event->n);
-}
-
-static bool seek(const struct session *session, const char *argument)
-{
-	char *end;
-	uint64_t end_n = timeline_end_n(session->timeline);
-	if (strcmp(argument, "start") == 0)
-		return go(session, 0);
-	if (strcmp(argument, "end") == 0)
-		return go(session, end_n);
-	if (strncmp(argument, "event ", 6) == 0)
-		return go_to_event(session, argument + 6);
-	double percent = strtod(argument, &end);
-	if (end != argument && strcmp(end, "%") == 0 && percent >= 0 && percent <= 100)
-		return go(session, (uint64_t)((double)end_n * percent / 100));
-	uint64_t n = strtoull(argument, &end, 0);
-	if (end == argument || *end) {
-		print(session, "seek where? N, PERCENT%%, event K, start or end\n");
-		return false;
-	}
-	return go(session, n);
-}
-
-static bool back(const struct session *session, const char *argument)
-{
-	uint64_t n = timeline_n(session->timeline), distance = *argument ? strtoull(argument, NULL, 0) : 1;
-	return go(session, distance < n ? n - distance : 0);
-}
-
-static bool forward(const struct session *session, const char *argument)
-{
-	return go(session, timeline_n(session->timeline) + (*argument ? strtoull(argument, NULL, 0) : 1));
-}
-
-static bool checkpoints(const struct session *session, const char *argument)
-{
-	(void)argument;
-	const struct checkpoints *all = timeline_checkpoints(session->timeline);
-	for (size_t i = 0; i < all->count; i++)
-		print(session, "%3zu  instruction %" PRIu64 ", %zu pages\n", i, all->at[i].n, all->at[i].page_count);
-	return true;
-}
-
-static bool phys(const struct session *session, const char *argument)
-{
-	if (strcmp(argument, "on") != 0 && strcmp(argument, "off") != 0) {
-		print(session, "memory is read by %s address; phys on or phys off\n",
-		      gdbstub_physical(session->stub) ? "physical" : "virtual");
-		return *argument == 0;
-	}
-	gdbstub_set_physical(session->stub, strcmp(argument, "on") == 0);
-	return true;
-}
-
-static bool help(const struct session *session, const char *argument);
+static bool help(struct monitor *monitor, const char *argument);
 
 static const struct row {
 	const char *word;
-	bool (*run)(const struct session *session, const char *argument);
-	const char *help;
+	bool (*run)(struct monitor *monitor, const char *argument);
+	const char *usage; /* without the word */
+	const char *brief;
+	const char *detail; /* whole lines */
 } rows[] = {
-	{"when", when, "when                     where this is: instruction, guest time, event"},
-	{"seek", seek, "seek N | P% | event K | start | end   go there"},
-	{"back", back, "back [N]                 N instructions back"},
-	{"forward", forward, "forward [N]              N instructions on"},
-	{"checkpoints", checkpoints, "checkpoints              the places that are kept in memory"},
-	{"phys", phys, "phys [on|off]            read memory by physical address"},
-	{"help", help, "help                     this"},
+	{"when", monitor_place_when, "", "where this is",
+	 "Instruction, guest time, the next event, vCPU and pc; and the console's current line.\n"},
+	{"seek", monitor_seek, " N | event K | time SECONDS | P% | start | end", "go there",
+	 "N is a number of instructions, with k, M or G for powers of 1000. A trap's place is before its instruction,\n"
+	 "an interrupt's behind it. Guest time has nine digits behind the point; inside idle time it is where the "
+	 "guest went idle.\n"},
+	{"back", monitor_seek_back, " [N]", "N instructions back", "One without N. Ends at the start.\n"},
+	{"forward", monitor_seek_forward, " [N]", "N instructions on", "One without N. Ends at the end.\n"},
+	{"next", monitor_events_next, " irq [INTID] | mmio [RANGE] | exception | console TEXT",
+	 "go on to the next of these",
+	 "irq: an interrupt is made pending for the guest. mmio: a device is accessed; RANGE is a physical address,\n"
+	 "FROM..TO, or uart, rtc, gicd, gicr, virtio (virtio3: one of them). exception: an asynchronous exit, an "
+	 "external\n"
+	 "abort, a debug exception or a refused system register. console: TEXT has just been printed; it may be in "
+	 "\"\".\n"},
+	{"prev", monitor_events_prev, " irq [INTID] | mmio [RANGE] | exception | console TEXT",
+	 "go back to the last of these", "See help next.\n"},
+	{"checkpoint", monitor_place_checkpoint, "", "name this place", "It gets a number, for restart and delete.\n"},
+	{"checkpoints", monitor_place_checkpoints, "", "list the named places",
+	 "And the guests of the past that are in memory: near one of them travelling is fast.\n"},
+	{"restart", monitor_place_restart, " K", "go to the place named K", "K or $K.\n"},
+	{"delete", monitor_place_delete, " K", "forget the place named K", "K or $K.\n"},
+	{"who-wrote", monitor_memory_who_wrote, " ADDRESS [LENGTH]", "go back to the last write there",
+	 "A virtual address as gdb sees it here; up to 128 bytes, else to the end of its doubleword. Stops before the\n"
+	 "instruction that writes, so that again finds the write before. Writes through another mapping are not "
+	 "seen.\n"},
+	{"events", monitor_events, " [K | FROM..TO | n FROM..TO]", "print events of the trace",
+	 "By number, or by position with n, which takes k, M and G. Ten around here without a range. => is the next "
+	 "one.\n"},
+	{"phys", monitor_memory_phys, " [on|off]", "memory by guest physical address",
+	 "What gdb's addresses mean when it reads memory.\n"},
+	{"verify", monitor_verify, "", "replay everything and compare",
+	 "Every event from the start to the end, and the final state. Stays at this place.\n"},
+	{"help", help, " [COMMAND]", "this, or more about one command", ""},
 };
+enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };
 
-static bool help(const struct session *session, const char *argument)
+static bool help(struct monitor *monitor, const char *argument)
 {
-	(void)argument;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		print(session, "monitor %s\n", rows[i].help);
-	return true;
+	for (size_t i = 0; i < ROW_COUNT; i++) {
+		if (*argument == 0)
+			monitor_print(monitor, "monitor %s%s -- %s\n", rows[i].word, rows[i].usage, rows[i].brief);
+		if (strcmp(argument, rows[i].word) != 0)
+			continue;
+		monitor_print(monitor, "monitor %s%s -- %s\n%s", rows[i].word, rows[i].usage, rows[i].brief,
+			      rows[i].detail);
+		return true;
+	}
+	return *argument == 0 || monitor_fail(monitor, "there is no command '%s'; monitor help lists them\n", argument);
 }
+
+/* What the user keeps outlives a client, so that one who connects again finds it; a process debugs one trace. */
+static struct monitor_kept kept;
 
 bool monitor_command(struct timeline *timeline, struct gdbstub *stub, const char *line)
 {
-	struct session session = {timeline, stub};
-	size_t length = strcspn(line, " ");
-	const char *argument = line + length + strspn(line + length, " ");
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (strlen(rows[i].word) == length && strncmp(rows[i].word, line, length) == 0)
-			return rows[i].run(&session, argument);
+	struct monitor monitor = {timeline, stub, &kept};
+	char text[MONITOR_LINE_BYTES];
+	if (kept.timeline != timeline)
+		kept = (struct monitor_kept){.timeline = timeline};
+	if (!monitor_parse_trim(line, text, sizeof(text)))
+		return monitor_fail(&monitor, "a command has at most %d characters\n", MONITOR_LINE_BYTES - 1);
+	for (size_t i = 0; i < ROW_COUNT; i++) {
+		const char *argument = monitor_parse_word(text, rows[i].word);
+		if (argument)
+			return rows[i].run(&monitor, argument);
 	}
-	print(&session, "there is no command '%s'; monitor help lists them\n", line);
-	return false;
+	return monitor_fail(&monitor, "there is no command '%s'; monitor help lists them\n", text);
 }

@@ -1,5 +1,6 @@
 /* The replay loop: events from the trace to the machine's ring; what the machine has passed goes to the console. */
 #include "replay/replay.h"
+#include "hv/host/path.h"
 #include "hv/host/session.h"
 #include "hv/host/state_hash.h"
 #include "replay/divergence.h"
@@ -9,12 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { TICK_MS = 10, BATCH_EVENTS = 4096 };
-/* A machine that neither passes an event nor retires an instruction for so long is stuck. */
-#define STUCK_NS INT64_C(60000000000)
 
 struct replaying {
 	const struct replay_options *options;
@@ -26,8 +24,7 @@ struct replaying {
 	uint64_t printed; /* events whose console output was printed */
 	int signal_fd;
 	bool interrupted;
-	uint64_t seen_n, seen_tail; /* for noticing a stuck machine */
-	int64_t moved_ns;
+	struct machine_watch watch;
 };
 
 /* Fills the ring from the trace, as far as there is room. */
@@ -71,18 +68,6 @@ static bool events_print(struct replaying *r, struct error *error)
 	return true;
 }
 
-static bool machine_stuck(struct replaying *r)
-{
-	const struct hv_mailbox *mailbox = r->machine->mailbox;
-	int64_t now = session_now_ns();
-	uint64_t n = machine_index_load(&mailbox->now_n), tail = machine_index_load(&mailbox->event_tail);
-	if (n != r->seen_n || tail != r->seen_tail || r->moved_ns == 0)
-		r->moved_ns = now;
-	r->seen_n = n;
-	r->seen_tail = tail;
-	return now - r->moved_ns > STUCK_NS && !machine_is_debugged();
-}
-
 /* One turn of the loop. Returns whether the machine goes on. */
 static bool turn(struct replaying *r, struct error *error)
 {
@@ -99,10 +84,10 @@ static bool turn(struct replaying *r, struct error *error)
 	progress_update(&r->progress, r->machine);
 	if (r->interrupted || (state != HV_STATE_OFF && state != HV_STATE_RUNNING))
 		return false;
-	if (machine_stuck(r))
+	if (machine_stuck(r->machine, &r->watch))
 		return error_set(error, STATUS_FAILED,
 				 "the machine makes no progress at instruction %llu; is this computer overloaded?",
-				 (unsigned long long)r->seen_n);
+				 (unsigned long long)r->watch.n);
 	return machine_running(r->machine, error);
 }
 
@@ -143,7 +128,7 @@ static bool judge(struct replaying *r, struct error *error)
 	case HV_STATE_ENDED:
 		return final_state_check(r, error);
 	case HV_STATE_DIVERGED:
-		return divergence_report(mailbox, error);
+		return divergence_report(mailbox, 0, error);
 	case HV_STATE_REFUSED:
 		return error_set(error, STATUS_FAILED, "the machine cannot replay: %.*s", HV_TEXT_BYTES, mailbox->text);
 	case HV_STATE_PANIC:
@@ -187,15 +172,6 @@ static bool replay_in_machine(struct replaying *r, struct machine_config *config
 	return true;
 }
 
-static bool console_spares_trace(const struct replay_options *options, struct error *error)
-{
-	struct stat trace, console;
-	if (!options->console || stat(options->trace, &trace) != 0 || stat(options->console, &console) != 0 ||
-	    trace.st_dev != console.st_dev || trace.st_ino != console.st_ino)
-		return true;
-	return error_set(error, STATUS_FAILED, "--console %s would overwrite the trace", options->console);
-}
-
 bool replay_run(const struct replay_options *options, struct error *error)
 {
 	struct replaying r = {.options = options};
@@ -204,8 +180,11 @@ bool replay_run(const struct replay_options *options, struct error *error)
 	r.console = (struct console){.output_fd = -1, .input_fd = -1};
 	if (r.signal_fd >= 0)
 		r.trace = trace_open(options->trace, error);
-	if (r.trace && console_spares_trace(options, error) && console_open_output(&r.console, options->console, error))
+	if (r.trace && path_same_file(options->console, options->trace))
+		error_set(error, STATUS_FAILED, "--console %s would overwrite the trace", options->console);
+	else if (r.trace && console_open_output(&r.console, options->console, error))
 		r.machine = guest_restore(r.trace, &config, error);
+	r.console.signal_fd = r.signal_fd;
 	config.until_n = options->until_n;
 	if (r.machine)
 		replay_in_machine(&r, &config, error);

@@ -57,7 +57,7 @@ static unsigned char info_of(const struct symbol *symbol)
 		binding = STB_WEAK;
 	else if (symbol->type >= 'A' && symbol->type <= 'Z')
 		binding = STB_GLOBAL;
-	return ELF64_ST_INFO(binding, types[kind_of(symbol)]);
+	return (unsigned char)ELF64_ST_INFO(binding, types[kind_of(symbol)]);
 }
 
 /* The section for a symbol: the current run, or a new one. Symbols at one address stay in one run. */
@@ -122,6 +122,7 @@ static Elf64_Ehdr header_make(const struct elf_file *file, uint64_t sections_off
 		.e_type = ET_EXEC,
 		.e_machine = EM_AARCH64,
 		.e_version = EV_CURRENT,
+		.e_entry = file->sections[file->run_count > 0 ? 1 : 0].sh_addr,
 		.e_shoff = sections_offset,
 		.e_ehsize = sizeof(Elf64_Ehdr),
 		.e_shentsize = sizeof(Elf64_Shdr),

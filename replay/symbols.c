@@ -105,8 +105,10 @@ bool symbols_add_system_map(struct symbols *symbols, const char *text, uint64_t 
 	}
 	if (!anchored)
 		return error_set(error, STATUS_FAILED, "%s has no symbol _text: not a kernel's System.map", path);
-	for (size_t i = first; i < symbols->count; i++)
-		symbols->at[i].va += text_va - linked_va;
+	for (size_t i = first; i < symbols->count; i++) {
+		if (!strchr("aA", symbols->at[i].type))
+			symbols->at[i].va += text_va - linked_va;
+	}
 	return true;
 }
 

@@ -28,8 +28,8 @@ bool symbols_add(struct symbols *symbols, uint64_t va, char type, const char *na
 		 struct error *error);
 /* Sorts by address; symbols at one address stay in the order they were added. Cannot fail. */
 void symbols_sort(struct symbols *symbols);
-/* Appends what a System.map says (nm's text: address, type, name), each address moved so that `_text` is at
- * `text_va`. `path` is for errors. False: a line that is none, or no `_text`; error set. */
+/* Appends what a System.map says (nm's text: address, type, name), each address but absolute ones moved so that
+ * `_text` is at `text_va`. `path` is for errors. False: a line that is none, or no `_text`; error set. */
 bool symbols_add_system_map(struct symbols *symbols, const char *text, uint64_t text_va, const char *path,
 			    struct error *error);
 void symbols_free(struct symbols *symbols);

@@ -1,13 +1,17 @@
 /* The command hvrec: finds the subcommand, runs it, prints the one error line, and gives the exit status. */
 #include "tools/commands.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct command commands[] = {
 	{"record", record_command, "record a guest into a trace"},
 	{"replay", replay_command, "re-execute a trace and check every event"},
+	{"debug", debug_command, "start gdb on a trace, with symbols"},
 	{"info", info_command, "what a trace holds"},
+	{"symbols", symbols_command, "an ELF with the kernel's symbols, for gdb"},
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
@@ -30,8 +34,20 @@ static const char *one_line(char *text)
 	return text;
 }
 
+/* Standard descriptors that the caller closed must not become the machine's memory. */
+static void standard_fds_open(void)
+{
+	int fd;
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
+	standard_fds_open();
 	struct error error = {.status = STATUS_OK};
 	if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
 		usage(stdout);

@@ -98,7 +98,7 @@ struct hv_page {
 };
 _Static_assert(sizeof(struct hv_page) == 4096 + 64, "layout shared with EL2");
 
-enum { HV_TEXT_BYTES = 256, HV_FINGERPRINT_COUNT = 32 };
+enum { HV_TEXT_BYTES = 256, HV_FINGERPRINT_COUNT = 48 };
 
 struct hv_mailbox {
 	/* hv writes */

@@ -5,7 +5,7 @@
 
 void el2_init_traps(void)
 {
-	WRITE_SYSREG(hcr_el2, HCR_RW | HCR_VM | HCR_SWIO | HCR_FMO | HCR_IMO | HCR_AMO | HCR_TWI | HCR_TSC | HCR_TIDCP);
+	WRITE_SYSREG(hcr_el2, HCR_RW | HCR_VM | HCR_SWIO | HCR_FMO | HCR_IMO | HCR_AMO | HCR_TWI | HCR_TSC);
 	WRITE_SYSREG(mdcr_el2, FIELD_PUT(MDCR_HPMN, 2) | MDCR_HPME | MDCR_TPM | MDCR_TPMCR | MDCR_TDE | MDCR_TDA |
 				       MDCR_TDOSA | MDCR_TDRA);
 	WRITE_SYSREG(cptr_el2, 0x33ff); /* RES1 bits; SIMD does not trap */

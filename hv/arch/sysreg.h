@@ -38,7 +38,6 @@
 #define HCR_AMO   BIT(5)
 #define HCR_TWI   BIT(13)
 #define HCR_TSC   BIT(19)
-#define HCR_TIDCP BIT(20)
 #define HCR_RW    BIT(31)
 
 /* MDCR_EL2: HPMN = 2 leaves counters 2 and up to EL2; the clock uses the cycle counter and counter 1. */

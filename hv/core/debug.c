@@ -281,6 +281,7 @@ uint64_t read_breakpoint(uint32_t key)
 
 void write_breakpoint(uint32_t key, uint64_t value)
 {
-	*breakpoint_register(key, hv_vcpu()) = value;
+	bool is_value = (key & 1) == 0; /* an address: bits 1:0 are RES0 */
+	*breakpoint_register(key, hv_vcpu()) = is_value ? value & ~UINT64_C(3) : value;
 	debug_load();
 }

@@ -12,6 +12,7 @@
 /* ESR_EL2 and its ISS encodings (Arm ARM D17.2.37). */
 #define ESR_EC_HI       31
 #define ESR_EC_LO       26
+#define ESR_IL          BIT(25)
 #define ISS_ISV         BIT(24)
 #define ISS_SAS_HI      23
 #define ISS_SAS_LO      22
@@ -49,7 +50,6 @@ enum counting {
 };
 
 struct exit_row {
-	const char *name;
 	enum exit_answer (*handler)(const struct exit *exit);
 	enum counting counting;
 };
@@ -67,22 +67,22 @@ static enum exit_answer exit_unknown(const struct exit *exit)
 }
 
 static const struct exit_row rows[EC_COUNT] = {
-	[0x01] = {"WFI", exit_wfi, COUNTED},
-	[EC_HVC64] = {"HVC", psci_call, COUNTED_ELR_NEXT},
-	[0x17] = {"SMC", psci_call, COUNTED},
-	[EC_SYSREG] = {"system register", sysreg_access, COUNTED},
-	[0x03] = {"AArch32 CP15", sysreg_aarch32, COUNTED},
-	[0x04] = {"AArch32 CP15 64-bit", sysreg_aarch32, COUNTED},
-	[0x05] = {"AArch32 CP14", sysreg_aarch32, COUNTED},
-	[0x06] = {"AArch32 LDC/STC", sysreg_aarch32, COUNTED},
-	[0x0c] = {"AArch32 CP14 64-bit", sysreg_aarch32, COUNTED},
-	[0x20] = {"instruction abort", abort_instruction, NOT_COUNTED},
-	[0x24] = {"data abort", abort_data, NOT_COUNTED},
-	[0x30] = {"hardware breakpoint", debug_breakpoint, NOT_COUNTED},
-	[0x32] = {"software step", debug_step, NOT_COUNTED},
-	[0x34] = {"watchpoint", debug_breakpoint, NOT_COUNTED},
-	[0x38] = {"AArch32 BKPT", debug_brk, COUNTED},
-	[0x3c] = {"BRK", debug_brk, COUNTED},
+	[0x01] = {exit_wfi, COUNTED},               /* WFI */
+	[EC_HVC64] = {psci_call, COUNTED_ELR_NEXT}, /* HVC */
+	[0x17] = {psci_call, COUNTED},              /* SMC */
+	[EC_SYSREG] = {sysreg_access, COUNTED},     /* system register */
+	[0x03] = {sysreg_aarch32, COUNTED},         /* AArch32 CP15 */
+	[0x04] = {sysreg_aarch32, COUNTED},         /* AArch32 CP15 64-bit */
+	[0x05] = {sysreg_aarch32, COUNTED},         /* AArch32 CP14 */
+	[0x06] = {sysreg_aarch32, COUNTED},         /* AArch32 LDC/STC */
+	[0x0c] = {sysreg_aarch32, COUNTED},         /* AArch32 CP14 64-bit */
+	[0x20] = {abort_instruction, NOT_COUNTED},  /* instruction abort */
+	[0x24] = {abort_data, NOT_COUNTED},         /* data abort */
+	[0x30] = {debug_breakpoint, NOT_COUNTED},   /* hardware breakpoint */
+	[0x32] = {debug_step, NOT_COUNTED},         /* software step */
+	[0x34] = {debug_breakpoint, NOT_COUNTED},   /* watchpoint */
+	[0x38] = {debug_brk, COUNTED},              /* AArch32 BKPT */
+	[0x3c] = {debug_brk, COUNTED},              /* BRK */
 };
 
 static struct exit exit_decode(uint64_t ec)
@@ -115,7 +115,7 @@ bool exit_dispatch(void)
 {
 	uint64_t raw_n = clock_now().v;
 	uint64_t ec = FIELD_GET(arch_syndrome_read().esr, ESR_EC);
-	static const struct exit_row unknown = {"unknown", exit_unknown, NOT_COUNTED};
+	static const struct exit_row unknown = {exit_unknown, NOT_COUNTED};
 	const struct exit_row *row = rows[ec].handler ? &rows[ec] : &unknown;
 	struct exit exit = exit_decode(ec);
 	uint64_t counted = row->counting == NOT_COUNTED ? 0 : 1;
@@ -129,7 +129,7 @@ bool exit_dispatch(void)
 	switch (answer) {
 	case EXIT_SKIP:
 	case EXIT_WAIT:
-		hv_vcpu()->pc += 4;
+		hv_vcpu()->pc += exit.esr & ESR_IL ? 4 : 2; /* T32 has 16-bit instructions */
 		hv.guest.n += 1;
 		break;
 	case EXIT_RESUME:

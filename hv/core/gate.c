@@ -2,6 +2,7 @@
 #include "hv/core/gate.h"
 #include "hv/core/gate_half.h"
 #include "hv/core/hv.h"
+#include "hv/core/interrupts.h"
 
 static bool replaying;
 
@@ -97,6 +98,7 @@ void gate_end(enum end_reason reason)
 	if (hv.ended)
 		return;
 	hv.mailbox->end_reason = reason;
+	interrupts_fold(); /* equal guests have equal bytes, however they were stopped */
 	hv_end(HV_STATE_ENDED);
 }
 

@@ -31,7 +31,9 @@ void record_event(const struct event *event)
 /* Nothing can ever wake the guest. */
 static bool hung(ns_t deadline)
 {
-	return deadline.v == UINT64_MAX && hv.mailbox->input_ended;
+	bool queued = ring_index_load(&hv.mailbox->input_head) != hv.mailbox->input_tail;
+	bool no_way_in = queued && !pl011_can_receive(&hv.guest.uart); /* asleep, it will not make room */
+	return deadline.v == UINT64_MAX && (hv.mailbox->input_ended || no_way_in);
 }
 
 bool record_input(uint8_t *byte)

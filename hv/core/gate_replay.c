@@ -9,6 +9,8 @@
 
 #define LOST_INSNS UINT64_C(0x1000000)
 
+static uint64_t exit_n = UINT64_MAX; /* of the last EXIT */
+
 /* The trace's next event, or NULL at its end. Sleeps until the host has provided it. */
 static const struct event *next_event(void)
 {
@@ -57,6 +59,8 @@ void replay_event(const struct event *actual, bool inexact)
 		return;
 	}
 	hv.guest.n = expected->n;
+	if (expected->kind == EVENT_EXIT)
+		exit_n = expected->n;
 	passed();
 }
 
@@ -88,11 +92,12 @@ static void diverged_here(const struct event *expected)
 	diverged(expected, &here);
 }
 
-/* A guest that waits with nothing pending idled here in the recording, or was interrupted, or ended. */
+/* A guest that waits with nothing pending idled here in the recording, or was interrupted (its WFI may not have trapped
+ * then), or ended. */
 bool replay_idle_due(bool waits)
 {
 	const struct event *next = next_event();
-	if (waits && next && next->n != hv.guest.n)
+	if (waits && next && next->n != hv.guest.n && exit_n != hv.guest.n)
 		diverged_here(next);
 	return next_here(EVENT_IDLE) != NULL;
 }
@@ -100,6 +105,12 @@ bool replay_idle_due(bool waits)
 ns_t replay_idle(void)
 {
 	return (ns_t){next_event()->value};
+}
+
+/* Whether it was not an instruction of the guest that ended the recording. */
+static bool ends_from_outside(const struct event *end)
+{
+	return end->address == END_REASON_HOST || end->address == END_REASON_LIMIT || end->address == END_REASON_HANG;
 }
 
 bool replay_end_due(uint32_t *reason)
@@ -110,7 +121,7 @@ bool replay_end_due(uint32_t *reason)
 	if (next->kind != EVENT_END || next->n != hv.guest.n)
 		return false;
 	*reason = (uint32_t)next->address;
-	return *reason == END_REASON_HOST || *reason == END_REASON_LIMIT || *reason == END_REASON_HANG;
+	return ends_from_outside(next);
 }
 
 static bool is_trap(const struct event *event)
@@ -126,10 +137,10 @@ static bool is_trap(const struct event *event)
 	}
 }
 
-/* An END that follows its own trap comes by itself, like the trap. */
+/* An END that the guest's own instruction caused comes by itself, like a trap. */
 static bool comes_by_itself(const struct event *next)
 {
-	return is_trap(next) || (next->kind == EVENT_END && next->n == hv.guest.n);
+	return is_trap(next) || (next->kind == EVENT_END && (next->n == hv.guest.n || !ends_from_outside(next)));
 }
 
 insn_t replay_next_stop(insn_t alarm)

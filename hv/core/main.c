@@ -18,7 +18,7 @@
 #include "hv/dev/vgic.h"
 
 #define PSTATE_EL1H_MASKED UINT64_C(0x3c5)
-#define OSLSR_UNLOCKED     UINT64_C(8)
+#define OSLSR_RESET        UINT64_C(0xa) /* the OS lock is implemented, and locked */
 
 struct hv hv;
 
@@ -56,7 +56,7 @@ static void guest_init(void)
 	pl011_reset(&guest->uart);
 	pl031_reset(&guest->rtc);
 	for (uint32_t i = 0; i < guest->vcpu_count; i++)
-		guest->vcpu[i].oslsr_el1 = OSLSR_UNLOCKED;
+		guest->vcpu[i].oslsr_el1 = OSLSR_RESET;
 	guest->vcpu[0].pc = hv.boot->entry_ipa;
 	guest->vcpu[0].x[0] = hv.boot->dtb_ipa;
 	guest->vcpu[0].pstate = PSTATE_EL1H_MASKED;

@@ -51,6 +51,7 @@ static void input_poll(void)
 {
 	uint8_t byte;
 	while (pl011_can_receive(&hv.guest.uart) && gate_input((ipa_t){GUEST_UART_IPA}, &byte)) {
+		interrupts_fold(); /* as at the alarm that stands for it in a replay */
 		pl011_receive(&hv.guest.uart, byte);
 		interrupts_set_level(GUEST_INTID_UART, pl011_line(&hv.guest.uart));
 	}
@@ -60,8 +61,10 @@ static void input_poll(void)
 static void settle(bool waits)
 {
 	for (;;) {
-		if (gate_exit(exit_reason(pending_irqs)))
+		if (gate_exit(exit_reason(pending_irqs))) {
+			interrupts_fold(); /* one that was put off may stand behind a trap */
 			timers_sample();
+		}
 		pending_irqs = 0;
 		input_poll();
 		bool idle = waits && !interrupts_pending();

@@ -7,7 +7,8 @@
 
 #define PMCR_E        UINT64_C(1)
 #define PMCR_C        UINT64_C(4)
-#define PMCR_WRITABLE UINT64_C(0x79) /* E, D, X, DP, LC; no counters in N */
+#define PMCR_WRITABLE UINT64_C(0x79)       /* E, D, X, DP, LC; no counters in N */
+#define PMCR_ARM      UINT64_C(0x410c0000) /* IMP, IDCODE as neoverse-n1 has them; N = 0: no event counters */
 #define CYCLE         (UINT64_C(1) << 31)
 
 static bool counting(void)
@@ -38,7 +39,7 @@ static void control_write(uint64_t *control, uint64_t value)
 uint64_t read_pmcr(uint32_t key)
 {
 	(void)key;
-	return hv_vcpu()->pmcr_el0;
+	return PMCR_ARM | hv_vcpu()->pmcr_el0;
 }
 
 void write_pmcr(uint32_t key, uint64_t value)

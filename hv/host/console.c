@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -48,7 +50,7 @@ bool console_open_output(struct console *console, const char *output, struct err
 		console->on_terminal = isatty(STDOUT_FILENO);
 		return true;
 	}
-	console->output_fd = open(output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	console->output_fd = open(output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666);
 	if (console->output_fd < 0)
 		return error_set(error, STATUS_FAILED, "cannot write the console to %s: %s", output, strerror(errno));
 	return true;
@@ -64,7 +66,7 @@ bool console_open_input(struct console *console, const char *input, struct error
 		console->raw = isatty(STDIN_FILENO);
 		return !console->raw || terminal_raw(error);
 	}
-	console->input_fd = open(input, O_RDONLY | O_CLOEXEC);
+	console->input_fd = open(input, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (console->input_fd < 0)
 		return error_set(error, STATUS_FAILED, "cannot read console input from %s: %s", input, strerror(errno));
 	struct stat status;
@@ -73,12 +75,26 @@ bool console_open_input(struct console *console, const char *input, struct error
 	return true;
 }
 
+/* Waits until something can be written. False: a signal came first. */
+static bool output_ready(const struct console *console)
+{
+	struct pollfd fds[] = {
+		{.fd = console->output_fd, .events = POLLOUT},
+		{.fd = console->signal_fd > 0 ? console->signal_fd : -1, .events = POLLIN},
+	};
+	while (poll(fds, 2, -1) < 0 && errno == EINTR)
+		;
+	return fds[0].revents != 0;
+}
+
 bool console_write(struct console *console, const uint8_t *bytes, size_t count, struct error *error)
 {
 	console->output_bytes += count;
 	while (console->output_fd >= 0 && count > 0) {
-		ssize_t done = write(console->output_fd, bytes, count);
-		if (done < 0 && errno == EINTR)
+		if (!output_ready(console))
+			return true; /* the caller sees the signal too */
+		ssize_t done = write(console->output_fd, bytes, count < PIPE_BUF ? count : PIPE_BUF);
+		if (done < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (done < 0)
 			return error_set(error, STATUS_FAILED, "cannot write the guest's console: %s", strerror(errno));
@@ -131,12 +147,18 @@ enum console_input console_read(struct console *console, uint8_t *bytes, size_t 
 	return CONSOLE_BYTES;
 }
 
+void console_close_input(struct console *console)
+{
+	if (console->input_fd > STDERR_FILENO)
+		close(console->input_fd);
+	console->input_fd = -1;
+}
+
 void console_close(struct console *console)
 {
 	console_restore();
 	if (console->output_fd > STDERR_FILENO)
 		close(console->output_fd);
-	if (console->input_fd > STDERR_FILENO)
-		close(console->input_fd);
-	console->output_fd = console->input_fd = -1;
+	console->output_fd = -1;
+	console_close_input(console);
 }

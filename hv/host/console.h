@@ -1,8 +1,7 @@
 /* The user's side of the guest's UART: where its output goes, where input comes from, and the terminal's raw mode.
  *
- * 1. The terminal is restored whatever happens: at console_close, at exit, and by console_restore from a signal
- * handler.
- * 2. Writing never blocks the recording for good: output to a full pipe waits, a closed one is an error. */
+ * 1. The terminal is restored at console_close and at exit; the signals that would end the program come as data.
+ * 2. Output to a full pipe waits until it is read or a signal comes; a closed one is an error. */
 #pragma once
 #include "hv/host/error.h"
 #include <stdbool.h>
@@ -15,6 +14,7 @@ struct console {
 	bool on_terminal; /* output goes to the terminal that the user looks at */
 	bool raw;         /* input comes from that terminal, unedited */
 	bool escape;      /* Ctrl-A was typed */
+	int signal_fd;    /* readable: the user wants to end, so nothing waits for output any more; 0: none */
 	uint64_t output_bytes;
 };
 
@@ -28,6 +28,8 @@ bool console_write(struct console *console, const uint8_t *bytes, size_t count, 
 /* Reads at most `room` bytes for the guest. On a terminal Ctrl-A X ends (CONSOLE_QUIT), Ctrl-A H helps, Ctrl-A Ctrl-A
  * is a Ctrl-A. */
 enum console_input console_read(struct console *console, uint8_t *bytes, size_t room, size_t *count);
+void console_close_input(struct console *console);
+void console_close_input(struct console *console);
 void console_close(struct console *console);
-/* Gives the terminal back; safe in a signal handler, and when nothing is to be done. */
+/* Gives the terminal back, if it was taken. */
 void console_restore(void);

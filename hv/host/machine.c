@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BLOCK_BYTES      (UINT64_C(2) << 20)
@@ -17,6 +18,9 @@
 #define EVENT_RING_COUNT (UINT64_C(1) << 16)
 #define INPUT_RING_BYTES (UINT64_C(1) << 16)
 #define STAGING_COUNT    UINT64_C(4096)
+
+/* A machine that shows no progress for so long is looked at. */
+#define STUCK_NS INT64_C(60000000000)
 
 enum { START_TICK_MS = 50, START_PATIENCE_MS = 120000 };
 
@@ -100,7 +104,8 @@ static bool wait_for_hv(struct machine *machine, struct error *error)
 		sigset_t pending;
 		if (!machine_running(machine, error))
 			return false;
-		if (sigpending(&pending) == 0 && (sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM)))
+		if (sigpending(&pending) == 0 &&
+		    (sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM) || sigismember(&pending, SIGHUP)))
 			return error_set(error, STATUS_FAILED, "interrupted before the machine had started");
 		if (ticks * START_TICK_MS > START_PATIENCE_MS && !machine_is_debugged())
 			return error_set(error, STATUS_FAILED, "the machine (QEMU) runs, but hv does not start in it");
@@ -129,6 +134,12 @@ void machine_ring(struct machine *machine)
 {
 	static const char bell = '!';
 	(void)send(machine->doorbell_fd, &bell, 1, MSG_DONTWAIT | MSG_NOSIGNAL); /* full: it has rung already */
+}
+
+void machine_wake(struct machine *machine)
+{
+	__atomic_store_n(&machine->mailbox->waits, 0, __ATOMIC_SEQ_CST);
+	machine_ring(machine);
 }
 
 void machine_ring_if_waiting(struct machine *machine)
@@ -160,9 +171,31 @@ bool machine_ram_written(const struct machine *machine, uint64_t *start, uint64_
 	return true;
 }
 
+bool machine_stuck(const struct machine *machine, struct machine_watch *watch)
+{
+	struct timespec time;
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	int64_t now_ns = (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+	uint64_t n = machine_index_load(&machine->mailbox->now_n);
+	uint64_t tail = machine_index_load(&machine->mailbox->event_tail);
+	if (watch->moved_ns == 0 || n != watch->n || tail != watch->tail) {
+		watch->n = n;
+		watch->tail = tail;
+		watch->moved_ns = now_ns;
+	}
+	if (now_ns - watch->moved_ns < STUCK_NS || machine_is_debugged())
+		return false;
+	/* Nothing passed for long: a guest that computes uses CPU time. */
+	uint64_t ticks = machine_process_cpu_ticks(machine);
+	bool moved = ticks != watch->cpu_ticks;
+	watch->cpu_ticks = ticks;
+	watch->moved_ns = moved ? now_ns : watch->moved_ns;
+	return !moved;
+}
+
 bool machine_is_debugged(void)
 {
-	return getenv("HVREC_QEMU") != NULL;
+	return getenv("HVREC_PATIENT") != NULL;
 }
 
 uint32_t machine_state(const struct machine *machine)

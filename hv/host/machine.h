@@ -14,7 +14,6 @@
 struct machine_config {
 	enum hv_mode mode;
 	enum hv_pace pace;
-	uint64_t ram_bytes; /* of the guest; a multiple of 4 KiB */
 	uint64_t rtc_base_s;
 	uint64_t limit_n; /* 0: none */
 	uint64_t until_n; /* UINT64_MAX: the end of the trace */
@@ -41,6 +40,7 @@ struct machine *machine_create(uint64_t guest_ram_bytes, struct error *error);
 bool machine_start(struct machine *machine, const struct machine_config *config, struct error *error);
 /* Wakes hv: after changing the mailbox, or only if it sleeps. Never blocks. */
 void machine_ring(struct machine *machine);
+void machine_wake(struct machine *machine); /* rings, and hv goes on if it sleeps */
 void machine_ring_if_waiting(struct machine *machine);
 /* Takes the doorbell bytes that came. Returns false if the machine closed its end. */
 bool machine_doorbell_take(struct machine *machine);
@@ -51,8 +51,16 @@ uint32_t machine_state(const struct machine *machine);
 /* The next stretch of guest RAM that anybody ever wrote to: [*start, *end), byte offsets, with *start at or after its
  * value before the call. What is outside such stretches is zero. False: there is none. */
 bool machine_ram_written(const struct machine *machine, uint64_t *start, uint64_t *end);
-/* Whether the user put another program in QEMU's place (HVREC_QEMU), which may halt for as long as it likes. */
+/* Whether the machine may halt for as long as it likes, because somebody debugs hv in it (HVREC_PATIENT is set). */
 bool machine_is_debugged(void);
+/* Notices a machine that does nothing any more. */
+struct machine_watch {
+	uint64_t n, tail, cpu_ticks;
+	int64_t moved_ns;
+};
+
+/* Call at every turn. True: for a minute it has passed no event, retired nothing that shows, and used no CPU time. */
+bool machine_stuck(const struct machine *machine, struct machine_watch *watch);
 /* Ends the process and gives everything back; NULL is allowed. */
 void machine_destroy(struct machine *machine);
 

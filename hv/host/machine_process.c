@@ -1,4 +1,4 @@
-/* Starts QEMU , the virt board with an instruction clock, watches it, ends it. */
+/* Starts QEMU, the virt board with an instruction clock, watches it, ends it. */
 #include "hv/host/machine_process.h"
 #include "hv/host/path.h"
 
@@ -122,6 +122,28 @@ bool machine_running(struct machine *machine, struct error *error)
 			 *line ? ": " : "", line);
 }
 
+uint64_t machine_process_cpu_ticks(const struct machine *machine)
+{
+	char path[64], text[512] = "";
+	unsigned long long user = 0, system = 0;
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)machine->pid);
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return 0;
+	size_t got = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[got] = 0;
+	const char *fields = strrchr(text, ')'); /* the name before it may hold anything */
+	for (int field = 2; fields && field < 14; field++)
+		fields = strchr(fields + 1, ' ');
+	char *end;
+	if (fields) {
+		user = strtoull(fields, &end, 10);
+		system = strtoull(end, NULL, 10);
+	}
+	return user + system;
+}
+
 void machine_process_end(struct machine *machine)
 {
 	if (machine->pid == 0)
@@ -139,6 +161,10 @@ char *machine_process_version(void)
 	pid_t pid = log_fd < 0 ? -1 : fork();
 	if (pid == 0) {
 		const char *const arguments[] = {qemu_program(), "--version", NULL};
+		sigset_t none;
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
 		dup2(log_fd, STDOUT_FILENO);
 		execvp(arguments[0], (char *const *)(uintptr_t)arguments);
 		_exit(127);

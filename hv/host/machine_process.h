@@ -5,6 +5,8 @@
 
 /* Starts it; it inherits the RAM and one end of the doorbell, and dies with this thread. */
 bool machine_process_start(struct machine *machine, struct error *error);
+/* User and system CPU time that it has used, in clock ticks; 0 if that cannot be read. */
+uint64_t machine_process_cpu_ticks(const struct machine *machine);
 /* Kills and reaps it, if it runs. */
 void machine_process_end(struct machine *machine);
 /* First line of `qemu-system-aarch64 --version` for the trace's metadata; malloc'd, NULL if it cannot be had. */

@@ -81,3 +81,9 @@ void *path_read_file(const char *path, const char *what, size_t *bytes, struct e
 		fclose(file);
 	return data;
 }
+
+bool path_same_file(const char *a, const char *b)
+{
+	struct stat x, y;
+	return a && b && stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}

@@ -9,5 +9,7 @@ char *path_hv_image(struct error *error);
 /* hvrec.py, gdb's commands for hvrec: in ../tools/gdb beside the program's folder (a source tree's build folder) or in
  * ../share/hvrec (installed); malloc'd. NULL: there is none, error set. */
 char *path_gdb_commands(struct error *error);
+/* Whether both name the same existing file; a NULL names none. */
+bool path_same_file(const char *a, const char *b);
 /* The whole file, malloc'd, with a NUL behind it; `what` names its role in errors ("kernel"). NULL: error set. */
 void *path_read_file(const char *path, const char *what, size_t *bytes, struct error *error);

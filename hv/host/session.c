@@ -19,6 +19,7 @@ int session_signals(struct error *error)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -37,7 +38,7 @@ size_t session_console_bytes(const struct event *events, size_t count, uint8_t *
 {
 	size_t found = 0;
 	for (size_t i = 0; i < count; i++) {
-		if (events[i].kind == EVENT_MMIO_WRITE && events[i].address == GUEST_UART_IPA)
+		if (events[i].kind == EVENT_MMIO_WRITE && events[i].address == GUEST_UART_IPA && events[i].size != 0)
 			bytes[found++] = (uint8_t)events[i].value;
 	}
 	return found;

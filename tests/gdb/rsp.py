@@ -14,8 +14,8 @@ SP_EL0 = 68
 SOFTWARE, HARDWARE, WATCH, RWATCH, AWATCH = range(5)
 
 
-class ProtocolError(Exception):
-    pass
+class ProtocolError(OSError):
+    """An OSError, so that the harness takes it for a failure of the test."""
 
 
 class Gone(ProtocolError):
@@ -66,7 +66,10 @@ class Client:
 
     def send(self, text):
         data = text.encode("latin-1")
-        self.socket.sendall(b"$%s#%02x" % (data, sum(data) & 0xff))
+        try:
+            self.socket.sendall(b"$%s#%02x" % (data, sum(data) & 0xff))
+        except ConnectionError as error:
+            raise Gone(str(error)) from None
 
     def _fill(self):
         try:
@@ -80,7 +83,7 @@ class Client:
         self.buffer += data
 
     def receive(self):
-        """The next packet's text. Run-length encoding is not for the likes of us: not asked for, not expanded."""
+        """The next packet's text, run-length encoding expanded. Binary data stays escaped."""
         while True:
             match = re.search(rb"\$([^#]*)#..", self.buffer, re.DOTALL)
             if match:
@@ -89,7 +92,8 @@ class Client:
         self.buffer = self.buffer[match.end():]
         if not self.no_ack:
             self.socket.sendall(b"+")
-        return match.group(1).decode("latin-1")
+        text = match.group(1).decode("latin-1")
+        return re.sub(r"(.)\*(.)", lambda run: run.group(1) * (ord(run.group(2)) - 28), text, flags=re.DOTALL)
 
     def request(self, text):
         self.send(text)

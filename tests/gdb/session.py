@@ -1,8 +1,9 @@
-"""What the test programs of tests/gdb share, on top of tests/replay's harness.py: a served trace, gdb on it, and symbols.
+"""What the test programs of tests/gdb share, on top of tests/replay's harness.py: a served trace, gdb on it, symbols.
 
 A test program looks like one of tests/replay, and tests/gdb/run is tests/replay/run. What a test records is a trace in
-its own folder, but for the Debian guest, which each test program records once.
+its own folder, but for the Debian guest's, which all share.
 """
+import fcntl
 import os
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 
 import harness  # noqa: E402
 import rsp  # noqa: E402
-from harness import Failed, Skipped, check  # noqa: E402
+from harness import SOAK, Failed, Skipped, check, rng, test  # noqa: E402, F401
 
 GDB = next(filter(None, map(shutil.which, ("gdb-multiarch", "gdb"))), None)
 SECONDS_TO_SERVE_MAX = 30
@@ -67,26 +68,34 @@ def served(name):
 
 
 def debian_trace():
-    path = os.path.join(os.environ["TEST_FOLDER"], f"debian-{os.getpid()}.trace")
-    if not os.path.exists(path):
-        harness.record(*harness.debian("cloud", "console=ttyAMA0 hvrec.scale=0"), "--console", "none", trace=path)
+    """The one that all test programs of a run share: who comes first records it."""
+    path = os.path.join(os.environ["TEST_FOLDER"], "debian.trace")
+    with open(path + ".lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(path):
+            harness.record(*harness.debian("cloud", "console=ttyAMA0 hvrec.scale=0"), "--console", "none", trace="new")
+            os.rename("new", path)
     return path
 
 
-def gdb(server, script, elf=None):
-    """Runs gdb's commands, connected. Returns what it printed, standard error included."""
+def gdb(server, script, elf):
+    return gdb_at(server.path, script, elf)
+
+
+def gdb_at(target, script, elf):
+    """Runs gdb's commands, connected to a `target remote`. Returns what it printed, standard error included."""
     if not GDB:
         raise Skipped("no gdb-multiarch")
-    lines = ["set pagination off", "set confirm off", "set architecture aarch64", f"target remote {server.path}"]
+    lines = ["set pagination off", "set confirm off", "set architecture aarch64", f"target remote {target}"]
     with open("script.gdb", "w", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n" + script)
-    arguments = ["-nx", "-nh", "-batch", "-x", "script.gdb"] + ([harness.payload(elf)] if elf else [])
-    result = harness.finish(harness.start(*arguments, program=GDB, stderr=subprocess.STDOUT))
+    result = harness.finish(harness.start("-nx", "-nh", "-batch", "-x", "script.gdb", harness.payload(elf), program=GDB,
+                                          stderr=subprocess.STDOUT))
     return result.out.decode(errors="replace")
 
 
 def marked(output):
-    """The values that a script prints as `echo NAME=` and `output VALUE`, line by line: {name: [value, …]}."""
+    """The values that a script prints as lines @NAME=VALUE: {name: [value, …]}."""
     found = {}
     for line in output.splitlines():
         name, sign, value = line.partition("=")

@@ -2,16 +2,17 @@
 # Included by the top Makefile, with BUILD set and rules run from the top. Static ELF at 0x40080000; pie is a static PIE
 # linked at 0.
 
-GUESTS := bad_mmio bootargs brk cntvct_hash console corruption echo el0 exclusives fp_state gic_many hang memory mmio_forms \
-	pie pmu psci reset rtc self_modifying sgi smp_off spi timer_physical timer_virtual unknown_register wfi wfi_forever
+GUESTS := bad_mmio bootargs brk cntvct_hash console corruption echo el0 exclusives fp_state gic_many hang memory \
+	mmio_forms pie pmu psci reset rtc self_modifying sgi smp_off spi timer_physical timer_virtual unknown_register wfi \
+	wfi_forever
 GUEST_ELFS := $(GUESTS:%=$(BUILD)/guest/%.elf)
 GUEST_BINS := $(patsubst %,$(BUILD)/guest/%.bin,bootargs console memory pie)
 
 GUEST_CC ?= aarch64-linux-gnu-gcc
 GUEST_OBJCOPY ?= aarch64-linux-gnu-objcopy
-GUEST_CFLAGS := -std=c11 -O2 -g -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables -mgeneral-regs-only \
-	-mstrict-align -mno-outline-atomics -march=armv8.2-a -fvisibility=hidden -I. -Wall -Wextra -Wpedantic -Werror \
-	-Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wswitch-enum
+GUEST_CFLAGS := -std=c11 -O2 -g -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables -fno-unwind-tables \
+	-mgeneral-regs-only -mstrict-align -mno-outline-atomics -march=armv8.2-a -fvisibility=hidden -I. -Wall -Wextra \
+	-Wpedantic -Werror -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wswitch-enum
 GUEST_LDFLAGS := -nostdlib -Wl,-T,tests/guest/lib/guest.ld -Wl,--build-id=none -Wl,-n -Wl,--no-warn-rwx-segments
 guest_exec := -fno-pic -no-pie
 guest_pie := -fpie -static-pie
@@ -34,7 +35,7 @@ guest_$(1)_link = $$(GUEST_CC) $$(guest_$(1)) $$(GUEST_LDFLAGS) -Wl,--defsym=LIN
 guest_$(1)_lib := $(guest_lib:%=$(BUILD)/guest/$(1)/lib/%.o)
 -include $$(wildcard $(BUILD)/guest/$(1)/*.d $(BUILD)/guest/$(1)/lib/*.d)
 endef
-# One to be read in gdb, line by line.
+# One is for reading in gdb, line by line.
 $(BUILD)/guest/exec/corruption.o: private GUEST_CFLAGS += -Og
 $(eval $(call guest_kind,exec))
 $(eval $(call guest_kind,pie))

@@ -1,0 +1,136 @@
+/* Numbers, ranges and words of a monitor command's line. Nothing here depends on the locale. */
+#include "replay/monitor_parse.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PART_BYTES = 64, FRACTION_DIGITS = 9 };
+#define BILLION UINT64_C(1000000000)
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* strtoull alone takes blanks, signs and octal. */
+static bool digits(const char *text, const char **end, uint64_t *value)
+{
+	char *after;
+	if (!is_digit(*text))
+		return false;
+	bool hexadecimal = strncmp(text, "0x", 2) == 0 || strncmp(text, "0X", 2) == 0;
+	errno = 0;
+	unsigned long long number = strtoull(text, &after, hexadecimal ? 16 : 10);
+	*end = after;
+	*value = number;
+	return errno == 0;
+}
+
+bool monitor_parse_number(const char *text, uint64_t *value)
+{
+	const char *end;
+	uint64_t number;
+	if (!digits(text, &end, &number) || *end)
+		return false;
+	*value = number;
+	return true;
+}
+
+bool monitor_parse_count(const char *text, uint64_t *value)
+{
+	const char *end;
+	uint64_t number, factor = 1;
+	if (!digits(text, &end, &number))
+		return false;
+	if (*end == 'k' || *end == 'K')
+		factor = 1000;
+	else if (*end == 'm' || *end == 'M')
+		factor = 1000000;
+	else if (*end == 'g' || *end == 'G')
+		factor = BILLION;
+	if (end[factor != 1] || number > UINT64_MAX / factor)
+		return false;
+	*value = number * factor;
+	return true;
+}
+
+bool monitor_parse_billionths(const char *text, uint64_t *value)
+{
+	uint64_t whole = 0, fraction = 0, unit = BILLION;
+	if (!is_digit(*text))
+		return false;
+	for (; is_digit(*text); text++) {
+		if (whole > UINT64_MAX / BILLION / 10 - 1)
+			return false;
+		whole = whole * 10 + (uint64_t)(*text - '0');
+	}
+	if (*text == '.') {
+		text++;
+		for (size_t i = 0; is_digit(*text) && i < FRACTION_DIGITS; i++, text++) {
+			unit /= 10;
+			fraction += (uint64_t)(*text - '0') * unit;
+		}
+	}
+	if (*text)
+		return false;
+	*value = whole * BILLION + fraction;
+	return true;
+}
+
+/* The part of `text` before `end`; false if it does not fit. */
+static bool part_copy(const char *text, const char *end, char part[PART_BYTES])
+{
+	size_t length = (size_t)(end - text);
+	if (length >= PART_BYTES)
+		return false;
+	memcpy(part, text, length);
+	part[length] = 0;
+	return true;
+}
+
+bool monitor_parse_percent(const char *text, double *ratio)
+{
+	const char *sign = strchr(text, '%');
+	char part[PART_BYTES];
+	uint64_t value;
+	if (!sign || sign[1] || !part_copy(text, sign, part) || !monitor_parse_billionths(part, &value) ||
+	    value > 100 * BILLION)
+		return false;
+	*ratio = (double)value / (100 * (double)BILLION);
+	return true;
+}
+
+bool monitor_parse_range(const char *text, bool (*number)(const char *text, uint64_t *value), uint64_t *from,
+			 uint64_t *to)
+{
+	const char *dots = strstr(text, "..");
+	char part[PART_BYTES];
+	uint64_t first, last;
+	if (!dots || !part_copy(text, dots, part) || !number(part, &first) || !number(dots + 2, &last) || first > last)
+		return false;
+	*from = first;
+	*to = last;
+	return true;
+}
+
+const char *monitor_parse_word(const char *text, const char *word)
+{
+	size_t length = strlen(word);
+	if (strncmp(text, word, length) != 0 || (text[length] && text[length] != ' '))
+		return NULL;
+	return text + length + strspn(text + length, " ");
+}
+
+bool monitor_parse_trim(const char *text, char *trimmed, size_t bytes)
+{
+	text += strspn(text, " \t\r\n");
+	size_t length = strlen(text);
+	while (length > 0 && strchr(" \t\r\n", text[length - 1]))
+		length--;
+	if (length >= bytes)
+		return false;
+	memcpy(trimmed, text, length);
+	trimmed[length] = 0;
+	return true;
+}

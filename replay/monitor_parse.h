@@ -1,0 +1,28 @@
+/* The numbers that monitor commands take: whole text or nothing. All return false, with *value as it was, for what is
+ * not one. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Decimal, or hexadecimal with 0x. */
+bool monitor_parse_number(const char *text, uint64_t *value);
+
+/* The same with an optional k, M or G (powers of 1000), as --max-instructions takes it. */
+bool monitor_parse_count(const char *text, uint64_t *value);
+
+/* A decimal number with up to nine digits behind the point, in billionths: "1.5" is 1500000000. */
+bool monitor_parse_billionths(const char *text, uint64_t *value);
+
+/* "12.5%", up to 100%; a ratio of 0 to 1. */
+bool monitor_parse_percent(const char *text, double *ratio);
+
+/* "FROM..TO" with both ends included, each as `number` reads it; FROM is not above TO. */
+bool monitor_parse_range(const char *text, bool (*number)(const char *text, uint64_t *value), uint64_t *from,
+			 uint64_t *to);
+
+/* If `text` begins with `word` and ends or goes on with a blank there: what follows the blanks. Else NULL. */
+const char *monitor_parse_word(const char *text, const char *word);
+
+/* Copies `text` without blanks at either end. False: it is longer than `bytes` - 1. */
+bool monitor_parse_trim(const char *text, char *trimmed, size_t bytes);

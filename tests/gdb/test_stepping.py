@@ -1,0 +1,114 @@
+"""Stepping through the Debian kernel: backwards it visits what it visited forwards, and QEMU's own test of that."""
+import hashlib
+
+import rsp
+import session
+from session import SOAK, check, harness, rng, test
+
+PLACES = 50 if SOAK else 3
+STEPS = 1000 if SOAK else 30
+QEMU_STEPS = 1000 if SOAK else 50
+HARDWARE_BREAKPOINTS = 6  # beyond that hvrec needs several runs
+PAGE = 4096
+EXIT = 9  # the number of EVENT_EXIT
+
+
+def data_pages(client):
+    """The stack's page and that of SP_EL0 (the kernel's current task, or the user's stack)."""
+    return {client.register(number) & -PAGE for number in (rsp.SP, rsp.SP_EL0)}
+
+
+def snapshot(client, pages):
+    memory = hashlib.sha256()
+    for page in sorted(pages):
+        memory.update(client.memory(page, PAGE) or b"unmapped")
+    return client.n, client.registers(), memory.hexdigest()
+
+
+def places(trace, end, count):
+    """Half of them anywhere, a quarter with an interrupt on the way, a quarter with any event."""
+    events = harness.events(trace)
+    exits = [event for event in events if event.kind == EXIT]
+    for i in range(count):
+        n = rng.randrange(end) if i % 2 == 0 else rng.choice(exits if i % 4 == 1 else events).n - rng.randrange(STEPS)
+        yield max(0, min(n, end - STEPS - 1))
+
+
+def mirrored(client, start):
+    """Steps there and back."""
+    client.seek(start)
+    pages = data_pages(client)
+    visited = [snapshot(client, pages)]
+    check(visited[0][0] == start, f"seek {start} went to {visited[0][0]}")
+    for i in range(STEPS):
+        stop = client.step()
+        check(stop.kind == "signal" and stop.signal == 5, f"step {i} from {start}: {stop}")
+        visited.append(snapshot(client, pages))
+        check(visited[-1][0] == start + i + 1, f"step {i} from {start} led to {visited[-1][0]}")
+    for i in reversed(range(STEPS)):
+        stop = client.reverse_step()
+        check(stop.kind == "signal" and stop.signal == 5, f"reverse step to {start + i}: {stop}")
+        here = snapshot(client, pages)
+        for what, now, before in zip(("position", "registers", "memory"), here, visited[i]):
+            check(now == before, f"from {start}, backwards at {start + i}: other {what} than forwards; the trace is "
+                                 f"kept as {harness.keep(session.debian_trace())}")
+
+
+@test
+def steps_back_mirror_steps_forward():
+    trace = session.debian_trace()
+    with session.Server(trace) as server, server.client() as client:
+        for start in places(trace, client.position()[1], PLACES):
+            mirrored(client, start)
+
+
+def walk(client, start, count):
+    """Steps, and answers the pcs on the way; the last is where it ends."""
+    client.seek(start)
+    pcs = [client.pc]
+    for _ in range(count):
+        client.step()
+        pcs.append(client.pc)
+    return pcs
+
+
+def lands_on_last(client, start, place, pcs, chosen):
+    """Breakpoints on some pcs of the walk from `start`, and reverse-continue from `place`, behind it."""
+    last = max(i for i in range(len(pcs) - 1) if pcs[i] in chosen)
+    client.seek(place)
+    for pc in chosen:
+        client.insert(rsp.SOFTWARE, pc)
+    stop = client.go_back()
+    for pc in chosen:
+        client.remove(rsp.SOFTWARE, pc)
+    check(stop.kind == "swbreak", f"reverse-continue to {start + last}: {stop}")
+    check((client.n, client.pc) == (start + last, pcs[last]),
+          f"reverse-continue landed at {client.n} pc {client.pc:#x} instead of {start + last} pc {pcs[last]:#x}")
+
+
+def qemu_test(client, start):
+    pcs = walk(client, start, QEMU_STEPS)
+    for expected in reversed(pcs[:-1]):
+        client.reverse_step()
+        check(client.pc == expected, f"reverse-stepi from {start}: pc {client.pc:#x} instead of {expected:#x}")
+    check(client.n == start, f"reverse-stepi: back at {client.n} instead of {start}")
+    distinct, end = list(dict.fromkeys(pcs[:-1])), start + QEMU_STEPS
+    lands_on_last(client, start, end, pcs, distinct)
+    lands_on_last(client, start, end, pcs, rng.sample(distinct, min(HARDWARE_BREAKPOINTS, len(distinct))))
+    if start == 0:  # the very first instructions run once
+        lands_on_last(client, start, "end", pcs, distinct[:HARDWARE_BREAKPOINTS])
+
+
+@test
+def qemus_reverse_debugging_test():
+    """As QEMU's tests/avocado/reverse_debugging.py, at the start of the recording and with its end as the place to
+    come back from; and anywhere."""
+    trace = session.debian_trace()
+    with session.Server(trace) as server, server.client() as client:
+        qemu_test(client, 0)
+        for start in places(trace, client.position()[1] - QEMU_STEPS, 10 if SOAK else 2):
+            qemu_test(client, start)
+
+
+if __name__ == "__main__":
+    harness.main()

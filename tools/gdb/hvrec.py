@@ -1,0 +1,222 @@
+"""gdb's side of hvrec: its monitor commands as gdb commands, and gdb's view kept true after them.
+
+`hvrec debug` loads this file; elsewhere: `source hvrec.py`, then `target remote`. It knows none of the commands: `hvrec
+WORD …` is `monitor WORD …`, and `hvrec help` asks the target. A monitor command may move the target without a stop that
+gdb sees, so whatever the command was, gdb's copies of registers and memory are dropped behind it.
+"""
+
+import re
+import struct
+
+import gdb
+import gdb.unwinder
+
+SHORT_NAMES = ("when", "seek")
+
+before = {"pc": None}
+
+
+def current_pc():
+    """The newest frame's pc; None without a target."""
+    try:
+        return gdb.newest_frame().pc()
+    except gdb.error:
+        return None
+
+
+def caches_drop():
+    for command in ("maintenance flush register-cache", "maintenance flush dcache"):
+        try:
+            gdb.execute(command, to_string=True)
+        except gdb.error:  # gdb before 11 has only this
+            gdb.execute("flushregs", to_string=True)
+
+
+def monitor_begins():
+    before["pc"] = current_pc()
+
+
+def monitor_ended():
+    """Drops what gdb remembers, and shows the place if it is another one."""
+    caches_drop()
+    pc = current_pc()
+    if pc is not None and pc != before["pc"]:
+        gdb.newest_frame().select()
+        gdb.execute("frame")
+
+
+def monitor(words):
+    """Runs a monitor command. gdb runs its hooks too, unless it is inside of one."""
+    gdb.execute("monitor " + words)
+
+
+class Hvrec(gdb.Command):
+    """Travel in the recording: hvrec COMMAND [ARGUMENT]...
+`hvrec help` lists the commands; each is a monitor command of the same name."""
+
+    def __init__(self):
+        super().__init__("hvrec", gdb.COMMAND_RUNNING)
+
+    def invoke(self, argument, from_tty):
+        monitor(argument or "help")
+        self.dont_repeat()
+
+    def complete(self, text, word):
+        if " " in text:
+            return []
+        try:
+            listed = gdb.execute("monitor help", to_string=True)
+        except gdb.error:
+            return []
+        words = re.findall(r"^monitor (\S+)", listed, re.MULTILINE)
+        return [name for name in words if name.startswith(text)]
+
+
+class Short(gdb.Command):
+    """A command of hvrec under its own name; see `hvrec help`."""
+
+    def __init__(self, name):
+        self.name = name
+        super().__init__(name, gdb.COMMAND_RUNNING)
+
+    def invoke(self, argument, from_tty):
+        monitor((self.name + " " + argument).strip())
+        self.dont_repeat()
+
+
+class Position(gdb.Function):
+    """$hvrec_n(): the position in the recording, in instructions from its start."""
+
+    def __init__(self):
+        super().__init__("hvrec_n")
+
+    def invoke(self):
+        answer = gdb.execute("monitor when", to_string=True)
+        match = re.search(r"instruction (\d+)", answer)
+        if not match:
+            raise gdb.GdbError("the target does not say where it is")
+        return int(match.group(1))
+
+
+class KernelFrame:
+    """A frame's identity for gdb: where the caller's stack ends, and where the function begins."""
+
+    def __init__(self, sp, pc):
+        self.sp = sp
+        self.pc = pc
+
+
+class Function:
+    """What the instructions of a function before `pc` have done to the stack, as compilers write them."""
+
+    PROLOGUE_BYTES = 512
+    CODE_BYTES_MAX = 1 << 16
+
+    def __init__(self, pc):
+        match = re.search(r" \+ (\d+) in section", gdb.execute("info symbol 0x%x" % pc, to_string=True))
+        size = int(match.group(1)) & ~3 if match else 0
+        self.start = pc - size
+        self.whole = size <= self.CODE_BYTES_MAX
+        size = size if self.whole else self.PROLOGUE_BYTES
+        code = bytes(gdb.selected_inferior().read_memory(self.start, size)) if size else b""
+        self.words = struct.unpack("<%dI" % (size // 4), code)
+        self.lowered = 0  # bytes of stack taken before the record is made
+        self.above = None  # bytes from the record to the caller's stack; None: no record is made
+        for word in self.words[: self.PROLOGUE_BYTES // 4]:
+            if self.above is None:
+                self.read(word)
+
+    def read(self, word):
+        immediate = word >> 10 & 0xFFF
+        if word & 0xFFC07FFF == 0xA9807BFD:  # stp x29, x30, [sp, #-N]!
+            self.lowered += (128 - (word >> 15 & 0x7F)) * 8
+        elif word & 0xFF8003FF == 0xD10003FF:  # sub sp, sp, #N
+            self.lowered += immediate << (12 if word & 1 << 22 else 0)
+        elif word & 0xFFC003FF == 0x910003FD:  # add x29, sp, #N; with 0: mov x29, sp
+            self.above = self.lowered - immediate
+
+    def record_is_gone(self):
+        """Whether the straight way to `pc` goes through ldp x29, x30, [sp…]."""
+        for word in reversed(self.words if self.whole else ()):
+            if word & 0xFFC07FFF in (0xA8C07BFD, 0xA9407BFD):
+                return True
+            if word & 0xFC000000 == 0x14000000 or word & 0xFFFFFC1F in (0xD61F0000, 0xD65F0000):  # b, br, ret
+                return False
+        return False
+
+
+class KernelUnwinder(gdb.unwinder.Unwinder):
+    """Callers in a Linux kernel without debug information.
+
+    arm64 kernels keep frame records (x29 points to the caller's x29 and the return address) in every function that
+    calls, and through exceptions. gdb would guess from each function's first instructions, and often fail. Only the
+    newest frame may be without its record: before it is made, after it is gone, or in a leaf."""
+
+    MASK = (1 << 64) - 1
+
+    def __init__(self):
+        super().__init__("hvrec-kernel")
+
+    def __call__(self, pending):
+        pc, sp, fp = (self.register(pending, name) for name in ("pc", "sp", "x29"))
+        if not pc >> 63 or gdb.find_pc_line(pc).symtab:
+            return None
+        try:
+            if self.is_newest(pending):
+                function = Function(pc)
+                if function.above is None or function.record_is_gone():
+                    lowered = 0 if function.record_is_gone() else function.lowered
+                    return self.caller(
+                        pending, function, self.register(pending, "x30"), (sp + lowered) & self.MASK, fp
+                    )
+            else:
+                function = Function(pc - 4)  # the call, that may be a function's last instruction
+            if not fp >> 63:
+                return None
+            caller_fp, caller_pc = struct.unpack("<QQ", bytes(gdb.selected_inferior().read_memory(fp, 16)))
+        except gdb.MemoryError:
+            return None
+        return self.caller(pending, function, caller_pc, fp + max(function.above or 16, 16), caller_fp)
+
+    def register(self, pending, name):
+        return int(pending.read_register(name)) & self.MASK
+
+    @staticmethod
+    def is_newest(pending):
+        """gdb before 13 cannot say; the newest frame's stack pointer is the thread's own."""
+        if hasattr(pending, "level"):
+            return pending.level() == 0
+        return pending.read_register("sp") == gdb.parse_and_eval("$sp")
+
+    @staticmethod
+    def caller(pending, function, pc, sp, fp):
+        made = pending.create_unwind_info(KernelFrame(gdb.Value(sp), gdb.Value(function.start)))
+        # A call leaves the return address in x30.
+        for name, value in (("pc", pc), ("sp", sp), ("x29", fp), ("x30", pc)):
+            like = "x29" if name == "x30" else name  # of x30 gdb may not know the value here
+            made.add_saved_register(name, gdb.Value(value).cast(pending.read_register(like).type))
+        return made
+
+
+class KernelFrames:
+    """A backtrace without the frame at 0 that the last record of a kernel stack leads to."""
+
+    name = "hvrec-kernel"
+    priority = 100
+    enabled = True
+
+    @staticmethod
+    def filter(frames):
+        return (frame for frame in frames if frame.inferior_frame().pc() != 0)
+
+
+# A seek can take longer than the 2 s after which gdb complains.
+gdb.execute("set remotetimeout 60")
+gdb.unwinder.register_unwinder(None, KernelUnwinder(), replace=True)
+gdb.execute("define hook-monitor\npython monitor_begins()\nend", to_string=True)
+gdb.execute("define hookpost-monitor\npython monitor_ended()\nend", to_string=True)
+gdb.frame_filters[KernelFrames.name] = KernelFrames()
+Hvrec()
+Position()
+for short_name in SHORT_NAMES:
+    Short(short_name)
