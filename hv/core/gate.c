@@ -66,6 +66,11 @@ bool gate_exit(uint32_t reason)
 	return !hv.ended;
 }
 
+bool gate_note_due(void)
+{
+	return !hv.ended && replaying && replay_note_due();
+}
+
 bool gate_input(ipa_t device, uint8_t *byte)
 {
 	if (hv.ended || !(replaying ? replay_input(byte) : record_input(byte)))

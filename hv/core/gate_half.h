@@ -24,5 +24,7 @@ bool replay_end_due(uint32_t *reason);
 insn_t record_next_stop(insn_t deadline);
 insn_t replay_next_stop(insn_t alarm);
 
+bool replay_note_due(void);
+
 /* Whether the trace's next event is of this kind and at this position; brings its address. */
 bool replay_at(enum event_kind kind, uint32_t *address);

@@ -124,23 +124,30 @@ bool replay_end_due(uint32_t *reason)
 	return ends_from_outside(next);
 }
 
-static bool is_trap(const struct event *event)
+static enum event_class class_of(const struct event *event)
 {
 	switch (event->kind) {
 #define EVENT(id, name, class, address, value, text)                                                                   \
 	case id:                                                                                                       \
-		return EVENT_CLASS_##class == EVENT_CLASS_TRAP;
+		return EVENT_CLASS_##class;
 #include "hv/abi/event.def"
 #undef EVENT
 	default:
-		return false;
+		return EVENT_CLASS_STOP;
 	}
+}
+
+bool replay_note_due(void)
+{
+	const struct event *next = next_event();
+	return next && next->n == hv.guest.n && class_of(next) == EVENT_CLASS_NOTE;
 }
 
 /* An END that the guest's own instruction caused comes by itself, like a trap. */
 static bool comes_by_itself(const struct event *next)
 {
-	return is_trap(next) || (next->kind == EVENT_END && (next->n == hv.guest.n || !ends_from_outside(next)));
+	return class_of(next) == EVENT_CLASS_TRAP ||
+	       (next->kind == EVENT_END && (next->n == hv.guest.n || !ends_from_outside(next)));
 }
 
 insn_t replay_next_stop(insn_t alarm)

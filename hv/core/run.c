@@ -9,7 +9,9 @@
  * 2. A place where the guest may or may not have taken a virtual interrupt already is no place for an event: both have
  * the same position, and which of the two a replay finds is not sure. So an interrupt that comes before the guest has
  *    retired an instruction since its entry, or while a virtual interrupt is about to be taken, is put off by one
- *    instruction. Nothing that the guest could see is looked at or changed there. */
+ *    instruction. Nothing that the guest could see is looked at or changed there.
+ * 3. The virtual GIC is folded at exits that the recording has, never at a stop of a debugger: when it finds the
+ * guest's end of interrupt decides when the next one comes. */
 #include "hv/core/run.h"
 #include "hv/arch/arch.h"
 #include "hv/board/board.h"
@@ -62,8 +64,10 @@ static void settle(bool waits)
 {
 	for (;;) {
 		if (gate_exit(exit_reason(pending_irqs))) {
-			interrupts_fold(); /* one that was put off may stand behind a trap */
+			interrupts_fold();
 			timers_sample();
+		} else if (gate_note_due()) {
+			interrupts_fold();
 		}
 		pending_irqs = 0;
 		input_poll();
@@ -101,7 +105,6 @@ static enum taken interrupt_take(uint64_t entry_n)
 	run_interrupts_add(irqs);
 	if (hv.guest.n != entry_n && !interrupts_deliverable()) {
 		pending_irqs |= irqs == 0 ? RUN_IRQ_SPURIOUS : 0;
-		interrupts_fold();
 		return TAKEN;
 	}
 	if (pending_irqs != 0)

@@ -86,8 +86,8 @@ def breakpoint_inside_an_exclusive_loop_is_not_noticed():
             check(client.go_on().kind == "swbreak" and client.pc == loop.stxr, f"hit {i}: pc {client.pc:#x}")
             hits.append(state(loop))
         for earlier, later in zip(hits, hits[1:]):
-            check(later[0] > earlier[0] and later[2] - earlier[2] in (0, 1, 2), f"from {earlier[0]} to {later[0]} the sum "
-                                                                                f"goes from {earlier[2]} to {later[2]}")
+            check(later[0] > earlier[0] and later[2] - earlier[2] in (0, 1, 2),
+                  f"from {earlier[0]} to {later[0]} the sum goes from {earlier[2]} to {later[2]}")
         check(hits[-1][2] - hits[0][2] >= HITS - 5, f"{HITS} stores made {hits[-1][2] - hits[0][2]} of the sum")
         for expected in reversed(hits[:-1]):
             check(client.go_back().kind == "swbreak" and state(loop) == expected, f"backwards: not at {expected[0]}")

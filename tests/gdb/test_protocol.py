@@ -213,12 +213,21 @@ def monitor_seek_is_seen_after_the_register_cache_is_flushed():
             check(found.get("pc") == [f"{client.pc:x}"], f"gdb shows {found}, hvrec {client.pc:x}")
 
 
+REGISTERS = r'''
+break jobs_cost
+continue
+info registers system
+info registers mmu
+printf "@sp=%lx %lx\n", $sp, $SP_EL1
+printf "@ttbr=%lx %lx\n", $TTBR0_EL1, &level1
+printf "@v=%d\n", $v0.d.u[0] == $v0.d.u[0]
+'''
+
+
 @test
 def registers_have_names_in_gdb():
     with session.served("corruption") as server:
-        output = session.gdb(server, "break jobs_cost\ncontinue\ninfo registers system\ninfo registers mmu\n"
-                                     "printf \"@sp=%lx %lx\\n\", $sp, $SP_EL1\nprintf \"@ttbr=%lx %lx\\n\", $TTBR0_EL1, "
-                                     "&level1\nprintf \"@v=%d\\n\", $v0.d.u[0] == $v0.d.u[0]\n", "corruption")
+        output = session.gdb(server, REGISTERS, "corruption")
         found = session.marked(output)
         for name in ("SP_EL0", "TPIDR_EL1", "TTBR1_EL1", "SCTLR_EL1", "TCR_EL1"):
             check(re.search(rf"^{name} +0x", output, re.MULTILINE), f"{name} is not shown: {output[-400:]}")

@@ -10,10 +10,9 @@ import session
 from session import SOAK, check, harness, rng, test
 
 HITS = 250 if SOAK else 24
-SAMPLES = 60 if SOAK else 24
+SAMPLES = 60 if SOAK else 20
 BREAKPOINTS = 8  # more than the CPU has
 WINDOW = 3_000_000  # instructions from which the places are taken
-USER_STARTS = 0.55  # of the recording: the kernel has booted
 
 
 class Points:
@@ -81,14 +80,10 @@ def compare(points, start, forward):
                                         f"(first forwards {forward[0]}, backwards then {backward[-1:]})")
 
 
-def sample(client, start, count):
-    """[(pc, level, sp, SP_EL0)] of places in the window."""
-    found = []
-    for n in sorted(start + rng.randrange(WINDOW) for _ in range(count)):
-        client.seek(n)
-        level = client.register(rsp.CPSR) >> 2 & 3
-        found.append((client.pc, level, client.register(rsp.SP), client.register(rsp.SP_EL0)))
-    return found
+def look(client, n):
+    """(pc, level, sp, SP_EL0)"""
+    client.seek(n)
+    return (client.pc, client.register(rsp.CPSR) >> 2 & 3, client.register(rsp.SP), client.register(rsp.SP_EL0))
 
 
 def pick(values, count):
@@ -97,13 +92,16 @@ def pick(values, count):
 
 
 def user_window(client):
-    """A place behind which there is code of both levels."""
+    """A place behind which there is code of both levels, and [(pc, level, sp, SP_EL0)] there."""
     end = client.position()[1]
-    for _ in range(40):
-        start = rng.randrange(int(end * USER_STARTS), end - 2 * WINDOW)
-        samples = sample(client, start, SAMPLES)
-        if {level for _, level, _, _ in samples} == {0, 1}:
-            return start, samples
+    for _ in range(1000):
+        n = rng.randrange(end // 4, end - WINDOW)
+        found = [look(client, n)]
+        if found[0][1] == 0:
+            start = n - WINDOW // 2
+            found += [look(client, at) for at in sorted(start + rng.randrange(WINDOW) for _ in range(SAMPLES))]
+            if {level for _, level, _, _ in found} == {0, 1}:
+                return start, found
     raise harness.Failed("no place with code of EL0 and EL1 was found")
 
 
@@ -152,7 +150,8 @@ def watchpoint_on_a_variable_hits_each_change():
         forward = hits(points, False, 10 ** 6 if SOAK else 30)
         client.seek(forward[-1][0] + 1)
         backward = hits(points, True, len(forward) + 1)
-        check(backward[:len(forward)] == forward[::-1], f"{forward[:3]}…{forward[-3:]} forwards, {backward} backwards")
+        check(backward[:len(forward)] == forward[::-1],
+              f"{forward[:3]}…{forward[-3:]} forwards, {backward[:3]}…{backward[-3:]} backwards")
         check(len(backward) == len(forward), f"one more backwards: {backward[-1]}")
         values = []
         for n, _, _ in forward[2:20]:  # behind the zeroes of start.S and of timer_storm_start

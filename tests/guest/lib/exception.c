@@ -3,7 +3,8 @@
 #include "tests/guest/lib/guest.h"
 #include "tests/guest/lib/user.h"
 
-enum { VECTOR_SYNC = 4, VECTOR_IRQ = 5, VECTOR_SYNC_LOWER = 8, VECTOR_IRQ_LOWER = 9, INTID_SPURIOUS = 1023 };
+enum { VECTOR_SYNC = 4, VECTOR_IRQ = 5, VECTOR_SYNC_LOWER = 8, VECTOR_IRQ_LOWER = 9, VECTOR_SYNC_AARCH32 = 12 };
+enum { INTID_SPURIOUS = 1023 };
 
 exception_irq_handler *exception_on_irq;
 exception_sync_handler *exception_on_sync;
@@ -45,7 +46,7 @@ void exception_take(struct exception_frame *frame, uint64_t vector)
 	uint64_t far = SYSREG_READ(far_el1);
 	if (vector == VECTOR_IRQ || vector == VECTOR_IRQ_LOWER)
 		take_irq();
-	else if (vector == VECTOR_SYNC_LOWER)
+	else if (vector == VECTOR_SYNC_LOWER || vector == VECTOR_SYNC_AARCH32)
 		user_leave(frame, esr, far);
 	else if (vector != VECTOR_SYNC || !exception_on_sync || !exception_on_sync(frame, esr, far))
 		take_unexpected(frame, vector, esr, far);

@@ -14,6 +14,7 @@ struct exception_frame {
 
 enum exception_class { /* ESR_EL1.EC, Arm ARM D17.2.37 */
 		       EC_UNKNOWN = 0x00,
+		       EC_SVC_AARCH32 = 0x11,
 		       EC_SVC = 0x15,
 		       EC_DATA_ABORT_LOWER = 0x24,
 		       EC_DATA_ABORT = 0x25,
