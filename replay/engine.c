@@ -80,6 +80,8 @@ static bool command(struct engine *engine, enum hv_command kind, struct error *e
 	machine_ring(machine);
 	while (machine_state(machine) == HV_STATE_RUNNING) {
 		machine_wait(engine);
+		if (engine->tick)
+			engine->tick(engine->tick_context);
 		if (!ring_fill(engine, error) || !machine_running(machine, error))
 			return false;
 		if (machine_stuck(machine, &watch))

@@ -12,11 +12,13 @@ struct engine {
 	struct machine *machine;
 	struct events *events;
 	struct trace_reader *trace;
-	uint64_t first_event;      /* the trace's index of the ring's event 0 */
-	uint64_t **leaf_tables;    /* stage 2's tables of guest RAM, one for each 2 MiB */
-	uint64_t page_count;       /* of guest RAM */
-	const struct pollfd *wake; /* any of these readable: interrupt a run */
-	nfds_t wake_count;         /* up to ENGINE_WAKE_MAX */
+	uint64_t first_event;        /* the trace's index of the ring's event 0 */
+	uint64_t **leaf_tables;      /* stage 2's tables of guest RAM, one for each 2 MiB */
+	uint64_t page_count;         /* of guest RAM */
+	const struct pollfd *wake;   /* any of these readable: interrupt a run */
+	nfds_t wake_count;           /* up to ENGINE_WAKE_MAX */
+	void (*tick)(void *context); /* called now and then while it waits for hv; NULL: nothing is */
+	void *tick_context;
 };
 
 /* Opens the trace and brings its guest to position 0. NULL: error set. */

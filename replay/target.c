@@ -16,6 +16,7 @@ struct replay_target {
 	struct hv_debug_point *points; /* as many as gdb likes */
 	enum target_break_kind *kinds; /* of each */
 	size_t point_count, point_room;
+	char *monitor_line; /* a command under way; NULL: none */
 	bool running, interrupted;
 	bool skip_access; /* gdb did not want the access that it has just come to */
 	struct target_resume resume;
@@ -33,6 +34,7 @@ struct replay_target *replay_target_new(struct timeline *timeline)
 void replay_target_free(struct replay_target *target)
 {
 	if (target) {
+		free(target->monitor_line);
 		free(target->points);
 		free(target->kinds);
 	}
@@ -208,17 +210,13 @@ static bool restart(void *context)
 	return timeline_goto(target->timeline, 0, &error);
 }
 
+/* Like a resume, it only begins here. */
 static void monitor(void *context, const char *command)
 {
 	struct replay_target *target = context;
-	uint64_t before = timeline_n(target->timeline);
-	bool ok = monitor_command(target->timeline, target->stub, command);
-	if (timeline_n(target->timeline) != before) {
-		struct target_stop stop = {
-			.reason = TARGET_STOP_SIGNAL, .thread = thread_current(target), .code = SIGNAL_TRAP};
-		gdbstub_stopped(target->stub, &stop);
-	}
-	gdbstub_monitor_done(target->stub, ok);
+	target->monitor_line = strdup(command);
+	if (!target->monitor_line)
+		gdbstub_monitor_done(target->stub, false);
 }
 
 const struct target_ops replay_target_ops = {
@@ -240,7 +238,12 @@ const struct target_ops replay_target_ops = {
 
 bool replay_target_running(const struct replay_target *target)
 {
-	return target->running;
+	return target->running || target->monitor_line;
+}
+
+bool replay_target_in_monitor(const struct replay_target *target)
+{
+	return target->monitor_line;
 }
 
 static void stopped(struct replay_target *target, enum target_reason reason, uint64_t address, uint8_t code)
@@ -322,10 +325,28 @@ static bool turn_step(struct replay_target *target, struct error *error)
 	return true;
 }
 
+static void run_monitor(struct replay_target *target)
+{
+	uint64_t before = timeline_n(target->timeline);
+	bool ok = monitor_command(target->timeline, target->stub, target->monitor_line);
+	free(target->monitor_line);
+	target->monitor_line = NULL;
+	if (timeline_n(target->timeline) != before) {
+		struct target_stop stop = {
+			.reason = TARGET_STOP_SIGNAL, .thread = thread_current(target), .code = SIGNAL_TRAP};
+		gdbstub_stopped(target->stub, &stop);
+	}
+	gdbstub_monitor_done(target->stub, ok);
+}
+
 bool replay_target_run(struct replay_target *target, const struct pollfd *wake, nfds_t wake_count, struct error *error)
 {
 	struct engine *engine = timeline_engine(target->timeline);
 	bool good;
+	if (target->monitor_line) {
+		run_monitor(target);
+		return true;
+	}
 	if (target->interrupted) {
 		stopped(target, TARGET_STOP_SIGNAL, 0, SIGNAL_INTERRUPT);
 		return true;

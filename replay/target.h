@@ -13,7 +13,9 @@ void replay_target_free(struct replay_target *target);
 /* Whom to tell of stops; once, before the first client. */
 void replay_target_attach(struct replay_target *target, struct gdbstub *stub);
 
-/* Whether a resume is under way, that replay_target_run goes on with. It returns when the guest has stopped (the stub
- * then knows) or one of `wake` is readable. False: the timeline is broken, error set. */
+/* Whether a monitor command is under way. */
+bool replay_target_in_monitor(const struct replay_target *target);
+/* Whether a resume or a monitor command is under way, that replay_target_run goes on with. It returns when the guest
+ * has stopped (the stub then knows) or one of `wake` is readable. False: the timeline is broken, error set. */
 bool replay_target_running(const struct replay_target *target);
 bool replay_target_run(struct replay_target *target, const struct pollfd *wake, nfds_t wake_count, struct error *error);

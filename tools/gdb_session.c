@@ -7,21 +7,49 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static void serve(struct server *server, struct replay_target *target, int signal_fd, struct error *error)
+/* gdb gives a monitor command up after two seconds of silence, so a dot goes out now and then. */
+#define SILENCE_NS INT64_C(1000000000)
+
+struct session {
+	struct server *server;
+	struct gdbstub *stub;
+	struct replay_target *target;
+	int signal_fd;
+	int64_t spoken_ns;
+};
+
+static void keep_alive(void *context)
+{
+	struct session *session = context;
+	struct pollfd fds[SERVER_FD_COUNT_MAX];
+	int64_t now = session_now_ns();
+	if (!replay_target_in_monitor(session->target) || now - session->spoken_ns < SILENCE_NS)
+		return;
+	session->spoken_ns = now;
+	gdbstub_print(session->stub, ".", 1);
+	nfds_t count = server_poll(session->server, fds);
+	for (nfds_t i = 0; i < count; i++)
+		fds[i].events &= POLLOUT; /* only sends: what comes in meanwhile waits */
+	poll(fds, count, 0);
+	server_service(session->server, fds, count);
+}
+
+static void serve(struct session *session, struct error *error)
 {
 	struct pollfd fds[SERVER_FD_COUNT_MAX + 1];
-	while (error->status == STATUS_OK && !server_is_closed(server)) {
-		nfds_t count = server_poll(server, fds);
-		fds[count] = (struct pollfd){.fd = signal_fd, .events = POLLIN};
-		poll(fds, count + 1, replay_target_running(target) ? 0 : -1);
-		if (session_signal_take(signal_fd) != 0)
+	while (error->status == STATUS_OK && !server_is_closed(session->server)) {
+		nfds_t count = server_poll(session->server, fds);
+		fds[count] = (struct pollfd){.fd = session->signal_fd, .events = POLLIN};
+		poll(fds, count + 1, replay_target_running(session->target) ? 0 : -1);
+		if (session_signal_take(session->signal_fd) != 0)
 			return;
-		server_service(server, fds, count);
-		if (!replay_target_running(target))
+		server_service(session->server, fds, count);
+		if (!replay_target_running(session->target))
 			continue;
-		count = server_poll(server, fds);
-		fds[count] = (struct pollfd){.fd = signal_fd, .events = POLLIN};
-		replay_target_run(target, fds, count + 1, error);
+		count = server_poll(session->server, fds);
+		fds[count] = (struct pollfd){.fd = session->signal_fd, .events = POLLIN};
+		session->spoken_ns = session_now_ns();
+		replay_target_run(session->target, fds, count + 1, error);
 	}
 }
 
@@ -37,7 +65,11 @@ void gdb_session_run(const char *trace, const char *address, bool quiet, struct 
 		if (!quiet)
 			fprintf(stderr, "hvrec: serving gdb at %s: target remote %s\n", server_address(server),
 				server_address(server));
-		serve(server, target, signal_fd, error);
+		struct session session = {.server = server, .stub = stub, .target = target, .signal_fd = signal_fd};
+		timeline_engine(timeline)->tick = keep_alive;
+		timeline_engine(timeline)->tick_context = &session;
+		serve(&session, error);
+		timeline_engine(timeline)->tick = NULL;
 	} else {
 		error_set(error, STATUS_FAILED, "out of memory");
 	}

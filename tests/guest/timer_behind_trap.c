@@ -23,7 +23,7 @@ static void take_timer(uint32_t intid)
 /* 40 stores, and 6000 instructions (6 us) in which a late interrupt comes too. */
 static void store_and_wait(void)
 {
-	__asm__ volatile(".rept 40\n str wzr, [%0]\n .endr" ::"r"(UINT64_C(UART) + UART_IBRD) : "memory");
+	__asm__ volatile(".rept 40\n str wzr, [%0]\n .endr" ::"r"((uint64_t)UART + UART_IBRD) : "memory");
 	__asm__ volatile("mov x9, #3000\n 1: subs x9, x9, #1\n b.ne 1b" ::: "x9", "cc");
 }
 
