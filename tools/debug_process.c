@@ -10,13 +10,17 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char serving[] = "hvrec: serving gdb at";
 
 extern char **environ;
 
-enum { NOT_FOUND = 127 }; /* as shells say it */
+enum {
+	NOT_FOUND = 127,     /* as shells say it */
+	END_TURNS_MAX = 500, /* of 10 ms */
+};
 
 /* What the server process is. Its parent reads its standard error. */
 static _Noreturn void serve(const char *trace, const char *path, int output, pid_t parent)
@@ -69,15 +73,28 @@ static bool line_read(int fd, char *line, size_t room)
 	return used > 0;
 }
 
+/* The server's wait status. One that does not end in time, for its machine hangs, is killed. */
+static int server_end(pid_t pid)
+{
+	const struct timespec pause = {.tv_nsec = 10000000};
+	int status = 0;
+	for (int turn = 0; turn < END_TURNS_MAX; turn++) {
+		if (waitpid(pid, &status, WNOHANG) != 0)
+			return status;
+		nanosleep(&pause, NULL);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	return status;
+}
+
 /* Waits for the server's end and reports it with the last line that it printed; `last` is one that was read before. */
 static void reap(struct debug_server *server, char last[ERROR_TEXT_BYTES], struct error *error)
 {
 	char line[ERROR_TEXT_BYTES];
-	int status = 0;
+	int status = server_end(server->pid);
 	while (line_read(server->output, line, sizeof(line)))
 		memcpy(last, line, sizeof(line));
-	while (waitpid(server->pid, &status, 0) < 0 && errno == EINTR)
-		;
 	close(server->output);
 	server->pid = 0;
 	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGTERM)

@@ -8,7 +8,7 @@
 
 const char guest_name[] = "timer_behind_trap";
 
-enum { ROUND_COUNT = 4000, UART_IBRD = 0x24, DELAY_TICKS = 3 };
+enum { ROUND_COUNT = 1000, UART_IBRD = 0x24, DELAY_TICKS = 3 };
 
 static volatile uint64_t irq_count;
 

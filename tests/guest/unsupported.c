@@ -31,5 +31,5 @@ void guest_main(void)
 	irq_unmask();
 	while (irq_count == 0)
 		;
-	__asm__ volatile("ldxr %w0, [%1]" : "=r"(value) : "r"(UINT64_C(UART)) : "memory");
+	__asm__ volatile("ldxr %w0, [%1]" : "=r"(value) : "r"((uint64_t)UART) : "memory");
 }

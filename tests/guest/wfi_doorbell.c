@@ -7,7 +7,7 @@
 
 const char guest_name[] = "wfi_doorbell";
 
-enum { ROUND_COUNT = 5000, SLEEP_TICKS = 3000 }; /* 48 us, of which the guest computes 20 */
+enum { ROUND_COUNT = 20000, SLEEP_TICKS = 3000 }; /* 48 us, of which the guest computes 20 */
 
 static volatile uint64_t irq_count;
 

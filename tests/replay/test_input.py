@@ -30,6 +30,21 @@ def typed_slowly(text, gap_s, *arguments, after=None, seconds=harness.SECONDS_MA
     return read("console")
 
 
+def typed_at_once(count, name):
+    """Records a payload that ends by itself while `count` bytes come through a pipe, one at a time and as fast as a busy
+    machine lets them. Returns the console."""
+    process = start("record", "-o", "trace", "--quiet", "--input", "-", "--timeout", "60", payload(name),
+                    stdin=subprocess.PIPE)
+    with contextlib.suppress(BrokenPipeError):  # it need not read all of them
+        for _ in range(count):
+            os.write(process.stdin.fileno(), b"x")
+            time.sleep(0.0001)
+    result = harness.finish(process)
+    check(result.status == 0, f"record: {result}")
+    check(result.out.splitlines()[-1:] == [b"PASS " + name.encode()], f"console ends {result.out[-80:]!r}")
+    return result.out
+
+
 def read(path):
     with open(path, "rb") as file:
         return file.read()
@@ -88,6 +103,13 @@ def input_that_ends_too_early_is_a_hang():
         result = record(*arguments, payload("echo"), status=3)
         harness.error_line(result, "record", 3)
         replay(console=result.out)
+
+
+@test
+def input_that_comes_at_a_wfi_or_an_sgi_replays():
+    for name in ["wfi_doorbell"] * RECORDINGS + ["sgi_race"]:
+        console = typed_at_once(20000, name)
+        replay(console=console)
 
 
 @test

@@ -6,7 +6,7 @@ import harness
 from harness import SOAK, check, payload, record, replay, rng, test
 
 # Payloads that do not end in a line PASS, or need arguments or input: they have tests of their own, below.
-SPECIAL = {"hang", "wfi_forever", "reset", "echo", "rtc"}
+SPECIAL = {"hang", "wfi_forever", "reset", "echo", "rtc", "unsupported"}
 REPLAYS = 20 if SOAK else 1
 
 
@@ -102,6 +102,15 @@ def wait_without_wakeup_is_a_hang():
     harness.error_line(result, "record", 3)
     check(result.out == b"wfi_forever: sleeping\n", f"console {result.out!r}")
     replay(console=result.out)
+
+
+@test
+def unsupported_access_ends_a_recording_that_replays():
+    result = record(payload("unsupported"), status=3)
+    check(b"0x885f7c00" in harness.error_line(result, "record", 3).encode(), f"the message lacks the LDXR: {result}")
+    check(result.out == b"unsupported: LDXR\n", f"console {result.out!r}")
+    for _ in range(REPLAYS):
+        replay(console=result.out)
 
 
 @test
