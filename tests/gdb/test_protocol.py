@@ -26,8 +26,8 @@ def interrupted(client, resume, after):
 def interrupt_stops_a_run_in_both_directions():
     with session.Server(session.debian_trace()) as server, server.client() as client:
         end = client.position()[1]
-        client.seek(end // 3)
-        for after in (0, rng.random() / 5, 0.3):
+        for after in (0, 0, 0.001, 0.002, 0.003, rng.random() / 5, 0.3):
+            client.seek(end // 3)
             before = client.n
             stop, n = interrupted(client, "vCont;c", after)
             check(stop.kind == "end" or stop.signal == 2 and before <= n < end, f"forwards: {stop} at {n} of {end}")
