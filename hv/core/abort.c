@@ -52,15 +52,10 @@ static uint64_t load_extend(uint64_t value, uint8_t size, bool sign_extend, bool
 	return is_64bit ? value : value & UINT32_MAX;
 }
 
-static uint64_t size_mask(uint8_t size)
-{
-	return size == 8 ? UINT64_MAX : (UINT64_C(1) << 8 * size) - 1;
-}
-
 static enum exit_answer access_by_syndrome(const struct exit *exit)
 {
 	if (exit->is_write)
-		element_write(exit->ipa, exit->size, register_read(exit->rt) & size_mask(exit->size));
+		element_write(exit->ipa, exit->size, register_read(exit->rt) & bus_size_mask(exit->size));
 	else
 		register_write(exit->rt, load_extend(element_read(exit->ipa, exit->size), exit->size, exit->sign_extend,
 						     exit->is_64bit));
@@ -90,7 +85,7 @@ static void transfer(const struct decode_access *access, ipa_t ipa, uint64_t v[6
 			uint64_t *simd = &v[2 * rt + half];
 			if (access->is_write)
 				element_write(at, size,
-					      (access->is_simd ? *simd : register_read(rt)) & size_mask(size));
+					      (access->is_simd ? *simd : register_read(rt)) & bus_size_mask(size));
 			else if (access->is_simd)
 				*simd = element_read(at, size);
 			else

@@ -138,20 +138,15 @@ bool bus_has_device(ipa_t ipa)
 	return device_find(ipa) != NULL;
 }
 
-static uint64_t size_mask(uint8_t size)
-{
-	return size == 8 ? UINT64_MAX : (UINT64_C(1) << 8 * size) - 1;
-}
-
 uint64_t bus_read(ipa_t ipa, uint8_t size)
 {
 	const struct device *device = device_find(ipa);
-	return device ? device->read(ipa.v - device->start, size) & size_mask(size) : 0;
+	return device ? device->read(ipa.v - device->start, size) & bus_size_mask(size) : 0;
 }
 
 void bus_write(ipa_t ipa, uint8_t size, uint64_t value)
 {
 	const struct device *device = device_find(ipa);
 	if (device)
-		device->write(ipa.v - device->start, size, value & size_mask(size));
+		device->write(ipa.v - device->start, size, value & bus_size_mask(size));
 }

@@ -3,6 +3,12 @@
 #include "hv/abi/types.h"
 #include <stdbool.h>
 
+/* The bits of an access of `size` bytes. */
+static inline uint64_t bus_size_mask(uint8_t size)
+{
+	return size == 8 ? UINT64_MAX : (UINT64_C(1) << 8 * size) - 1;
+}
+
 bool bus_has_device(ipa_t ipa);
 /* Accesses of 1, 2, 4 or 8 bytes. What a device does not have reads as zero and ignores writes, as on the board. */
 uint64_t bus_read(ipa_t ipa, uint8_t size);
