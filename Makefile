@@ -132,7 +132,7 @@ bench: deps all
 # ---- how the code must look ----
 
 format:
-	clang-format -i $(C_FILES)
+	@clang-format -i $(C_FILES)
 
 format-check:
 	@clang-format --dry-run -Werror $(C_FILES)

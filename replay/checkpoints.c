@@ -89,15 +89,13 @@ static bool pages_keep_all(const struct engine *engine, struct checkpoint *new)
 	return true;
 }
 
-/* Any other keeps every page that was written since `base` and is not what it was there. */
-static bool pages_keep_changed(const struct checkpoints *checkpoints, const struct engine *engine, size_t base,
-			       struct checkpoint *new)
+/* Any other keeps every page that was written since the one before it, one that is the same again too: a checkpoint
+ * that is taken between the two later may find it changed. */
+static bool pages_keep_written(const struct engine *engine, struct checkpoint *new)
 {
 	size_t room = 0;
 	for (uint64_t i = 0; i < engine->page_count; i++) {
-		if (engine_page_dirty(engine, i) &&
-		    memcmp(engine_page(engine, i), page_bytes(checkpoints, base, i), PAGE_BYTES) != 0 &&
-		    !page_keep(engine, i, &room, new))
+		if (engine_page_dirty(engine, i) && !page_keep(engine, i, &room, new))
 			return false;
 	}
 	return true;
@@ -162,8 +160,7 @@ size_t checkpoints_take(struct checkpoints *checkpoints, const struct engine *en
 	struct checkpoint new = {.n = state->n, .next_event = engine_next_event(engine)};
 	size_t place = checkpoints->count == 0 ? 0 : base + 1;
 	new.state = malloc(sizeof(*new.state));
-	bool kept = checkpoints->count == 0 ? pages_keep_all(engine, &new)
-					    : pages_keep_changed(checkpoints, engine, base, &new);
+	bool kept = checkpoints->count == 0 ? pages_keep_all(engine, &new) : pages_keep_written(engine, &new);
 	if (!new.state || !kept) {
 		checkpoint_free(&new);
 		return error_set(error, STATUS_FAILED, "out of memory for checkpoints"), SIZE_MAX;

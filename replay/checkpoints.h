@@ -1,8 +1,8 @@
 /* Checkpoints: guests of the past, as states and the pages that changed between them.
  *
  * 1. A checkpoint is only taken where the guest can go on as if it had never stopped (timeline.c says where that is).
- * 2. Ordered by position; each keeps the pages that changed since the one before it. The first has all of RAM that is
- * not zero. A page's bytes at a checkpoint are those of the last change at or before it.
+ * 2. Ordered by position; each keeps the pages that were written since the one before it. The first has all of RAM that
+ * is not zero. A page's bytes at a checkpoint are those of the last change at or before it.
  * 3. There are never more than CHECKPOINTS_MAX: dense near the place of interest, ever sparser away from it. */
 #pragma once
 #include "replay/engine.h"

@@ -185,7 +185,7 @@ static bool checkpoint_near(struct timeline *t, uint64_t n, struct error *error)
 	return checkpoint_view(t, n - NEAR_INSNS / 2, error) && load_before(t, n, error);
 }
 
-bool timeline_goto(struct timeline *t, uint64_t n, struct error *error)
+static bool go(struct timeline *t, uint64_t n, struct error *error)
 {
 	uint64_t address;
 	n = n < t->end_n ? n : t->end_n;
@@ -203,4 +203,14 @@ bool timeline_goto(struct timeline *t, uint64_t n, struct error *error)
 			return false;
 	}
 	return checkpoint_near(t, n, error) && engine_run(t->engine, n, NULL, 0, &address, error) != ENGINE_FAILED;
+}
+
+/* Half of the way is no place to stop at, so nothing interrupts here. */
+bool timeline_goto(struct timeline *t, uint64_t n, struct error *error)
+{
+	nfds_t wake_count = t->engine->wake_count;
+	t->engine->wake_count = 0;
+	bool done = go(t, n, error);
+	t->engine->wake_count = wake_count;
+	return done;
 }

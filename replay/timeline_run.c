@@ -198,7 +198,7 @@ struct timeline_hit timeline_continue(struct timeline *t, bool skip_access, cons
 		struct timeline_hit hit = next_hit(t, limit, !skip_access, group, group_count, error);
 		if (hit.stop == TIMELINE_FAILED || hit.stop == TIMELINE_INTERRUPTED)
 			return hit;
-		if (hit.stop != TIMELINE_END) {
+		if (hit.stop != TIMELINE_END && (best.stop == TIMELINE_END || timeline_n(t) < limit)) {
 			best = hit;
 			limit = timeline_n(t);
 		}

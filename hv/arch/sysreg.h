@@ -31,14 +31,14 @@
 #define ICH_LR3_EL2     S3_4_C12_C12_3
 
 /* HCR_EL2 */
-#define HCR_VM    BIT(0)
-#define HCR_SWIO  BIT(1)
-#define HCR_FMO   BIT(3)
-#define HCR_IMO   BIT(4)
-#define HCR_AMO   BIT(5)
-#define HCR_TWI   BIT(13)
-#define HCR_TSC   BIT(19)
-#define HCR_RW    BIT(31)
+#define HCR_VM   BIT(0)
+#define HCR_SWIO BIT(1)
+#define HCR_FMO  BIT(3)
+#define HCR_IMO  BIT(4)
+#define HCR_AMO  BIT(5)
+#define HCR_TWI  BIT(13)
+#define HCR_TSC  BIT(19)
+#define HCR_RW   BIT(31)
 
 /* MDCR_EL2: HPMN = 2 leaves counters 2 and up to EL2; the clock uses the cycle counter and counter 1. */
 #define MDCR_HPMN_HI 4
