@@ -115,6 +115,7 @@ $(BUILD)/tests/trace_edit: tests/replay/trace_edit.c $(filter $(BUILD)/host/stor
 replay-check: all guests $(BUILD)/tests/trace_edit
 	tools/fetch-guest --out $(BUILD)/guest
 	BUILD=$(BUILD) tests/replay/run
+	BUILD=$(BUILD) tests/gdb/run
 
 check: deps-check
 	$(MAKE) format-check lint clang all
@@ -124,6 +125,8 @@ check: deps-check
 soak: deps-check all guests $(BUILD)/tests/trace_edit
 	tools/fetch-guest --out $(BUILD)/guest
 	BUILD=$(BUILD) tests/replay/run --soak
+	BUILD=$(BUILD) tests/gdb/run --soak
+	$(MAKE) fuzz FUZZ_COUNT=10000000
 
 bench: deps all
 	tools/fetch-guest --out $(BUILD)/guest

@@ -7,6 +7,7 @@ from session import SOAK, Failed, check, harness, rng, test
 
 PLACES = 50 if SOAK else 3
 STEPS = 1000 if SOAK else 30
+SEEKS = 50 if SOAK else 4
 QEMU_STEPS = 1000 if SOAK else 50
 HARDWARE_BREAKPOINTS = 6  # beyond that hvrec needs several runs
 PAGE = 4096
@@ -53,6 +54,18 @@ def mirrored(client, start):
             if now != before:
                 raise Failed(f"from {start}, backwards at {start + i}: other {what} than forwards; the trace is kept "
                              f"as {harness.keep(session.debian_trace())}")
+
+
+@test
+def seeks_in_any_order_never_lose_the_guest():
+    """A checkpoint taken between two others once gave the later one its pages: the guest then ran into a BUG."""
+    with session.Server(session.debian_trace()) as server, server.client() as client:
+        end = client.position()[1]
+        for _ in range(SEEKS):
+            around = rng.randrange(end)
+            for n in [max(0, min(end, around + rng.randrange(-3000000, 3000000))) for _ in range(4)] + [end]:
+                client.seek(n)
+                check(client.n == n, f"seek {n} went to {client.n}")
 
 
 @test
