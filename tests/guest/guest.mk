@@ -22,11 +22,11 @@ guest_lib := dtb exception gic guest mmu print psci start timer user user_entry 
 
 # $(1): exec or pie. Sets how a payload of that kind is compiled and linked.
 define guest_kind
-$(BUILD)/guest/$(1)/%.o: tests/guest/%.c
+$(BUILD)/guest/$(1)/%.o: tests/guest/%.c tests/guest/guest.mk
 	@mkdir -p $$(@D)
 	@echo "  GUEST $$<"
 	@$$(GUEST_CC) $$(GUEST_CFLAGS) $$(guest_$(1)) -MMD -MP -c -o $$@ $$<
-$(BUILD)/guest/$(1)/%.o: tests/guest/%.S
+$(BUILD)/guest/$(1)/%.o: tests/guest/%.S tests/guest/guest.mk
 	@mkdir -p $$(@D)
 	@echo "  GUEST $$<"
 	@$$(GUEST_CC) $$(GUEST_CFLAGS) $$(guest_$(1)) -DLINK_BASE=$$(guest_$(1)_base) -MMD -MP -c -o $$@ $$<
