@@ -66,6 +66,11 @@ bool gate_exit(uint32_t reason)
 	return !hv.ended;
 }
 
+bool gate_stops_anywhere(void)
+{
+	return !replaying;
+}
+
 bool gate_note_due(void)
 {
 	return !hv.ended && replaying && replay_note_due();

@@ -23,6 +23,9 @@ void gate_trap(enum event_kind kind, uint64_t address, uint64_t value, uint8_t s
  * trace says. Returns whether there is one here, so that timers are to be looked at. */
 bool gate_exit(uint32_t reason);
 
+/* Whether interrupts come wherever they like (recording), not only where the alarm was set. */
+bool gate_stops_anywhere(void);
+
 /* Replaying: whether the trace has a note here, which the recording made at an exit that may not have happened now. */
 bool gate_note_due(void);
 

@@ -6,10 +6,11 @@
  *        └──interrupt─> take, defer? ──┴─> settle: exit, input, inject, idle
  *
  * 1. Everything that settling does is a function of the position and of gate events, so it happens alike in a replay.
- * 2. A place where the guest may or may not have taken a virtual interrupt already is no place for an event: both have
- * the same position, and which of the two a replay finds is not sure. So an interrupt that comes before the guest has
- *    retired an instruction since its entry, or while a virtual interrupt is about to be taken, is put off by one
- *    instruction. Nothing that the guest could see is looked at or changed there.
+ * 2. Places that share a position are no places for an event, because which of them a replay finds is not sure: before
+ *    and behind taking a virtual interrupt, or an exception whose instruction does not retire (a page fault). So,
+ *    recording, an interrupt that comes before the guest has retired an instruction since its entry, while a virtual
+ *    interrupt is about to be taken, or at an exception vector, is put off by one instruction. Nothing that the guest
+ *    could see is looked at or changed there. A replay's alarm comes at one place always.
  * 3. The virtual GIC is folded at exits that the recording has, never at a stop of a debugger: when it finds the
  * guest's end of interrupt decides when the next one comes. */
 #include "hv/core/run.h"
@@ -98,12 +99,23 @@ static void alarm_update(void)
 
 enum taken { TAKEN, TAKEN_WAITS, PUT_OFF };
 
+/* Arm ARM D1.3.1.5: sixteen vectors. */
+enum { VECTOR_BYTES = 0x80, VECTORS_BYTES = 0x800 };
+
+/* A place that shares its position with another: the guest may be about to take a virtual interrupt, or has just taken
+ * an exception whose instruction did not retire. */
+static bool place_is_unsure(void)
+{
+	uint64_t offset = hv_vcpu()->pc - arch_vbar_el1();
+	return (offset < VECTORS_BYTES && offset % VECTOR_BYTES == 0) || interrupts_deliverable();
+}
+
 static enum taken interrupt_take(uint64_t entry_n)
 {
 	hv.guest.n = clock_now().v;
 	uint32_t irqs = board_irq_take();
 	run_interrupts_add(irqs);
-	if (hv.guest.n != entry_n && !interrupts_deliverable()) {
+	if (!gate_stops_anywhere() || (hv.guest.n != entry_n && !place_is_unsure())) {
 		pending_irqs |= irqs == 0 ? RUN_IRQ_SPURIOUS : 0;
 		return TAKEN;
 	}
