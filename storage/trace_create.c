@@ -82,10 +82,8 @@ int trace_create_file(const char *path, struct error *error)
 
 static int make_tables(sqlite3 *db)
 {
-	/* auto_vacuum can only be set before the first table. No rollback journal on the disk: a recorder killed right
-	 * now has nothing to save yet, and leaves no file beside the trace. */
-	int code = sqlite3_exec(db, "PRAGMA journal_mode = MEMORY; PRAGMA auto_vacuum = INCREMENTAL; BEGIN", NULL, NULL,
-				NULL);
+	/* auto_vacuum can only be set before the first table */
+	int code = sqlite3_exec(db, "PRAGMA auto_vacuum = INCREMENTAL; BEGIN", NULL, NULL, NULL);
 	for (unsigned i = 0; i < TRACE_TABLE_COUNT && code == SQLITE_OK; i++)
 		code = sqlite3_exec(db, trace_table_sql[i], NULL, NULL, NULL);
 	char *end = sqlite3_mprintf("PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
@@ -93,6 +91,31 @@ static int make_tables(sqlite3 *db)
 	if (code == SQLITE_OK)
 		code = end ? sqlite3_exec(db, end, NULL, NULL, NULL) : SQLITE_NOMEM;
 	sqlite3_free(end);
+	return code;
+}
+
+/* Fills the empty file with a trace without anything in it, by one write: a recorder killed at any moment leaves an
+ * empty file or a trace, and no journal. The database is made in memory, in the form that a WAL file has (bytes 18 and
+ * 19 of the header, https://www.sqlite.org/fileformat.html). */
+static int write_empty(int fd)
+{
+	enum { HEADER_WRITE_VERSION = 18, HEADER_READ_VERSION = 19, VERSION_WAL = 2 };
+	sqlite3 *db = NULL;
+	sqlite3_int64 bytes = 0;
+	int code = sqlite3_open(":memory:", &db);
+	if (code == SQLITE_OK)
+		code = make_tables(db);
+	unsigned char *image = code == SQLITE_OK ? sqlite3_serialize(db, "main", &bytes, 0) : NULL;
+	if (code == SQLITE_OK && !image)
+		code = SQLITE_NOMEM;
+	if (code == SQLITE_OK) {
+		image[HEADER_WRITE_VERSION] = image[HEADER_READ_VERSION] = VERSION_WAL;
+		ssize_t done = pwrite(fd, image, (size_t)bytes, 0);
+		if (done != bytes)
+			code = done < 0 && errno != ENOSPC ? SQLITE_IOERR_WRITE : SQLITE_FULL;
+	}
+	sqlite3_free(image);
+	sqlite3_close(db);
 	return code;
 }
 
@@ -111,17 +134,17 @@ static int turn_wal_on(sqlite3 *db)
 	return code == SQLITE_OK ? sqlite3_exec(db, "PRAGMA synchronous = NORMAL", NULL, NULL, NULL) : code;
 }
 
-sqlite3 *trace_create_db(const char *path, struct error *error)
+sqlite3 *trace_create_db(const char *path, int fd, struct error *error)
 {
 	sqlite3 *db = NULL;
 	errno = 0;
-	int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL);
+	int code = write_empty(fd);
+	if (code == SQLITE_OK)
+		code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL);
 	if (code == SQLITE_OK) {
 		trace_db_harden(db);
-		code = make_tables(db);
-	}
-	if (code == SQLITE_OK)
 		code = turn_wal_on(db);
+	}
 	if (code != SQLITE_OK) {
 		trace_sql_error(db, path, "cannot create", code, error);
 		sqlite3_close(db);

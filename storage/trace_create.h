@@ -7,8 +7,8 @@
  * the database, see trace_create.c. */
 int trace_create_file(const char *path, struct error *error);
 
-/* Opens the empty file, makes the tables, turns WAL on. NULL on failure. */
-sqlite3 *trace_create_db(const char *path, struct error *error);
+/* Writes an empty trace into the empty file `fd`, which is `path`, and opens it, in WAL mode. NULL on failure. */
+sqlite3 *trace_create_db(const char *path, int fd, struct error *error);
 
 /* Removes a trace and what sqlite keeps beside it. Cannot fail; what is not there is no matter. */
 void trace_remove(const char *path);

@@ -174,7 +174,7 @@ struct trace_writer *trace_create(const char *path, struct error *error)
 	else
 		w->lock_fd = trace_create_file(w->path, error);
 	if (w->lock_fd >= 0)
-		w->db = trace_create_db(w->path, error);
+		w->db = trace_create_db(w->path, w->lock_fd, error);
 	for (unsigned i = 0; i < STATEMENT_COUNT && w->db && w->failed.status == STATUS_OK; i++) {
 		int code = sqlite3_prepare_v3(w->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &w->statements[i],
 					      NULL);
