@@ -1,9 +1,9 @@
 /* The timeline: a trace as a line of positions to travel on. Forwards and backwards cost the same.
  *
- * 1. Every stop is a view. To go on from one, the timeline loads the checkpoint before it and runs through it, so the
- * guest never sees a stop that the recording did not have (invariant I8).
+ * 1. Every stop is a view. Stepping and seeking load the checkpoint before and run through it. A search for hits runs
+ * on from a view where the code before pc shows no open exclusive sequence, the one thing that a stop undoes (I8).
  * 2. Checkpoints stand where the recording stopped by itself (after a trap, or at an asynchronous exit), and where it
- * is shown that the guest does not notice a stop. */
+ *    is shown that the guest does not notice a stop. */
 #pragma once
 #include "replay/checkpoints.h"
 

@@ -12,7 +12,7 @@
  *    interrupt is about to be taken, or at an exception vector, is put off by one instruction. Nothing that the guest
  *    could see is looked at or changed there. A replay's alarm comes at one place always.
  * 3. The virtual GIC is folded at exits that the recording has, never at a stop of a debugger: when it finds the
- * guest's end of interrupt decides when the next one comes. */
+ *    guest's end of interrupt decides when the next one comes. */
 #include "hv/core/run.h"
 #include "hv/arch/arch.h"
 #include "hv/board/board.h"

@@ -1,7 +1,7 @@
 /* Obeys the debugger's host: run up to a position, become a checkpoint.
  *
- * 1. A stop that the recording did not have is a view (invariant I8): the host never has hv go on from it, but loads a
- *    checkpoint before it and runs through.
+ * 1. A stop that the recording did not have is a view (invariant I8). It folds nothing and leaves no event; whether the
+ *    guest may go on from it, or from a checkpoint before it, is the host's to know (replay/timeline.h).
  * 2. The host sets the event ring's indexes and contents before each command; hv only reads on from there. */
 #include "hv/core/service.h"
 #include "hv/arch/arch.h"
