@@ -126,29 +126,14 @@ enum engine_stop engine_run(struct engine *engine, uint64_t until_n, const struc
 	return stop_of(engine, until_n, error);
 }
 
-/* Stage 2's descriptor of a page. */
-static uint64_t *leaf(const struct engine *engine, uint64_t index)
-{
-	return &engine->leaf_tables[index / TABLE_ENTRIES][index % TABLE_ENTRIES];
-}
-
 bool engine_page_dirty(const struct engine *engine, uint64_t index)
 {
-	return __atomic_load_n(leaf(engine, index), __ATOMIC_RELAXED) & S2_AP_WRITE;
+	return dirty_is(&engine->dirty, index);
 }
 
 uint8_t *engine_page(const struct engine *engine, uint64_t index)
 {
 	return engine->machine->guest_ram + index * PAGE_BYTES;
-}
-
-static void dirty_forget(struct engine *engine)
-{
-	for (uint64_t i = 0; i < engine->page_count; i++) {
-		uint64_t *descriptor = leaf(engine, i);
-		if (*descriptor & S2_AP_WRITE)
-			*descriptor &= ~S2_AP_WRITE;
-	}
 }
 
 bool engine_load(struct engine *engine, const struct guest_state *state, uint64_t next_event,
@@ -159,7 +144,7 @@ bool engine_load(struct engine *engine, const struct guest_state *state, uint64_
 		(struct hv_page *)(void *)(machine->ram + (machine->boot->staging_pa - HV_MACHINE_RAM_PA));
 	struct guest_state copy = *state;
 	ring_restart(engine, next_event);
-	dirty_forget(engine);
+	dirty_forget(&engine->dirty);
 	do {
 		size_t batch = count < machine->boot->staging_count ? count : (size_t)machine->boot->staging_count;
 		for (size_t i = 0; i < batch; i++) {
@@ -176,46 +161,19 @@ bool engine_load(struct engine *engine, const struct guest_state *state, uint64_
 	return true;
 }
 
-static uint64_t *table_at(const struct engine *engine, uint64_t pa)
-{
-	return (uint64_t *)(void *)(engine->machine->ram + (pa - HV_MACHINE_RAM_PA));
-}
-
-/* Walks stage 2 as hv built it (hv/arch/stage2.c): its root is the first of the page tables, at level 2, or at level 1
- * if RAM ends above 16 GiB. */
-static bool leaves_find(struct engine *engine, struct error *error)
-{
-	const struct hv_boot *boot = engine->machine->boot;
-	uint64_t *root = table_at(engine, boot->tables_pa);
-	bool from_level2 = GUEST_RAM_IPA + boot->guest_ram_bytes <= UINT64_C(1) << STAGE2_LEVEL2_START_IPA_BITS;
-	engine->page_count = boot->guest_ram_bytes / PAGE_BYTES;
-	uint64_t count = (engine->page_count + TABLE_ENTRIES - 1) / TABLE_ENTRIES;
-	engine->leaf_tables = calloc(count, sizeof(*engine->leaf_tables));
-	if (!engine->leaf_tables)
-		return error_set(error, STATUS_FAILED, "out of memory");
-	for (uint64_t i = 0; i < count; i++) {
-		uint64_t ipa = GUEST_RAM_IPA + (i << BLOCK_SHIFT);
-		uint64_t *level2 = root;
-		if (!from_level2)
-			level2 = table_at(engine, root[ipa >> GIGABYTE_SHIFT] & DESC_ADDRESS_MASK);
-		uint64_t index = from_level2 ? ipa >> BLOCK_SHIFT : ipa >> BLOCK_SHIFT & (TABLE_ENTRIES - 1);
-		engine->leaf_tables[i] = table_at(engine, level2[index] & DESC_ADDRESS_MASK);
-	}
-	return true;
-}
-
 static bool engine_start(struct engine *engine, struct error *error)
 {
 	struct machine_config config = {.mode = HV_MODE_REPLAY, .until_n = 0, .serve = true};
 	uint64_t address;
 	engine->machine = guest_restore(engine->trace, &config, error);
 	config.until_n = 0;
+	engine->page_count = engine->machine ? engine->machine->guest_ram_bytes / PAGE_BYTES : 0;
 	if (!engine->machine || !machine_start(engine->machine, &config, error))
 		return false;
 	if (machine_state(engine->machine) == HV_STATE_REFUSED)
 		return error_set(error, STATUS_FAILED, "the machine cannot replay: %.*s", HV_TEXT_BYTES,
 				 engine->machine->mailbox->text);
-	return guest_fingerprint_check(engine->trace, engine->machine, error) && leaves_find(engine, error) &&
+	return guest_fingerprint_check(engine->trace, engine->machine, error) && dirty_open(&engine->dirty, engine->machine, error) &&
 	       engine_run(engine, 0, NULL, 0, &address, error) != ENGINE_FAILED;
 }
 
@@ -237,7 +195,7 @@ void engine_close(struct engine *engine)
 {
 	if (!engine)
 		return;
-	free(engine->leaf_tables);
+	dirty_close(&engine->dirty);
 	machine_destroy(engine->machine);
 	events_close(engine->events);
 	trace_close(engine->trace);

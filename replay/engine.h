@@ -2,7 +2,7 @@
  *
  * After engine_run and engine_load the machine is stopped; `state` and guest RAM are then the guest's. */
 #pragma once
-#include "hv/host/machine.h"
+#include "hv/host/dirty.h"
 #include "replay/events.h"
 #include <poll.h>
 
@@ -13,7 +13,7 @@ struct engine {
 	struct events *events;
 	struct trace_reader *trace;
 	uint64_t first_event;        /* the trace's index of the ring's event 0 */
-	uint64_t **leaf_tables;      /* stage 2's tables of guest RAM, one for each 2 MiB */
+	struct dirty dirty;          /* pages written since the last engine_load */
 	uint64_t page_count;         /* of guest RAM */
 	const struct pollfd *wake;   /* any of these readable: interrupt a run */
 	nfds_t wake_count;           /* up to ENGINE_WAKE_MAX */

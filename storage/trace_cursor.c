@@ -127,6 +127,8 @@ static bool start(struct trace_cursor *c, uint64_t first_event)
 	struct trace_totals totals;
 	if (!trace_get_totals(c->reader, &totals, &c->failed))
 		return false;
+	if (first_event < c->reader->first_event)
+		first_event = c->reader->first_event;
 	if (first_event > totals.event_count)
 		return error_set(&c->failed, STATUS_FAILED, "%s: has %llu events, and event %llu was asked for",
 				 c->reader->path, (unsigned long long)totals.event_count,

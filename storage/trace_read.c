@@ -133,17 +133,23 @@ bool trace_is_complete(const struct trace_reader *r)
 
 bool trace_get_totals(struct trace_reader *r, struct trace_totals *totals, struct error *error)
 {
+	static const char *const keyframe_sql[] = {
+		"0, 0, 0", "(SELECT count(*) FROM keyframe), (SELECT ifnull(sum(page_count), 0) FROM page_group), "
+			   "(SELECT ifnull(sum(length(data)), 0) FROM page_group)"};
 	static const char sql[] =
 		"SELECT ifnull((SELECT first_event + event_count FROM chunk ORDER BY first_event DESC LIMIT 1), 0), "
 		"(SELECT count(*) FROM chunk), "
 		"ifnull((SELECT last_n FROM chunk ORDER BY first_event DESC LIMIT 1), 0), "
 		"(SELECT ifnull(sum(raw_bytes), 0) FROM chunk), (SELECT ifnull(sum(length(data)), 0) FROM chunk), "
 		"(SELECT count(*) FROM file), "
-		"(SELECT ifnull(sum(raw_bytes), 0) FROM blob), (SELECT ifnull(sum(length(data)), 0) FROM blob)";
+		"(SELECT ifnull(sum(raw_bytes), 0) FROM blob), (SELECT ifnull(sum(length(data)), 0) FROM blob), %s";
 	uint64_t *const fields[] = {&totals->event_count,    &totals->chunk_count,      &totals->last_n,
 				    &totals->raw_bytes,      &totals->stored_bytes,     &totals->file_count,
-				    &totals->blob_raw_bytes, &totals->blob_stored_bytes};
-	sqlite3_stmt *statement = trace_reader_prepare(r, sql, error);
+				    &totals->blob_raw_bytes, &totals->blob_stored_bytes, &totals->keyframe_count,
+				    &totals->page_count,     &totals->page_stored_bytes};
+	char *text = sqlite3_mprintf(sql, keyframe_sql[r->version >= 2]);
+	sqlite3_stmt *statement = text ? trace_reader_prepare(r, text, error) : NULL;
+	sqlite3_free(text);
 	bool good = statement && trace_reader_step(r, statement, error) == TRACE_FOUND;
 	for (int i = 0; good && i < (int)(sizeof(fields) / sizeof(fields[0])); i++) {
 		*fields[i] = trace_u64_from_sql(sqlite3_column_int64(statement, i));
@@ -176,6 +182,36 @@ static bool check_complete(struct trace_reader *r, struct error *error)
 	return true;
 }
 
+/* A trace whose beginning was forgotten starts at a keyframe, which must be there. */
+static bool find_start(struct trace_reader *r, struct error *error)
+{
+	struct trace_keyframe *keyframes = NULL;
+	size_t count = 0, i = 0;
+	enum trace_found found = trace_get_u64(r, "start_n", &r->start_n, error);
+	if (found != TRACE_FOUND)
+		return found == TRACE_ABSENT;
+	if (!trace_get_keyframes(r, &keyframes, &count, error))
+		return false;
+	while (i < count && keyframes[i].n != r->start_n)
+		i++;
+	if (i < count)
+		r->first_event = keyframes[i].next_event;
+	free(keyframes);
+	return i < count || error_set(error, STATUS_FAILED,
+				      "%s: is damaged: the keyframe that it starts at is missing; copy or record it again",
+				      r->path);
+}
+
+uint64_t trace_start_n(const struct trace_reader *r)
+{
+	return r->start_n;
+}
+
+uint64_t trace_first_event(const struct trace_reader *r)
+{
+	return r->first_event;
+}
+
 struct trace_reader *trace_open(const char *path, struct error *error)
 {
 	struct trace_reader *r = calloc(1, sizeof(*r));
@@ -187,8 +223,8 @@ struct trace_reader *trace_open(const char *path, struct error *error)
 		return NULL;
 	}
 	r->path = copy;
-	r->db = trace_db_open(path, error);
-	if (r->db && check_complete(r, error))
+	r->db = trace_db_open(path, &r->version, error);
+	if (r->db && find_start(r, error) && check_complete(r, error))
 		return r;
 	trace_close(r);
 	return NULL;

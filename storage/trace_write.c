@@ -18,6 +18,15 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
 	[PUT_FILE] = "INSERT OR REPLACE INTO file VALUES(?1, ?2)",
 	[HAS_BLOB] = "SELECT 1 FROM blob WHERE hash = ?1",
 	[PUT_BLOB] = "INSERT INTO blob VALUES(?1, ?2, ?3)",
+	[PUT_KEYFRAME] = "INSERT INTO keyframe VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+	[PUT_GROUP] = "INSERT INTO page_group VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+	[FIND_KEYFRAME] = "SELECT next_event, first_group + group_count FROM keyframe WHERE n = ?1",
+	[NEXT_GROUP] = "SELECT id, indexes FROM page_group WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 1",
+	[DROP_GROUP] = "DELETE FROM page_group WHERE id = ?1",
+	[DROP_KEYFRAMES] = "DELETE FROM keyframe WHERE n < ?1",
+	[DROP_CHUNKS_BEFORE] = "DELETE FROM chunk WHERE first_event + event_count <= ?1",
+	[USED_BYTES] = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count(), "
+		       "pragma_freelist_count(), pragma_page_size()",
 };
 
 static bool put_chunk_row(struct trace_writer *w, const struct trace_chunk *chunk, const void *data, size_t bytes)
@@ -101,7 +110,11 @@ static bool commit(struct trace_writer *w)
 	if (w->failed.status != STATUS_OK || !w->in_transaction)
 		return w->failed.status == STATUS_OK;
 	w->in_transaction = false;
-	return trace_writer_run(w, "COMMIT");
+	if (!trace_writer_run(w, "COMMIT"))
+		return false;
+	bool forgot = w->forgot;
+	w->forgot = false;
+	return !forgot || trace_writer_run(w, "PRAGMA incremental_vacuum");
 }
 
 static bool event_valid(struct trace_writer *w, const struct event *event)
@@ -202,6 +215,9 @@ void trace_writer_free(struct trace_writer *w)
 	sqlite3_close(w->db);
 	if (w->lock_fd >= 0)
 		close(w->lock_fd);
+	free(w->keyframe_same.data);
+	free(w->live.group);
+	free(w->live.pages);
 	free(w->events);
 	free(w->path);
 	free(w);

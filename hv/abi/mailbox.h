@@ -20,7 +20,7 @@
 
 #define HV_BOOT_MAGIC UINT64_C(0x31746f6f62727668) /* "hvrboot1" */
 
-enum { HV_ABI_VERSION = 1 };
+enum { HV_ABI_VERSION = 2 };
 
 enum hv_mode { HV_MODE_RECORD = 1, HV_MODE_REPLAY = 2 };
 enum hv_pace { HV_PACE_SKIP = 0, HV_PACE_REAL = 1 };
@@ -60,6 +60,7 @@ enum hv_state {
 	HV_STATE_DIVERGED = 4, /* replay: expected, actual and final_state are valid */
 	HV_STATE_PANIC = 5,    /* hv's own bug; text says where */
 	HV_STATE_STOPPED = 6,  /* serving a debugger: stopped, waits for a command; stop and final_state are valid */
+	HV_STATE_KEYFRAME = 7, /* recording: stands still with final_state valid until the host sets RUNNING again */
 };
 
 /* What a debugger's host asks for; hv sets it back to none when it has begun. */
@@ -125,7 +126,7 @@ struct hv_mailbox {
 	uint32_t input_ended;  /* 1: nothing more will come through the input ring */
 	uint64_t real_ns;      /* pace real: how far guest time may go; the host moves it before it rings */
 	uint32_t events_ended; /* replay: the trace has nothing after event_head */
-	uint32_t zero1;
+	uint32_t keyframe_request; /* recording, 1: stand still (HV_STATE_KEYFRAME) at the next asynchronous exit */
 
 	/* the host writes, for a debugger */
 	uint32_t command;   /* enum hv_command */
@@ -141,5 +142,6 @@ struct hv_mailbox {
 	uint64_t input_head;
 	uint64_t input_tail;
 
-	struct guest_state final_state; /* hv writes it at ENDED, DIVERGED and STOPPED; the host for HV_COMMAND_LOAD */
+	struct guest_state final_state; /* hv writes it at ENDED, DIVERGED, STOPPED and KEYFRAME; the host for
+					   HV_COMMAND_LOAD */
 };

@@ -66,6 +66,12 @@ bool gate_exit(uint32_t reason)
 	return !hv.ended;
 }
 
+void gate_keyframe(void)
+{
+	if (!hv.ended && !replaying)
+		record_keyframe();
+}
+
 bool gate_stops_anywhere(void)
 {
 	return !replaying;

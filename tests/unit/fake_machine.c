@@ -21,6 +21,8 @@ struct fake_memory {
 	size_t trace_count, fed_count;
 	size_t act_next;
 	uint64_t sleeps, ring_most;
+	struct guest_state keyframe;
+	uint64_t keyframe_next_event;
 };
 
 const struct fake_config *fake_config;
@@ -108,6 +110,9 @@ static uint32_t act_do(const struct fake_act *act, bool *spurious)
 	case FAKE_STOP:
 		memory->mailbox.stop_request = 1;
 		return BOARD_IRQ_HOST;
+	case FAKE_KEYFRAME:
+		memory->mailbox.keyframe_request = 1;
+		return BOARD_IRQ_HOST;
 	case FAKE_SPURIOUS:
 		*spurious = true;
 		return 0;
@@ -144,6 +149,17 @@ bool fake_machine_act_at_wfi(uint64_t n, bool *rang)
 		return false;
 	*rang |= act_do(act, &spurious) != 0;
 	return true;
+}
+
+void fake_machine_yield(void)
+{
+	struct hv_mailbox *mailbox = &memory->mailbox;
+	if (mailbox->state != HV_STATE_KEYFRAME || !mailbox->keyframe_request)
+		fake_machine_end(FAKE_STUCK);
+	memory->keyframe = mailbox->final_state;
+	memory->keyframe_next_event = mailbox->event_head;
+	mailbox->keyframe_request = 0;
+	mailbox->state = HV_STATE_RUNNING;
 }
 
 uint32_t fake_machine_sleep(void)
@@ -241,6 +257,12 @@ struct event *fake_trace(size_t *count)
 void fake_trace_cut(size_t count)
 {
 	memory->trace_count = count;
+}
+
+const struct guest_state *fake_keyframe(uint64_t *next_event)
+{
+	*next_event = memory->keyframe_next_event;
+	return &memory->keyframe;
 }
 
 uint64_t fake_sleeps(void)
