@@ -72,7 +72,8 @@ static void forget(struct keyframe_writer *keyframes, struct trace_writer *trace
 	const struct writer_keep *keep = &keyframes->keep;
 	uint64_t bytes = 0, now_ns = keyframes->marks[keyframes->mark_count - 1].ns;
 	size_t first = 0;
-	while (keep->ns != 0 && first + 1 < keyframes->mark_count && now_ns - keyframes->marks[first + 1].ns >= keep->ns)
+	while (keep->ns != 0 && first + 1 < keyframes->mark_count &&
+	       now_ns - keyframes->marks[first + 1].ns >= keep->ns)
 		first++;
 	if (keep->ns != 0 && now_ns - keyframes->marks[first].ns >= keep->ns)
 		forget_to(keyframes, trace, first, error);

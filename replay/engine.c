@@ -161,23 +161,38 @@ bool engine_load(struct engine *engine, const struct guest_state *state, uint64_
 	return true;
 }
 
-static bool engine_start(struct engine *engine, struct error *error)
+/* Brings the machine, before it starts, to the last keyframe at or before `n`, if there is one. */
+static bool engine_resume(struct engine *engine, uint64_t n, struct machine_config *config, struct error *error)
 {
-	struct machine_config config = {.mode = HV_MODE_REPLAY, .until_n = 0, .serve = true};
+	if (!keyframe_index_open(&engine->keyframes, engine->trace, engine->page_count, error))
+		return false;
+	uint64_t start_n = trace_start_n(engine->trace);
+	size_t keyframe = keyframe_index_before(&engine->keyframes, n > start_n ? n : start_n);
+	if (keyframe == SIZE_MAX)
+		return true;
+	ring_restart(engine, engine->keyframes.at[keyframe].row.next_event);
+	return guest_resume(&engine->keyframes, keyframe, engine->machine, config, error);
+}
+
+static bool engine_start(struct engine *engine, uint64_t n, struct error *error)
+{
+	struct machine_config config = {.mode = HV_MODE_REPLAY, .serve = true};
 	uint64_t address;
 	engine->machine = guest_restore(engine->trace, &config, error);
-	config.until_n = 0;
-	engine->page_count = engine->machine ? engine->machine->guest_ram_bytes / PAGE_BYTES : 0;
-	if (!engine->machine || !machine_start(engine->machine, &config, error))
+	if (!engine->machine)
+		return false;
+	engine->page_count = engine->machine->guest_ram_bytes / PAGE_BYTES;
+	if (!engine_resume(engine, n, &config, error) || !machine_start(engine->machine, &config, error))
 		return false;
 	if (machine_state(engine->machine) == HV_STATE_REFUSED)
 		return error_set(error, STATUS_FAILED, "the machine cannot replay: %.*s", HV_TEXT_BYTES,
 				 engine->machine->mailbox->text);
-	return guest_fingerprint_check(engine->trace, engine->machine, error) && dirty_open(&engine->dirty, engine->machine, error) &&
+	return guest_fingerprint_check(engine->trace, engine->machine, error) &&
+	       dirty_open(&engine->dirty, engine->machine, error) &&
 	       engine_run(engine, 0, NULL, 0, &address, error) != ENGINE_FAILED;
 }
 
-struct engine *engine_open(const char *trace, struct error *error)
+struct engine *engine_open(const char *trace, uint64_t n, struct error *error)
 {
 	struct engine *engine = calloc(1, sizeof(*engine));
 	if (!engine)
@@ -185,7 +200,7 @@ struct engine *engine_open(const char *trace, struct error *error)
 	engine->trace = trace_open(trace, error);
 	if (engine->trace)
 		engine->events = events_open(engine->trace, error);
-	if (engine->events && engine_start(engine, error))
+	if (engine->events && engine_start(engine, n, error))
 		return engine;
 	engine_close(engine);
 	return NULL;
@@ -197,6 +212,7 @@ void engine_close(struct engine *engine)
 		return;
 	dirty_close(&engine->dirty);
 	machine_destroy(engine->machine);
+	keyframe_index_close(&engine->keyframes);
 	events_close(engine->events);
 	trace_close(engine->trace);
 	free(engine);

@@ -4,6 +4,7 @@
 #pragma once
 #include "hv/host/dirty.h"
 #include "replay/events.h"
+#include "replay/keyframe_index.h"
 #include <poll.h>
 
 enum { ENGINE_WAKE_MAX = 4 };
@@ -12,6 +13,7 @@ struct engine {
 	struct machine *machine;
 	struct events *events;
 	struct trace_reader *trace;
+	struct keyframe_index keyframes;
 	uint64_t first_event;        /* the trace's index of the ring's event 0 */
 	struct dirty dirty;          /* pages written since the last engine_load */
 	uint64_t page_count;         /* of guest RAM */
@@ -21,8 +23,9 @@ struct engine {
 	void *tick_context;
 };
 
-/* Opens the trace and brings its guest to position 0. NULL: error set. */
-struct engine *engine_open(const char *trace, struct error *error);
+/* Opens the trace and brings its guest to the last keyframe at or before `n`, or to the trace's start. NULL: error set.
+ */
+struct engine *engine_open(const char *trace, uint64_t n, struct error *error);
 void engine_close(struct engine *engine);
 
 /* The guest as it is now. */

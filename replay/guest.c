@@ -84,6 +84,14 @@ struct machine *guest_restore(struct trace_reader *trace, struct machine_config 
 	return machine;
 }
 
+bool guest_resume(const struct keyframe_index *index, size_t keyframe, struct machine *machine,
+		  struct machine_config *config, struct error *error)
+{
+	config->resume = true;
+	return keyframe_index_state(index, keyframe, &machine->mailbox->final_state, error) &&
+	       keyframe_index_ram(index, keyframe, machine->guest_ram, error);
+}
+
 bool guest_fingerprint_check(struct trace_reader *trace, const struct machine *machine, struct error *error)
 {
 	static const char *const names[] = {

@@ -67,7 +67,7 @@ static bool ends_here(struct monitor *monitor, uint64_t index, const char *text,
 			return false;
 		if (printed == 1 && --length == 0)
 			return true;
-		if (index == 0)
+		if (index == events_first(timeline_engine(monitor->timeline)->events))
 			return false;
 	}
 }
@@ -80,7 +80,7 @@ static uint64_t find(struct monitor *monitor, const char *text, bool forwards, u
 	uint64_t count = events_count(events);
 	size_t length = strlen(text);
 	uint64_t index = events_find(events, forwards || here_n == 0 ? here_n : here_n - 1, error);
-	while (forwards ? index < count : index > 0) {
+	while (forwards ? index < count : index > events_first(events)) {
 		uint64_t at = forwards ? index : index - 1;
 		uint8_t byte;
 		int printed = event_byte(monitor, at, &byte, error);

@@ -108,7 +108,7 @@ static bool go_to_wanted(struct monitor *monitor, const struct wanted *wanted, b
 	struct events *events = events_of(monitor);
 	uint64_t here = timeline_n(monitor->timeline), count = events_count(events);
 	uint64_t index = events_find(events, forwards ? here + 1 : here, &error);
-	while (error.status == STATUS_OK && (forwards ? index < count : index > 0)) {
+	while (error.status == STATUS_OK && (forwards ? index < count : index > events_first(events))) {
 		uint64_t at = forwards ? index++ : --index;
 		const struct event *event = events_get(events, at, &error);
 		if (!event || !is_wanted(wanted, event))

@@ -21,7 +21,7 @@ static bool event_at(struct trace_reader *trace, uint64_t index, struct event *e
 static bool time_position(struct monitor *monitor, uint64_t time_ns, uint64_t *n, struct error *error)
 {
 	const struct engine *engine = timeline_engine(monitor->timeline);
-	uint64_t low = 0, high = events_count(engine->events), event_ns;
+	uint64_t low = events_first(engine->events), high = events_count(engine->events), event_ns;
 	struct event event = {.n = 0};
 	*n = time_ns;
 	while (low < high) {
@@ -33,7 +33,7 @@ static bool time_position(struct monitor *monitor, uint64_t time_ns, uint64_t *n
 		else
 			high = middle;
 	}
-	if (low == 0)
+	if (low == events_first(engine->events))
 		return true;
 	if (!event_at(engine->trace, low - 1, &event, &event_ns, error))
 		return false;
@@ -63,7 +63,7 @@ static bool seek_event(struct monitor *monitor, const char *text)
 	uint64_t index;
 	if (!monitor_parse_number(text, &index))
 		return monitor_fail(monitor, "seek event takes the number of an event\n");
-	if (index >= events_count(events))
+	if (index < events_first(events) || index >= events_count(events))
 		return monitor_fail(monitor, "the trace has %" PRIu64 " events, counted from 0\n",
 				    events_count(events));
 	const struct event *event = events_get(events, index, &error);

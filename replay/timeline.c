@@ -52,10 +52,12 @@ struct timeline *timeline_open(const char *trace, struct error *error)
 	struct timeline *t = calloc(1, sizeof(*t));
 	if (!t)
 		return error_set(error, STATUS_FAILED, "out of memory"), NULL;
-	t->engine = engine_open(trace, error);
+	t->engine = engine_open(trace, 0, error);
 	if (t->engine) {
 		uint64_t count = events_count(t->engine->events);
-		const struct event *last = count > 0 ? events_get(t->engine->events, count - 1, error) : NULL;
+		const struct event *last = count > events_first(t->engine->events)
+						   ? events_get(t->engine->events, count - 1, error)
+						   : NULL;
 		t->end_n = last ? last->n : 0;
 	}
 	if (!t->engine || error->status != STATUS_OK || !timeline_checkpoint_here(t, error)) {
@@ -94,7 +96,7 @@ static uint64_t safe_position(const struct event *event)
 static uint64_t safe_last(struct timeline *t, uint64_t low, uint64_t high, struct error *error)
 {
 	uint64_t index = events_find(t->engine->events, high + 1, error);
-	while (index-- > 0) {
+	while (index-- > events_first(t->engine->events)) {
 		const struct event *event = events_get(t->engine->events, index, error);
 		if (!event || event->n < low)
 			return 0;

@@ -43,8 +43,8 @@ struct trace_page {
 	const uint8_t *bytes;
 };
 
-/* A keyframe: the guest at a position from which a replay can start. RAM there is the start's (files "ram/IPA") with the
- * pages of all keyframes up to this one over it. */
+/* A keyframe: the guest at a position from which a replay can start. RAM there is the start's (files "ram/IPA") with
+ * the pages of all keyframes up to this one over it. */
 struct trace_keyframe {
 	uint64_t n;
 	uint64_t next_event; /* the first that comes after it */
@@ -118,7 +118,7 @@ bool trace_get_group(struct trace_reader *r, uint64_t id, uint8_t pages[TRACE_GR
 		     struct error *error);
 
 struct trace_totals {
-	uint64_t event_count;    /* the number of the last one + 1 */
+	uint64_t event_count; /* the number of the last one + 1 */
 	uint64_t chunk_count;
 	uint64_t last_n;         /* of the last event; 0 without events */
 	uint64_t raw_bytes;      /* of the events, encoded but not compressed */

@@ -140,8 +140,8 @@ static bool row_decode(struct trace_reader *r, sqlite3_stmt *row, const struct t
 bool trace_get_keyframe(struct trace_reader *r, const struct trace_keyframe *keyframe, void *state, size_t state_bytes,
 			uint64_t **same, size_t *same_count, struct error *error)
 {
-	sqlite3_stmt *row =
-		prepare_with(r, "SELECT state_bytes, checksum, state, same FROM keyframe WHERE n = ?1", keyframe->n, error);
+	sqlite3_stmt *row = prepare_with(r, "SELECT state_bytes, checksum, state, same FROM keyframe WHERE n = ?1",
+					 keyframe->n, error);
 	enum trace_found found = row ? trace_reader_step(r, row, error) : TRACE_FAILED;
 	bool good = found == TRACE_FOUND && row_decode(r, row, keyframe, state, state_bytes, same, same_count, error);
 	if (found == TRACE_ABSENT)

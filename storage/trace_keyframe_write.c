@@ -23,8 +23,8 @@ static bool group_put(struct trace_writer *w, struct group *group)
 	if (group->count == 0)
 		return true;
 	int raw_bytes = (int)(group->count * TRACE_PAGE_BYTES);
-	int stored_bytes =
-		LZ4_compress_HC((const char *)group->pages, group->stored, raw_bytes, (int)sizeof(group->stored), LEVEL);
+	int stored_bytes = LZ4_compress_HC((const char *)group->pages, group->stored, raw_bytes,
+					   (int)sizeof(group->stored), LEVEL);
 	if (stored_bytes <= 0)
 		return error_set(&w->failed, STATUS_FAILED, "%s: no memory to compress a keyframe", w->path);
 	struct trace_bytes indexes = {group->indexes, group->count * 4};
@@ -87,9 +87,10 @@ static bool row_put(struct trace_writer *w, const struct trace_keyframe *keyfram
 		return error_set(&w->failed, STATUS_FAILED, "%s: no memory for a keyframe", w->path);
 	}
 	struct trace_bytes state_data = {stored, stored_bytes}, same_data = {same->data, same->count};
-	const uint64_t columns[] = {keyframe->n,           keyframe->next_event, keyframe->first_group,
-				    keyframe->group_count, state_bytes,
-				    trace_keyframe_checksum(keyframe, state_bytes, state_data, same_data)};
+	const uint64_t columns[] = {
+		keyframe->n,           keyframe->next_event,
+		keyframe->first_group, keyframe->group_count,
+		state_bytes,           trace_keyframe_checksum(keyframe, state_bytes, state_data, same_data)};
 	for (int i = 0; i < 6; i++)
 		trace_writer_bind_u64(w, PUT_KEYFRAME, i + 1, columns[i]);
 	trace_writer_bind_blob(w, PUT_KEYFRAME, 7, stored, stored_bytes);
@@ -104,8 +105,9 @@ static bool keyframe_valid(struct trace_writer *w, const struct trace_keyframe *
 	uint64_t appended = w->group_first + w->event_count;
 	if (keyframe->next_event <= appended && (!w->has_keyframe || keyframe->n > w->keyframe_n))
 		return true;
-	return error_set(&w->failed, STATUS_FAILED, "%s: a keyframe at n %llu, before event %llu of %llu: a bug of hvrec",
-			 w->path, (unsigned long long)keyframe->n, (unsigned long long)keyframe->next_event,
+	return error_set(&w->failed, STATUS_FAILED,
+			 "%s: a keyframe at n %llu, before event %llu of %llu: a bug of hvrec", w->path,
+			 (unsigned long long)keyframe->n, (unsigned long long)keyframe->next_event,
 			 (unsigned long long)appended);
 }
 

@@ -143,8 +143,8 @@ bool trace_get_totals(struct trace_reader *r, struct trace_totals *totals, struc
 		"(SELECT ifnull(sum(raw_bytes), 0) FROM chunk), (SELECT ifnull(sum(length(data)), 0) FROM chunk), "
 		"(SELECT count(*) FROM file), "
 		"(SELECT ifnull(sum(raw_bytes), 0) FROM blob), (SELECT ifnull(sum(length(data)), 0) FROM blob), %s";
-	uint64_t *const fields[] = {&totals->event_count,    &totals->chunk_count,      &totals->last_n,
-				    &totals->raw_bytes,      &totals->stored_bytes,     &totals->file_count,
+	uint64_t *const fields[] = {&totals->event_count,    &totals->chunk_count,       &totals->last_n,
+				    &totals->raw_bytes,      &totals->stored_bytes,      &totals->file_count,
 				    &totals->blob_raw_bytes, &totals->blob_stored_bytes, &totals->keyframe_count,
 				    &totals->page_count,     &totals->page_stored_bytes};
 	char *text = sqlite3_mprintf(sql, keyframe_sql[r->version >= 2]);
@@ -197,9 +197,9 @@ static bool find_start(struct trace_reader *r, struct error *error)
 	if (i < count)
 		r->first_event = keyframes[i].next_event;
 	free(keyframes);
-	return i < count || error_set(error, STATUS_FAILED,
-				      "%s: is damaged: the keyframe that it starts at is missing; copy or record it again",
-				      r->path);
+	return i < count ||
+	       error_set(error, STATUS_FAILED,
+			 "%s: is damaged: the keyframe that it starts at is missing; copy or record it again", r->path);
 }
 
 uint64_t trace_start_n(const struct trace_reader *r)

@@ -39,14 +39,14 @@ struct trace_writer {
 	sqlite3_stmt *statements[STATEMENT_COUNT];
 	bool in_transaction;
 	bool finished;
-	bool forgot; /* the file has free pages to give back after the commit */
+	bool forgot;            /* the file has free pages to give back after the commit */
 	struct event *events;   /* the group: room for CHUNK_EVENTS_MAX */
 	size_t event_count;     /* in the group */
 	size_t written_count;   /* of these, in small chunks already */
 	uint64_t group_first;   /* index of the group's first event in the trace */
 	uint64_t group_idle_ns; /* guest idle time before it */
 	uint64_t last_n;
-	uint64_t group_next; /* id of the next page group */
+	uint64_t group_next;           /* id of the next page group */
 	uint64_t keyframe_first_group; /* of the keyframe that comes next */
 	struct bytes keyframe_same;    /* its pages that hold the same again, encoded */
 	uint64_t keyframe_same_next;   /* no page below can follow in there */

@@ -25,7 +25,8 @@ static const char help[] =
 	"      --pace skip|real      idle time is skipped, or waited for (default: real on a terminal)\n"
 	"      --keyframe-every TIME|none\n"
 	"                            real time between keyframes, where a replay can start (default: 1s)\n"
-	"      --keep TIME|SIZE      keep only the last TIME of guest time (30s, 10min), or a trace of about SIZE (500M)\n"
+	"      --keep TIME|SIZE      keep only the last TIME of guest time (30s, 10min), or a trace of about SIZE "
+	"(500M)\n"
 	"      --max-instructions N  end after N instructions (k, M, G)\n"
 	"      --timeout SECONDS     end after so much real time\n"
 	"      --quiet               no progress line, no summary\n"
@@ -89,8 +90,7 @@ static bool memory_parse(const char *text, struct record_options *options, struc
 static bool keyframes_parse(const char *text, struct record_options *options, struct error *error)
 {
 	options->keyframe_ns = 0;
-	return strcmp(text, "none") == 0 ||
-	       options_duration("--keyframe-every", text, &options->keyframe_ns, error);
+	return strcmp(text, "none") == 0 || options_duration("--keyframe-every", text, &options->keyframe_ns, error);
 }
 
 static bool keep_parse(const char *text, struct record_options *options, struct error *error)
@@ -101,8 +101,9 @@ static bool keep_parse(const char *text, struct record_options *options, struct 
 	if (is_size ? options_size("--keep", text, &options->keep_bytes, &ignored) && options->keep_bytes > 0
 		    : options_duration("--keep", text, &options->keep_ns, &ignored))
 		return true;
-	return error_set(error, STATUS_FAILED, "--keep %s is neither a duration, such as 30s or 10min, nor a size, such "
-					       "as 500M",
+	return error_set(error, STATUS_FAILED,
+			 "--keep %s is neither a duration, such as 30s or 10min, nor a size, such "
+			 "as 500M",
 			 text);
 }
 

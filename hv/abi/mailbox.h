@@ -49,8 +49,9 @@ struct hv_boot {
 	uint64_t serve;            /* 1: a replay that obeys commands, for a debugger */
 	uint64_t staging_pa;       /* room for struct hv_page */
 	uint64_t staging_count;    /* pages */
+	uint64_t resume;           /* 1: the guest starts as final_state in the mailbox, not at its entry */
 };
-_Static_assert(sizeof(struct hv_boot) == 160, "layout shared with EL2");
+_Static_assert(sizeof(struct hv_boot) == 168, "layout shared with EL2");
 
 enum hv_state {
 	HV_STATE_OFF = 0,     /* as the host left it */
@@ -122,10 +123,10 @@ struct hv_mailbox {
 	uint64_t stop_address; /* of a watchpoint's access */
 
 	/* the host writes */
-	uint32_t stop_request; /* 1: end the recording at once */
-	uint32_t input_ended;  /* 1: nothing more will come through the input ring */
-	uint64_t real_ns;      /* pace real: how far guest time may go; the host moves it before it rings */
-	uint32_t events_ended; /* replay: the trace has nothing after event_head */
+	uint32_t stop_request;     /* 1: end the recording at once */
+	uint32_t input_ended;      /* 1: nothing more will come through the input ring */
+	uint64_t real_ns;          /* pace real: how far guest time may go; the host moves it before it rings */
+	uint32_t events_ended;     /* replay: the trace has nothing after event_head */
 	uint32_t keyframe_request; /* recording, 1: stand still (HV_STATE_KEYFRAME) at the next asynchronous exit */
 
 	/* the host writes, for a debugger */
@@ -143,5 +144,5 @@ struct hv_mailbox {
 	uint64_t input_tail;
 
 	struct guest_state final_state; /* hv writes it at ENDED, DIVERGED, STOPPED and KEYFRAME; the host for
-					   HV_COMMAND_LOAD */
+					   HV_COMMAND_LOAD, and before the start to resume */
 };

@@ -83,6 +83,8 @@ void hv_main(void)
 	hv.mailbox->fingerprint_count = arch_fingerprint((uint64_t *)hv.mailbox->fingerprint);
 	guest_init();
 	gate_init();
+	if (hv.boot->resume)
+		service_resume();
 	__atomic_store_n(&hv.mailbox->state, (uint32_t)HV_STATE_RUNNING, __ATOMIC_RELEASE);
 	board_doorbell_ring(); /* the fingerprint is there */
 	if (hv.boot->serve)
