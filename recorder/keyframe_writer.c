@@ -45,7 +45,8 @@ static void page_compare(struct keyframe_writer *keyframes, struct trace_page *p
 	keyframes->hashes[page->index] = hash;
 }
 
-static void mark_add(struct keyframe_writer *keyframes, const struct capture *capture, struct error *error)
+static void mark_add(struct keyframe_writer *keyframes, const struct capture *capture, uint64_t put_bytes,
+		     struct error *error)
 {
 	size_t bytes = (keyframes->mark_count + 1) * sizeof(*keyframes->marks);
 	struct keyframe_mark *larger = realloc(keyframes->marks, bytes);
@@ -54,32 +55,33 @@ static void mark_add(struct keyframe_writer *keyframes, const struct capture *ca
 		return;
 	}
 	keyframes->marks = larger;
-	keyframes->marks[keyframes->mark_count++] = (struct keyframe_mark){capture->n, capture->ns};
+	keyframes->marks[keyframes->mark_count++] = (struct keyframe_mark){capture->n, capture->ns, put_bytes};
 }
 
-static bool forget_to(struct keyframe_writer *keyframes, struct trace_writer *trace, size_t first, struct error *error)
+/* Whether the trace may start at the mark: what follows is enough. */
+static bool is_enough(const struct writer_keep *keep, const struct keyframe_mark *mark, uint64_t now_ns, uint64_t bytes)
 {
-	if (first == 0 || !trace_forget_before(trace, keyframes->marks[first].n, error))
-		return first == 0;
-	keyframes->mark_count -= first;
-	memmove(keyframes->marks, keyframes->marks + first, keyframes->mark_count * sizeof(*keyframes->marks));
-	return true;
+	return (keep->ns != 0 && now_ns - mark->ns >= keep->ns) ||
+	       (keep->bytes != 0 && bytes - mark->bytes >= keep->bytes);
 }
 
 /* The trace then starts at the last keyframe that leaves enough behind it. */
-static void forget(struct keyframe_writer *keyframes, struct trace_writer *trace, struct error *error)
+static bool forget(struct keyframe_writer *keyframes, struct trace_writer *trace, struct error *error)
 {
-	const struct writer_keep *keep = &keyframes->keep;
-	uint64_t bytes = 0, now_ns = keyframes->marks[keyframes->mark_count - 1].ns;
-	size_t first = 0;
-	while (keep->ns != 0 && first + 1 < keyframes->mark_count &&
-	       now_ns - keyframes->marks[first + 1].ns >= keep->ns)
-		first++;
-	if (keep->ns != 0 && now_ns - keyframes->marks[first].ns >= keep->ns)
-		forget_to(keyframes, trace, first, error);
-	while (keep->bytes != 0 && trace_used_bytes(trace, &bytes, error) && bytes > keep->bytes &&
-	       keyframes->mark_count > 1 && forget_to(keyframes, trace, 1, error))
-		;
+	const struct keyframe_mark *marks = keyframes->marks;
+	uint64_t now_ns = marks[keyframes->mark_count - 1].ns, bytes = trace_put_bytes(trace);
+	size_t first = keyframes->mark_count;
+	while (first > 0 && !is_enough(&keyframes->keep, &marks[first - 1], now_ns, bytes))
+		first--;
+	if (first == 0 || (first == 1 && keyframes->forgot))
+		return true;
+	first--;
+	keyframes->forgot = true;
+	if (!trace_forget_before(trace, marks[first].n, error))
+		return false;
+	keyframes->mark_count -= first;
+	memmove(keyframes->marks, marks + first, keyframes->mark_count * sizeof(*marks));
+	return true;
 }
 
 static void keyframe_end(struct keyframe_writer *keyframes, struct trace_writer *trace, struct error *error)
@@ -87,7 +89,7 @@ static void keyframe_end(struct keyframe_writer *keyframes, struct trace_writer 
 	struct capture *capture = keyframes->capture;
 	keyframes->capture = NULL;
 	if (trace_put_keyframe(trace, capture->n, capture->next_event, &capture->state, sizeof(capture->state), error))
-		mark_add(keyframes, capture, error);
+		mark_add(keyframes, capture, trace_put_bytes(trace), error);
 	if (error->status == STATUS_OK)
 		forget(keyframes, trace, error);
 	capture_free(capture);

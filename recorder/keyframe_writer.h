@@ -6,6 +6,7 @@
 /* A keyframe that the trace has. */
 struct keyframe_mark {
 	uint64_t n, ns;
+	uint64_t bytes; /* written to the trace up to here */
 };
 
 struct keyframe_writer {
@@ -16,6 +17,7 @@ struct keyframe_writer {
 	size_t hash_count;
 	struct keyframe_mark *marks; /* what the trace has, oldest first */
 	size_t mark_count;
+	bool forgot; /* the trace starts at marks[0] */
 };
 
 /* Takes over a capture. */

@@ -12,8 +12,8 @@
 
 struct writer;
 
-/* How much of the run the trace keeps: at least the last `ns` of guest time, or about the last `bytes` of the file,
- * from a keyframe on. 0: no limit. */
+/* How much of the run the trace keeps, from a keyframe on: at least the last `ns` of guest time, or what takes about
+ * the last `bytes` of events and keyframes. 0: no limit. */
 struct writer_keep {
 	uint64_t ns, bytes;
 };

@@ -54,8 +54,8 @@ static bool same_take(struct making *m, struct keyframe *keyframe, struct error 
 	struct guest_state *state = malloc(sizeof(*state));
 	uint64_t *same = NULL;
 	size_t count = 0;
-	bool good = state && trace_get_keyframe(m->index->trace, &keyframe->row, state, sizeof(*state), &same, &count,
-						error);
+	bool good = state &&
+		    trace_get_keyframe(m->index->trace, &keyframe->row, state, sizeof(*state), &same, &count, error);
 	for (size_t i = 0; good && i < count; i++) {
 		if (same[i] >= m->ram_pages || m->newest[same[i]].index != same[i])
 			good = damaged(keyframe->row.n, "has a page of before that is not there", error);
@@ -170,8 +170,8 @@ bool keyframe_index_state(const struct keyframe_index *index, size_t keyframe, s
 {
 	uint64_t *same = NULL;
 	size_t count;
-	bool good = trace_get_keyframe(index->trace, &index->at[keyframe].row, state, sizeof(*state), &same, &count,
-				       error);
+	bool good =
+		trace_get_keyframe(index->trace, &index->at[keyframe].row, state, sizeof(*state), &same, &count, error);
 	free(same);
 	if (good && (state->n != index->at[keyframe].row.n || state->vcpu_count != 1 || state->current != 0))
 		good = damaged(index->at[keyframe].row.n, "has the state of another place", error);
@@ -200,8 +200,7 @@ static bool page_to_ram(const struct keyframe_page *page, const uint8_t *bytes, 
 	return true;
 }
 
-/* The newest version of each page at the keyframe; malloc'd. */
-static struct keyframe_page *newest_pages(const struct keyframe_index *index, size_t keyframe, size_t *count)
+struct keyframe_page *keyframe_index_newest(const struct keyframe_index *index, size_t keyframe, size_t *count)
 {
 	size_t all = 0;
 	for (size_t i = 0; i <= keyframe; i++)
@@ -228,7 +227,7 @@ static struct keyframe_page *newest_pages(const struct keyframe_index *index, si
 bool keyframe_index_ram(const struct keyframe_index *index, size_t keyframe, uint8_t *ram, struct error *error)
 {
 	size_t count = 0;
-	struct keyframe_page *pages = newest_pages(index, keyframe, &count);
+	struct keyframe_page *pages = keyframe_index_newest(index, keyframe, &count);
 	bool good = pages ? keyframe_index_pages(index, pages, count, page_to_ram, ram, error)
 			  : error_set(error, STATUS_FAILED, "out of memory for keyframes");
 	free(pages);

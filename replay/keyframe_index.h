@@ -36,6 +36,8 @@ size_t keyframe_index_before(const struct keyframe_index *index, uint64_t n);
 
 bool keyframe_index_state(const struct keyframe_index *index, size_t keyframe, struct guest_state *state,
 			  struct error *error);
+/* The newest version of each page at the keyframe that any keyframe has; malloc'd, NULL: out of memory. */
+struct keyframe_page *keyframe_index_newest(const struct keyframe_index *index, size_t keyframe, size_t *count);
 /* Makes the start's RAM that of the keyframe. */
 bool keyframe_index_ram(const struct keyframe_index *index, size_t keyframe, uint8_t *ram, struct error *error);
 

@@ -29,15 +29,14 @@ struct verifying {
 bool verify_final_state(const struct engine *engine, struct error *error)
 {
 	char hash[STATE_HASH_TEXT_BYTES], *recorded = NULL;
-	if (!trace_is_complete(engine->trace))
-		return true;
-	if (engine->machine->mailbox->end_reason == 0)
-		return error_set(error, STATUS_DIVERGED, "divergence: the guest does not end where the recording does");
-	if (!state_hash(engine->machine, engine_state(engine), hash))
-		return error_set(error, STATUS_FAILED, "out of memory");
-	bool same = trace_get_text(engine->trace, "final_state_hash", &recorded, error) == TRACE_FOUND &&
-		    strcmp(recorded, hash) == 0;
+	enum trace_found found = trace_get_text(engine->trace, "final_state_hash", &recorded, error);
+	if (found != TRACE_FOUND) /* incomplete, or trimmed */
+		return found == TRACE_ABSENT;
+	bool ended = engine->machine->mailbox->end_reason != 0;
+	bool same = ended && state_hash(engine->machine, engine_state(engine), hash) && strcmp(recorded, hash) == 0;
 	free(recorded);
+	if (!ended)
+		error_set(error, STATUS_DIVERGED, "divergence: the guest does not end where the recording does");
 	return same || error_set(error, STATUS_DIVERGED,
 				 "divergence: every event agreed, but the final state hash is %s and was another in "
 				 "the recording",
@@ -84,11 +83,12 @@ static bool keyframe_agrees(struct engine *engine, size_t keyframe, struct error
 				 (unsigned long long)at->row.n);
 	good = good && keyframe_index_pages(&engine->keyframes, pages, at->page_count, page_compare, &comparing, error);
 	if (comparing.differs != UINT64_MAX)
-		error_set(error, STATUS_DIVERGED,
-			  "divergence: every event agreed, but at the keyframe at instruction %llu the page at %#llx of "
-			  "RAM is not what it was",
-			  (unsigned long long)at->row.n,
-			  (unsigned long long)(GUEST_RAM_IPA + comparing.differs * TRACE_PAGE_BYTES));
+		error_set(
+			error, STATUS_DIVERGED,
+			"divergence: every event agreed, but at the keyframe at instruction %llu the page at %#llx of "
+			"RAM is not what it was",
+			(unsigned long long)at->row.n,
+			(unsigned long long)(GUEST_RAM_IPA + comparing.differs * TRACE_PAGE_BYTES));
 	free(state);
 	free(pages);
 	return good || error_set(error, STATUS_FAILED, "out of memory");
@@ -186,8 +186,7 @@ static void interval_done(struct verifying *v, size_t interval, const struct err
 		v->error = *error;
 	}
 	if (!v->options->quiet && isatty(STDERR_FILENO))
-		fprintf(stderr, "\rhvrec: %zu of %zu intervals%s", v->done, v->count,
-			v->done == v->count ? "\n" : "");
+		fprintf(stderr, "\rhvrec: %zu of %zu intervals%s", v->done, v->count, v->done == v->count ? "\n" : "");
 	pthread_mutex_unlock(&v->mutex);
 }
 
@@ -223,16 +222,19 @@ static bool trace_look(struct verifying *v, struct error *error)
 {
 	struct trace_totals totals;
 	struct trace_reader *trace = trace_open(v->options->trace, error);
+	char *hash = NULL;
 	bool good = trace && trace_get_totals(trace, &totals, error) &&
-		    trace_get_keyframes(trace, &v->rows, &v->row_count, error);
+		    trace_get_keyframes(trace, &v->rows, &v->row_count, error) &&
+		    trace_get_text(trace, "final_state_hash", &hash, error) != TRACE_FAILED;
 	if (good) {
 		v->starts_at_keyframe = trace_start_n(trace) != 0;
 		v->count = v->row_count + !v->starts_at_keyframe;
 		v->result = (struct verify_result){.instructions = totals.last_n - trace_start_n(trace),
 						   .events = totals.event_count - trace_first_event(trace),
 						   .intervals = v->count,
-						   .complete = trace_is_complete(trace)};
+						   .final_state = hash != NULL};
 	}
+	free(hash);
 	trace_close(trace);
 	return good;
 }

@@ -13,7 +13,7 @@ struct verify_options {
 struct verify_result {
 	uint64_t instructions, events;
 	size_t intervals;
-	bool complete; /* so that the final state was compared too */
+	bool final_state; /* the trace has one, which was compared too */
 };
 
 /* Fills `error` with the first interval's that did not agree (STATUS_DIVERGED), or with what went wrong. */

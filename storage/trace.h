@@ -32,6 +32,10 @@ bool trace_put_file(struct trace_writer *w, const char *name, const void *data, 
 bool trace_put_text(struct trace_writer *w, const char *key, const char *value, struct error *error);
 bool trace_put_u64(struct trace_writer *w, const char *key, uint64_t value, struct error *error);
 
+/* Makes a trace without events yet start at a keyframe at `n`: its first event has number `first_event`, and the guest
+ * has idled `idle_ns` before. The keyframe is to be put before any commit. */
+bool trace_start_at(struct trace_writer *w, uint64_t n, uint64_t first_event, uint64_t idle_ns, struct error *error);
+
 /* Appends events, in order: n must not decrease, `zero` must be 0. They are in memory until the next commit. */
 bool trace_append(struct trace_writer *w, const struct event *events, size_t count, struct error *error);
 
@@ -62,8 +66,8 @@ bool trace_put_keyframe(struct trace_writer *w, uint64_t n, uint64_t next_event,
  * that were overwritten since. The trace then starts there. */
 bool trace_forget_before(struct trace_writer *w, uint64_t n, struct error *error);
 
-/* Bytes of the file, as far as they are in use. */
-bool trace_used_bytes(struct trace_writer *w, uint64_t *bytes, struct error *error);
+/* How many bytes of events and pages were written so far, compressed; what was forgotten counts too. Cannot fail. */
+uint64_t trace_put_bytes(const struct trace_writer *w);
 
 /* Writes all that was appended or put. True: it survives the end of this process (not a power cut). */
 bool trace_commit(struct trace_writer *w, struct error *error);
@@ -94,6 +98,11 @@ enum trace_found trace_get_u64(struct trace_reader *r, const char *key, uint64_t
  * trace could not be read; error set. */
 typedef bool trace_file_fn(const char *name, void *context, struct error *error);
 bool trace_each_file(struct trace_reader *r, trace_file_fn *each, void *context, struct error *error);
+
+/* Calls `each` with every metadata key, its text or (text NULL) its number, in the order of keys; as trace_each_file.
+ */
+typedef bool trace_meta_fn(const char *key, const char *text, uint64_t number, void *context, struct error *error);
+bool trace_each_meta(struct trace_reader *r, trace_meta_fn *each, void *context, struct error *error);
 
 /* True if the recording was finished. Cannot fail. */
 bool trace_is_complete(const struct trace_reader *r);

@@ -95,20 +95,6 @@ static bool keyframe_find(struct trace_writer *w, uint64_t n, uint64_t *next_eve
 	return code == SQLITE_ROW || trace_writer_fail(w, code);
 }
 
-bool trace_used_bytes(struct trace_writer *w, uint64_t *bytes, struct error *error)
-{
-	sqlite3_stmt *row = w->statements[USED_BYTES];
-	if (w->failed.status == STATUS_OK) {
-		int code = sqlite3_step(row);
-		if (code == SQLITE_ROW)
-			*bytes = trace_u64_from_sql(sqlite3_column_int64(row, 0));
-		else
-			trace_writer_fail(w, code);
-		sqlite3_reset(row);
-	}
-	return trace_writer_report(w, error);
-}
-
 bool trace_forget_before(struct trace_writer *w, uint64_t n, struct error *error)
 {
 	uint64_t next_event = 0, group_end = 0;

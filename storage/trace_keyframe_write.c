@@ -35,6 +35,7 @@ static bool group_put(struct trace_writer *w, struct group *group)
 	trace_writer_bind_u64(w, PUT_GROUP, 4, trace_group_checksum(w->group_next, group->count, data));
 	trace_writer_bind_blob(w, PUT_GROUP, 5, indexes.data, indexes.count);
 	trace_writer_bind_blob(w, PUT_GROUP, 6, data.data, data.count);
+	w->put_bytes += data.count;
 	group->count = 0;
 	w->group_next++;
 	return trace_writer_step(w, PUT_GROUP, NULL);

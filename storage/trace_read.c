@@ -252,3 +252,23 @@ bool trace_each_file(struct trace_reader *r, trace_file_fn *each, void *context,
 	sqlite3_finalize(statement);
 	return found == TRACE_ABSENT;
 }
+
+bool trace_each_meta(struct trace_reader *r, trace_meta_fn *each, void *context, struct error *error)
+{
+	sqlite3_stmt *statement = trace_reader_prepare(r, "SELECT key, value FROM meta ORDER BY key", error);
+	enum trace_found found = statement ? trace_reader_step(r, statement, error) : TRACE_FAILED;
+	while (found == TRACE_FOUND) {
+		const char *key = (const char *)sqlite3_column_text(statement, 0);
+		bool number = sqlite3_column_type(statement, 1) == SQLITE_INTEGER;
+		const char *text = number ? NULL : (const char *)sqlite3_column_text(statement, 1);
+		if (!key || (!number && !text))
+			meta_wrong(r, key ? key : "metadata", "a text or a number", error);
+		else if (each(key, text, number ? trace_u64_from_sql(sqlite3_column_int64(statement, 1)) : 0, context,
+			      error))
+			found = trace_reader_step(r, statement, error);
+		if (error->status != STATUS_OK)
+			break;
+	}
+	sqlite3_finalize(statement);
+	return found == TRACE_ABSENT;
+}

@@ -19,7 +19,6 @@ enum trace_statement {
 	DROP_GROUP,
 	DROP_KEYFRAMES,
 	DROP_CHUNKS_BEFORE,
-	USED_BYTES,
 	STATEMENT_COUNT
 };
 
@@ -38,6 +37,7 @@ struct trace_writer {
 	sqlite3 *db;
 	sqlite3_stmt *statements[STATEMENT_COUNT];
 	bool in_transaction;
+	uint64_t put_bytes; /* of events and pages, compressed */
 	bool finished;
 	bool forgot;            /* the file has free pages to give back after the commit */
 	struct event *events;   /* the group: room for CHUNK_EVENTS_MAX */

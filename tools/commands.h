@@ -14,6 +14,7 @@ struct command {
 void record_command(int argc, char **argv, struct error *error);
 void replay_command(int argc, char **argv, struct error *error);
 void verify_command(int argc, char **argv, struct error *error);
+void trim_command(int argc, char **argv, struct error *error);
 void info_command(int argc, char **argv, struct error *error);
 void debug_command(int argc, char **argv, struct error *error);
 void symbols_command(int argc, char **argv, struct error *error);

@@ -10,6 +10,7 @@ static const struct command commands[] = {
 	{"record", record_command, "record a guest into a trace"},
 	{"replay", replay_command, "re-execute a trace and check every event"},
 	{"verify", verify_command, "replay a trace and compare everything, on all cores"},
+	{"trim", trim_command, "a smaller trace of a part"},
 	{"debug", debug_command, "start gdb on a trace, with symbols"},
 	{"info", info_command, "what a trace holds"},
 	{"symbols", symbols_command, "an ELF with the kernel's symbols, for gdb"},

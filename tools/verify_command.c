@@ -9,14 +9,15 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static const char help[] = "usage: hvrec verify TRACE [OPTIONS]\n"
-			   "\n"
-			   "Replays the trace and compares every event, the whole guest at each keyframe, and the final state.\n"
-			   "\n"
-			   "  -j, --jobs J              replay J intervals between keyframes at a time (default: all cores)\n"
-			   "      --quiet               no progress, no summary\n"
-			   "\n"
-			   "Exit status: 0 everything agreed, 2 it diverged, 1 it could not be replayed.\n";
+static const char help[] =
+	"usage: hvrec verify TRACE [OPTIONS]\n"
+	"\n"
+	"Replays the trace and compares every event, the whole guest at each keyframe, and the final state.\n"
+	"\n"
+	"  -j, --jobs J              replay J intervals between keyframes at a time (default: all cores)\n"
+	"      --quiet               no progress, no summary\n"
+	"\n"
+	"Exit status: 0 everything agreed, 2 it diverged, 1 it could not be replayed.\n";
 
 enum { OPTION_QUIET = 256, OPTION_HELP };
 
@@ -49,8 +50,7 @@ static void verify(const struct verify_options *options, struct error *error)
 		"recorded; %s\n",
 		result.instructions, result.events, result.intervals, result.intervals == 1 ? "" : "s",
 		(double)(session_now_ns() - start_ns) / 1e9,
-		result.complete ? "the final state hash agrees"
-				: "the trace is incomplete and was verified up to its last commit");
+		result.final_state ? "the final state hash agrees" : "the trace has no final state");
 }
 
 void verify_command(int argc, char **argv, struct error *error)
