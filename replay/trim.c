@@ -41,7 +41,7 @@ static bool file_copy(const char *name, void *context, struct error *error)
 static bool meta_is_copied(const struct trimming *t, const char *key)
 {
 	static const char *const whole[] = {"complete", "events", "start_n"};
-	static const char *const of_end[] = {"final_state_hash", "final_n",    "final_ns",  "console_bytes",
+	static const char *const of_end[] = {"final_state_hash", "final_n",      "final_ns",  "console_bytes",
 					     "exit_count",       "denied_count", "end_reason"};
 	for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
 		if (strcmp(key, whole[i]) == 0)
@@ -79,7 +79,8 @@ static bool page_copy(const struct keyframe_page *page, const uint8_t *bytes, vo
 }
 
 /* Pages that hold what they held before come after those with bytes, in the order of RAM. */
-static bool pages_put(struct trimming *t, struct keyframe_page *kept, size_t kept_count, const struct keyframe *keyframe)
+static bool pages_put(struct trimming *t, struct keyframe_page *kept, size_t kept_count,
+		      const struct keyframe *keyframe)
 {
 	if (!keyframe_index_pages(&t->index, kept, kept_count, page_copy, t, t->error) || !pages_flush(t))
 		return false;
@@ -193,8 +194,7 @@ static bool start_find(struct trimming *t, uint64_t first_n)
 	enum trace_found found = trace_get_u64(t->from, "ram_bytes", &ram_bytes, t->error);
 	if (found == TRACE_ABSENT)
 		error_set(t->error, STATUS_FAILED, "the trace has no ram_bytes: it ended before the guest started");
-	if (found != TRACE_FOUND ||
-	    !keyframe_index_open(&t->index, t->from, ram_bytes / TRACE_PAGE_BYTES, t->error))
+	if (found != TRACE_FOUND || !keyframe_index_open(&t->index, t->from, ram_bytes / TRACE_PAGE_BYTES, t->error))
 		return false;
 	t->first = keyframe_index_before(&t->index, first_n > start_n ? first_n : start_n);
 	return true;

@@ -7,24 +7,22 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static const char help[] = "usage: hvrec trim TRACE -o FILE [--from N] [--to N]\n"
-			   "\n"
-			   "Writes a smaller trace that replays the positions from N to N: it starts at the last keyframe at or\n"
-			   "before --from and ends at the first event at or behind --to.\n"
-			   "\n"
-			   "  -o, --output FILE         the trace to write\n"
-			   "      --from N, --to N      positions in instructions (k, M, G; default: start and end)\n"
-			   "      --quiet               no summary\n";
+static const char help[] =
+	"usage: hvrec trim TRACE -o FILE [--from N] [--to N]\n"
+	"\n"
+	"Writes a smaller trace that replays the positions from N to N: it starts at the last keyframe at or\n"
+	"before --from and ends at the first event at or behind --to.\n"
+	"\n"
+	"  -o, --output FILE         the trace to write\n"
+	"      --from N, --to N      positions in instructions (k, M, G; default: start and end)\n"
+	"      --quiet               no summary\n";
 
 enum { OPTION_FROM = 256, OPTION_TO, OPTION_QUIET, OPTION_HELP };
 
 static const struct option long_options[] = {
-	{"output", required_argument, NULL, 'o'},
-	{"from", required_argument, NULL, OPTION_FROM},
-	{"to", required_argument, NULL, OPTION_TO},
-	{"quiet", no_argument, NULL, OPTION_QUIET},
-	{"help", no_argument, NULL, OPTION_HELP},
-	{0},
+	{"output", required_argument, NULL, 'o'},   {"from", required_argument, NULL, OPTION_FROM},
+	{"to", required_argument, NULL, OPTION_TO}, {"quiet", no_argument, NULL, OPTION_QUIET},
+	{"help", no_argument, NULL, OPTION_HELP},   {0},
 };
 
 static void trim(const char *from, const char *to, uint64_t first_n, uint64_t last_n, bool quiet, struct error *error)
