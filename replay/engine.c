@@ -161,35 +161,53 @@ bool engine_load(struct engine *engine, const struct guest_state *state, uint64_
 	return true;
 }
 
-/* Brings the machine, before it starts, to the last keyframe at or before `n`, if there is one. */
-static bool engine_resume(struct engine *engine, uint64_t n, struct machine_config *config, struct error *error)
+/* The keyframe to begin at; SIZE_MAX: the trace's beginning. Makes RAM that of the keyframe. */
+static bool keyframe_choose(struct engine *engine, uint64_t n, size_t *keyframe, struct error *error)
 {
+	uint64_t start_n = trace_start_n(engine->trace);
 	if (!keyframe_index_open(&engine->keyframes, engine->trace, engine->page_count, error))
 		return false;
-	uint64_t start_n = trace_start_n(engine->trace);
-	size_t keyframe = keyframe_index_before(&engine->keyframes, n > start_n ? n : start_n);
+	*keyframe = keyframe_index_before(&engine->keyframes, n > start_n ? n : start_n);
+	if (*keyframe == SIZE_MAX)
+		return true;
+	ring_restart(engine, engine->keyframes.at[*keyframe].row.next_event);
+	return keyframe_index_ram(&engine->keyframes, *keyframe, engine->machine->guest_ram, error);
+}
+
+/* hv stands at position 0 first, whatever RAM holds, and says what a guest is there. */
+static bool start_go(struct engine *engine, size_t keyframe, struct error *error)
+{
+	uint64_t address;
+	engine->start_state = malloc(sizeof(*engine->start_state));
+	if (!engine->start_state)
+		return error_set(error, STATUS_FAILED, "out of memory");
+	if (engine_run(engine, 0, NULL, 0, &address, error) == ENGINE_FAILED)
+		return false;
+	*engine->start_state = *engine_state(engine);
 	if (keyframe == SIZE_MAX)
 		return true;
-	ring_restart(engine, engine->keyframes.at[keyframe].row.next_event);
-	return guest_resume(&engine->keyframes, keyframe, engine->machine, config, error);
+	struct guest_state *state = malloc(sizeof(*state));
+	bool done = state && keyframe_index_state(&engine->keyframes, keyframe, state, error) &&
+		    engine_load(engine, state, engine->keyframes.at[keyframe].row.next_event, NULL, 0, error);
+	free(state);
+	return done || error_set(error, STATUS_FAILED, "out of memory");
 }
 
 static bool engine_start(struct engine *engine, uint64_t n, struct error *error)
 {
 	struct machine_config config = {.mode = HV_MODE_REPLAY, .serve = true};
-	uint64_t address;
+	size_t keyframe;
 	engine->machine = guest_restore(engine->trace, &config, error);
 	if (!engine->machine)
 		return false;
 	engine->page_count = engine->machine->guest_ram_bytes / PAGE_BYTES;
-	if (!engine_resume(engine, n, &config, error) || !machine_start(engine->machine, &config, error))
+	if (!keyframe_choose(engine, n, &keyframe, error) || !machine_start(engine->machine, &config, error))
 		return false;
 	if (machine_state(engine->machine) == HV_STATE_REFUSED)
 		return error_set(error, STATUS_FAILED, "the machine cannot replay: %.*s", HV_TEXT_BYTES,
 				 engine->machine->mailbox->text);
 	return guest_fingerprint_check(engine->trace, engine->machine, error) &&
-	       dirty_open(&engine->dirty, engine->machine, error) &&
-	       engine_run(engine, 0, NULL, 0, &address, error) != ENGINE_FAILED;
+	       dirty_open(&engine->dirty, engine->machine, error) && start_go(engine, keyframe, error);
 }
 
 struct engine *engine_open(const char *trace, uint64_t n, struct error *error)
@@ -212,6 +230,7 @@ void engine_close(struct engine *engine)
 		return;
 	dirty_close(&engine->dirty);
 	machine_destroy(engine->machine);
+	free(engine->start_state);
 	keyframe_index_close(&engine->keyframes);
 	events_close(engine->events);
 	trace_close(engine->trace);

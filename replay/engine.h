@@ -14,12 +14,13 @@ struct engine {
 	struct events *events;
 	struct trace_reader *trace;
 	struct keyframe_index keyframes;
-	uint64_t first_event;        /* the trace's index of the ring's event 0 */
-	struct dirty dirty;          /* pages written since the last engine_load */
-	uint64_t page_count;         /* of guest RAM */
-	const struct pollfd *wake;   /* any of these readable: interrupt a run */
-	nfds_t wake_count;           /* up to ENGINE_WAKE_MAX */
-	void (*tick)(void *context); /* called now and then while it waits for hv; NULL: nothing is */
+	struct guest_state *start_state; /* of position 0 */
+	uint64_t first_event;            /* the trace's index of the ring's event 0 */
+	struct dirty dirty;              /* pages written since the last engine_load */
+	uint64_t page_count;             /* of guest RAM */
+	const struct pollfd *wake;       /* any of these readable: interrupt a run */
+	nfds_t wake_count;               /* up to ENGINE_WAKE_MAX */
+	void (*tick)(void *context);     /* called now and then while it waits for hv; NULL: nothing is */
 	void *tick_context;
 };
 

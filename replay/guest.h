@@ -5,6 +5,8 @@
 
 /* Makes a machine as the trace's was, with the very same RAM, and fills `config`. NULL: error set. */
 struct machine *guest_restore(struct trace_reader *trace, struct machine_config *config, struct error *error);
+/* RAM as it was at position 0, in memory that the caller unmaps. NULL: error set. */
+uint8_t *guest_start_ram(struct trace_reader *trace, uint64_t ram_bytes, struct error *error);
 /* Makes a machine that guest_restore made start at a keyframe. */
 bool guest_resume(const struct keyframe_index *index, size_t keyframe, struct machine *machine,
 		  struct machine_config *config, struct error *error);

@@ -200,15 +200,15 @@ static bool page_to_ram(const struct keyframe_page *page, const uint8_t *bytes, 
 	return true;
 }
 
-struct keyframe_page *keyframe_index_newest(const struct keyframe_index *index, size_t keyframe, size_t *count)
+struct keyframe_page *keyframe_index_newest(const struct keyframe_index *index, size_t from, size_t to, size_t *count)
 {
 	size_t all = 0;
-	for (size_t i = 0; i <= keyframe; i++)
+	for (size_t i = from + 1; i <= to; i++) /* SIZE_MAX + 1 is 0 */
 		all += index->at[i].page_count;
 	struct keyframe_page *pages = malloc((all + 1) * sizeof(*pages));
 	bool *seen = calloc(index->ram_pages + 1, sizeof(*seen));
 	*count = 0;
-	for (size_t i = keyframe + 1; pages && seen && i-- > 0;) {
+	for (size_t i = to; pages && seen && i != from; i--) {
 		for (size_t j = 0; j < index->at[i].page_count; j++) {
 			const struct keyframe_page *page = &index->at[i].pages[j];
 			if (!seen[page->index])
@@ -227,7 +227,7 @@ struct keyframe_page *keyframe_index_newest(const struct keyframe_index *index, 
 bool keyframe_index_ram(const struct keyframe_index *index, size_t keyframe, uint8_t *ram, struct error *error)
 {
 	size_t count = 0;
-	struct keyframe_page *pages = keyframe_index_newest(index, keyframe, &count);
+	struct keyframe_page *pages = keyframe_index_newest(index, SIZE_MAX, keyframe, &count);
 	bool good = pages ? keyframe_index_pages(index, pages, count, page_to_ram, ram, error)
 			  : error_set(error, STATUS_FAILED, "out of memory for keyframes");
 	free(pages);

@@ -36,8 +36,9 @@ size_t keyframe_index_before(const struct keyframe_index *index, uint64_t n);
 
 bool keyframe_index_state(const struct keyframe_index *index, size_t keyframe, struct guest_state *state,
 			  struct error *error);
-/* The newest version of each page at the keyframe that any keyframe has; malloc'd, NULL: out of memory. */
-struct keyframe_page *keyframe_index_newest(const struct keyframe_index *index, size_t keyframe, size_t *count);
+/* The pages that were written between two keyframes (`from` SIZE_MAX: since the start), each as it is at `to`;
+ * malloc'd, in no order. NULL: out of memory. */
+struct keyframe_page *keyframe_index_newest(const struct keyframe_index *index, size_t from, size_t to, size_t *count);
 /* Makes the start's RAM that of the keyframe. */
 bool keyframe_index_ram(const struct keyframe_index *index, size_t keyframe, uint8_t *ram, struct error *error);
 

@@ -10,7 +10,7 @@ static bool replay_all(struct monitor *monitor, struct error *error)
 {
 	struct engine *engine = timeline_engine(monitor->timeline);
 	uint64_t address;
-	return timeline_goto(monitor->timeline, 0, error) &&
+	return timeline_goto(monitor->timeline, timeline_start_n(monitor->timeline), error) &&
 	       engine_run(engine, UINT64_MAX, NULL, 0, &address, error) != ENGINE_FAILED &&
 	       verify_final_state(engine, error);
 }

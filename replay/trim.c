@@ -121,7 +121,7 @@ static bool keyframe_copy(struct trimming *t, size_t at)
 static bool first_keyframe_copy(struct trimming *t)
 {
 	size_t count = 0;
-	struct keyframe_page *pages = keyframe_index_newest(&t->index, t->first, &count);
+	struct keyframe_page *pages = keyframe_index_newest(&t->index, SIZE_MAX, t->first, &count);
 	bool good = pages && pages_put(t, pages, count, NULL) && keyframe_put(t, t->first);
 	free(pages);
 	return good || error_set(t->error, STATUS_FAILED, "out of memory");
