@@ -1,5 +1,5 @@
-/* Pages of RAM that are in the trace: its start's RAM, and the page groups of its keyframes, unpacked when they are asked
- * for and kept as long as there is room. */
+/* Pages of RAM that are in the trace: its start's RAM, and the page groups of its keyframes, unpacked when they are
+ * asked for and kept as long as there is room. */
 #pragma once
 #include "replay/keyframe_index.h"
 
@@ -10,7 +10,7 @@ struct page_source {
 	struct page_group {
 		uint64_t id;
 		uint8_t *pages;
-	} *groups; /* unpacked ones, by id */
+	} * groups; /* unpacked ones, by id */
 	size_t group_count;
 };
 
