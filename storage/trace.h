@@ -85,12 +85,19 @@ bool trace_get_totals(struct trace_reader *r, struct trace_totals *totals, struc
  */
 struct trace_cursor *trace_seek(struct trace_reader *r, uint64_t first_event, struct error *error);
 
+/* A cursor before the first event whose n is `n` or above (all may be below: the end). It reads two chunks at most,
+ * whatever comes before. NULL on failure. */
+struct trace_cursor *trace_seek_n(struct trace_reader *r, uint64_t n, struct error *error);
+
 /* Reads up to `max` events. Returns how many, 0 only at the end (or for max 0), -1 on damage: a checksum, a malformed
  * chunk, a gap, n that decreases. After -1 the cursor stays there and gives -1 again. */
 int64_t trace_next(struct trace_cursor *c, struct event *out, size_t max, struct error *error);
 
 /* Idle time of the guest before the next event: guest time is n + this. Cannot fail. */
 uint64_t trace_cursor_idle_ns(const struct trace_cursor *c);
+
+/* Number in the trace of the next event; at the end, the number of events. Cannot fail. */
+uint64_t trace_cursor_event(const struct trace_cursor *c);
 
 /* Frees; NULL is allowed. */
 void trace_cursor_free(struct trace_cursor *c);

@@ -156,6 +156,34 @@ struct trace_cursor *trace_seek(struct trace_reader *r, uint64_t first_event, st
 	return NULL;
 }
 
+/* The first event of the last chunk that begins before `n`: the next one begins at `n` or behind it. */
+static bool chunk_before(struct trace_reader *r, uint64_t n, uint64_t *first_event, struct error *error)
+{
+	sqlite3_stmt *statement = trace_reader_prepare(
+		r, "SELECT first_event FROM chunk WHERE first_n < ?1 ORDER BY first_event DESC LIMIT 1", error);
+	enum trace_found found = TRACE_FAILED;
+	if (statement && sqlite3_bind_int64(statement, 1, trace_sql_from_u64(n)) == SQLITE_OK)
+		found = trace_reader_step(r, statement, error);
+	*first_event = found == TRACE_FOUND ? trace_u64_from_sql(sqlite3_column_int64(statement, 0)) : 0;
+	sqlite3_finalize(statement);
+	return found != TRACE_FAILED;
+}
+
+struct trace_cursor *trace_seek_n(struct trace_reader *r, uint64_t n, struct error *error)
+{
+	uint64_t first_event;
+	if (!chunk_before(r, n, &first_event, error))
+		return NULL;
+	struct trace_cursor *c = trace_seek(r, first_event, error);
+	while (c && c->at < c->event_count && c->events[c->at].n < n) {
+		c->idle_ns += idle_of(&c->events[c->at]);
+		/* what cannot be read now is found again by trace_next */
+		if (++c->at == c->event_count)
+			load(c);
+	}
+	return c;
+}
+
 int64_t trace_next(struct trace_cursor *c, struct event *out, size_t max, struct error *error)
 {
 	if (c->failed.status == STATUS_OK && c->at == c->event_count && c->event_count && max)
@@ -178,6 +206,11 @@ int64_t trace_next(struct trace_cursor *c, struct event *out, size_t max, struct
 uint64_t trace_cursor_idle_ns(const struct trace_cursor *c)
 {
 	return c->idle_ns;
+}
+
+uint64_t trace_cursor_event(const struct trace_cursor *c)
+{
+	return c->wanted - (c->event_count - c->at);
 }
 
 void trace_cursor_free(struct trace_cursor *c)
