@@ -1,17 +1,17 @@
-/* Which events are meant: by kind, position, vCPU and address. `hvrec events` and the monitor's `next` share it, so that
- * a word means the same in both. Nothing here can fail but the two that read what a user typed. */
+/* Which events are meant: by kind, position, vCPU and address. `hvrec events` and the monitor's `next` share it, so
+ * that a word means the same in both. Nothing here can fail but the two that read what a user typed. */
 #pragma once
 #include "hv/abi/event.h"
 #include <stddef.h>
 
 struct event_filter {
-	uint32_t kinds;    /* bit K: kind K; 0 with `console` false: every kind, unknown ones too */
-	bool console;      /* bytes that the guest printed too */
-	bool by_vcpu;      /* only `vcpu` */
-	bool by_address;   /* only first_address to last_address */
-	uint64_t vcpu;     /* index */
-	uint64_t from_n;   /* instructions; the first that is meant */
-	uint64_t to_n;     /* the last */
+	uint32_t kinds;                       /* bit K: kind K; 0 with `console` false: every kind, unknown ones too */
+	bool console;                         /* bytes that the guest printed too */
+	bool by_vcpu;                         /* only `vcpu` */
+	bool by_address;                      /* only first_address to last_address */
+	uint64_t vcpu;                        /* index */
+	uint64_t from_n;                      /* instructions; the first that is meant */
+	uint64_t to_n;                        /* the last */
 	uint64_t first_address, last_address; /* guest physical; for the kind INJECT alone: INTIDs */
 };
 

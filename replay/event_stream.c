@@ -7,9 +7,8 @@ enum { BATCH_EVENTS = 1024 };
 
 struct event_stream {
 	struct trace_cursor *cursor;
-	uint64_t index;   /* of the next event */
-	uint64_t idle_ns; /* before it */
-	uint64_t last_n;
+	uint64_t index;    /* of the next event */
+	uint64_t idle_ns;  /* before it */
 	int64_t at, count; /* in the batch */
 	struct event batch[BATCH_EVENTS];
 };
@@ -40,14 +39,13 @@ bool event_stream_next(struct event_stream *stream, struct event_at *at, struct 
 	}
 	const struct event *event = &stream->batch[stream->at++];
 	*at = (struct event_at){*event, stream->index++, event->n + stream->idle_ns};
-	stream->last_n = event->n;
 	stream->idle_ns += event->kind == EVENT_IDLE ? event->value : 0;
 	return true;
 }
 
-uint64_t event_stream_guest_ns(const struct event_stream *stream)
+uint64_t event_stream_index(const struct event_stream *stream)
 {
-	return stream->last_n + stream->idle_ns;
+	return stream->index;
 }
 
 void event_stream_free(struct event_stream *stream)

@@ -18,8 +18,8 @@ struct event_stream *event_stream_open(struct trace_cursor *cursor, struct error
 /* False: the trace is at its end, or damaged there (`error` set). */
 bool event_stream_next(struct event_stream *stream, struct event_at *at, struct error *error);
 
-/* Guest time behind the last event that was read, ns. Cannot fail. */
-uint64_t event_stream_guest_ns(const struct event_stream *stream);
+/* Number of the next event; at the end, the number of events. Cannot fail. */
+uint64_t event_stream_index(const struct event_stream *stream);
 
 /* Frees; NULL is allowed. */
 void event_stream_free(struct event_stream *stream);

@@ -11,23 +11,33 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static const char help[] = "usage: hvrec events TRACE [OPTIONS]\n"
-			   "\n"
-			   "Prints each event: its number, position, guest time, vCPU, pc, and what it was.\n"
-			   "\n"
-			   "  --kind KIND       only this kind; several times: any of them. A kind is a name that `hvrec "
-			   "info`\n"
-			   "                    prints, or irq, mmio, exception, console\n"
-			   "  --from N          from this position on: 1500000, 1_500_000, 10M, 0x1000\n"
-			   "  --to N            up to this position\n"
-			   "  --vcpu V          only of this vCPU\n"
-			   "  --address RANGE   only of this guest physical address, FROM..TO, or device: uart, rtc, gicd, "
-			   "gicr,\n"
-			   "                    virtio, virtio3; with --kind irq alone: of an interrupt (INTID)\n"
-			   "  --limit COUNT     at most so many\n"
-			   "  --format FORMAT   text (the default), json (one object a line), csv (RFC 4180)\n";
+static const char help[] =
+	"usage: hvrec events TRACE [OPTIONS]\n"
+	"\n"
+	"Prints each event: its number, position, guest time, vCPU, pc, and what it was.\n"
+	"\n"
+	"  --kind KIND       only this kind; several times: any of them. A kind is a name that `hvrec "
+	"info`\n"
+	"                    prints, or irq, mmio, exception, console\n"
+	"  --from N          from this position on: 1500000, 1_500_000, 10M, 0x1000\n"
+	"  --to N            up to this position\n"
+	"  --vcpu V          only of this vCPU\n"
+	"  --address RANGE   only of this guest physical address, FROM..TO, or device: uart, rtc, gicd, "
+	"gicr,\n"
+	"                    virtio, virtio3; with --kind irq alone: of an interrupt (INTID)\n"
+	"  --limit COUNT     at most so many\n"
+	"  --format FORMAT   text (the default), json (one object a line), csv (RFC 4180)\n";
 
-enum { OPTION_KIND = 256, OPTION_FROM, OPTION_TO, OPTION_VCPU, OPTION_ADDRESS, OPTION_LIMIT, OPTION_FORMAT, OPTION_HELP };
+enum {
+	OPTION_KIND = 256,
+	OPTION_FROM,
+	OPTION_TO,
+	OPTION_VCPU,
+	OPTION_ADDRESS,
+	OPTION_LIMIT,
+	OPTION_FORMAT,
+	OPTION_HELP
+};
 
 static const struct option long_options[] = {
 	{"kind", required_argument, NULL, OPTION_KIND},
@@ -74,9 +84,10 @@ static bool option_take(struct options *options, int option, const char *value, 
 		return number("--vcpu", value, &filter->vcpu, error);
 	case OPTION_ADDRESS:
 		return event_filter_address(filter, value) ||
-		       error_set(error, STATUS_FAILED,
-				 "--address %s is neither an address, FROM..TO, nor one of uart, rtc, gicd, gicr, virtio",
-				 value);
+		       error_set(
+			       error, STATUS_FAILED,
+			       "--address %s is neither an address, FROM..TO, nor one of uart, rtc, gicd, gicr, virtio",
+			       value);
 	case OPTION_LIMIT:
 		return number("--limit", value, &options->limit, error);
 	case OPTION_FORMAT:

@@ -1,5 +1,5 @@
-/* Standard output is stdio's, whose error is sticky; its cause is errno at the failure, so output_good is asked often and
- * keeps it. */
+/* Standard output is stdio's, whose error is sticky; its cause is errno at the failure, so output_good is asked often
+ * and keeps it. */
 #include "tools/output.h"
 
 #include <errno.h>
