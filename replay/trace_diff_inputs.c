@@ -97,8 +97,8 @@ static bool properties_same(const void *a, const void *b, int offset_a, int offs
 	return is_seed(name_a) || (bytes_a == bytes_b && memcmp(value_a, value_b, (size_t)bytes_a) == 0);
 }
 
-/* Whether the trees are the same but for seeds. They are compared tag by tag, because libfdt leaves what it likes in the
- * padding between them. */
+/* Whether the trees are the same but for seeds. They are compared tag by tag, because libfdt leaves what it likes in
+ * the padding between them. */
 static bool trees_same(const void *a, const void *b)
 {
 	int offset_a = 0, offset_b = 0, next_a = 0, next_b = 0;
