@@ -94,7 +94,7 @@ static bool data_decode(struct trace_cursor *c, const struct trace_chunk *chunk)
 	free(raw);
 	if (!good)
 		return damaged(c, why.text);
-	if (c->weights)
+	if (c->weights && chunk->raw_bytes > 0)
 		weigh(c->weights, &weights, chunk->raw_bytes, stored_bytes);
 	return start_idle_ns == chunk->start_idle_ns || damaged(c, "a chunk and its row disagree");
 }

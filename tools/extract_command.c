@@ -115,8 +115,9 @@ static bool fill(const struct extraction *e, const char *item, int fd, struct er
 static void name_in_folder(const char *item, char name[NAME_BYTES])
 {
 	snprintf(name, NAME_BYTES, "%s", item);
-	for (char *at = name; *at; at++)
-		*at = *at == '/' ? '-' : *at;
+	char *slash = strchr(name, '/');
+	if (slash)
+		*slash = '-';
 }
 
 static bool write_item(const struct extraction *e, const char *item, struct error *error)

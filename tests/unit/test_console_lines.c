@@ -14,9 +14,12 @@ static struct console_lines lines;
 /* The byte printed at position n, 1000 ns after it. */
 static bool print(char byte, uint64_t n)
 {
-	struct event_at at = {
-		.event = {.n = n, .kind = EVENT_MMIO_WRITE, .address = GUEST_UART_IPA, .value = (uint8_t)byte, .size = 1},
-		.guest_ns = n + 1000};
+	struct event_at at = {.event = {.n = n,
+					.kind = EVENT_MMIO_WRITE,
+					.address = GUEST_UART_IPA,
+					.value = (uint8_t)byte,
+					.size = 1},
+			      .guest_ns = n + 1000};
 	return console_lines_take(&lines, &at);
 }
 
@@ -70,7 +73,8 @@ Test(console_lines, a_text_is_found_right_behind_its_last_byte)
 Test(console_lines, other_events_print_nothing)
 {
 	console_lines_start(&lines, NULL);
-	struct event_at at = {.event = {.kind = EVENT_MMIO_WRITE, .address = GUEST_UART_IPA + 4, .value = '\n', .size = 1}};
+	struct event_at at = {
+		.event = {.kind = EVENT_MMIO_WRITE, .address = GUEST_UART_IPA + 4, .value = '\n', .size = 1}};
 	cr_expect_not(console_lines_take(&lines, &at));
 	at.event = (struct event){.kind = EVENT_MMIO_READ, .address = GUEST_UART_IPA, .value = '\n', .size = 1};
 	cr_expect_not(console_lines_take(&lines, &at));

@@ -49,10 +49,8 @@ Test(event_filter, kinds_and_groups)
 		const char *name;
 		unsigned wanted;
 	} cases[] = {
-		{"MMIO_READ", 1u << 1},       {"mmio_read", 1u << 1},
-		{"irq", 3u << 10},            {"INJECT", 3u << 10},
-		{"mmio", 7u << 1},            {"exception", 1u << 4 | 7u << 6},
-		{"console", 1u << 2},         {"END", 0},
+		{"MMIO_READ", 1u << 1}, {"mmio_read", 1u << 1},           {"irq", 3u << 10},    {"INJECT", 3u << 10},
+		{"mmio", 7u << 1},      {"exception", 1u << 4 | 7u << 6}, {"console", 1u << 2}, {"END", 0},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct event_filter filter = with_kind(cases[i].name);
