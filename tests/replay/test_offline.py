@@ -72,6 +72,19 @@ def events_are_those_of_the_trace():
 
 
 @test
+def idle_time_counts():
+    record("--memory", "64M", payload("wfi"), stdout=subprocess.DEVNULL)
+    events = harness.events("trace")
+    idle_ns = sum(event.value for event in events if event.kind == 10)
+    check(idle_ns > 0, "the guest does not idle")
+    same([row["guest_ns"] for row in json_events("trace")], guest_times(events), "guest times")
+    stat = json.loads(output("stat", "trace", "--format", "json"))
+    guest_ns = events[-1].n + idle_ns
+    same((stat["idle_ns"], stat["guest_ns"]), (idle_ns, guest_ns), "stat")
+    check(abs(stat["idle_share"] - idle_ns / guest_ns) < 1e-6, f"idle_share {stat['idle_share']}")
+
+
+@test
 def events_in_all_formats_are_the_same():
     for trace in GOLDEN:
         rows = json_events(trace)

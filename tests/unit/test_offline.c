@@ -137,11 +137,12 @@ Test(offline, counts_and_bytes_add_up)
 	struct trace_stat stat;
 	for (size_t commit_every = 0; commit_every <= 1000; commit_every += 1000) {
 		size_t count = commit_every ? 2500 : MANY;
-		uint64_t kinds[EVENT_KIND_MAX + 1] = {0}, raw_bytes = 0, stored_bytes = 0, timer = 0;
+		uint64_t kinds[EVENT_KIND_MAX + 1] = {0}, raw_bytes = 0, stored_bytes = 0, timer = 0, idle_ns = 0;
 		struct trace_reader *trace = written(0, NULL, count, commit_every);
 		cr_assert(trace_stat_get(trace, &stat, &error), "%s", error.text);
 		for (size_t i = 0; i < count; i++) {
 			kinds[event_number(i).kind]++;
+			idle_ns += event_number(i).kind == EVENT_IDLE ? event_number(i).value : 0;
 			timer += event_number(i).kind == EVENT_INJECT && event_number(i).address == 27;
 		}
 		for (int kind = 0; kind <= EVENT_KIND_MAX; kind++) {
@@ -153,6 +154,8 @@ Test(offline, counts_and_bytes_add_up)
 		cr_expect_eq(raw_bytes, stat.totals.raw_bytes);
 		cr_expect_eq(stored_bytes, stat.totals.stored_bytes);
 		cr_expect_eq(stat.interrupts[27], timer);
+		cr_expect_eq(stat.idle_ns, idle_ns);
+		cr_expect_eq(stat.guest_ns, idle_ns + event_number(count - 1).n);
 		cr_expect_eq(stat.register_count, 2);
 		cr_expect_eq(stat.registers[0].read_count + stat.registers[1].read_count, kinds[EVENT_MMIO_READ]);
 		cr_expect_geq(stat.registers[0].read_count, stat.registers[1].read_count);
