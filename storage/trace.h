@@ -142,9 +142,28 @@ struct trace_totals {
 
 bool trace_get_totals(struct trace_reader *r, struct trace_totals *totals, struct error *error);
 
+/* Size of the database, bytes: of the file, and of what is committed beside it already. */
+bool trace_get_bytes(struct trace_reader *r, uint64_t *bytes, struct error *error);
+
 /* A cursor before event `first_event` (0, or any before trace_first_event: the first; the number of events: the end,
  * nothing beyond). NULL on failure. */
 struct trace_cursor *trace_seek(struct trace_reader *r, uint64_t first_event, struct error *error);
+
+/* A cursor before the first event whose n is `n` or above (all may be below: the end). It reads two chunks at most,
+ * whatever comes before. NULL on failure. */
+struct trace_cursor *trace_seek_n(struct trace_reader *r, uint64_t n, struct error *error);
+
+/* What the events of each kind take in the file; [0]: what a chunk takes at any rate, and kinds that do not exist. The
+ * sums are trace_totals' raw_bytes and stored_bytes. An event's raw bytes are those that its decoding takes; compressed
+ * ones cannot be told apart, so each chunk's are shared out in the proportion of its raw ones. */
+struct trace_weights {
+	uint64_t raw_bytes[EVENT_KIND_MAX + 1];
+	uint64_t stored_bytes[EVENT_KIND_MAX + 1];
+};
+
+/* A cursor before the first event; each chunk that it reads is added to *weights, which must live as long as it. NULL
+ * on failure. */
+struct trace_cursor *trace_weigh(struct trace_reader *r, struct trace_weights *weights, struct error *error);
 
 /* Reads up to `max` events. Returns how many, 0 only at the end (or for max 0), -1 on damage: a checksum, a malformed
  * chunk, a gap, n that decreases. After -1 the cursor stays there and gives -1 again. */
@@ -152,6 +171,9 @@ int64_t trace_next(struct trace_cursor *c, struct event *out, size_t max, struct
 
 /* Idle time of the guest before the next event: guest time is n + this. Cannot fail. */
 uint64_t trace_cursor_idle_ns(const struct trace_cursor *c);
+
+/* Number in the trace of the next event; at the end, the number of events. Cannot fail. */
+uint64_t trace_cursor_event(const struct trace_cursor *c);
 
 /* Frees; NULL is allowed. */
 void trace_cursor_free(struct trace_cursor *c);

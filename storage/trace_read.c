@@ -162,6 +162,17 @@ bool trace_get_totals(struct trace_reader *r, struct trace_totals *totals, struc
 	return good;
 }
 
+bool trace_get_bytes(struct trace_reader *r, uint64_t *bytes, struct error *error)
+{
+	sqlite3_stmt *statement = trace_reader_prepare(
+		r, "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size", error);
+	bool good = statement && trace_reader_step(r, statement, error) == TRACE_FOUND;
+	if (good)
+		*bytes = trace_u64_from_sql(sqlite3_column_int64(statement, 0));
+	sqlite3_finalize(statement);
+	return good;
+}
+
 /* A complete trace says how many events it has: fewer means that its end is lost. */
 static bool check_complete(struct trace_reader *r, struct error *error)
 {

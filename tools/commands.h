@@ -18,3 +18,8 @@ void trim_command(int argc, char **argv, struct error *error);
 void info_command(int argc, char **argv, struct error *error);
 void debug_command(int argc, char **argv, struct error *error);
 void symbols_command(int argc, char **argv, struct error *error);
+void events_command(int argc, char **argv, struct error *error);
+void console_command(int argc, char **argv, struct error *error);
+void stat_command(int argc, char **argv, struct error *error);
+void diff_command(int argc, char **argv, struct error *error);
+void extract_command(int argc, char **argv, struct error *error);
