@@ -15,4 +15,5 @@ void record_command(int argc, char **argv, struct error *error);
 void replay_command(int argc, char **argv, struct error *error);
 void info_command(int argc, char **argv, struct error *error);
 void debug_command(int argc, char **argv, struct error *error);
+void report_command(int argc, char **argv, struct error *error);
 void symbols_command(int argc, char **argv, struct error *error);

@@ -11,6 +11,7 @@ static const struct command commands[] = {
 	{"replay", replay_command, "re-execute a trace and check every event"},
 	{"debug", debug_command, "start gdb on a trace, with symbols"},
 	{"info", info_command, "what a trace holds"},
+	{"report", report_command, "a trace as one HTML page, to look at in a browser"},
 	{"symbols", symbols_command, "an ELF with the kernel's symbols, for gdb"},
 };
 

@@ -1,0 +1,162 @@
+/* Everything that is not the timeline or the console: the facts, the chosen place, the tables, and what the page does
+ * not hold. */
+const PLACE_ROWS_MAX = 60, TABLE_ROWS = 10;
+
+/* Copies where a row leads, wherever in the page it is. */
+document.addEventListener("click", (event) => {
+	const row = event.target.closest("tr[data-n]");
+	if (row)
+		copy(seekN(row.dataset.n));
+});
+
+function placeShow(time, lane, column, seek) {
+	place.time = time;
+	consoleAt(time, true);
+	const span = column.to - column.from;
+	const { list, total } = eventsIn(lane, column.from, column.to, PLACE_ROWS_MAX);
+	element("place-title").textContent = `Place ${timeText(time, Math.max(span, 1))}`;
+	const button = element("place-seek");
+	button.textContent = seek;
+	button.hidden = false;
+	const box = element("place-events");
+	if (list.length > 0)
+		box.replaceChildren(eventTable(list), ...(total > list.length ?
+			[make("p", { class: "quiet" }, `The first ${list.length} of ${plural(total, "event")} here; zoom in to see the others.`)] : []));
+	else
+		box.replaceChildren(placeWords(lane, column));
+	copy(seek);
+	redraw();
+}
+element("place-seek").addEventListener("click", (event) => copy(event.target.textContent));
+
+function placeWords(lane, column) {
+	const sums = kinds.map((kind) => ({ kind, sum: countIn(kind.id, column.from, column.to) }))
+		.filter(({ kind, sum }) => sum >= 0.5 && (!lane || lane.idle || lane.series.includes(kind.id)));
+	const words = sums.map(({ kind, sum }) => `${count(sum)} ${kind.name}`).join(", ");
+	const idle = idleIn(column.from, column.to);
+	return make("p", {}, words ? `${words}, in ${spanText(column.to - column.from)}; too many to list.` :
+		idle > 0.5 ? "The guest is idle here." : "The guest runs here without any event.");
+}
+
+function eventTable(list) {
+	const table = make("table", {}, make("tr", {}, make("th", { class: "number" }, "event"), make("th", { class: "number" }, "instruction"),
+		make("th", {}, "pc"), make("th", {}, "what")));
+	for (const i of list)
+		table.append(make("tr", { "data-n": events.n[i], title: seekN(events.n[i]) },
+			make("td", { class: "number" }, count(events.index[i])), make("td", { class: "number" }, count(events.n[i])),
+			make("td", { class: "mono" }, events.pcs[events.pc[i]]), make("td", {}, meaningOf(i).words)));
+	return table;
+}
+
+/* ---- the facts ---- */
+
+function fact(name, value, more, options = {}) {
+	const shown = make("dd", { "data-fact": name, ...(options.mono ? { class: "mono" } : {}) }, value);
+	if (more)
+		shown.append(make("small", {}, more));
+	element("facts").append(make("div", options.wide ? { class: "wide" } : {}, make("dt", {}, name), shown));
+}
+
+function showFacts() {
+	const known = (text) => text === null || text === "" ? "unknown" : plain(text);
+	document.title = `${plain(facts.trace)} – hvrec report`;
+	element("title").textContent = plain(facts.trace);
+	const state = element("state");
+	state.textContent = facts.complete ? "complete" : "incomplete: up to its last commit";
+	state.classList.toggle("warn", !facts.complete);
+	element("command").textContent = facts.bootargs ? plain(facts.bootargs) : "(no command line)";
+	fact("Kernel", known(facts.kernel_name), facts.kernel_kind);
+	fact("Instructions", count(run.n), plural(facts.vcpu_count, "vCPU"));
+	fact("Guest time", `${(run.ns / 1e9).toFixed(9)} s`, `${(100 * facts.idle_ns / run.ns).toFixed(1)} % idle`);
+	fact("Events", count(facts.event_count), `${(run.n > 0 ? facts.event_count / run.n * 1e6 : 0).toFixed(2)} per million instructions`);
+	fact("Console", plural(data.console.lines, "line"), plural(data.console.bytes, "byte"));
+	fact("Memory", `${count(facts.ram_bytes / 2 ** 20)} MiB`);
+	fact("End", known(facts.end_reason), facts.complete ? "" : "not finished");
+	fact("Final state hash", known(facts.final_state_hash), "", { mono: true });
+	fact("Recorded on", known(facts.machine));
+}
+
+/* ---- the tables ---- */
+
+function meter(parts, most) {
+	return make("td", { class: "meter" }, make("div", {}, ...parts.map(([value, color]) =>
+		make("i", { style: `width: ${Math.max(100 * value / most, value > 0 ? 0.8 : 0)}%; background: var(--${color})` }))));
+}
+
+/* rows: [name, words, [[value, color], …], n]. */
+function tableCard(title, heads, rows, options = {}) {
+	if (rows.length === 0)
+		return;
+	const most = Math.max(...rows.map((row) => row[2].reduce((sum, part) => sum + part[0], 0)));
+	const table = make("table", {}, make("tr", {}, make("th", {}, heads[0]), ...heads.slice(1).map((head) => make("th", { class: "number" }, head)),
+		make("th", {}, "")));
+	rows.forEach(([name, words, parts, n], i) => {
+		const row = make("tr", { "data-n": n, title: `first: ${seekN(n)}` },
+			make("td", options.mono ? { class: "mono" } : {}, name, ...(words ? [make("small", {}, words)] : [])),
+			...parts.map(([value]) => make("td", { class: "number" }, value > 0 ? count(value) : "")), meter(parts, most));
+		row.hidden = i >= TABLE_ROWS;
+		table.append(row);
+	});
+	const card = make("section", { class: options.small ? "card small" : "card" }, make("div", { class: "bar" }, make("h2", {}, title)), table);
+	if (rows.length > TABLE_ROWS) {
+		const more = make("button", {}, `All ${rows.length}`);
+		more.addEventListener("click", () => {
+			table.querySelectorAll("tr").forEach((row) => { row.hidden = false; });
+			more.remove();
+		});
+		card.firstChild.append(make("span", { class: "buttons" }, more));
+	}
+	if (options.note)
+		card.append(make("p", { class: "quiet" }, options.note));
+	element("tables").append(card);
+}
+
+const KIND_COLORS = Object.fromEntries(LANES.flatMap((lane) => lane.series.map((series, i) => [series, lane.colors[i]])));
+function hotRows(table, colors) {
+	return data.hot[table].rows.map(([name, first, second, n]) => [name, "",
+		colors.length > 1 ? [[first, colors[0]], [second, colors[1]]] : [[first + second, colors[0]]], n]);
+}
+
+/* What a table does not show, in words. */
+function hotNote(table) {
+	const { keys, others, rows } = data.hot[table];
+	const beyond = others > 0 ? ` ${plural(others, "event")} more at further ones were not told apart.` : "";
+	return keys > rows.length ? `The ${rows.length} most frequent of ${count(keys)}.${beyond}` : "";
+}
+
+function showTables() {
+	const used = kinds.filter((kind) => kind.count > 0).sort((a, b) => b.count - a.count);
+	tableCard("Events by kind", ["kind", "events"], used.map((kind) =>
+		[kind.name, kind.words, [[kind.count, KIND_COLORS[kind.id] || "idle"]], kind.n]),
+	{ note: "A click on a row copies the line that goes to its first event." });
+	tableCard("Device registers", ["register", "reads", "writes"], hotRows("registers", ["read", "write"]), { note: hotNote("registers") });
+	tableCard("Interrupts", ["interrupt", "injected"], hotRows("interrupts", ["interrupt"]), { small: true, note: hotNote("interrupts") });
+	tableCard("Asynchronous exits", ["reason", "exits"], hotRows("exits", ["exit"]), { small: true, note: hotNote("exits") });
+	tableCard("System registers and calls", ["name", "events"], hotRows("calls", ["system"]), { small: true, note: hotNote("calls") });
+	tableCard("Where the guest trapped", ["pc", "traps"], hotRows("pcs", ["read"]), { mono: true, note: hotNote("pcs") });
+}
+
+/* ---- what was left out ---- */
+
+function showFooter() {
+	const whole = events.count === facts.event_count;
+	const words = [`Made by hvrec ${facts.version} from ${plural(facts.event_count, "event")}. Guest time is instructions plus idle time, 1 ns each. ` +
+		"The lines are for gdb, connected as by hvrec debug."];
+	words.push(whole ? `All ${plural(events.count, "event")} are in this page one by one.` :
+		`Of the events, ${count(events.count)} are in this page one by one: those in the ${count(bins.count)} pieces of the run ` +
+		`(${spanText(bins.ns)} each) that have at most ${count(events.threshold)}, and kinds with at most ${events.rare_max} in the whole run. ` +
+		"Elsewhere the page has their numbers by kind and piece.");
+	if (data.console.lines > consoleLines.length)
+		words.push(`Of the console, the page has the first ${count(data.console.head)} and the last ` +
+			`${count(consoleLines.length - data.console.head)} of ${plural(data.console.lines, "line")}.`);
+	element("footer").append(...words.map((text) => make("p", {}, text)));
+}
+
+showFacts();
+showTables();
+showFooter();
+for (const [color, name] of LEGEND)
+	if (LANES.some((lane) => lane.colors.includes(color)))
+		element("legend").append(make("span", {}, swatch(color), name));
+show(0, run.ns);
+document.documentElement.dataset.ready = "1";
