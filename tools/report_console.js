@@ -3,7 +3,7 @@
 const linesBox = element("lines");
 const lineTimes = consoleLines.map((line) => line.time);
 const lineRows = consoleLines.map((line, i) => make("div", { "data-line": i },
-	make("time", {}, timeText(line.time, UNIT.exponent === 9 ? 1e3 : 1)), make("span", {}, line.text)));
+	make("time", {}, timeText(line.time, UNIT.exponent === 9 ? 1e3 : 1).split(" ")[0]), make("span", {}, line.text)));
 linesBox.append(...lineRows);
 if (consoleLines.length === 0)
 	linesBox.append(make("p", { class: "quiet" }, "The guest printed nothing."));
@@ -12,16 +12,23 @@ if (data.console.lines > consoleLines.length)
 		`${plural(data.console.lines - consoleLines.length, "line")} of the middle are not in this page.`),
 	lineRows[data.console.head] || null);
 
-let shown = { first: 0, last: lineRows.length }, here = -1;
+const lineClasses = lineRows.map(() => "");
+let here = -1;
 function consoleShow(from, to) {
 	const first = lowerBound(lineTimes, from), last = lowerBound(lineTimes, to + 1), all = to - from >= run.ns;
+	let changed = false;
 	lineRows.forEach((row, i) => {
-		row.classList.toggle("outside", i < first || i >= last);
-		row.classList.toggle("inside", !all && i >= first && i < last);
+		const wanted = all ? "" : i < first || i >= last ? "outside" : "inside";
+		if (wanted === lineClasses[i])
+			return;
+		row.classList.remove("outside", "inside");
+		if (wanted)
+			row.classList.add(wanted);
+		lineClasses[i] = wanted;
+		changed = true;
 	});
-	if (!all && (first !== shown.first || last !== shown.last) && first < lineRows.length && here < 0)
+	if (changed && !all && first < last && here < 0)
 		consoleScroll(lineRows[first]);
-	shown = { first, last };
 }
 
 /* Marks the last line that had begun at `time`, and scrolls to it. */

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PC_BYTES = 96 };
+
 struct kept {
 	uint64_t index, n, idle_ns;
 	uint64_t jump_ns;     /* of an IDLE; else 0 */
@@ -16,6 +18,7 @@ struct kept {
 struct report_events {
 	const struct report_facts *facts;
 	const struct report_bins *bins;
+	const struct symbols *names;
 	uint64_t threshold;
 	struct report_texts *meanings, *pcs;
 	struct kept *kept;
@@ -23,7 +26,7 @@ struct report_events {
 };
 
 struct report_events *report_events_new(const struct report_facts *facts, const struct report_bins *bins,
-					struct error *error)
+					const struct symbols *names, struct error *error)
 {
 	struct report_events *events = calloc(1, sizeof(*events));
 	if (!events) {
@@ -32,6 +35,7 @@ struct report_events *report_events_new(const struct report_facts *facts, const 
 	}
 	events->facts = facts;
 	events->bins = bins;
+	events->names = names;
 	events->threshold = report_bins_threshold(bins, REPORT_EVENTS_MAX);
 	events->room = REPORT_EVENTS_MAX + (EVENT_KIND_MAX + 1) * REPORT_EVENTS_RARE_MAX;
 	events->kept = malloc(events->room * sizeof(*events->kept));
@@ -64,7 +68,7 @@ static bool is_kept(const struct report_events *events, const struct event *even
 bool report_events_add(struct report_events *events, const struct event *event, const struct report_place *place,
 		       struct error *error)
 {
-	char text[EVENT_TEXT_BYTES], pc[24];
+	char text[EVENT_TEXT_BYTES], pc[PC_BYTES];
 	uint8_t byte;
 	if (!is_kept(events, event, event->n + place->idle_ns))
 		return true;
@@ -74,7 +78,7 @@ bool report_events_add(struct report_events *events, const struct event *event, 
 	/* The page needs kind and class of an event without taking words apart. */
 	int length = snprintf(text, sizeof(text), "%u,%d,", report_scan_kind(event), report_scan_console(event, &byte));
 	event_text_meaning(event, text + length, sizeof(text) - (size_t)length);
-	snprintf(pc, sizeof(pc), "%" PRIx64, event->pc);
+	report_names_text(events->names, event->pc, pc, sizeof(pc));
 	if (!report_texts_add(events->meanings, text, &kept->meaning, error) ||
 	    !report_texts_add(events->pcs, pc, &kept->pc, error))
 		return false;

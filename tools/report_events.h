@@ -4,14 +4,15 @@
  * 2. A bin with at most `threshold` events has all of its events here. */
 #pragma once
 #include "tools/report_bins.h"
+#include "tools/report_names.h"
 
 enum { REPORT_EVENTS_MAX = 32768, REPORT_EVENTS_RARE_MAX = 512 };
 
 struct report_events;
 
-/* `facts` and the filled `bins` must outlive it. NULL: out of memory, error set. */
+/* All three must outlive it: `bins` filled, `names` sorted and perhaps empty. NULL: out of memory, error set. */
 struct report_events *report_events_new(const struct report_facts *facts, const struct report_bins *bins,
-					struct error *error);
+					const struct symbols *names, struct error *error);
 void report_events_free(struct report_events *events);
 /* Takes the next event, and keeps it or not. False: out of memory, error set. */
 bool report_events_add(struct report_events *events, const struct event *event, const struct report_place *place,

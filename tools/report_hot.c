@@ -29,7 +29,10 @@ static bool add(struct report_hot *hot, enum report_hot_table table, uint64_t ke
 
 bool report_hot_add(struct report_hot *hot, const struct event *event, struct error *error)
 {
-	if (is_trap(event) && !add(hot, REPORT_HOT_PCS, event->pc, 0, event->n, error))
+	uint64_t place = report_names_function(hot->names, event->pc);
+	if (is_trap(event) && !add(hot, REPORT_HOT_TRAPS, place, 0, event->n, error))
+		return false;
+	if (event->kind == EVENT_EXIT && !add(hot, REPORT_HOT_SAMPLES, place, 0, event->n, error))
 		return false;
 	switch (event->kind) {
 	case EVENT_MMIO_READ:
@@ -63,7 +66,7 @@ static void call_name(uint64_t key, char *name)
 		*result = 0;
 }
 
-static void row_name(enum report_hot_table table, uint64_t key, char *name)
+static void row_name(const struct report_hot *hot, enum report_hot_table table, uint64_t key, char *name)
 {
 	const char *reason = event_text_exit_reason(key);
 	switch (table) {
@@ -82,9 +85,10 @@ static void row_name(enum report_hot_table table, uint64_t key, char *name)
 		else
 			snprintf(name, NAME_BYTES, "reason %" PRIu64, key);
 		break;
-	case REPORT_HOT_PCS:
+	case REPORT_HOT_TRAPS:
+	case REPORT_HOT_SAMPLES:
 	case REPORT_HOT_TABLES:
-		snprintf(name, NAME_BYTES, "%#" PRIx64, key);
+		report_names_text(hot->names, key, name, NAME_BYTES);
 		break;
 	}
 }
@@ -97,7 +101,7 @@ static void table_json(const struct report_hot *hot, enum report_hot_table table
 	fprintf(out, "{\"keys\":%zu,\"others\":%" PRIu64 ",\"rows\":[", counts->key_count, counts->others);
 	for (size_t i = 0; i < used; i++) {
 		char name[NAME_BYTES];
-		row_name(table, top[i].key, name);
+		row_name(hot, table, top[i].key, name);
 		fputs(i > 0 ? ",[" : "[", out);
 		report_json_text(out, name);
 		fprintf(out, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "]", top[i].counts[0], top[i].counts[1],
@@ -108,7 +112,8 @@ static void table_json(const struct report_hot *hot, enum report_hot_table table
 
 void report_hot_json(const struct report_hot *hot, FILE *out)
 {
-	static const char *const keys[REPORT_HOT_TABLES] = {"registers", "pcs", "interrupts", "exits", "calls"};
+	static const char *const keys[REPORT_HOT_TABLES] = {"registers",  "traps", "samples",
+							    "interrupts", "exits", "calls"};
 	for (int table = 0; table < REPORT_HOT_TABLES; table++) {
 		fprintf(out, "%s\"%s\":", table > 0 ? ",\n" : "{", keys[table]);
 		table_json(hot, (enum report_hot_table)table, out);

@@ -1,21 +1,25 @@
 /* The tables of the page: what the guest's exits were about. Exits by reason, interrupts, device registers, system
- * registers and calls, and the pcs that trapped, the most frequent of each. */
+ * registers and calls, and where the guest was then (pcs, or functions where they have names), the most frequent of
+ * each. */
 #pragma once
 #include "tools/report_counts.h"
+#include "tools/report_names.h"
 #include "tools/report_scan.h"
 #include <stdio.h>
 
 enum report_hot_table {
 	REPORT_HOT_REGISTERS,
-	REPORT_HOT_PCS,
+	REPORT_HOT_TRAPS,   /* pcs of traps */
+	REPORT_HOT_SAMPLES, /* pcs of asynchronous exits */
 	REPORT_HOT_INTERRUPTS,
 	REPORT_HOT_EXITS,
 	REPORT_HOT_CALLS,
 	REPORT_HOT_TABLES,
 };
 
-/* All 0: empty. */
+/* With all tables 0: empty. */
 struct report_hot {
+	const struct symbols *names; /* sorted; may be empty */
 	struct report_counts tables[REPORT_HOT_TABLES];
 };
 

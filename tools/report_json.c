@@ -8,7 +8,12 @@
 static size_t utf8_length(const uint8_t *at, size_t left)
 {
 	uint8_t first = at[0], low = 0x80, high = 0xbf;
-	size_t length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+	size_t length = first < 0x80   ? 1
+			: first < 0xc2 ? 0
+			: first < 0xe0 ? 2
+			: first < 0xf0 ? 3
+			: first < 0xf5 ? 4
+				       : 0;
 	if (length > left)
 		return 0;
 	if (first == 0xe0)

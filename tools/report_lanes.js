@@ -3,7 +3,7 @@
 const LANES = [
 	{ name: "Console", series: [CONSOLE_SERIES], colors: ["output"], unit: "byte", labels: true },
 	{ name: "Device accesses", series: [1, 2], colors: ["read", "write"], unit: "access" },
-	{ name: "System, calls", series: [3, 4, 5, 6, 7, 8, 0, 13], colors: Array(8).fill("system"), unit: "event" },
+	{ name: "System, calls", series: [3, 4, 5, 6, 7, 8, 0], colors: Array(7).fill("system"), unit: "event" },
 	{ name: "Interrupts", series: [12], colors: ["interrupt"], unit: "interrupt" },
 	{ name: "Async. exits", series: [9], colors: ["exit"], unit: "exit" },
 	{ name: "Input", series: [11], colors: ["input"], unit: "byte", optional: true },

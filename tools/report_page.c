@@ -1,7 +1,7 @@
 /* The passes over the trace in their order, and the parts of the page in theirs.
  *
- * The parts of the page are files beside this one, assembled in as they are. A line of the template that is just {{name}}
- * gives place to the part of that name. */
+ * The parts of the page are files beside this one, assembled in as they are. A line of the template that is just
+ * {{name}} gives place to the part of that name. */
 #include "tools/report_page.h"
 #include "tools/commands.h"
 #include "tools/report_console.h"
@@ -61,7 +61,7 @@ static bool gather(struct trace_reader *trace, struct report *report, struct err
 	if (!report->bins || !report->console ||
 	    !report_scan_events(trace, facts->event_count, add_to_sums, report, error))
 		return false;
-	report->events = report_events_new(facts, report->bins, error);
+	report->events = report_events_new(facts, report->bins, report->hot.names, error);
 	return report->events && report_scan_events(trace, facts->event_count, add_to_events, report, error);
 }
 
@@ -148,9 +148,10 @@ static void page_parts(const struct report *report, const char *name, FILE *out)
 	fwrite(at, 1, (size_t)(report_part_page_end - at), out);
 }
 
-bool report_page_write(struct trace_reader *trace, const char *name, FILE *out, struct error *error)
+bool report_page_write(struct trace_reader *trace, const char *name, const struct symbols *names, FILE *out,
+		       struct error *error)
 {
-	struct report report = {0};
+	struct report report = {.hot = {.names = names}};
 	bool good = gather(trace, &report, error);
 	if (good)
 		page_parts(&report, name, out);

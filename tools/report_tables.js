@@ -51,10 +51,10 @@ function eventTable(list) {
 /* ---- the facts ---- */
 
 function fact(name, value, more, options = {}) {
-	const shown = make("dd", { "data-fact": name, ...(options.mono ? { class: "mono" } : {}) }, value);
+	const box = make("dd", { "data-fact": name, ...(options.mono ? { class: "mono" } : {}) }, value);
 	if (more)
-		shown.append(make("small", {}, more));
-	element("facts").append(make("div", options.wide ? { class: "wide" } : {}, make("dt", {}, name), shown));
+		box.append(make("small", {}, more));
+	element("facts").append(make("div", options.wide ? { class: "wide" } : {}, make("dt", {}, name), box));
 }
 
 function showFacts() {
@@ -66,14 +66,14 @@ function showFacts() {
 	state.classList.toggle("warn", !facts.complete);
 	element("command").textContent = facts.bootargs ? plain(facts.bootargs) : "(no command line)";
 	fact("Kernel", known(facts.kernel_name), facts.kernel_kind);
-	fact("Instructions", count(run.n), plural(facts.vcpu_count, "vCPU"));
+	fact("Instructions", count(run.n), "at EL0 and EL1");
 	fact("Guest time", `${(run.ns / 1e9).toFixed(9)} s`, `${(100 * facts.idle_ns / run.ns).toFixed(1)} % idle`);
-	fact("Events", count(facts.event_count), `${(run.n > 0 ? facts.event_count / run.n * 1e6 : 0).toFixed(2)} per million instructions`);
+	fact("Events", count(facts.event_count), `${(run.n > 0 ? facts.event_count / run.n * 1e6 : 0).toFixed(1)} per M instructions`);
 	fact("Console", plural(data.console.lines, "line"), plural(data.console.bytes, "byte"));
-	fact("Memory", `${count(facts.ram_bytes / 2 ** 20)} MiB`);
+	fact("Memory", `${count(facts.ram_bytes / 2 ** 20)} MiB`, plural(facts.vcpu_count, "vCPU"));
 	fact("End", known(facts.end_reason), facts.complete ? "" : "not finished");
-	fact("Final state hash", known(facts.final_state_hash), "", { mono: true });
-	fact("Recorded on", known(facts.machine));
+	fact("Final state hash", known(facts.final_state_hash), "registers and memory", { mono: true, wide: true });
+	fact("Recorded on", known(facts.machine), "", { wide: true });
 }
 
 /* ---- the tables ---- */
@@ -97,7 +97,7 @@ function tableCard(title, heads, rows, options = {}) {
 		row.hidden = i >= TABLE_ROWS;
 		table.append(row);
 	});
-	const card = make("section", { class: options.small ? "card small" : "card" }, make("div", { class: "bar" }, make("h2", {}, title)), table);
+	const card = make("section", { class: "card" }, make("div", { class: "bar" }, make("h2", {}, title)), table);
 	if (rows.length > TABLE_ROWS) {
 		const more = make("button", {}, `All ${rows.length}`);
 		more.addEventListener("click", () => {
@@ -130,10 +130,11 @@ function showTables() {
 		[kind.name, kind.words, [[kind.count, KIND_COLORS[kind.id] || "idle"]], kind.n]),
 	{ note: "A click on a row copies the line that goes to its first event." });
 	tableCard("Device registers", ["register", "reads", "writes"], hotRows("registers", ["read", "write"]), { note: hotNote("registers") });
-	tableCard("Interrupts", ["interrupt", "injected"], hotRows("interrupts", ["interrupt"]), { small: true, note: hotNote("interrupts") });
-	tableCard("Asynchronous exits", ["reason", "exits"], hotRows("exits", ["exit"]), { small: true, note: hotNote("exits") });
-	tableCard("System registers and calls", ["name", "events"], hotRows("calls", ["system"]), { small: true, note: hotNote("calls") });
-	tableCard("Where the guest trapped", ["pc", "traps"], hotRows("pcs", ["read"]), { mono: true, note: hotNote("pcs") });
+	tableCard("Where the guest trapped", ["where", "traps"], hotRows("traps", ["read"]), { mono: true, note: hotNote("traps") });
+	tableCard("Where asynchronous exits found it", ["where", "exits"], hotRows("samples", ["exit"]), { mono: true, note: hotNote("samples") });
+	tableCard("Interrupts", ["interrupt", "injected"], hotRows("interrupts", ["interrupt"]), { note: hotNote("interrupts") });
+	tableCard("Asynchronous exits", ["reason", "exits"], hotRows("exits", ["exit"]), { note: hotNote("exits") });
+	tableCard("System registers and calls", ["name", "events"], hotRows("calls", ["system"]), { note: hotNote("calls") });
 }
 
 /* ---- what was left out ---- */

@@ -11,18 +11,18 @@ let geometry = null, drag = null, wanted = false;
 
 function layout() {
 	const width = lanesCanvas.clientWidth, narrow = width < 620;
-	const rows = LANES.map((lane) => ({ lane, height: (lane.labels ? 62 : 36) + (narrow ? 14 : 0) }));
+	const rows = LANES.map((lane) => ({ lane, height: (lane.labels ? 78 : 42) + (narrow ? 18 : 0) }));
 	let top = MARKS_PX;
 	for (const row of rows) {
 		row.top = top;
-		row.bars = { top: top + (narrow ? 16 : 4) + (row.lane.labels ? 16 : 0), bottom: top + row.height - 2 };
+		row.bars = { top: top + (narrow ? 20 : 4) + (row.lane.labels ? 16 : 0), bottom: top + row.height - 2 };
 		top += row.height + 6;
 	}
-	geometry = { left: narrow ? 0 : 118, width, narrow, rows, bottom: top, height: top + AXIS_PX };
+	geometry = { left: narrow ? 6 : 118, width, narrow, rows, bottom: top, height: top + AXIS_PX };
 	lanesCanvas.style.height = `${geometry.height}px`;
 }
 
-const plotWidth = () => geometry.width - geometry.left - 1;
+const plotWidth = () => geometry.width - geometry.left - 6;
 const xOf = (time) => geometry.left + (time - view.from) / (view.to - view.from) * plotWidth();
 const timeAt = (x) => view.from + (x - geometry.left) / plotWidth() * (view.to - view.from);
 
@@ -95,8 +95,7 @@ function drawLabels(context, row, colors) {
 	const y = row.bars.top - 4;
 	let free = geometry.left + 2;
 	context.font = colors.small;
-	context.fillStyle = colors.text;
-	const first = lowerBound(consoleLines.map((line) => line.time), view.from);
+	const first = lowerBound(lineTimes, view.from);
 	for (let i = first; i < consoleLines.length && consoleLines[i].time <= view.to; i++) {
 		const x = xOf(consoleLines[i].time) + 2;
 		const words = consoleLines[i].text.replace(/^\[ *\d+\.\d+\] /, "").slice(0, 60);
@@ -107,7 +106,9 @@ function drawLabels(context, row, colors) {
 		const text = fitted(context, words, room);
 		if (text === "")
 			continue;
+		context.fillStyle = colors.quiet;
 		context.fillRect(x - 2, y - 9, 1, row.bars.bottom - y + 9);
+		context.fillStyle = colors.text;
 		context.fillText(text, x + 2, y);
 		free = x + context.measureText(text).width + 14;
 	}
@@ -122,15 +123,17 @@ function fitted(context, text, width) {
 	return text.length > 4 ? `${text}…` : "";
 }
 
-function tickStep() {
-	const rough = (view.to - view.from) / Math.max(plotWidth() / 110, 2);
+/* The time between two ticks that are at least `room_px` apart: 1, 2 or 5 of a power of ten. */
+function tickStep(room_px) {
+	const rough = (view.to - view.from) * room_px / plotWidth();
 	const power = 10 ** Math.floor(Math.log10(rough));
 	return Math.max([1, 2, 5, 10].find((factor) => factor * power >= rough) * power, 1);
 }
 
 function drawAxis(context, colors) {
-	const step = tickStep();
 	context.font = colors.small;
+	const widest = context.measureText(timeText(view.to, tickStep(70))).width;
+	const step = tickStep(Math.max(widest + 24, 70));
 	for (let i = Math.ceil(view.from / step); i * step <= view.to; i++) {
 		const x = Math.round(xOf(i * step)) + 0.5, text = timeText(i * step, step);
 		const half = context.measureText(text).width / 2;
@@ -299,7 +302,8 @@ function tipShow(event, ...children) {
 	tip.replaceChildren(...children);
 	tip.hidden = false;
 	const { width, height } = tip.getBoundingClientRect();
-	tip.style.left = `${Math.max(4, event.clientX + 16 + width > innerWidth ? event.clientX - width - 16 : event.clientX + 16)}px`;
+	const right = element("timeline").getBoundingClientRect().right, x = event.clientX;
+	tip.style.left = `${Math.max(4, x + 16 + width > right ? x - width - 16 : x + 16)}px`;
 	tip.style.top = `${Math.max(4, Math.min(event.clientY + 16, innerHeight - height - 8))}px`;
 }
 
