@@ -3,8 +3,8 @@
  * exact up to 2^53.
  *
  * 1. `bins`: numbers of events by kind for equal pieces of the run, as running sums.
- * 2. `events`: single events, in order. A bin with at most `threshold` events has all of its events here, and a kind
- *    with at most `rare_max` events in the whole run too. */
+ * 2. `events`: single events, in order. A bin with at most `threshold` events has all of its events here, and so has
+ *    a kind that is `rare` in the whole run. */
 const element = (id) => document.getElementById(id);
 const problems = [];
 function problem(text) {
@@ -51,7 +51,7 @@ const clampBin = (bin) => Math.min(Math.max(Math.floor(bin), 0), bins.count);
 const binOf = (ns) => Math.min(clampBin(ns / bins.ns), bins.count - 1);
 
 const events = (() => {
-	const { rows, threshold, rare_max, kept, jumps } = data.events;
+	const { rows, threshold, rare, kept, jumps } = data.events;
 	const meanings = data.events.meanings.map((text) => {
 		const [, kind, prints, words] = /^(\d+),(\d),(.*)$/s.exec(text);
 		return { kind: Number(kind), prints: prints === "1", words };
@@ -67,11 +67,11 @@ const events = (() => {
 		pc[i] = rows[5 * i + 4];
 	}
 	const idles = Object.keys(jumps).map((i) => ({ from: time[i], to: time[i] + jumps[i] }));
-	return { count: kept, index, n, time, meaning, pc, meanings, pcs: data.events.pcs, threshold, rare_max, idles };
+	return { count: kept, index, n, time, meaning, pc, meanings, pcs: data.events.pcs, threshold, rare, idles };
 })();
 const meaningOf = (i) => events.meanings[events.meaning[i]];
 const IDLE_KIND = kinds.findIndex((kind) => kind.name === "IDLE");
-const idlesExact = kinds[IDLE_KIND].count <= events.rare_max || events.count === facts.event_count;
+const idlesExact = events.rare[IDLE_KIND] || events.count === facts.event_count;
 
 const consoleLines = (() => {
 	const { places, text, cut } = data.console;

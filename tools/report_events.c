@@ -20,10 +20,29 @@ struct report_events {
 	const struct report_bins *bins;
 	const struct symbols *names;
 	uint64_t threshold;
+	bool rare[EVENT_KIND_MAX + 1];
 	struct report_texts *meanings, *pcs;
 	struct kept *kept;
 	size_t count, room;
 };
+
+/* Marks the rarest kinds. */
+static void choose_kinds(struct report_events *events)
+{
+	const uint64_t *counts = events->facts->counts;
+	uint64_t sum = 0;
+	for (;;) {
+		int next = -1;
+		for (int kind = 0; kind <= EVENT_KIND_MAX; kind++) {
+			if (!events->rare[kind] && (next < 0 || counts[kind] < counts[next]))
+				next = kind;
+		}
+		if (next < 0 || counts[next] > REPORT_EVENTS_RARE_MAX - sum)
+			return;
+		events->rare[next] = true;
+		sum += counts[next];
+	}
+}
 
 struct report_events *report_events_new(const struct report_facts *facts, const struct report_bins *bins,
 					const struct symbols *names, struct error *error)
@@ -37,7 +56,8 @@ struct report_events *report_events_new(const struct report_facts *facts, const 
 	events->bins = bins;
 	events->names = names;
 	events->threshold = report_bins_threshold(bins, REPORT_EVENTS_MAX);
-	events->room = REPORT_EVENTS_MAX + (EVENT_KIND_MAX + 1) * REPORT_EVENTS_RARE_MAX;
+	choose_kinds(events);
+	events->room = REPORT_EVENTS_MAX + REPORT_EVENTS_RARE_MAX;
 	events->kept = malloc(events->room * sizeof(*events->kept));
 	events->meanings = report_texts_new(events->room, error);
 	events->pcs = report_texts_new(events->room, error);
@@ -61,7 +81,7 @@ void report_events_free(struct report_events *events)
 static bool is_kept(const struct report_events *events, const struct event *event, uint64_t time_ns)
 {
 	return events->count < events->room &&
-	       (events->facts->counts[report_scan_kind(event)] <= REPORT_EVENTS_RARE_MAX ||
+	       (events->rare[report_scan_kind(event)] ||
 		events->bins->events[report_bins_index(events->bins, time_ns)] <= events->threshold);
 }
 
@@ -110,8 +130,10 @@ static void columns_json(const struct report_events *events, FILE *out)
 
 void report_events_json(const struct report_events *events, FILE *out)
 {
-	fprintf(out, "{\"threshold\":%" PRIu64 ",\"rare_max\":%d,\"kept\":%zu,\n", events->threshold,
-		REPORT_EVENTS_RARE_MAX, events->count);
+	fprintf(out, "{\"threshold\":%" PRIu64 ",\"kept\":%zu,\"rare\":[", events->threshold, events->count);
+	for (int kind = 0; kind <= EVENT_KIND_MAX; kind++)
+		fprintf(out, "%s%d", kind > 0 ? "," : "", events->rare[kind]);
+	fputs("],\n", out);
 	columns_json(events, out);
 	fputs(",\n\"meanings\":", out);
 	report_texts_json(events->meanings, out);

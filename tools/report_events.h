@@ -1,12 +1,14 @@
 /* Single events for the page, where there are few enough: each with its place and what it means in words.
  *
- * 1. At most REPORT_EVENTS_MAX from bins, and REPORT_EVENTS_RARE_MAX of each kind that is rare in the whole run.
- * 2. A bin with at most `threshold` events has all of its events here. */
+ * 1. A bin with at most `threshold` events has all of its events here; of such bins there are at most
+ * REPORT_EVENTS_MAX.
+ * 2. So has a kind that is rare in the whole run: kinds from the rarest on that together have at most
+ *    REPORT_EVENTS_RARE_MAX. */
 #pragma once
 #include "tools/report_bins.h"
 #include "tools/report_names.h"
 
-enum { REPORT_EVENTS_MAX = 32768, REPORT_EVENTS_RARE_MAX = 512 };
+enum { REPORT_EVENTS_MAX = 32768, REPORT_EVENTS_RARE_MAX = 16384 };
 
 struct report_events;
 

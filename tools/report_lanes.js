@@ -25,7 +25,13 @@ for (let i = 0; i < events.count; i++) {
 
 /* Whether every event of a series in this bin is here by itself. */
 function isWhole(series, bin) {
-	return bins.total[bin] <= events.threshold || (series < kinds.length && kinds[series].count <= events.rare_max);
+	return bins.total[bin] <= events.threshold || (series < kinds.length && events.rare[series] === 1);
+}
+
+/* Whether what a lane shows of [from, to) is averages, for want of single events. */
+function isAverage(lane, from, to) {
+	const bin = binOf((from + to) / 2), series = lane.series.filter((one) => bins.series[one][bin + 1] > bins.series[one][bin]);
+	return to - from < bins.ns && (lane.idle ? !idlesExact : series.some((one) => !isWhole(one, bin)));
 }
 
 /* How many of a series are in [from, to), which is either whole bins or inside one bin. */

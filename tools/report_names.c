@@ -11,8 +11,8 @@ bool report_names_load(const char *trace, struct symbols *names, struct error *e
 	struct kernel kernel = {0};
 	bool good = kernel_load(trace, &kernel, error);
 	if (good && !kernel.has_kallsyms)
-		good = error_set(error, STATUS_FAILED, "%s: the kernel has no names of its own (CONFIG_KALLSYMS is off)",
-				 trace);
+		good = error_set(error, STATUS_FAILED,
+				 "%s: the kernel has no names of its own (CONFIG_KALLSYMS is off)", trace);
 	good = good && kernel_locate(trace, &kernel, error) &&
 	       kallsyms_decode(&kernel.kallsyms, kernel.relative_base, names, error);
 	if (good)

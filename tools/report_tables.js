@@ -57,6 +57,12 @@ function fact(name, value, more, options = {}) {
 	element("facts").append(make("div", options.wide ? { class: "wide" } : {}, make("dt", {}, name), box));
 }
 
+/* So many each, with a digit behind the point if it matters. */
+function rate(value, each) {
+	const per = each > 0 ? value / each : 0;
+	return per < 10 ? per.toFixed(1) : count(per);
+}
+
 function showFacts() {
 	const known = (text) => text === null || text === "" ? "unknown" : plain(text);
 	document.title = `${plain(facts.trace)} – hvrec report`;
@@ -68,7 +74,7 @@ function showFacts() {
 	fact("Kernel", known(facts.kernel_name), facts.kernel_kind);
 	fact("Instructions", count(run.n), "at EL0 and EL1");
 	fact("Guest time", `${(run.ns / 1e9).toFixed(9)} s`, `${(100 * facts.idle_ns / run.ns).toFixed(1)} % idle`);
-	fact("Events", count(facts.event_count), `${(run.n > 0 ? facts.event_count / run.n * 1e6 : 0).toFixed(1)} per M instructions`);
+	fact("Events", count(facts.event_count), `${rate(facts.event_count, run.n / 1e6)} per M instructions`);
 	fact("Console", plural(data.console.lines, "line"), plural(data.console.bytes, "byte"));
 	fact("Memory", `${count(facts.ram_bytes / 2 ** 20)} MiB`, plural(facts.vcpu_count, "vCPU"));
 	fact("End", known(facts.end_reason), facts.complete ? "" : "not finished");
@@ -139,13 +145,15 @@ function showTables() {
 
 /* ---- what was left out ---- */
 
+const rareKinds = () => kinds.filter((kind) => kind.count > 0 && events.rare[kind.id]).map((kind) => kind.name).join(", ");
+
 function showFooter() {
 	const whole = events.count === facts.event_count;
 	const words = [`Made by hvrec ${facts.version} from ${plural(facts.event_count, "event")}. Guest time is instructions plus idle time, 1 ns each. ` +
 		"The lines are for gdb, connected as by hvrec debug."];
 	words.push(whole ? `All ${plural(events.count, "event")} are in this page one by one.` :
 		`Of the events, ${count(events.count)} are in this page one by one: those in the ${count(bins.count)} pieces of the run ` +
-		`(${spanText(bins.ns)} each) that have at most ${count(events.threshold)}, and kinds with at most ${events.rare_max} in the whole run. ` +
+		`(${spanText(bins.ns)} each) that have at most ${count(events.threshold)}, and all of the rarer kinds (${rareKinds()}). ` +
 		"Elsewhere the page has their numbers by kind and piece.");
 	if (data.console.lines > consoleLines.length)
 		words.push(`Of the console, the page has the first ${count(data.console.head)} and the last ` +

@@ -80,6 +80,7 @@ function drawBars(context, row, ns, colors) {
 		const height = Math.max(share * room, lane.idle ? 1 : 3);
 		const left = Math.max(xOf(from), geometry.left), right = xOf(from) + width;
 		let bottom = bars.bottom;
+		context.globalAlpha = isAverage(lane, from, from + ns) ? 0.45 : 1;
 		parts.forEach((part, i) => {
 			const part_px = height * part / sum;
 			context.fillStyle = colors[lane.colors[i]];
@@ -87,6 +88,7 @@ function drawBars(context, row, ns, colors) {
 			bottom -= part_px;
 		});
 	}
+	context.globalAlpha = 1;
 	return most;
 }
 
@@ -235,6 +237,8 @@ function draw() {
 	const span = view.to - view.from;
 	element("range").textContent = span >= run.ns ? `whole run, ${spanText(run.ns)}` :
 		`${timeText(view.from, span / 1000)} to ${timeText(view.to, span / 1000)}, ${spanText(span)}`;
+	if (LANES.some((lane) => isAverage(lane, view.from, Math.min(view.to, view.from + columnNs()))))
+		element("range").textContent += "; pale columns are averages";
 }
 
 function redraw() {
