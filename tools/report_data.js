@@ -147,11 +147,23 @@ function toast(...children) {
 	toastTimer = setTimeout(() => { box.hidden = true; }, 2500);
 }
 
+/* Older browsers have no clipboard for files, only the copying of a selection. */
+function copySelection(text) {
+	const box = make("textarea", { readonly: "", class: "floating" });
+	box.value = text;
+	document.body.append(box);
+	box.select();
+	const copied = document.execCommand("copy");
+	box.remove();
+	return copied;
+}
+
 async function copy(text) {
+	let copied = true;
 	try {
 		await navigator.clipboard.writeText(text);
-		toast("Copied: ", make("span", { class: "mono" }, text));
 	} catch {
-		toast(make("span", { class: "mono" }, text));
+		copied = copySelection(text);
 	}
+	toast(copied ? "Copied: " : "Cannot copy: ", make("span", { class: "mono" }, text));
 }

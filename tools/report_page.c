@@ -14,10 +14,10 @@
 #include <string.h>
 
 #define PART(name, file)                                                                                               \
-	extern const char report_part_##name[], report_part_##name##_end[];                                            \
+	extern const char report_page_##name[], report_page_##name##_end[];                                            \
 	__asm__(".pushsection .rodata\n"                                                                               \
-		"report_part_" #name ": .incbin \"tools/" file "\"\n"                                                  \
-		"report_part_" #name "_end: .byte 0\n"                                                                 \
+		"report_page_" #name ": .incbin \"tools/" file "\"\n"                                                  \
+		"report_page_" #name "_end: .byte 0\n"                                                                 \
 		".popsection\n")
 PART(page, "report.html");
 PART(style, "report.css");
@@ -128,14 +128,14 @@ static void page_parts(const struct report *report, const char *name, FILE *out)
 {
 	static const struct {
 		const char *line, *text, *end; /* without a text: the data */
-	} parts[] = {{"{{style}}\n", report_part_style, report_part_style_end},
+	} parts[] = {{"{{style}}\n", report_page_style, report_page_style_end},
 		     {"{{data}}\n", NULL, NULL},
-		     {"{{script}}\n", report_part_data, report_part_data_end},
-		     {"{{lanes}}\n", report_part_lanes, report_part_lanes_end},
-		     {"{{timeline}}\n", report_part_timeline, report_part_timeline_end},
-		     {"{{console}}\n", report_part_console, report_part_console_end},
-		     {"{{tables}}\n", report_part_tables, report_part_tables_end}};
-	const char *at = report_part_page;
+		     {"{{script}}\n", report_page_data, report_page_data_end},
+		     {"{{lanes}}\n", report_page_lanes, report_page_lanes_end},
+		     {"{{timeline}}\n", report_page_timeline, report_page_timeline_end},
+		     {"{{console}}\n", report_page_console, report_page_console_end},
+		     {"{{tables}}\n", report_page_tables, report_page_tables_end}};
+	const char *at = report_page_page;
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		const char *place = strstr(at, parts[i].line);
 		fwrite(at, 1, (size_t)(place - at), out);
@@ -145,7 +145,7 @@ static void page_parts(const struct report *report, const char *name, FILE *out)
 			data_json(report, name, out);
 		at = place + strlen(parts[i].line);
 	}
-	fwrite(at, 1, (size_t)(report_part_page_end - at), out);
+	fwrite(at, 1, (size_t)(report_page_page_end - at), out);
 }
 
 bool report_page_write(struct trace_reader *trace, const char *name, const struct symbols *names, FILE *out,

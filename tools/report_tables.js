@@ -34,7 +34,8 @@ function placeWords(lane, column) {
 		.filter(({ kind, sum }) => sum >= 0.5 && (!lane || lane.idle || lane.series.includes(kind.id)));
 	const words = sums.map(({ kind, sum }) => `${count(sum)} ${kind.name}`).join(", ");
 	const idle = idleIn(column.from, column.to);
-	return make("p", {}, words ? `${words}, in ${spanText(column.to - column.from)}; too many to list.` :
+	const about = LANES.some((one) => isAverage(one, column.from, column.to)) ? "About " : "";
+	return make("p", {}, words ? `${about}${words}, in ${spanText(column.to - column.from)}; too many to list.` :
 		idle > 0.5 ? "The guest is idle here." : "The guest runs here without any event.");
 }
 

@@ -57,14 +57,14 @@ Test(report, text_stays_text)
 Test(report, bytes_that_are_no_text_are_replaced_one_by_one)
 {
 	expect_json("\xff", 1, "\"" BAD "\"");
-	expect_json("\xc3", 1, "\"" BAD "\"");                                   /* cut off */
-	expect_json("\xc3\"", 2, "\"" BAD "\\\"\"");                             /* a quote is not swallowed */
-	expect_json("\xe2\x82<", 3, "\"" BAD BAD "\\u003c\"");                   /* nor an angle */
-	expect_json("\xc0\xbc", 2, "\"" BAD BAD "\"");                           /* an overlong angle */
-	expect_json("\xe0\x80\xbc", 3, "\"" BAD BAD BAD "\"");                   /* and a longer one */
-	expect_json("\xed\xa0\x80", 3, "\"" BAD BAD BAD "\"");                   /* a surrogate */
-	expect_json("\xf4\x90\x80\x80", 4, "\"" BAD BAD BAD BAD "\"");           /* above U+10FFFF */
-	expect_json("\xf0\x8f\xbf\xbf\xf5", 5, "\"" BAD BAD BAD BAD BAD "\"");   /* overlong, and no first byte */
+	expect_json("\xc3", 1, "\"" BAD "\"");                                 /* cut off */
+	expect_json("\xc3\"", 2, "\"" BAD "\\\"\"");                           /* a quote is not swallowed */
+	expect_json("\xe2\x82<", 3, "\"" BAD BAD "\\u003c\"");                 /* nor an angle */
+	expect_json("\xc0\xbc", 2, "\"" BAD BAD "\"");                         /* an overlong angle */
+	expect_json("\xe0\x80\xbc", 3, "\"" BAD BAD BAD "\"");                 /* and a longer one */
+	expect_json("\xed\xa0\x80", 3, "\"" BAD BAD BAD "\"");                 /* a surrogate */
+	expect_json("\xf4\x90\x80\x80", 4, "\"" BAD BAD BAD BAD "\"");         /* above U+10FFFF */
+	expect_json("\xf0\x8f\xbf\xbf\xf5", 5, "\"" BAD BAD BAD BAD BAD "\""); /* overlong, and no first byte */
 	expect_json("\xf4\x8f\xbf\xbf\xee\x80\x80", 7, "\"\xf4\x8f\xbf\xbf\xee\x80\x80\""); /* the last one is one */
 }
 
@@ -252,15 +252,17 @@ static unsigned kept(uint64_t count, uint64_t distance_ns)
 	const struct symbols names = {0};
 	cr_assert(bins);
 	for (uint64_t i = 0; i <= count; i++)
-		report_bins_add(bins, &(struct event){.n = i * distance_ns, .kind = i < count ? EVENT_MMIO_READ : EVENT_END},
+		report_bins_add(bins,
+				&(struct event){.n = i * distance_ns, .kind = i < count ? EVENT_MMIO_READ : EVENT_END},
 				&(struct report_place){0});
 	struct report_events *events = report_events_new(&facts, bins, &names, &error);
 	cr_assert(events);
 	for (uint64_t i = 0; i <= count; i++)
-		cr_assert(report_events_add(
-			events,
-			&(struct event){.n = i * distance_ns, .kind = i < count ? EVENT_MMIO_READ : EVENT_END, .value = i},
-			&(struct report_place){.index = i}, &error));
+		cr_assert(report_events_add(events,
+					    &(struct event){.n = i * distance_ns,
+							    .kind = i < count ? EVENT_MMIO_READ : EVENT_END,
+							    .value = i},
+					    &(struct report_place){.index = i}, &error));
 	FILE *out = stream();
 	report_events_json(events, out);
 	fclose(out);
