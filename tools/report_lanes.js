@@ -85,13 +85,13 @@ function eventsIn(lane, from, to, max) {
 	return { list: found.slice(0, max), total };
 }
 
-/* The line that goes to what a column shows: its first event, else the first one of its bins, else its time. */
-function seekOf(lane, from, to) {
+/* The line that goes to what a column shows: its first event, else the first one of its bins, else `time` in it. */
+function seekOf(lane, { from, to }, time) {
 	const { list } = eventsIn(lane, from, to, 1);
 	if (list.length > 0)
 		return seekN(events.n[list[0]]);
 	for (let bin = clampBin(Math.floor(from / bins.ns)); to - from >= bins.ns && bin < clampBin(to / bins.ns); bin++)
 		if (bins.total[bin] > 0 && (!lane || lane.idle || lane.series.some((s) => bins.series[s][bin + 1] > bins.series[s][bin])))
 			return seekN(bins.first_n[bin]);
-	return seekTime((from + to) / 2);
+	return seekTime(time);
 }

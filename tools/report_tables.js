@@ -12,9 +12,8 @@ document.addEventListener("click", (event) => {
 function placeShow(time, lane, column, seek) {
 	place.time = time;
 	consoleAt(time, true);
-	const span = column.to - column.from;
 	const { list, total } = eventsIn(lane, column.from, column.to, PLACE_ROWS_MAX);
-	element("place-title").textContent = `Place ${timeText(time, Math.max(span, 1))}`;
+	element("place-title").textContent = `Place ${timeText(time, 1)}`;
 	const button = element("place-seek");
 	button.textContent = seek;
 	button.hidden = false;

@@ -297,7 +297,7 @@ function hover(event) {
 	const column = columnAt(place.hover), lane = laneAt(y), { list } = eventsIn(lane, column.from, column.to, 4);
 	const words = list.map((i) => make("div", {}, meaningOf(i).words));
 	tipShow(event, make("b", {}, timeText(place.hover, column.to - column.from)), ...tipRows(lane, column),
-		...words, make("span", { class: "mono" }, seekOf(lane, column.from, column.to)));
+		...words, make("span", { class: "mono" }, seekOf(lane, column, place.hover)));
 	redraw();
 }
 
@@ -323,7 +323,9 @@ function leave() {
 function choose(x, y) {
 	const mark = y < MARKS_PX && marks.find(({ time }) => Math.abs(xOf(time) - x) < 12);
 	const time = mark ? mark.time : Math.min(Math.max(timeAt(x), 0), run.ns), column = columnAt(time), lane = laneAt(y);
-	placeShow(time, lane, column, mark ? seekN(mark.n) : seekOf(lane, column.from, column.to));
+	const { list } = eventsIn(lane, column.from, column.to, 1);
+	const exact = mark || list.length === 0 ? time : events.time[list[0]];
+	placeShow(exact, lane, column, mark ? seekN(mark.n) : seekOf(lane, column, exact));
 }
 
 /* ---- pointer, wheel, keys ---- */

@@ -61,6 +61,20 @@ def agrees(browser, facts):
     check(idle == facts["guest_ns"] - facts["instructions"], f"the bins have {idle} ns of idle time")
 
 
+def drawn(browser, *colors):
+    """The canvas of the timeline has something in each of these colours of the style."""
+    for color in colors:
+        count = browser.ask(f"""(() => {{
+            const wanted = palette()['{color}'].match(/[0-9a-f]{{2}}/g).map((part) => parseInt(part, 16));
+            const {{ data }} = lanesCanvas.getContext('2d').getImageData(0, 0, lanesCanvas.width, lanesCanvas.height);
+            let found = 0;
+            for (let i = 0; i < data.length; i += 4)
+                found += wanted.every((part, channel) => data[i + channel] === part) && data[i + 3] === 255;
+            return found;
+        }})()""")
+        check(count > 50, f"the timeline has {count} pixels of {color}")
+
+
 def span(browser):
     return browser.ask("view.to - view.from")
 
@@ -116,6 +130,7 @@ def report_of_a_debian_boot_in_a_browser():
             browser.window(width, 1000, dark)
             part = {"x": 0, "y": 0, "width": width, "height": 1000, "scale": 0.5}
             colors = picture_colors(browser.screenshot("picture.png", clip=part))
+            drawn(browser, "lane", "output", "read", "write", "system", "interrupt", "exit")
             check(colors > 50, f"the picture at {width} px has {colors} colours")
             wide = browser.ask("document.documentElement.scrollWidth")
             check(wide <= width, f"at {width} px the page is {wide} px wide")
