@@ -24,6 +24,7 @@ PART(style, "report.css");
 PART(data, "report_data.js");
 PART(lanes, "report_lanes.js");
 PART(timeline, "report_timeline.js");
+PART(pointer, "report_pointer.js");
 PART(console, "report_console.js");
 PART(tables, "report_tables.js");
 
@@ -133,6 +134,7 @@ static void page_parts(const struct report *report, const char *name, FILE *out)
 		     {"{{script}}\n", report_page_data, report_page_data_end},
 		     {"{{lanes}}\n", report_page_lanes, report_page_lanes_end},
 		     {"{{timeline}}\n", report_page_timeline, report_page_timeline_end},
+		     {"{{pointer}}\n", report_page_pointer, report_page_pointer_end},
 		     {"{{console}}\n", report_page_console, report_page_console_end},
 		     {"{{tables}}\n", report_page_tables, report_page_tables_end}};
 	const char *at = report_page_page;

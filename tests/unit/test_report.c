@@ -5,6 +5,7 @@
 #include "tools/report_counts.h"
 #include "tools/report_events.h"
 #include "tools/report_json.h"
+#include "tools/report_names.h"
 #include "tools/report_texts.h"
 
 #include <criterion/criterion.h>
@@ -280,4 +281,32 @@ Test(report, single_events_are_bounded)
 	cr_expect_eq(kept(REPORT_EVENTS_MAX - 1, 1000), REPORT_EVENTS_MAX);
 	cr_expect_leq(kept(400000, 1000), REPORT_EVENTS_MAX + REPORT_EVENTS_RARE_MAX);
 	cr_expect(strstr(written, "13,0,END"), "the one END is not among them");
+}
+
+static void expect_name(const struct symbols *names, uint64_t pc, const char *expected)
+{
+	char text[32];
+	report_names_text(names, pc, text, sizeof(text));
+	cr_expect_str_eq(text, expected);
+}
+
+Test(report, names_are_those_of_functions)
+{
+	struct error error = {.status = STATUS_OK};
+	struct symbols names = {0};
+	expect_name(&names, 0x1000, "0000000000001000");
+	cr_assert(symbols_add(&names, 0x2000, 'T', "second", 6, &error));
+	cr_assert(symbols_add(&names, 0x1000, 't', "first", 5, &error));
+	cr_assert(symbols_add(&names, 0x1000, 't', "alias", 5, &error));
+	cr_assert(symbols_add(&names, 0x3000, 'D', "data", 4, &error));
+	symbols_sort(&names);
+	expect_name(&names, 0xfff, "0000000000000fff");
+	expect_name(&names, 0x1000, "first");
+	expect_name(&names, 0x1ffc, "first+0xffc");
+	expect_name(&names, 0x2004, "second+0x4");
+	expect_name(&names, 0x3000, "0000000000003000");
+	expect_name(&names, UINT64_MAX, "ffffffffffffffff");
+	cr_expect_eq(report_names_function(&names, 0x1ffc), 0x1000);
+	cr_expect_eq(report_names_function(&names, 0xfff), 0xfff);
+	symbols_free(&names);
 }
