@@ -3,7 +3,8 @@
 const linesBox = element("lines");
 const lineTimes = consoleLines.map((line) => line.time);
 const lineRows = consoleLines.map((line, i) => make("div", { "data-line": i },
-	make("time", {}, timeText(line.time, UNIT.exponent === 9 ? 1e3 : 1).split(" ")[0]), make("span", {}, line.text)));
+	make("time", {}, timeText(line.time, UNIT.exponent === 9 ? 1e3 : 1).split(" ")[0]),
+	make("span", {}, line.text)));
 linesBox.append(...lineRows);
 if (consoleLines.length === 0)
 	linesBox.append(make("p", { class: "quiet" }, "The guest printed nothing."));
@@ -76,7 +77,8 @@ linesBox.addEventListener("pointerleave", () => { place.hover = -1; redraw(); })
 let finds = [], findAt = 0;
 function find() {
 	const wantedText = element("find").value.toLowerCase();
-	finds = wantedText === "" ? [] : consoleLines.flatMap((line, i) => line.text.toLowerCase().includes(wantedText) ? [i] : []);
+	const fits = (line) => wantedText !== "" && line.text.toLowerCase().includes(wantedText);
+	finds = consoleLines.flatMap((line, i) => fits(line) ? [i] : []);
 	lineRows.forEach((row) => row.classList.remove("found"));
 	finds.forEach((i) => lineRows[i].classList.add("found"));
 	findAt = 0;

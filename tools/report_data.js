@@ -86,7 +86,8 @@ const consoleLines = (() => {
 /* Text without terminal sequences, other control characters made visible. */
 function plain(text) {
 	return text.replace(/\x1b\[[0-9;?]*[ -/]*[@-~]/g, "")
-		.replace(/[\0-\x08\n-\x1f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0))).replace(/\x7f/g, "␡");
+		.replace(/[\0-\x08\n-\x1f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
+		.replace(/\x7f/g, "␡");
 }
 
 /* The first index in a sorted array whose value is not below `value`. */

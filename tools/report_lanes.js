@@ -1,17 +1,17 @@
 /* The rows of the timeline, and how many events of each are in a piece of time. A piece of one bin or more is answered
  * from the bins; a smaller one from single events where the page has them, else from the bin's average. */
 const LANES = [
-	{ name: "Console", series: [CONSOLE_SERIES], colors: ["output"], unit: "byte", labels: true },
-	{ name: "Device accesses", series: [1, 2], colors: ["read", "write"], unit: "access" },
-	{ name: "System, calls", series: [3, 4, 5, 6, 7, 8, 0], colors: Array(7).fill("system"), unit: "event" },
-	{ name: "Interrupts", series: [12], colors: ["interrupt"], unit: "interrupt" },
-	{ name: "Async. exits", series: [9], colors: ["exit"], unit: "exit" },
-	{ name: "Input", series: [11], colors: ["input"], unit: "byte", optional: true },
+	{ name: "Console", series: [CONSOLE_SERIES], colors: ["output"], labels: true },
+	{ name: "Device accesses", series: [1, 2], colors: ["read", "write"] },
+	{ name: "System, calls", series: [3, 4, 5, 6, 7, 8, 0], colors: Array(7).fill("system") },
+	{ name: "Interrupts", series: [12], colors: ["interrupt"] },
+	{ name: "Async. exits", series: [9], colors: ["exit"] },
+	{ name: "Input", series: [11], colors: ["input"], optional: true },
 	{ name: "Idle", series: [], colors: ["idle"], idle: true },
 ].filter((lane) => !lane.optional || lane.series.some((kind) => kinds[kind].count > 0));
 const LEGEND = [["output", "console bytes"], ["read", "device reads"], ["write", "device writes"],
-	["system", "system registers, calls, aborts"], ["interrupt", "interrupts injected"], ["exit", "asynchronous exits"],
-	["input", "console input"], ["idle", "share of idle time"]];
+	["system", "system registers, calls, aborts"], ["interrupt", "interrupts injected"],
+	["exit", "asynchronous exits"], ["input", "console input"], ["idle", "share of idle time"]];
 
 /* Kept events by series: their times and numbers. */
 const kept = Array.from({ length: CONSOLE_SERIES + 1 }, () => ({ at: [], which: [] }));
@@ -28,9 +28,11 @@ function isWhole(series, bin) {
 	return bins.total[bin] <= events.threshold || (series < kinds.length && events.rare[series] === 1);
 }
 
+const hasAny = (series, bin) => bins.series[series][bin + 1] > bins.series[series][bin];
+
 /* Whether what a lane shows of [from, to) is averages, for want of single events. */
 function isAverage(lane, from, to) {
-	const bin = binOf((from + to) / 2), series = lane.series.filter((one) => bins.series[one][bin + 1] > bins.series[one][bin]);
+	const bin = binOf((from + to) / 2), series = lane.series.filter((one) => hasAny(one, bin));
 	return to - from < bins.ns && (lane.idle ? !idlesExact : series.some((one) => !isWhole(one, bin)));
 }
 
@@ -48,7 +50,8 @@ function countIn(series, from, to) {
 /* The share of idle time in [from, to). */
 function idleIn(from, to) {
 	if (to - from >= bins.ns || !idlesExact) {
-		const first = clampBin(Math.round(from / bins.ns)), last = Math.max(clampBin(Math.round(to / bins.ns)), first + 1);
+		const first = clampBin(Math.round(from / bins.ns));
+		const last = Math.max(clampBin(Math.round(to / bins.ns)), first + 1);
 		return (bins.idle[Math.min(last, bins.count)] - bins.idle[first]) / ((last - first) * bins.ns);
 	}
 	let idle = 0;
@@ -90,8 +93,9 @@ function seekOf(lane, { from, to }, time) {
 	const { list } = eventsIn(lane, from, to, 1);
 	if (list.length > 0)
 		return seekN(events.n[list[0]]);
-	for (let bin = clampBin(Math.floor(from / bins.ns)); to - from >= bins.ns && bin < clampBin(to / bins.ns); bin++)
-		if (bins.total[bin] > 0 && (!lane || lane.idle || lane.series.some((s) => bins.series[s][bin + 1] > bins.series[s][bin])))
+	const end = to - from >= bins.ns ? clampBin(to / bins.ns) : 0;
+	for (let bin = clampBin(from / bins.ns); bin < end; bin++)
+		if (bins.total[bin] > 0 && (!lane || lane.idle || lane.series.some((series) => hasAny(series, bin))))
 			return seekN(bins.first_n[bin]);
 	return seekTime(time);
 }

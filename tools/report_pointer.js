@@ -1,20 +1,23 @@
-/* What pointer, wheel and keys do on the timeline: a tooltip, choosing a place, zooming and moving. A drag chooses a part
- * to zoom to; with Shift, or by a finger, it moves. */
+/* What pointer, wheel and keys do on the timeline: a tooltip, choosing a place, zooming and moving. A drag chooses a
+ * part to zoom to; with Shift, or by a finger, it moves. */
 function laneAt(y) {
 	const row = geometry.rows.find(({ top, height }) => y >= top && y < top + height);
 	return row ? row.lane : null;
 }
 
 function tipRows(lane, column) {
-	if (lane && lane.idle)
-		return [make("div", {}, swatch("idle"), `idle ${(100 * Math.min(idleIn(column.from, column.to), 1)).toFixed(1)} %`)];
+	if (lane && lane.idle) {
+		const share = Math.min(idleIn(column.from, column.to), 1);
+		return [make("div", {}, swatch("idle"), `idle ${(100 * share).toFixed(1)} %`)];
+	}
 	const rows = [];
 	for (const one of lane ? [lane] : LANES.filter((other) => !other.idle)) {
 		one.series.forEach((series, i) => {
 			const sum = countIn(series, column.from, column.to);
 			const name = series === CONSOLE_SERIES ? "console bytes" : kinds[series].name;
 			if (sum > 0)
-				rows.push(make("div", {}, swatch(one.colors[i]), `${name} ${sum < 1 ? "<1" : count(sum)}`));
+				rows.push(make("div", {}, swatch(one.colors[i]),
+					`${name} ${sum < 1 ? "<1" : count(sum)}`));
 		});
 	}
 	return rows;
@@ -60,7 +63,8 @@ function leave() {
 
 function choose(x, y) {
 	const mark = y < MARKS_PX && marks.find(({ time }) => Math.abs(xOf(time) - x) < 12);
-	const time = mark ? mark.time : Math.min(Math.max(timeAt(x), 0), run.ns), column = columnAt(time), lane = laneAt(y);
+	const time = mark ? mark.time : Math.min(Math.max(timeAt(x), 0), run.ns);
+	const column = columnAt(time), lane = laneAt(y);
 	const { list } = eventsIn(lane, column.from, column.to, 1);
 	const exact = mark || list.length === 0 ? time : events.time[list[0]];
 	placeShow(exact, lane, column, mark ? seekN(mark.n) : seekOf(lane, column, exact));

@@ -18,11 +18,10 @@ function placeShow(time, lane, column, seek) {
 	button.textContent = seek;
 	button.hidden = false;
 	const box = element("place-events");
-	if (list.length > 0)
-		box.replaceChildren(eventTable(list), ...(total > list.length ?
-			[make("p", { class: "quiet" }, `The first ${list.length} of ${plural(total, "event")} here; zoom in to see the others.`)] : []));
-	else
-		box.replaceChildren(placeWords(lane, column));
+	box.replaceChildren(list.length > 0 ? eventTable(list) : placeWords(lane, column));
+	if (total > list.length)
+		box.append(make("p", { class: "quiet" },
+			`The first ${list.length} of ${plural(total, "event")} here; zoom in to see the others.`));
 	copy(seek);
 	redraw();
 }
@@ -38,12 +37,14 @@ function placeWords(lane, column) {
 		idle > 0.5 ? "The guest is idle here." : "The guest runs here without any event.");
 }
 
+const number = (text, tag = "td") => make(tag, { class: "number" }, text);
+
 function eventTable(list) {
-	const table = make("table", {}, make("tr", {}, make("th", { class: "number" }, "event"), make("th", { class: "number" }, "instruction"),
+	const table = make("table", {}, make("tr", {}, number("event", "th"), number("instruction", "th"),
 		make("th", {}, "pc"), make("th", {}, "what")));
 	for (const i of list)
 		table.append(make("tr", { "data-n": events.n[i], title: seekN(events.n[i]) },
-			make("td", { class: "number" }, count(events.index[i])), make("td", { class: "number" }, count(events.n[i])),
+			number(count(events.index[i])), number(count(events.n[i])),
 			make("td", { class: "mono" }, events.pcs[events.pc[i]]), make("td", {}, meaningOf(i).words)));
 	return table;
 }
@@ -85,8 +86,19 @@ function showFacts() {
 /* ---- the tables ---- */
 
 function meter(parts, most) {
-	return make("td", { class: "meter" }, make("div", {}, ...parts.map(([value, color]) =>
-		make("i", { style: `width: ${Math.max(100 * value / most, value > 0 ? 0.8 : 0)}%; background: var(--${color})` }))));
+	return make("td", { class: "meter" }, make("div", {}, ...parts.map(([value, color]) => {
+		const percent = Math.max(100 * value / most, value > 0 ? 0.8 : 0);
+		return make("i", { style: `width: ${percent}%; background: var(--${color})` });
+	})));
+}
+
+function moreButton(table, row_count) {
+	const more = make("button", {}, `All ${row_count}`);
+	more.addEventListener("click", () => {
+		table.querySelectorAll("tr").forEach((row) => { row.hidden = false; });
+		more.remove();
+	});
+	return more;
 }
 
 /* rows: [name, words, [[value, color], …], n]. */
@@ -94,30 +106,26 @@ function tableCard(title, heads, rows, options = {}) {
 	if (rows.length === 0)
 		return;
 	const most = Math.max(...rows.map((row) => row[2].reduce((sum, part) => sum + part[0], 0)));
-	const table = make("table", {}, make("tr", {}, make("th", {}, heads[0]), ...heads.slice(1).map((head) => make("th", { class: "number" }, head)),
-		make("th", {}, "")));
+	const table = make("table", {}, make("tr", {}, make("th", {}, heads[0]),
+		...heads.slice(1).map((head) => number(head, "th")), make("th", {}, "")));
 	rows.forEach(([name, words, parts, n], i) => {
 		const row = make("tr", { "data-n": n, title: `first: ${seekN(n)}` },
-			make("td", options.mono ? { class: "mono" } : {}, name, ...(words ? [make("small", {}, words)] : [])),
-			...parts.map(([value]) => make("td", { class: "number" }, value > 0 ? count(value) : "")), meter(parts, most));
+			make("td", options.mono ? { class: "mono" } : {}, name, words ? make("small", {}, words) : ""),
+			...parts.map(([value]) => number(value > 0 ? count(value) : "")), meter(parts, most));
 		row.hidden = i >= TABLE_ROWS;
 		table.append(row);
 	});
 	const card = make("section", { class: "card" }, make("div", { class: "bar" }, make("h2", {}, title)), table);
-	if (rows.length > TABLE_ROWS) {
-		const more = make("button", {}, `All ${rows.length}`);
-		more.addEventListener("click", () => {
-			table.querySelectorAll("tr").forEach((row) => { row.hidden = false; });
-			more.remove();
-		});
-		card.firstChild.append(make("span", { class: "buttons" }, more));
-	}
+	if (rows.length > TABLE_ROWS)
+		card.firstChild.append(make("span", { class: "buttons" }, moreButton(table, rows.length)));
 	if (options.note)
 		card.append(make("p", { class: "quiet" }, options.note));
 	element("tables").append(card);
 }
 
-const KIND_COLORS = Object.fromEntries(LANES.flatMap((lane) => lane.series.map((series, i) => [series, lane.colors[i]])));
+const KIND_COLORS = Object.fromEntries(LANES.flatMap(({ series, colors }) => series.map((one, i) => [one, colors[i]])));
+
+/* The rows of one of the tables that hvrec counted, with one colour, or one for each of two columns. */
 function hotRows(table, colors) {
 	return data.hot[table].rows.map(([name, first, second, n]) => [name, "",
 		colors.length > 1 ? [[first, colors[0]], [second, colors[1]]] : [[first + second, colors[0]]], n]);
@@ -135,26 +143,35 @@ function showTables() {
 	tableCard("Events by kind", ["kind", "events"], used.map((kind) =>
 		[kind.name, kind.words, [[kind.count, KIND_COLORS[kind.id] || "idle"]], kind.n]),
 	{ note: "A click on a row copies the line that goes to its first event." });
-	tableCard("Device registers", ["register", "reads", "writes"], hotRows("registers", ["read", "write"]), { note: hotNote("registers") });
-	tableCard("Where the guest trapped", ["where", "traps"], hotRows("traps", ["read"]), { mono: true, note: hotNote("traps") });
-	tableCard("Where asynchronous exits found it", ["where", "exits"], hotRows("samples", ["exit"]), { mono: true, note: hotNote("samples") });
-	tableCard("Interrupts", ["interrupt", "injected"], hotRows("interrupts", ["interrupt"]), { note: hotNote("interrupts") });
-	tableCard("Asynchronous exits", ["reason", "exits"], hotRows("exits", ["exit"]), { note: hotNote("exits") });
-	tableCard("System registers and calls", ["name", "events"], hotRows("calls", ["system"]), { note: hotNote("calls") });
+	for (const [title, table, heads, colors, mono] of [
+		["Device registers", "registers", ["register", "reads", "writes"], ["read", "write"], false],
+		["Where the guest trapped", "traps", ["where", "traps"], ["read"], true],
+		["Where asynchronous exits found it", "samples", ["where", "exits"], ["exit"], true],
+		["Interrupts", "interrupts", ["interrupt", "injected"], ["interrupt"], false],
+		["Asynchronous exits", "exits", ["reason", "exits"], ["exit"], false],
+		["System registers and calls", "calls", ["name", "events"], ["system"], false],
+	])
+		tableCard(title, heads, hotRows(table, colors), { mono, note: hotNote(table) });
 }
 
 /* ---- what was left out ---- */
 
-const rareKinds = () => kinds.filter((kind) => kind.count > 0 && events.rare[kind.id]).map((kind) => kind.name).join(", ");
+function rareKinds() {
+	return kinds.filter((kind) => kind.count > 0 && events.rare[kind.id]).map((kind) => kind.name).join(", ");
+}
+
+function eventsWords() {
+	if (events.count === facts.event_count)
+		return `All ${plural(events.count, "event")} are in this page one by one.`;
+	return `Of the events, ${count(events.count)} are in this page one by one: those in the ${count(bins.count)} ` +
+		`pieces of the run (${spanText(bins.ns)} each) that have at most ${count(events.threshold)}, and ` +
+		`all of the rarer kinds (${rareKinds()}). Elsewhere the page has their numbers by kind and piece.`;
+}
 
 function showFooter() {
-	const whole = events.count === facts.event_count;
-	const words = [`Made by hvrec ${facts.version} from ${plural(facts.event_count, "event")}. Guest time is instructions plus idle time, 1 ns each. ` +
-		"The lines are for gdb, connected as by hvrec debug."];
-	words.push(whole ? `All ${plural(events.count, "event")} are in this page one by one.` :
-		`Of the events, ${count(events.count)} are in this page one by one: those in the ${count(bins.count)} pieces of the run ` +
-		`(${spanText(bins.ns)} each) that have at most ${count(events.threshold)}, and all of the rarer kinds (${rareKinds()}). ` +
-		"Elsewhere the page has their numbers by kind and piece.");
+	const words = [`Made by hvrec ${facts.version} from ${plural(facts.event_count, "event")}. Guest time is ` +
+		"instructions plus idle time, 1 ns each. The lines are for gdb, connected as by hvrec debug.",
+	eventsWords()];
 	if (data.console.lines > consoleLines.length)
 		words.push(`Of the console, the page has the first ${count(data.console.head)} and the last ` +
 			`${count(consoleLines.length - data.console.head)} of ${plural(data.console.lines, "line")}.`);

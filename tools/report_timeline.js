@@ -5,7 +5,10 @@ const SPAN_MIN_NS = 64;
 const view = { from: 0, to: run.ns };
 const place = { time: -1, hover: -1 }; /* what is chosen, and where the pointer is; -1: nothing */
 /* Places of the run that have a name, drawn above the rows. */
-const marks = [{ time: 0, n: 0, name: "start" }, { time: run.ns, n: run.n, name: facts.complete ? "end" : "last event" }];
+const marks = [
+	{ time: 0, n: 0, name: "start" },
+	{ time: run.ns, n: run.n, name: facts.complete ? "end" : "last event" },
+];
 const lanesCanvas = element("lanes"), overviewCanvas = element("overview");
 const AXIS_PX = 24, MARKS_PX = 16, COLUMN_PX = 2;
 let geometry = null, drag = null, wanted = false;
@@ -50,8 +53,8 @@ function prepare(canvas, height) {
 
 function palette() {
 	const style = getComputedStyle(document.documentElement), colors = {};
-	for (const name of ["card", "line", "text", "quiet", "accent", "lane", "shade", "read", "write", "system", "exit",
-		"interrupt", "idle", "output", "input"])
+	for (const name of ["card", "line", "text", "quiet", "accent", "lane", "shade", "read", "write", "system",
+		"exit", "interrupt", "idle", "output", "input"])
 		colors[name] = style.getPropertyValue(`--${name}`).trim();
 	colors.font = `12px ${style.fontFamily}`;
 	colors.small = `11px ${style.fontFamily}`;
@@ -63,7 +66,8 @@ function columnsOf(lane, ns) {
 	const columns = [], end = Math.min(view.to, run.ns + 1);
 	let most = 0;
 	for (let from = Math.max(0, Math.floor(view.from / ns) * ns); from < end; from += ns) {
-		const parts = lane.idle ? [idleIn(from, from + ns)] : lane.series.map((series) => countIn(series, from, from + ns));
+		const parts = lane.idle ? [idleIn(from, from + ns)] :
+			lane.series.map((series) => countIn(series, from, from + ns));
 		const sum = parts.reduce((all, part) => all + part, 0);
 		most = Math.max(most, sum);
 		if (sum > 0)
@@ -143,7 +147,8 @@ function drawAxis(context, colors) {
 		context.fillStyle = colors.line;
 		context.fillRect(x - 0.5, MARKS_PX, 1, geometry.bottom - MARKS_PX);
 		context.fillStyle = colors.quiet;
-		context.fillText(text, Math.min(Math.max(x - half, geometry.left), geometry.width - 2 * half), geometry.bottom + 15);
+		const left = Math.min(Math.max(x - half, geometry.left), geometry.width - 2 * half);
+		context.fillText(text, left, geometry.bottom + 15);
 	}
 }
 
@@ -201,7 +206,8 @@ function drawLanes(colors) {
 	drawPlace(context, place.time, colors.accent, false);
 	if (drag && drag.choosing) {
 		context.fillStyle = colors.shade;
-		context.fillRect(Math.min(drag.x, drag.at), MARKS_PX, Math.abs(drag.at - drag.x), geometry.bottom - MARKS_PX);
+		const left = Math.min(drag.x, drag.at), width = Math.abs(drag.at - drag.x);
+		context.fillRect(left, MARKS_PX, width, geometry.bottom - MARKS_PX);
 	}
 }
 
@@ -210,7 +216,8 @@ function drawOverview(colors) {
 	const context = prepare(overviewCanvas, height), scale = width / run.ns;
 	const heights = new Float64Array(Math.ceil(width / 2));
 	heights.forEach((_, i) => {
-		const first = clampBin(2 * i / scale / bins.ns), last = Math.max(clampBin((2 * i + 2) / scale / bins.ns), first + 1);
+		const first = clampBin(2 * i / scale / bins.ns);
+		const last = Math.max(clampBin((2 * i + 2) / scale / bins.ns), first + 1);
 		for (let bin = first; bin < Math.min(last, bins.count); bin++)
 			heights[i] += bins.total[bin];
 	});

@@ -51,11 +51,12 @@ def lines(browser):
 def agrees(browser, facts):
     """What the page shows is what `hvrec info` says, and its bins add up to it."""
     check(fact(browser, "Events") == f"{facts['event_count']:,}", f"events: {fact(browser, 'Events')}")
-    check(fact(browser, "Instructions") == f"{facts['instructions']:,}", f"instructions {fact(browser, 'Instructions')}")
+    check(fact(browser, "Instructions") == f"{facts['instructions']:,}", f"length {fact(browser, 'Instructions')}")
     check(fact(browser, "Guest time") == f"{facts['guest_ns'] / 1e9:.9f} s", f"time {fact(browser, 'Guest time')}")
     counted = {kind: count for kind, count in facts["events"].items() if count}
     check(event_table(browser) == counted, f"the table says {event_table(browser)}, info {counted}")
-    binned = browser.ask("Object.fromEntries(kinds.map((kind) => [kind.name, countIn(kind.id, 0, bins.ns * bins.count)]))")
+    binned = browser.ask("Object.fromEntries(kinds.map(({ id, name }) => "
+                         "[name, countIn(id, 0, bins.ns * bins.count)]))")
     check({kind: count for kind, count in binned.items() if count} == counted, f"the bins have {binned}")
     idle = browser.ask("bins.idle[bins.count]")
     check(idle == facts["guest_ns"] - facts["instructions"], f"the bins have {idle} ns of idle time")
@@ -97,7 +98,8 @@ def places_and_lines(browser, text):
     browser.ask(f"show(lineTimes[{number}] - 1e6, lineTimes[{number}] + 1e6)")
     browser.settle()
     browser.click(*browser.ask(f"""(() => {{
-        const row = geometry.rows.find(({{ lane }}) => lane.name === 'Console'), box = lanesCanvas.getBoundingClientRect();
+        const row = geometry.rows.find(({{ lane }}) => lane.name === 'Console');
+        const box = lanesCanvas.getBoundingClientRect();
         return [box.left + xOf(lineTimes[{number}]) + 1, box.top + row.bars.bottom - 2];
     }})()"""))
     row = f"document.querySelector('[data-line=\"{number}\"]').getBoundingClientRect()"
@@ -171,7 +173,8 @@ def report_zooms_and_leads_to_places():
         open_page(browser)
         whole = span(browser)
         check(whole == facts["guest_ns"], f"at first {whole} ns are shown")
-        places = browser.ask("[...events.n].map((n, i) => [events.index[i], n, events.time[i], events.pcs[events.pc[i]]])")
+        places = browser.ask("[...events.n].map((n, i) => [events.index[i], n, events.time[i], "
+                             "events.pcs[events.pc[i]]])")
         check(places == places_of("trace"), "the places of single events are not those of the trace")
         x, y = lane(browser, "Interrupts")
         browser.wheel(x, y, -500)
@@ -206,7 +209,8 @@ def report_shows_text_of_the_trace_as_text():
     os.symlink(payload("echo"), "payload")
     os.rename("payload", name.replace("/", "\u2215"))
     with open("input", "wb") as file:
-        file.write(evil.replace("q", "Q").encode() + b"\r\nbad \xff\xfe \xc3 \x1b[31mred\x1b[0m \x01\x7f <!-- \xe2\x80\xa8 end\nq")
+        file.write(evil.replace("q", "Q").encode() + b"\r\n"
+                   b"bad \xff\xfe \xc3 \x1b[31mred\x1b[0m \x01\x7f <!-- \xe2\x80\xa8 end\nq")
     record("--input", "input", "--console", "console.log", name.replace("/", "\u2215"), evil)
     facts = report()
     with open("page.html", encoding="utf-8") as file:  # fails if it is not UTF-8
@@ -226,22 +230,22 @@ def report_shows_text_of_the_trace_as_text():
 @test
 def report_of_a_long_trace_is_bounded():
     with open("input", "wb") as file:
-        for number in range(15000):
-            file.write(b"line %d of many\n" % number)
+        for number in range(13000):
+            file.write(b"%d\n" % number)
         file.write(b"q")
     record("--input", "input", "--console", "none", payload("echo"))
     facts = report()
-    check(facts["event_count"] > 1000000, f"only {facts['event_count']} events")
+    check(facts["event_count"] > 300000, f"only {facts['event_count']} events")
     with Browser() as browser:
         browser.window(1280, 1000)
         open_page(browser)
         agrees(browser, facts)
         left_out = browser.ask("element('footer').textContent")
-        check("one by one" in left_out and "Of the console" in left_out, f"the page does not say what it lacks: {left_out}")
+        check("one by one" in left_out and "Of the console" in left_out, f"what the page lacks: {left_out}")
         shown = lines(browser)
         check(1000 < len(shown) < 20000, f"{len(shown)} lines of the console")
-        check(any("line 0 of many" in line for line in shown[:5]), f"not the first lines: {shown[:5]}")
-        check(any("line 14999 of many" in line for line in shown[-5:]), f"not the last lines: {shown[-5:]}")
+        check("0" in shown[:3], f"not the first lines: {shown[:3]}")
+        check("12999" in shown[-5:], f"not the last lines: {shown[-5:]}")
         x, y = lane(browser, "Device accesses")
         for _ in range(6):
             browser.wheel(x, y, -2000)
