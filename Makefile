@@ -63,6 +63,9 @@ $(BUILD)/host/%.o: %.c
 	@echo "  CC    $<"
 	@$(CC) $(HOST_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
+# The page of `hvrec report` is assembled into the program.
+$(BUILD)/host/tools/report_page.o: $(wildcard tools/report*.html tools/report*.css tools/report*.js)
+
 include tests/guest/guest.mk
 
 # ---- tests ----
@@ -71,7 +74,7 @@ include tests/guest/guest.mk
 # (tests/unit/fake_arch.c) stands in for hv/arch and hv/board.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 UNIT_SOURCES := $(wildcard tests/unit/*.c) $(wildcard hv/core/*.c) $(wildcard hv/dev/*.c) \
-	$(LIBRARY_SOURCES) tools/options.c
+	$(LIBRARY_SOURCES) tools/options.c $(filter-out %_command.c %_page.c,$(wildcard tools/report_*.c))
 UNIT_OBJECTS := $(UNIT_SOURCES:%.c=$(BUILD)/unit/%.o)
 UNIT_CASES := $(patsubst tests/unit/make-%-cases.sh,$(BUILD)/tests/unit/%_cases.h,$(wildcard tests/unit/make-*-cases.sh))
 

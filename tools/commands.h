@@ -17,6 +17,7 @@ void verify_command(int argc, char **argv, struct error *error);
 void trim_command(int argc, char **argv, struct error *error);
 void info_command(int argc, char **argv, struct error *error);
 void debug_command(int argc, char **argv, struct error *error);
+void report_command(int argc, char **argv, struct error *error);
 void symbols_command(int argc, char **argv, struct error *error);
 void events_command(int argc, char **argv, struct error *error);
 void console_command(int argc, char **argv, struct error *error);

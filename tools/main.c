@@ -18,6 +18,7 @@ static const struct command commands[] = {
 	{"stat", stat_command, "exits, registers, interrupts and bytes, counted"},
 	{"diff", diff_command, "where two recordings first differ"},
 	{"extract", extract_command, "the recorded files, as files"},
+	{"report", report_command, "a trace as one HTML page, to look at in a browser"},
 	{"symbols", symbols_command, "an ELF with the kernel's symbols, for gdb"},
 };
 

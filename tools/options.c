@@ -1,9 +1,10 @@
-/* Parses option values; whole text or nothing. */
+/* Parses option values, whole text or nothing; and the default of -o. */
 #include "tools/options.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,4 +76,14 @@ bool options_seconds(const char *option, const char *text, double *seconds, stru
 	if (end != text && *end == 0 && isfinite(*seconds) && *seconds > 0)
 		return true;
 	return error_set(error, STATUS_FAILED, "%s %s is not a number of seconds", option, text);
+}
+
+bool options_output(const char *trace, const char *ending, char *path, size_t path_bytes, struct error *error)
+{
+	const char *slash = strrchr(trace, '/'), *dot = strrchr(trace, '.');
+	size_t stem = dot && dot > (slash ? slash + 1 : trace) ? (size_t)(dot - trace) : strlen(trace);
+	if (strcmp(trace + stem, ending) == 0)
+		stem = strlen(trace);
+	int length = snprintf(path, path_bytes, "%.*s%s", (int)stem, trace, ending);
+	return (length > 0 && (size_t)length < path_bytes) || error_set(error, STATUS_FAILED, "the path is too long");
 }

@@ -1,6 +1,8 @@
-/* Values of command-line options. All return false, with `error` naming option and text, for what is not one. */
+/* Values of command-line options, and their defaults. All return false, with `error` naming option and text, for what
+ * is not one. */
 #pragma once
 #include "hv/host/error.h"
+#include <stddef.h>
 #include <stdint.h>
 
 /* An instruction count: decimal, with an optional k, M or G (powers of 1000); 0x… is hexadecimal. */
@@ -11,3 +13,6 @@ bool options_size(const char *option, const char *text, uint64_t *bytes, struct 
 bool options_duration(const char *option, const char *text, uint64_t *ns, struct error *error);
 /* Seconds, a positive decimal number. */
 bool options_seconds(const char *option, const char *text, double *seconds, struct error *error);
+/* The path of what is made from a trace, if the user names none: the trace's own with another `ending` (".elf"). False:
+ * longer than `path_bytes`; error set. */
+bool options_output(const char *trace, const char *ending, char *path, size_t path_bytes, struct error *error);

@@ -2,10 +2,10 @@
 #include "hv/host/path.h"
 #include "tools/commands.h"
 #include "tools/kernel_symbols.h"
+#include "tools/options.h"
 
 #include <getopt.h>
 #include <stdio.h>
-#include <string.h>
 
 static const char help[] = "usage: hvrec symbols TRACE [OPTIONS]\n"
 			   "\n"
@@ -23,16 +23,6 @@ static const struct option long_options[] = {
 	{"help", no_argument, NULL, OPTION_HELP},
 	{0},
 };
-
-static bool default_output(const char *trace, char *path, size_t path_bytes, struct error *error)
-{
-	const char *slash = strrchr(trace, '/'), *dot = strrchr(trace, '.');
-	size_t stem = dot && dot > (slash ? slash + 1 : trace) ? (size_t)(dot - trace) : strlen(trace);
-	if (strcmp(trace + stem, ".elf") == 0)
-		stem = strlen(trace);
-	int length = snprintf(path, path_bytes, "%.*s.elf", (int)stem, trace);
-	return (length > 0 && (size_t)length < path_bytes) || error_set(error, STATUS_FAILED, "the path is too long");
-}
 
 static void write_to(const char *trace, const char *output, const char *system_map, struct error *error)
 {
@@ -70,7 +60,7 @@ void symbols_command(int argc, char **argv, struct error *error)
 		error_set(error, STATUS_FAILED, "give one TRACE; see `hvrec symbols --help`");
 		return;
 	}
-	if (!output && !default_output(argv[optind], path, sizeof(path), error))
+	if (!output && !options_output(argv[optind], ".elf", path, sizeof(path), error))
 		return;
 	write_to(argv[optind], output ? output : path, system_map, error);
 }

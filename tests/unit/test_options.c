@@ -84,3 +84,18 @@ Test(options, seconds)
 		cr_expect(strstr(error.text, "--timeout"));
 	}
 }
+
+Test(options, an_output_is_named_after_its_trace)
+{
+	static const char *const cases[][2] = {{"a.trace", "a.html"},       {"a", "a.html"},
+					       {"dir.d/a", "dir.d/a.html"}, {"dir.d/.a", "dir.d/.a.html"},
+					       {"a.b.trace", "a.b.html"},   {"a.html", "a.html.html"}};
+	struct error error = {.status = STATUS_OK};
+	char path[16];
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		cr_expect(options_output(cases[i][0], ".html", path, sizeof(path), &error));
+		cr_expect_str_eq(path, cases[i][1]);
+	}
+	cr_expect(!options_output("a-much-longer-name", ".html", path, sizeof(path), &error));
+	cr_expect_eq(error.status, STATUS_FAILED);
+}

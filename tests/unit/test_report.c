@@ -1,0 +1,312 @@
+/* The report's data: text that stays text inside a page, sums that add up, and bounds that hold. */
+#include "hv/abi/machine.h"
+#include "tools/report_bins.h"
+#include "tools/report_console.h"
+#include "tools/report_counts.h"
+#include "tools/report_events.h"
+#include "tools/report_json.h"
+#include "tools/report_names.h"
+#include "tools/report_texts.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(report);
+
+static char *written; /* what the last stream got; malloc */
+static size_t written_bytes;
+
+static FILE *stream(void)
+{
+	free(written);
+	written = NULL;
+	return open_memstream(&written, &written_bytes);
+}
+
+static void expect_json(const char *text, size_t bytes, const char *expected)
+{
+	FILE *out = stream();
+	report_json_bytes(out, text, bytes);
+	fclose(out);
+	cr_expect_str_eq(written, expected);
+}
+
+Test(report, text_stays_text)
+{
+	static const struct {
+		const char *text, *json;
+	} cases[] = {
+		{"", "\"\""},
+		{"plain", "\"plain\""},
+		{"</script><!--", "\"\\u003c/script>\\u003c!--\""},
+		{"\"a\\b\"", "\"\\\"a\\\\b\\\"\""},
+		{"\n\t\r\x1b\x7f", "\"\\u000a\\u0009\\u000d\\u001b\\u007f\""},
+		{"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\xa7", "\"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\xa7\""},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		expect_json(cases[i].text, strlen(cases[i].text), cases[i].json);
+	expect_json("a\0b", 3, "\"a\\u0000b\"");
+	FILE *out = stream();
+	report_json_text(out, NULL);
+	fclose(out);
+	cr_expect_str_eq(written, "null");
+}
+
+#define BAD "\xef\xbf\xbd"
+
+Test(report, bytes_that_are_no_text_are_replaced_one_by_one)
+{
+	expect_json("\xff", 1, "\"" BAD "\"");
+	expect_json("\xc3", 1, "\"" BAD "\"");                                 /* cut off */
+	expect_json("\xc3\"", 2, "\"" BAD "\\\"\"");                           /* a quote is not swallowed */
+	expect_json("\xe2\x82<", 3, "\"" BAD BAD "\\u003c\"");                 /* nor an angle */
+	expect_json("\xc0\xbc", 2, "\"" BAD BAD "\"");                         /* an overlong angle */
+	expect_json("\xe0\x80\xbc", 3, "\"" BAD BAD BAD "\"");                 /* and a longer one */
+	expect_json("\xed\xa0\x80", 3, "\"" BAD BAD BAD "\"");                 /* a surrogate */
+	expect_json("\xf4\x90\x80\x80", 4, "\"" BAD BAD BAD BAD "\"");         /* above U+10FFFF */
+	expect_json("\xf0\x8f\xbf\xbf\xf5", 5, "\"" BAD BAD BAD BAD BAD "\""); /* overlong, and no first byte */
+	expect_json("\xf4\x8f\xbf\xbf\xee\x80\x80", 7, "\"\xf4\x8f\xbf\xbf\xee\x80\x80\""); /* the last one is one */
+}
+
+Test(report, bins_hold_every_event_and_all_idle_time)
+{
+	struct error error = {.status = STATUS_OK};
+	uint64_t length_ns = 1000 * REPORT_BIN_COUNT - 1, events = 0, idle_ns = 0;
+	struct report_bins *bins = report_bins_new(length_ns, &error);
+	cr_assert(bins);
+	cr_expect_eq(bins->bin_ns, 1000);
+	struct event idle = {.n = 500, .kind = EVENT_IDLE, .value = 2600};
+	struct event print = {.n = 999, .kind = EVENT_MMIO_WRITE, .address = GUEST_UART_IPA, .value = 'x', .size = 1};
+	struct event late = {.n = UINT64_MAX, .kind = 999};
+	report_bins_add(bins, &idle, &(struct report_place){0});
+	report_bins_add(bins, &print, &(struct report_place){1, 2600});
+	report_bins_add(bins, &late, &(struct report_place){2, 0});
+	cr_expect_eq(bins->idle_ns[0], 500);
+	cr_expect_eq(bins->idle_ns[1], 1000);
+	cr_expect_eq(bins->idle_ns[3], 100);
+	cr_expect_eq(bins->counts[EVENT_MMIO_WRITE][3], 1);
+	cr_expect_eq(bins->counts[REPORT_SERIES_CONSOLE][3], 1);
+	cr_expect_eq(bins->first_n[3], 999);
+	cr_expect_eq(bins->counts[0][REPORT_BIN_COUNT - 1], 1);
+	for (size_t i = 0; i < REPORT_BIN_COUNT; i++) {
+		events += bins->events[i];
+		idle_ns += bins->idle_ns[i];
+	}
+	cr_expect_eq(events, 3);
+	cr_expect_eq(idle_ns, 2600);
+	free(bins);
+}
+
+Test(report, an_empty_run_and_endless_idle_time_have_bins)
+{
+	struct error error = {.status = STATUS_OK};
+	struct event idle = {.kind = EVENT_IDLE, .value = UINT64_MAX};
+	static const uint64_t lengths_ns[] = {0, 1, UINT64_MAX};
+	for (size_t i = 0; i < 3; i++) {
+		uint64_t idle_ns = 0;
+		struct report_bins *bins = report_bins_new(lengths_ns[i], &error);
+		cr_assert(bins);
+		report_bins_add(bins, &idle, &(struct report_place){0});
+		for (size_t bin = 0; bin < REPORT_BIN_COUNT; bin++)
+			idle_ns += bins->idle_ns[bin];
+		cr_expect_eq(idle_ns, UINT64_MAX);
+		free(bins);
+	}
+}
+
+Test(report, the_threshold_keeps_the_emptiest_bins)
+{
+	struct error error = {.status = STATUS_OK};
+	struct report_bins *bins = report_bins_new(0, &error);
+	cr_assert(bins);
+	cr_expect_eq(report_bins_threshold(bins, 10), 0);
+	bins->events[5] = 3;
+	bins->events[6] = 3;
+	bins->events[9] = 4;
+	cr_expect_eq(report_bins_threshold(bins, 10), 4);
+	cr_expect_eq(report_bins_threshold(bins, 9), 3);
+	cr_expect_eq(report_bins_threshold(bins, 5), 0);
+	free(bins);
+}
+
+Test(report, counts_find_the_most_frequent)
+{
+	struct error error = {.status = STATUS_OK};
+	struct report_counts counts = {0};
+	struct report_count top[3];
+	cr_expect_eq(report_counts_top(&counts, top, 3), 0);
+	for (uint64_t key = 0; key < 5000; key++) {
+		uint64_t wanted = key == 77 ? 3 : key == 4000 ? 2 : 1;
+		for (uint64_t times = 0; times < wanted; times++)
+			cr_assert(report_counts_add(&counts, key << 32, times & 1, key + times, &error));
+	}
+	cr_assert_eq(report_counts_top(&counts, top, 3), 3);
+	cr_expect_eq(top[0].key, UINT64_C(77) << 32);
+	cr_expect(top[0].counts[0] == 2 && top[0].counts[1] == 1 && top[0].first_n == 77);
+	cr_expect_eq(top[1].key, UINT64_C(4000) << 32);
+	cr_expect_eq(top[2].key, 0);
+	cr_expect_eq(counts.key_count, 5000);
+	report_counts_free(&counts);
+}
+
+Test(report, counts_are_bounded)
+{
+	struct error error = {.status = STATUS_OK};
+	struct report_counts counts = {0};
+	for (uint64_t key = 0; key < REPORT_COUNTS_KEYS_MAX + 10; key++)
+		cr_assert(report_counts_add(&counts, key, 0, 0, &error));
+	cr_assert(report_counts_add(&counts, 5, 0, 0, &error));
+	cr_expect_eq(counts.key_count, REPORT_COUNTS_KEYS_MAX);
+	cr_expect_eq(counts.others, 10);
+	report_counts_free(&counts);
+}
+
+Test(report, texts_are_numbered_once)
+{
+	struct error error = {.status = STATUS_OK};
+	struct report_texts *texts = report_texts_new(2, &error);
+	uint32_t number;
+	cr_assert(texts);
+	cr_expect(report_texts_add(texts, "a", &number, &error) && number == 0);
+	cr_expect(report_texts_add(texts, "<", &number, &error) && number == 1);
+	cr_expect(report_texts_add(texts, "a", &number, &error) && number == 0);
+	cr_expect(!report_texts_add(texts, "c", &number, &error) && error.status == STATUS_FAILED);
+	FILE *out = stream();
+	report_texts_json(texts, out);
+	fclose(out);
+	cr_expect_str_eq(written, "[\"a\",\"\\u003c\"]");
+	report_texts_free(texts);
+}
+
+/* Prints a text at one instruction a byte. */
+static void print(struct report_console *console, const char *text, uint64_t *n)
+{
+	struct error error = {.status = STATUS_OK};
+	for (; *text; text++) {
+		struct event event = {.n = (*n)++,
+				      .kind = EVENT_MMIO_WRITE,
+				      .address = GUEST_UART_IPA,
+				      .value = (uint8_t)*text,
+				      .size = 1};
+		cr_assert(report_console_add(console, &event, &(struct report_place){.idle_ns = 7}, &error));
+	}
+}
+
+static const char *console_json(const struct report_console *console)
+{
+	FILE *out = stream();
+	report_console_json(console, out);
+	fclose(out);
+	return written;
+}
+
+Test(report, console_lines_have_places)
+{
+	struct error error = {.status = STATUS_OK};
+	uint64_t n = 100;
+	struct report_console *console = report_console_new(9, 3, &error);
+	cr_assert(console);
+	print(console, "ab\r\n\nc<\r d", &n);
+	cr_expect_str_eq(console_json(console), "{\"bytes\":9,\"lines\":3,\"head\":3,\n\"places\":[100,7,4,0,1,0],\n"
+						"\"cut\":{},\n\"text\":[\n\"ab\",\n\"\",\n\"c\\u003c\\u000d d\"]}");
+	report_console_free(console);
+}
+
+Test(report, a_long_console_keeps_both_ends)
+{
+	struct error error = {.status = STATUS_OK};
+	uint64_t n = 0, lines = 50000;
+	char line[32];
+	struct report_console *console = report_console_new(lines * 6, lines, &error);
+	cr_assert(console);
+	for (uint64_t i = 0; i < lines; i++) {
+		snprintf(line, sizeof(line), "%05u\n", (unsigned)i);
+		print(console, line, &n);
+	}
+	const char *json = console_json(console);
+	cr_expect(strstr(json, "\"head\":4000,"));
+	cr_expect(strstr(json, "\"03999\",\n\"42000\""));
+	cr_expect(strstr(json, "\"49999\"]}"));
+	report_console_free(console);
+}
+
+Test(report, an_endless_line_is_cut)
+{
+	struct error error = {.status = STATUS_OK};
+	uint64_t n = 0;
+	struct report_console *console = report_console_new(3000, 1, &error);
+	cr_assert(console);
+	for (int i = 0; i < 3000; i++)
+		print(console, "x", &n);
+	cr_expect(strstr(console_json(console), "\"cut\":{\"0\":1000}"));
+	cr_expect_lt(written_bytes, 2200);
+	report_console_free(console);
+}
+
+/* The number of events kept of a run of `count` device reads and one END, `per_bin` of them in a bin at most. */
+static unsigned kept(uint64_t count, uint64_t distance_ns)
+{
+	struct error error = {.status = STATUS_OK};
+	struct report_facts facts = {.counts = {[EVENT_MMIO_READ] = count, [EVENT_END] = 1}};
+	struct report_bins *bins = report_bins_new(count * distance_ns, &error);
+	const struct symbols names = {0};
+	cr_assert(bins);
+	for (uint64_t i = 0; i <= count; i++)
+		report_bins_add(bins,
+				&(struct event){.n = i * distance_ns, .kind = i < count ? EVENT_MMIO_READ : EVENT_END},
+				&(struct report_place){0});
+	struct report_events *events = report_events_new(&facts, bins, &names, &error);
+	cr_assert(events);
+	for (uint64_t i = 0; i <= count; i++)
+		cr_assert(report_events_add(events,
+					    &(struct event){.n = i * distance_ns,
+							    .kind = i < count ? EVENT_MMIO_READ : EVENT_END,
+							    .value = i},
+					    &(struct report_place){.index = i}, &error));
+	FILE *out = stream();
+	report_events_json(events, out);
+	fclose(out);
+	unsigned number = 0;
+	sscanf(strstr(written, "\"kept\":"), "\"kept\":%u", &number);
+	report_events_free(events);
+	free(bins);
+	return number;
+}
+
+Test(report, single_events_are_bounded)
+{
+	cr_expect_eq(kept(0, 1), 1);
+	cr_expect_eq(kept(1000, 1000), 1001);
+	cr_expect_eq(kept(REPORT_EVENTS_MAX - 1, 1000), REPORT_EVENTS_MAX);
+	cr_expect_leq(kept(400000, 1000), REPORT_EVENTS_MAX + REPORT_EVENTS_RARE_MAX);
+	cr_expect(strstr(written, "13,0,END"), "the one END is not among them");
+}
+
+static void expect_name(const struct symbols *names, uint64_t pc, const char *expected)
+{
+	char text[32];
+	report_names_text(names, pc, text, sizeof(text));
+	cr_expect_str_eq(text, expected);
+}
+
+Test(report, names_are_those_of_functions)
+{
+	struct error error = {.status = STATUS_OK};
+	struct symbols names = {0};
+	expect_name(&names, 0x1000, "0000000000001000");
+	cr_assert(symbols_add(&names, 0x2000, 'T', "second", 6, &error));
+	cr_assert(symbols_add(&names, 0x1000, 't', "first", 5, &error));
+	cr_assert(symbols_add(&names, 0x1000, 't', "alias", 5, &error));
+	cr_assert(symbols_add(&names, 0x3000, 'D', "data", 4, &error));
+	symbols_sort(&names);
+	expect_name(&names, 0xfff, "0000000000000fff");
+	expect_name(&names, 0x1000, "first");
+	expect_name(&names, 0x1ffc, "first+0xffc");
+	expect_name(&names, 0x2004, "second+0x4");
+	expect_name(&names, 0x3000, "0000000000003000");
+	expect_name(&names, UINT64_MAX, "ffffffffffffffff");
+	cr_expect_eq(report_names_function(&names, 0x1ffc), 0x1000);
+	cr_expect_eq(report_names_function(&names, 0xfff), 0xfff);
+	symbols_free(&names);
+}

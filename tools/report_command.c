@@ -1,0 +1,104 @@
+/* hvrec report: a trace as one HTML page. The page is made in memory first, so that a damaged trace leaves the output
+ * file as it was. */
+#include "hv/host/path.h"
+#include "tools/commands.h"
+#include "tools/options.h"
+#include "tools/report_names.h"
+#include "tools/report_page.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+	"usage: hvrec report TRACE [OPTIONS]\n"
+	"\n"
+	"Writes one HTML page, complete in itself, that shows the run: a timeline of exits, interrupts,\n"
+	"idle time and console, counts, and for every place the `monitor seek` line that goes there.\n"
+	"\n"
+	"  -o, --output FILE.html    (default: TRACE with .html for its ending)\n"
+	"      --function-names      name a Linux kernel's functions; runs the trace up to where the\n"
+	"                            kernel is in its place\n";
+
+enum { OPTION_FUNCTION_NAMES = 256, OPTION_HELP };
+
+static const struct option long_options[] = {
+	{"output", required_argument, NULL, 'o'},
+	{"function-names", no_argument, NULL, OPTION_FUNCTION_NAMES},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{0},
+};
+
+struct page {
+	char *text; /* malloc */
+	size_t bytes;
+};
+
+static bool page_make(const char *path, const struct symbols *names, struct page *page, struct error *error)
+{
+	struct trace_reader *trace = trace_open(path, error);
+	FILE *out = trace ? open_memstream(&page->text, &page->bytes) : NULL;
+	const char *slash = strrchr(path, '/');
+	bool good = out && report_page_write(trace, slash ? slash + 1 : path, names, out, error);
+	bool written = out && !ferror(out);
+	if (out && fclose(out) != 0)
+		written = false;
+	trace_close(trace);
+	return (good && written) || error_set(error, STATUS_FAILED, "out of memory for the page");
+}
+
+static bool page_save(const struct page *page, const char *path, struct error *error)
+{
+	FILE *out = fopen(path, "we");
+	bool written = out && fwrite(page->text, 1, page->bytes, out) == page->bytes;
+	bool closed = !out || fclose(out) == 0;
+	return (written && closed) ||
+	       error_set(error, STATUS_FAILED, "cannot write the report to %s: %s", path, strerror(errno));
+}
+
+static void report(const char *trace, const char *output, bool with_names, struct error *error)
+{
+	struct page page = {0};
+	struct symbols names = {0};
+	if (path_same_file(trace, output))
+		error_set(error, STATUS_FAILED, "%s is the trace itself; name another file with -o", output);
+	else if ((!with_names || report_names_load(trace, &names, error)) && page_make(trace, &names, &page, error) &&
+		 page_save(&page, output, error))
+		fprintf(stderr, "hvrec: %zu bytes in %s\n", page.bytes, output);
+	free(page.text);
+	symbols_free(&names);
+}
+
+void report_command(int argc, char **argv, struct error *error)
+{
+	const char *output = NULL;
+	char path[4096];
+	bool with_names = false;
+	int option;
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":o:", long_options, NULL)) >= 0) {
+		switch (option) {
+		case 'o':
+			output = optarg;
+			break;
+		case OPTION_FUNCTION_NAMES:
+			with_names = true;
+			break;
+		case OPTION_HELP:
+			fputs(help, stdout);
+			return;
+		default:
+			error_set(error, STATUS_FAILED, "unknown option or missing value; see `hvrec report --help`");
+			return;
+		}
+	}
+	if (argc - optind != 1) {
+		error_set(error, STATUS_FAILED, "give one TRACE; see `hvrec report --help`");
+		return;
+	}
+	if (!output && !options_output(argv[optind], ".html", path, sizeof(path), error))
+		return;
+	report(argv[optind], output ? output : path, with_names, error);
+}
