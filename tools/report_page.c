@@ -8,6 +8,7 @@
 #include "tools/report_events.h"
 #include "tools/report_hot.h"
 #include "tools/report_json.h"
+#include "tools/report_keyframes.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -33,6 +34,7 @@ struct report {
 	struct report_bins *bins;
 	struct report_console *console;
 	struct report_events *events;
+	struct report_keyframes keyframes;
 	struct report_hot hot;
 };
 
@@ -41,6 +43,7 @@ static bool add_to_sums(void *context, const struct event *event, const struct r
 {
 	struct report *report = context;
 	report_bins_add(report->bins, event, place);
+	report_keyframes_add(&report->keyframes, place);
 	return report_console_add(report->console, event, place, error) && report_hot_add(&report->hot, event, error);
 }
 
@@ -59,7 +62,7 @@ static bool gather(struct trace_reader *trace, struct report *report, struct err
 		return false;
 	report->bins = report_bins_new(facts->instructions + facts->idle_ns, error);
 	report->console = report_console_new(facts->console_bytes, facts->console_lines, error);
-	if (!report->bins || !report->console ||
+	if (!report->bins || !report->console || !report_keyframes_get(&report->keyframes, trace, error) ||
 	    !report_scan_events(trace, facts->event_count, add_to_sums, report, error))
 		return false;
 	report->events = report_events_new(facts, report->bins, report->hot.names, error);
@@ -86,9 +89,11 @@ static void facts_json(const struct report_facts *facts, const char *name, FILE 
 	}
 	fprintf(out,
 		"\"complete\":%s,\"ram_bytes\":%" PRIu64 ",\"vcpu_count\":%" PRIu64 ",\"event_count\":%" PRIu64
-		",\"instructions\":%" PRIu64 ",\"idle_ns\":%" PRIu64 "}",
-		facts->complete ? "true" : "false", facts->ram_bytes, facts->vcpu_count, facts->event_count,
-		facts->instructions, facts->idle_ns);
+		",\"instructions\":%" PRIu64 ",\"idle_ns\":%" PRIu64 ",\"start_n\":%" PRIu64 ",\"start_ns\":%" PRIu64
+		"}",
+		facts->complete ? "true" : "false", facts->ram_bytes, facts->vcpu_count,
+		facts->event_count - facts->first_event, facts->instructions, facts->idle_ns, facts->start_n,
+		facts->start_ns);
 }
 
 /* [name, words, class, count, first n] of every kind; the first is for kinds that do not exist. */
@@ -118,6 +123,8 @@ static void data_json(const struct report *report, const char *name, FILE *out)
 	report_bins_json(report->bins, out);
 	fputs(",\n\"events\":", out);
 	report_events_json(report->events, out);
+	fputs(",\n\"keyframes\":", out);
+	report_keyframes_json(&report->keyframes, out);
 	fputs(",\n\"hot\":", out);
 	report_hot_json(&report->hot, out);
 	fputs(",\n\"console\":", out);
@@ -160,6 +167,7 @@ bool report_page_write(struct trace_reader *trace, const char *name, const struc
 	report_events_free(report.events);
 	report_console_free(report.console);
 	report_hot_free(&report.hot);
+	report_keyframes_free(&report.keyframes);
 	free(report.bins);
 	report_scan_free(&report.facts);
 	return good;

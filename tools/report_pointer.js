@@ -133,7 +133,7 @@ overviewCanvas.addEventListener("pointermove", (event) => {
 
 const KEYS = {
 	"+": () => zoom(2, middle()), "=": () => zoom(2, middle()), "-": () => zoom(1 / 2, middle()),
-	"0": () => show(0, run.ns), "Home": () => show(0, view.to - view.from),
+	"0": () => show(facts.start_ns, run.ns), "Home": () => show(0, view.to - view.from),
 	"End": () => show(run.ns - (view.to - view.from), run.ns),
 	"ArrowLeft": () => move(-0.2), "ArrowRight": () => move(0.2),
 	"ArrowUp": () => zoom(2, middle()), "ArrowDown": () => zoom(1 / 2, middle()),
@@ -146,6 +146,6 @@ lanesCanvas.addEventListener("keydown", (event) => {
 });
 element("zoom-in").addEventListener("click", () => zoom(2, middle()));
 element("zoom-out").addEventListener("click", () => zoom(1 / 2, middle()));
-element("zoom-all").addEventListener("click", () => show(0, run.ns));
+element("zoom-all").addEventListener("click", () => show(facts.start_ns, run.ns));
 new ResizeObserver(redraw).observe(element("timeline"));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);

@@ -22,8 +22,10 @@ bool report_scan_events(struct trace_reader *trace, uint64_t event_count, report
 {
 	static struct event events[BATCH_EVENTS];
 	struct trace_cursor *cursor = trace_seek(trace, 0, error);
-	struct report_place place = {0};
+	struct report_place place = {.index = trace_first_event(trace)};
 	int64_t got = cursor ? 1 : -1;
+	if (cursor)
+		place.idle_ns = trace_cursor_idle_ns(cursor);
 	while (got > 0 && place.index < event_count) {
 		uint64_t left = event_count - place.index;
 		got = trace_next(cursor, events, left < BATCH_EVENTS ? left : BATCH_EVENTS, error);
@@ -50,6 +52,8 @@ static bool count_event(void *context, const struct event *event, const struct r
 	struct counting *counting = context;
 	struct report_facts *facts = counting->facts;
 	unsigned kind = report_scan_kind(event);
+	if (place->index == facts->first_event)
+		facts->start_ns = facts->start_n + place->idle_ns;
 	uint8_t byte;
 	(void)error;
 	if (facts->counts[kind]++ == 0)
@@ -85,6 +89,8 @@ bool report_scan_facts(struct trace_reader *trace, struct report_facts *facts, s
 	    !trace_get_totals(trace, &totals, error))
 		return false;
 	facts->event_count = totals.event_count;
+	facts->first_event = trace_first_event(trace);
+	facts->start_n = trace_start_n(trace);
 	return report_scan_events(trace, facts->event_count, count_event, &counting, error);
 }
 

@@ -13,7 +13,8 @@ struct report_place {
 typedef bool report_event_fn(void *context, const struct event *event, const struct report_place *place,
 			     struct error *error);
 
-/* Gives the first `event_count` events to `each`, in order. False: `each` did, or the trace is damaged; error set. */
+/* Gives the events below number `event_count` to `each`, in order. False: `each` did, or the trace is damaged; error
+ * set. */
 bool report_scan_events(struct trace_reader *trace, uint64_t event_count, report_event_fn *each, void *context,
 			struct error *error);
 
@@ -21,9 +22,10 @@ struct report_facts {
 	bool complete;
 	char *kernel_name, *kernel_kind, *bootargs, *machine, *end_reason, *final_state_hash; /* NULL: not known */
 	uint64_t ram_bytes, vcpu_count;
-	uint64_t event_count, instructions, idle_ns;
-	uint64_t counts[EVENT_KIND_MAX + 1];  /* of events by kind; [0]: of kinds that do not exist */
-	uint64_t first_n[EVENT_KIND_MAX + 1]; /* of the first event of each kind */
+	uint64_t event_count, instructions, idle_ns; /* up to the end, counted from the recording's start */
+	uint64_t first_event, start_n, start_ns;     /* where the trace starts */
+	uint64_t counts[EVENT_KIND_MAX + 1];         /* of events by kind; [0]: of kinds that do not exist */
+	uint64_t first_n[EVENT_KIND_MAX + 1];        /* of the first event of each kind */
 	uint64_t console_bytes, console_lines;
 };
 

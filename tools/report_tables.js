@@ -73,9 +73,10 @@ function showFacts() {
 	state.classList.toggle("warn", !facts.complete);
 	element("command").textContent = facts.bootargs ? plain(facts.bootargs) : "(no command line)";
 	fact("Kernel", known(facts.kernel_name), facts.kernel_kind);
-	fact("Instructions", count(run.n), "at EL0 and EL1");
+	const passed = run.n - facts.start_n;
+	fact("Instructions", count(passed), facts.start_n > 0 ? `from ${count(facts.start_n)} on` : "at EL0 and EL1");
 	fact("Guest time", `${(run.ns / 1e9).toFixed(9)} s`, `${(100 * facts.idle_ns / run.ns).toFixed(1)} % idle`);
-	fact("Events", count(facts.event_count), `${rate(facts.event_count, run.n / 1e6)} per M instructions`);
+	fact("Events", count(facts.event_count), `${rate(facts.event_count, passed / 1e6)} per M instructions`);
 	fact("Console", plural(data.console.lines, "line"), plural(data.console.bytes, "byte"));
 	fact("Memory", `${count(facts.ram_bytes / 2 ** 20)} MiB`, plural(facts.vcpu_count, "vCPU"));
 	fact("End", known(facts.end_reason), facts.complete ? "" : "not finished");
@@ -184,5 +185,5 @@ showFooter();
 for (const [color, name] of LEGEND)
 	if (LANES.some((lane) => lane.colors.includes(color)))
 		element("legend").append(make("span", {}, swatch(color), name));
-show(0, run.ns);
+show(facts.start_ns, run.ns);
 document.documentElement.dataset.ready = "1";

@@ -2,12 +2,13 @@
  * Columns are halvings or doublings of a bin, at multiples of their own width, so that they stay where they are when
  * the view moves. */
 const SPAN_MIN_NS = 64;
-const view = { from: 0, to: run.ns };
+const view = { from: facts.start_ns, to: run.ns };
 const place = { time: -1, hover: -1 }; /* what is chosen, and where the pointer is; -1: nothing */
 /* Places of the run that have a name, drawn above the rows. */
 const marks = [
-	{ time: 0, n: 0, name: "start" },
+	{ time: facts.start_ns, n: facts.start_n, name: "start" },
 	{ time: run.ns, n: run.n, name: facts.complete ? "end" : "last event" },
+	...data.keyframes.map(([n, time]) => ({ time, n, name: "" })),
 ];
 const lanesCanvas = element("lanes"), overviewCanvas = element("overview");
 const AXIS_PX = 24, MARKS_PX = 16, COLUMN_PX = 2;
@@ -159,7 +160,7 @@ function drawMarks(context, colors) {
 			continue;
 		const x = xOf(mark.time), width = context.measureText(mark.name).width;
 		const before = x + width + 10 > geometry.width;
-		context.fillStyle = colors.accent;
+		context.fillStyle = mark.name ? colors.accent : colors.quiet;
 		context.beginPath();
 		context.moveTo(x, MARKS_PX - 1);
 		context.lineTo(x - 4, MARKS_PX - 9);
