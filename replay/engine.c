@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TICK_MS = 10, RING_FILL_EVENTS = 1024 };
+enum { TICK_MS = 10, RING_FILL_EVENTS = 1024, LINE_BYTES = 64 };
 
 const struct guest_state *engine_state(const struct engine *engine)
 {
@@ -126,15 +126,33 @@ enum engine_stop engine_run(struct engine *engine, uint64_t until_n, const struc
 	return stop_of(engine, until_n, error);
 }
 
-/* Stage 2's descriptor of a page. */
-static uint64_t *leaf(const struct engine *engine, uint64_t index)
+uint64_t engine_page_set_words(const struct engine *engine)
 {
-	return &engine->leaf_tables[index / TABLE_ENTRIES][index % TABLE_ENTRIES];
+	return (engine->page_count + TABLE_ENTRIES - 1) / TABLE_ENTRIES * (TABLE_ENTRIES / 64);
 }
 
-bool engine_page_dirty(const struct engine *engine, uint64_t index)
+/* The descriptors of word `word` of a page set. */
+static uint64_t *leaves_of(const struct engine *engine, uint64_t word)
 {
-	return __atomic_load_n(leaf(engine, index), __ATOMIC_RELAXED) & S2_AP_WRITE;
+	return &engine->leaf_tables[word / (TABLE_ENTRIES / 64)][word % (TABLE_ENTRIES / 64) * 64];
+}
+
+static bool any_written(const uint64_t leaves[64])
+{
+	uint64_t any = 0;
+	for (unsigned i = 0; i < 64; i++)
+		any |= leaves[i];
+	return any & S2_AP_WRITE;
+}
+
+void engine_pages_written(const struct engine *engine, uint64_t *pages)
+{
+	for (uint64_t word = 0; word < engine_page_set_words(engine); word++) {
+		const uint64_t *leaves = leaves_of(engine, word);
+		pages[word] = 0;
+		for (unsigned i = 0, count = any_written(leaves) ? 64 : 0; i < count; i++)
+			pages[word] |= (uint64_t)((leaves[i] & S2_AP_WRITE) != 0) << i;
+	}
 }
 
 uint8_t *engine_page(const struct engine *engine, uint64_t index)
@@ -142,12 +160,22 @@ uint8_t *engine_page(const struct engine *engine, uint64_t index)
 	return engine->machine->guest_ram + index * PAGE_BYTES;
 }
 
-static void dirty_forget(struct engine *engine)
+static void written_forget(struct engine *engine)
 {
-	for (uint64_t i = 0; i < engine->page_count; i++) {
-		uint64_t *descriptor = leaf(engine, i);
-		if (*descriptor & S2_AP_WRITE)
-			*descriptor &= ~S2_AP_WRITE;
+	for (uint64_t word = 0; word < engine_page_set_words(engine); word++) {
+		uint64_t *leaves = leaves_of(engine, word);
+		for (unsigned i = 0, count = any_written(leaves) ? 64 : 0; i < count; i++)
+			leaves[i] &= ~S2_AP_WRITE;
+	}
+}
+
+static void page_stage(struct hv_page *staged, const struct engine_page *page)
+{
+	staged->ipa = GUEST_RAM_IPA + page->index * PAGE_BYTES;
+	staged->lines = page->lines;
+	for (uint64_t left = page->lines; left != 0; left &= left - 1) {
+		unsigned line = (unsigned)__builtin_ctzll(left);
+		memcpy(&staged->bytes[line * LINE_BYTES], &page->bytes[line * LINE_BYTES], LINE_BYTES);
 	}
 }
 
@@ -159,13 +187,11 @@ bool engine_load(struct engine *engine, const struct guest_state *state, uint64_
 		(struct hv_page *)(void *)(machine->ram + (machine->boot->staging_pa - HV_MACHINE_RAM_PA));
 	struct guest_state copy = *state;
 	ring_restart(engine, next_event);
-	dirty_forget(engine);
+	written_forget(engine);
 	do {
 		size_t batch = count < machine->boot->staging_count ? count : (size_t)machine->boot->staging_count;
-		for (size_t i = 0; i < batch; i++) {
-			staging[i].ipa = GUEST_RAM_IPA + pages[i].index * PAGE_BYTES;
-			memcpy(staging[i].bytes, pages[i].bytes, PAGE_BYTES);
-		}
+		for (size_t i = 0; i < batch; i++)
+			page_stage(&staging[i], &pages[i]);
 		machine->mailbox->page_count = batch;
 		machine->mailbox->final_state = copy;
 		if (!command(engine, HV_COMMAND_LOAD, error))

@@ -20,7 +20,7 @@
 
 #define HV_BOOT_MAGIC UINT64_C(0x31746f6f62727668) /* "hvrboot1" */
 
-enum { HV_ABI_VERSION = 1 };
+enum { HV_ABI_VERSION = 2 };
 
 enum hv_mode { HV_MODE_RECORD = 1, HV_MODE_REPLAY = 2 };
 enum hv_pace { HV_PACE_SKIP = 0, HV_PACE_REAL = 1 };
@@ -90,10 +90,11 @@ struct hv_debug_point {
 
 enum { HV_DEBUG_POINTS_MAX = GUEST_BREAKPOINT_COUNT + GUEST_WATCHPOINT_COUNT };
 
-/* One page in the staging room. */
+/* One page in the staging room, as far as it is to be changed. */
 struct hv_page {
 	uint64_t ipa;
-	uint64_t zero[7];
+	uint64_t lines; /* bit i: the 64 bytes from 64 * i on */
+	uint64_t zero[6];
 	uint8_t bytes[4096];
 };
 _Static_assert(sizeof(struct hv_page) == 4096 + 64, "layout shared with EL2");

@@ -62,11 +62,17 @@ static bool take(struct cost *cost)
 	return restore(cost);
 }
 
-static size_t dirty_pages(const struct engine *engine)
+static size_t written_count(const struct engine *engine)
 {
+	uint64_t words = engine_page_set_words(engine);
+	uint64_t *set = malloc(words * sizeof(*set));
 	size_t count = 0;
-	for (uint64_t i = 0; i < engine->page_count; i++)
-		count += engine_page_dirty(engine, i);
+	if (!set)
+		return 0;
+	engine_pages_written(engine, set);
+	for (uint64_t i = 0; i < words; i++)
+		count += (size_t)__builtin_popcountll(set[i]);
+	free(set);
 	return count;
 }
 
@@ -78,7 +84,7 @@ static bool measure(struct cost *cost, uint64_t end)
 	for (int turn = 0; turn < TURNS; turn++) {
 		if (!run_to(cost, end))
 			return false;
-		pages = dirty_pages(cost->engine);
+		pages = written_count(cost->engine);
 		uint64_t start_ns = now_ns();
 		if (!restore(cost))
 			return false;
