@@ -3,7 +3,7 @@
 #   make demo     installs what is missing, records a Debian kernel, replays it
 #   make check    installs what is missing, builds and tests everything: what CI runs
 #   make soak     the long forms of the tests
-#   make bench    speed and trace size beside QEMU's own record/replay
+#   make bench    speed, trace size and the cost of travelling, beside QEMU's own record/replay
 #   make debug PAYLOAD=FILE   runs hv under a debugger (docs/DEBUGGING-HV.md)
 #   make install PREFIX=/usr/local
 
@@ -115,6 +115,11 @@ $(BUILD)/tests/trace_edit: tests/replay/trace_edit.c $(filter $(BUILD)/host/stor
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) $^ -lsqlite3 -llz4 -lxxhash -o $@
 
+$(BUILD)/checkpoint_cost: $(BUILD)/host/tests/bench/checkpoint_cost.o $(LIBRARY_SOURCES:%.c=$(BUILD)/host/%.o)
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(HOST_CFLAGS) $(LDFLAGS) $^ $(HOST_LIBS) -o $@
+
 replay-check: all guests $(BUILD)/tests/trace_edit
 	tools/fetch-guest --out $(BUILD)/guest
 	BUILD=$(BUILD) tests/replay/run
@@ -143,9 +148,10 @@ decode-bench: all $(BUILD)/tests/decode_rate
 	$(BUILD)/tests/decode_rate $(BUILD)/decode.trace $(BUILD)/decode-many.trace
 	@rm -f $(BUILD)/decode.trace $(BUILD)/decode-many.trace
 
-bench: deps all decode-bench
+bench: deps-check all decode-bench $(BUILD)/checkpoint_cost
 	tools/fetch-guest --out $(BUILD)/guest
 	tests/bench/bench --build $(BUILD) --guest $(BUILD)/guest --json $(BUILD)/bench.json
+	tests/bench/bench-gdb --build $(BUILD) --guest $(BUILD)/guest --json $(BUILD)/bench-gdb.json
 
 # ---- how the code must look ----
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE_BYTES = 4096, KEYFRAMES_MAX = CHECKPOINTS_MAX / 2 };
+enum { PAGE_BYTES = 4096, LINE_BYTES = 64, KEYFRAMES_MAX = CHECKPOINTS_MAX / 2 };
 
 size_t checkpoints_before(const struct checkpoints *checkpoints, uint64_t n)
 {
@@ -25,25 +25,10 @@ static int compare_pages(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* The page's bytes at checkpoint `at`; NULL: the trace is damaged, error set. */
-static const uint8_t *page_bytes(struct checkpoints *checkpoints, size_t at, uint64_t index, struct error *error)
-{
-	struct checkpoint_page key = {.index = index};
-	for (size_t i = at + 1; i-- > 0;) {
-		const struct checkpoint *checkpoint = &checkpoints->at[i];
-		const struct checkpoint_page *page =
-			bsearch(&key, checkpoint->pages, checkpoint->page_count, sizeof(key), compare_pages);
-		if (page)
-			return page->bytes ? page->bytes
-					   : page_source_kept(&checkpoints->source, page->group, page->slot, error);
-	}
-	return page_source_start(&checkpoints->source, index, error);
-}
-
 static void checkpoint_free(struct checkpoint *checkpoint)
 {
 	for (size_t i = 0; i < checkpoint->page_count; i++)
-		free(checkpoint->pages[i].bytes);
+		free(checkpoint->pages[i].place.bytes);
 	free(checkpoint->pages);
 	free(checkpoint->state);
 }
@@ -53,6 +38,8 @@ void checkpoints_free(struct checkpoints *checkpoints)
 	for (size_t i = 0; i < checkpoints->count; i++)
 		checkpoint_free(&checkpoints->at[i]);
 	checkpoints->count = 0;
+	free(checkpoints->table);
+	checkpoints->table = NULL;
 	page_source_close(&checkpoints->source);
 }
 
@@ -78,8 +65,8 @@ static bool add_keyframe(struct checkpoints *checkpoints, const struct keyframe_
 	struct checkpoint *new = &checkpoints->at[checkpoints->count - 1];
 	new->pages = malloc((count + 1) * sizeof(*new->pages));
 	for (size_t i = 0; new->pages &&i < count; i++)
-		new->pages[new->page_count++] = (struct checkpoint_page){
-			.index = pages[i].index, .group = pages[i].group, .slot = pages[i].slot};
+		new->pages[new->page_count++] =
+			(struct checkpoint_page){pages[i].index, {.group = pages[i].group, .slot = pages[i].slot}};
 	free(pages);
 	if (!new->pages)
 		return error_set(error, STATUS_FAILED, "out of memory for checkpoints");
@@ -127,11 +114,10 @@ static bool page_keep(const struct engine *engine, uint64_t index, size_t *room,
 		new->pages = larger;
 	}
 	struct checkpoint_page *page = &new->pages[new->page_count];
-	page->index = index;
-	page->bytes = malloc(PAGE_BYTES);
-	if (!page->bytes)
+	*page = (struct checkpoint_page){index, {.bytes = malloc(PAGE_BYTES)}};
+	if (!page->place.bytes)
 		return false;
-	memcpy(page->bytes, engine_page(engine, index), PAGE_BYTES);
+	memcpy(page->place.bytes, engine_page(engine, index), PAGE_BYTES);
 	new->page_count++;
 	return true;
 }
@@ -141,11 +127,17 @@ static bool page_keep(const struct engine *engine, uint64_t index, size_t *room,
 static bool pages_keep_written(const struct engine *engine, struct checkpoint *new)
 {
 	size_t room = 0;
-	for (uint64_t i = 0; i < engine->page_count; i++) {
-		if (engine_page_dirty(engine, i) && !page_keep(engine, i, &room, new))
-			return false;
+	uint64_t words = engine_page_set_words(engine);
+	uint64_t *written = malloc(words * sizeof(*written));
+	bool kept = written;
+	if (written)
+		engine_pages_written(engine, written);
+	for (uint64_t word = 0; kept && word < words; word++) {
+		for (uint64_t left = written[word]; kept && left != 0; left &= left - 1)
+			kept = page_keep(engine, word * 64 + (uint64_t)__builtin_ctzll(left), &room, new);
 	}
-	return true;
+	free(written);
+	return kept;
 }
 
 /* The pages of `earlier` that `later` does not have move to `later`. */
@@ -162,12 +154,40 @@ static bool pages_merge(struct checkpoint *earlier, struct checkpoint *later)
 		if (bsearch(page, later->pages, later->page_count, sizeof(*page), compare_pages))
 			continue;
 		merged[count++] = *page;
-		page->bytes = NULL;
+		page->place.bytes = NULL;
 	}
 	qsort(merged, count, sizeof(*merged), compare_pages);
 	free(later->pages);
 	later->pages = merged;
 	later->page_count = count;
+	return true;
+}
+
+static void table_forget(struct checkpoints *checkpoints)
+{
+	free(checkpoints->table);
+	checkpoints->table = NULL;
+}
+
+/* Makes the table that of checkpoint `target`. */
+static bool table_move(struct checkpoints *checkpoints, uint64_t page_count, size_t target)
+{
+	if (checkpoints->table && checkpoints->table_at > target)
+		table_forget(checkpoints);
+	size_t from = checkpoints->table ? checkpoints->table_at + 1 : 0;
+	if (!checkpoints->table) {
+		checkpoints->table = malloc(page_count * sizeof(*checkpoints->table));
+		for (uint64_t i = 0; checkpoints->table && i < page_count; i++)
+			checkpoints->table[i] = (struct page_place){.slot = PAGE_AT_START};
+	}
+	if (!checkpoints->table)
+		return false;
+	for (size_t at = from; at <= target; at++) {
+		const struct checkpoint *checkpoint = &checkpoints->at[at];
+		for (size_t i = 0; i < checkpoint->page_count; i++)
+			checkpoints->table[checkpoint->pages[i].index] = checkpoint->pages[i].place;
+	}
+	checkpoints->table_at = target;
 	return true;
 }
 
@@ -194,6 +214,10 @@ void checkpoints_drop(struct checkpoints *checkpoints, size_t index)
 	bool last = index + 1 == checkpoints->count;
 	if (!last && !pages_merge(&checkpoints->at[index], &checkpoints->at[index + 1]))
 		return;
+	if (checkpoints->table_at == index)
+		table_forget(checkpoints);
+	else if (checkpoints->table_at > index)
+		checkpoints->table_at--;
 	checkpoint_free(&checkpoints->at[index]);
 	checkpoints->count--;
 	memmove(&checkpoints->at[index], &checkpoints->at[index + 1],
@@ -215,6 +239,7 @@ size_t checkpoints_take(struct checkpoints *checkpoints, const struct engine *en
 	memmove(&checkpoints->at[place + 1], &checkpoints->at[place],
 		(checkpoints->count - place) * sizeof(checkpoints->at[0]));
 	checkpoints->at[place] = new;
+	checkpoints->table_at += checkpoints->table_at >= place;
 	checkpoints->count++;
 	if (checkpoints->count > CHECKPOINTS_MAX) {
 		size_t victim = least_useful(checkpoints, near_n);
@@ -226,51 +251,84 @@ size_t checkpoints_take(struct checkpoints *checkpoints, const struct engine *en
 	return place;
 }
 
-struct page_list {
-	struct engine_page *pages;
-	size_t count, room;
-};
-
-static bool list_add(struct page_list *list, uint64_t index, const uint8_t *bytes)
+/* The pages that may not be what they were at `target`: written since `base`, or changed between the two. NULL: out of
+ * memory. */
+static uint64_t *pages_to_look_at(const struct checkpoints *checkpoints, const struct engine *engine, size_t base,
+				  size_t target)
 {
-	if (list->count == list->room) {
-		list->room = list->room == 0 ? 256 : list->room * 2;
-		struct engine_page *larger = realloc(list->pages, list->room * sizeof(*larger));
-		if (!larger)
-			return false;
-		list->pages = larger;
+	size_t low = base < target ? base : target, high = base < target ? target : base;
+	uint64_t *set = malloc(engine_page_set_words(engine) * sizeof(*set));
+	if (!set)
+		return NULL;
+	engine_pages_written(engine, set);
+	for (size_t at = low + 1; at <= high; at++) {
+		const struct checkpoint *between = &checkpoints->at[at];
+		for (size_t i = 0; i < between->page_count; i++)
+			set[between->pages[i].index / 64] |= UINT64_C(1) << between->pages[i].index % 64;
 	}
-	list->pages[list->count++] = (struct engine_page){index, bytes};
-	return true;
+	return set;
 }
 
-/* Adds the page if RAM does not hold what it was at `target`. A page may be added twice, with the same bytes. */
-static bool list_consider(struct page_list *list, struct checkpoints *checkpoints, const struct engine *engine,
-			  size_t target, uint64_t index, struct error *error)
+/* A bit for each line in which the pages differ. */
+static uint64_t lines_that_differ(const uint8_t *a, const uint8_t *b)
 {
-	const uint8_t *bytes = page_bytes(checkpoints, target, index, error);
-	return bytes && (memcmp(bytes, engine_page(engine, index), PAGE_BYTES) == 0 || list_add(list, index, bytes));
+	uint64_t lines = 0;
+	if (memcmp(a, b, PAGE_BYTES) == 0)
+		return 0;
+	for (unsigned i = 0; i < PAGE_BYTES / LINE_BYTES; i++)
+		lines |= (uint64_t)(memcmp(&a[i * LINE_BYTES], &b[i * LINE_BYTES], LINE_BYTES) != 0) << i;
+	return lines;
+}
+
+/* The page's bytes as the table has them; NULL: the trace is damaged there, error set. */
+static const uint8_t *page_bytes(struct checkpoints *checkpoints, uint64_t index, struct error *error)
+{
+	const struct page_place *place = &checkpoints->table[index];
+	if (place->bytes)
+		return place->bytes;
+	return place->slot == PAGE_AT_START ? page_source_start(&checkpoints->source, index, error)
+					    : page_source_kept(&checkpoints->source, place->group, place->slot, error);
+}
+
+/* Those pages of the set that RAM does not hold as the table has them; NULL: error set. */
+static struct engine_page *pages_that_differ(struct checkpoints *checkpoints, const struct engine *engine,
+					     const uint64_t *set, size_t *count, struct error *error)
+{
+	uint64_t words = engine_page_set_words(engine);
+	size_t room = 1;
+	for (uint64_t word = 0; word < words; word++)
+		room += (size_t)__builtin_popcountll(set[word]);
+	struct engine_page *pages = malloc(room * sizeof(*pages));
+	*count = 0;
+	for (uint64_t word = 0; pages && word < words; word++) {
+		for (uint64_t left = set[word]; left != 0; left &= left - 1) {
+			uint64_t index = word * 64 + (uint64_t)__builtin_ctzll(left);
+			const uint8_t *bytes = page_bytes(checkpoints, index, error);
+			if (!bytes) {
+				free(pages);
+				return NULL;
+			}
+			uint64_t lines = lines_that_differ(bytes, engine_page(engine, index));
+			if (lines != 0)
+				pages[(*count)++] = (struct engine_page){index, lines, bytes};
+		}
+	}
+	return pages;
 }
 
 bool checkpoints_restore(struct checkpoints *checkpoints, struct engine *engine, size_t base, size_t target,
 			 struct error *error)
 {
-	struct page_list list = {0};
-	size_t low = base < target ? base : target, high = base < target ? target : base;
-	bool kept = true;
-	for (uint64_t i = 0; kept && i < engine->page_count; i++) {
-		if (engine_page_dirty(engine, i))
-			kept = list_consider(&list, checkpoints, engine, target, i, error);
-	}
-	for (size_t at = low + 1; kept && at <= high; at++) {
-		const struct checkpoint *between = &checkpoints->at[at];
-		for (size_t i = 0; kept && i < between->page_count; i++)
-			kept = list_consider(&list, checkpoints, engine, target, between->pages[i].index, error);
-	}
 	const struct checkpoint *to = &checkpoints->at[target];
-	bool done = kept ? engine_load(engine, to->state, to->next_event, list.pages, list.count, error)
-			 : error_set(error, STATUS_FAILED, "out of memory for checkpoints");
-	free(list.pages);
+	struct engine_page *pages = NULL;
+	size_t count = 0;
+	uint64_t *set = pages_to_look_at(checkpoints, engine, base, target);
+	if (set && table_move(checkpoints, engine->page_count, target))
+		pages = pages_that_differ(checkpoints, engine, set, &count, error);
+	bool done = pages ? engine_load(engine, to->state, to->next_event, pages, count, error)
+			  : error_set(error, STATUS_FAILED, "out of memory for checkpoints");
+	free(pages);
+	free(set);
 	page_source_trim(&checkpoints->source);
 	return done;
 }

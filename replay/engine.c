@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TICK_MS = 10, RING_FILL_EVENTS = 1024 };
+enum { TICK_MS = 10, RING_FILL_EVENTS = 1024, LINE_BYTES = 64 };
 
 const struct guest_state *engine_state(const struct engine *engine)
 {
@@ -126,14 +126,29 @@ enum engine_stop engine_run(struct engine *engine, uint64_t until_n, const struc
 	return stop_of(engine, until_n, error);
 }
 
-bool engine_page_dirty(const struct engine *engine, uint64_t index)
+uint64_t engine_page_set_words(const struct engine *engine)
 {
-	return dirty_is(&engine->dirty, index);
+	return dirty_set_words(&engine->dirty);
+}
+
+void engine_pages_written(const struct engine *engine, uint64_t *pages)
+{
+	dirty_get(&engine->dirty, pages);
 }
 
 uint8_t *engine_page(const struct engine *engine, uint64_t index)
 {
 	return engine->machine->guest_ram + index * PAGE_BYTES;
+}
+
+static void page_stage(struct hv_page *staged, const struct engine_page *page)
+{
+	staged->ipa = GUEST_RAM_IPA + page->index * PAGE_BYTES;
+	staged->lines = page->lines;
+	for (uint64_t left = page->lines; left != 0; left &= left - 1) {
+		unsigned line = (unsigned)__builtin_ctzll(left);
+		memcpy(&staged->bytes[line * LINE_BYTES], &page->bytes[line * LINE_BYTES], LINE_BYTES);
+	}
 }
 
 bool engine_load(struct engine *engine, const struct guest_state *state, uint64_t next_event,
@@ -147,10 +162,8 @@ bool engine_load(struct engine *engine, const struct guest_state *state, uint64_
 	dirty_forget(&engine->dirty);
 	do {
 		size_t batch = count < machine->boot->staging_count ? count : (size_t)machine->boot->staging_count;
-		for (size_t i = 0; i < batch; i++) {
-			staging[i].ipa = GUEST_RAM_IPA + pages[i].index * PAGE_BYTES;
-			memcpy(staging[i].bytes, pages[i].bytes, PAGE_BYTES);
-		}
+		for (size_t i = 0; i < batch; i++)
+			page_stage(&staging[i], &pages[i]);
 		machine->mailbox->page_count = batch;
 		machine->mailbox->final_state = copy;
 		if (!command(engine, HV_COMMAND_LOAD, error))

@@ -42,13 +42,16 @@ enum engine_stop engine_run(struct engine *engine, uint64_t until_n, const struc
 
 struct engine_page {
 	uint64_t index; /* of the page in guest RAM */
+	uint64_t lines; /* bit i: what RAM has in the 64 bytes from 64 * i on is other than `bytes` */
 	const uint8_t *bytes;
 };
 
-/* Becomes `state`, whose next event is `next_event`, with these pages changed in RAM; forgets what was dirty. */
+/* Becomes `state`, whose next event is `next_event`, with these pages changed in RAM; forgets what was written. */
 bool engine_load(struct engine *engine, const struct guest_state *state, uint64_t next_event,
 		 const struct engine_page *pages, size_t count, struct error *error);
 
-/* Whether the page was written since the last engine_load. */
-bool engine_page_dirty(const struct engine *engine, uint64_t index);
+/* Words of a set of pages: page i is bit i % 64 of word i / 64. */
+uint64_t engine_page_set_words(const struct engine *engine);
+/* Sets `pages` to those that were written since the last engine_load. */
+void engine_pages_written(const struct engine *engine, uint64_t *pages);
 uint8_t *engine_page(const struct engine *engine, uint64_t index);

@@ -113,7 +113,7 @@ static bool page_load(const struct keyframe_page *page, const uint8_t *bytes, vo
 	struct loading *loading = context;
 	uint8_t *copy = loading->bytes + loading->count * TRACE_PAGE_BYTES;
 	memcpy(copy, bytes, TRACE_PAGE_BYTES);
-	loading->pages[loading->count++] = (struct engine_page){page->index, copy};
+	loading->pages[loading->count++] = (struct engine_page){page->index, UINT64_MAX, copy};
 	return true;
 }
 

@@ -16,8 +16,7 @@ bool report_keyframes_get(struct report_keyframes *keyframes, struct trace_reade
 
 void report_keyframes_add(struct report_keyframes *keyframes, const struct report_place *place)
 {
-	while (keyframes->passed < keyframes->count &&
-	       keyframes->rows[keyframes->passed].next_event <= place->index)
+	while (keyframes->passed < keyframes->count && keyframes->rows[keyframes->passed].next_event <= place->index)
 		keyframes->idle_ns[keyframes->passed++] = place->idle_ns;
 }
 

@@ -92,10 +92,11 @@ struct hv_debug_point {
 
 enum { HV_DEBUG_POINTS_MAX = GUEST_BREAKPOINT_COUNT + GUEST_WATCHPOINT_COUNT };
 
-/* One page in the staging room. */
+/* One page in the staging room, as far as it is to be changed. */
 struct hv_page {
 	uint64_t ipa;
-	uint64_t zero[7];
+	uint64_t lines; /* bit i: the 64 bytes from 64 * i on */
+	uint64_t zero[6];
 	uint8_t bytes[4096];
 };
 _Static_assert(sizeof(struct hv_page) == 4096 + 64, "layout shared with EL2");

@@ -52,8 +52,9 @@ void arch_pmuserenr_load(uint64_t value);
 /* The stack pointer that the guest's instruction at `pstate` uses as register 31. */
 uint64_t arch_sp_read(uint64_t pstate);
 void arch_sp_write(uint64_t pstate, uint64_t value);
-/* Copies one 4 KiB page. Stores of EL2 make the machine forget what it had translated of that page. */
-void arch_page_copy(void *to, const void *from);
+/* Copies of one 4 KiB page the lines of 64 bytes whose bit in `lines` is set. Stores of EL2 make the machine forget
+ * what it had translated of that page. */
+void arch_page_copy(void *to, const void *from, uint64_t lines);
 /* Forgets the guest's address translations, stage 1 and 2. */
 void arch_tlb_forget(void);
 /* One turn of a loop that waits for the host, awake. */

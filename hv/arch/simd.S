@@ -31,20 +31,24 @@ arch_simd_load:
 	all_simd ldp
 	ret
 
-/* void arch_page_copy(void *to, const void *from): the guest's SIMD registers are in use, so it goes through x registers. */
+/* void arch_page_copy(void *to, const void *from, uint64_t lines): the guest's SIMD registers are in use, so it goes
+ * through x registers. The machine is an emulator, each instruction costs: from set bit to set bit. */
 	.global	arch_page_copy
 arch_page_copy:
-	add	x2, x1, #4096
-1:	ldp	x3, x4, [x1]
-	ldp	x5, x6, [x1, #16]
-	ldp	x7, x8, [x1, #32]
-	ldp	x9, x10, [x1, #48]
-	add	x1, x1, #64
-	stp	x3, x4, [x0]
-	stp	x5, x6, [x0, #16]
-	stp	x7, x8, [x0, #32]
-	stp	x9, x10, [x0, #48]
-	add	x0, x0, #64
-	cmp	x1, x2
+	cbz	x2, 2f
+1:	rbit	x3, x2
+	clz	x3, x3
+	sub	x4, x2, #1
+	ands	x2, x2, x4
+	add	x5, x1, x3, lsl #6
+	add	x6, x0, x3, lsl #6
+	ldp	x7, x8, [x5]
+	ldp	x9, x10, [x5, #16]
+	ldp	x11, x12, [x5, #32]
+	ldp	x13, x14, [x5, #48]
+	stp	x7, x8, [x6]
+	stp	x9, x10, [x6, #16]
+	stp	x11, x12, [x6, #32]
+	stp	x13, x14, [x6, #48]
 	b.ne	1b
-	ret
+2:	ret

@@ -24,7 +24,8 @@ static void pages_copy(void)
 {
 	const struct hv_page *pages = (const struct hv_page *)hv.boot->staging_pa;
 	for (uint64_t i = 0; i < hv.mailbox->page_count; i++)
-		arch_page_copy((void *)(hv.boot->guest_ram_pa + (pages[i].ipa - GUEST_RAM_IPA)), pages[i].bytes);
+		arch_page_copy((void *)(hv.boot->guest_ram_pa + (pages[i].ipa - GUEST_RAM_IPA)), pages[i].bytes,
+			       pages[i].lines);
 }
 
 void service_resume(void)

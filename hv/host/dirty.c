@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+enum { WORDS_PER_TABLE = TABLE_ENTRIES / 64 };
+
 static uint64_t *table_at(const struct machine *machine, uint64_t pa)
 {
 	return (uint64_t *)(void *)(machine->ram + (pa - HV_MACHINE_RAM_PA));
@@ -47,11 +49,40 @@ bool dirty_is(const struct dirty *dirty, uint64_t index)
 	return __atomic_load_n(leaf(dirty, index), __ATOMIC_RELAXED) & S2_AP_WRITE;
 }
 
+uint64_t dirty_set_words(const struct dirty *dirty)
+{
+	return (dirty->page_count + TABLE_ENTRIES - 1) / TABLE_ENTRIES * WORDS_PER_TABLE;
+}
+
+/* The descriptors of word `word` of a page set. */
+static uint64_t *leaves_of(const struct dirty *dirty, uint64_t word)
+{
+	return &dirty->leaf_tables[word / WORDS_PER_TABLE][word % WORDS_PER_TABLE * 64];
+}
+
+static bool any_written(const uint64_t leaves[64])
+{
+	uint64_t any = 0;
+	for (unsigned i = 0; i < 64; i++)
+		any |= leaves[i];
+	return any & S2_AP_WRITE;
+}
+
+void dirty_get(const struct dirty *dirty, uint64_t *pages)
+{
+	for (uint64_t word = 0; word < dirty_set_words(dirty); word++) {
+		const uint64_t *leaves = leaves_of(dirty, word);
+		pages[word] = 0;
+		for (unsigned i = 0, count = any_written(leaves) ? 64 : 0; i < count; i++)
+			pages[word] |= (uint64_t)((leaves[i] & S2_AP_WRITE) != 0) << i;
+	}
+}
+
 void dirty_forget(struct dirty *dirty)
 {
-	for (uint64_t i = 0; i < dirty->page_count; i++) {
-		uint64_t *descriptor = leaf(dirty, i);
-		if (*descriptor & S2_AP_WRITE)
-			*descriptor &= ~S2_AP_WRITE;
+	for (uint64_t word = 0; word < dirty_set_words(dirty); word++) {
+		uint64_t *leaves = leaves_of(dirty, word);
+		for (unsigned i = 0, count = any_written(leaves) ? 64 : 0; i < count; i++)
+			leaves[i] &= ~S2_AP_WRITE;
 	}
 }

@@ -14,6 +14,10 @@ struct dirty {
 bool dirty_open(struct dirty *dirty, const struct machine *machine, struct error *error);
 void dirty_close(struct dirty *dirty);
 
+/* Words of a set of pages: page i is bit i % 64 of word i / 64. */
+uint64_t dirty_set_words(const struct dirty *dirty);
+/* Sets `pages` to those that were written. */
+void dirty_get(const struct dirty *dirty, uint64_t *pages);
 /* Whether page `index` of guest RAM was written. */
 bool dirty_is(const struct dirty *dirty, uint64_t index);
 /* From here on no page was. */

@@ -1,6 +1,7 @@
 """A small client of gdb's remote protocol over a Unix socket, for what gdb itself is too slow or too clever to show.
 
-1. Acknowledgements are turned off at the start. Registers go by their number in gdbstub/gdb_registers.def.
+1. Acknowledgements are turned off at the start, where the server can (QEMU 7.2 cannot). Registers go by their number
+   in gdbstub/gdb_registers.def.
 2. A request has one reply. A resume's reply is the stop; `send` and `wait_stop` part the two, so that it can be
    interrupted meanwhile.
 Source: GDB manual, "Remote Protocol".
@@ -45,15 +46,16 @@ class Stop:
 
 
 class Client:
-    def __init__(self, path):
+    def __init__(self, path, seconds=SECONDS_MAX, no_ack=True):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(SECONDS_MAX)
+        self.socket.settimeout(seconds)
         self.buffer = b""
         self.no_ack = False
         self.socket.connect(path)
         self.features = self.request("qSupported:swbreak+;hwbreak+")
-        self.expect_ok("QStartNoAckMode")
-        self.no_ack = True
+        if no_ack:
+            self.expect_ok("QStartNoAckMode")
+            self.no_ack = True
 
     def __enter__(self):
         return self

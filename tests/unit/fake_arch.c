@@ -161,9 +161,10 @@ void arch_ich_restore(const struct vcpu_state *vcpu)
 	arch_ich_load(vcpu);
 }
 
-void arch_page_copy(void *to, const void *from)
+void arch_page_copy(void *to, const void *from, uint64_t lines)
 {
-	memcpy(to, from, 4096);
+	for (size_t at = 0; at < 4096; at += 64, lines >>= 1)
+		memcpy((uint8_t *)to + at, (const uint8_t *)from + at, (lines & 1) * 64);
 }
 
 void arch_tlb_forget(void)
