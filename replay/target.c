@@ -1,14 +1,21 @@
 /* struct target_ops on a timeline. A resume only begins here; the server's loop goes on with it (replay_target_run), so
- * that gdb's interrupt is heard meanwhile. */
+ * that gdb's interrupt is heard meanwhile.
+ *
+ * A write begins a diversion. What goes backwards, and a client that leaves, end it; monitor commands see to it
+ * themselves. */
 #include "replay/target.h"
+#include "replay/diversion.h"
 #include "replay/guest_memory.h"
 #include "replay/monitor.h"
 #include "replay/target_registers.h"
 
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIGNAL_INTERRUPT = 2, SIGNAL_TRAP = 5 };
+enum { SIGNAL_INTERRUPT = 2, SIGNAL_TRAP = 5, SIGNAL_TERMINATED = 15 };
 
 struct replay_target {
 	struct timeline *timeline;
@@ -19,15 +26,40 @@ struct replay_target {
 	char *monitor_line; /* a command under way; NULL: none */
 	bool running, interrupted;
 	bool skip_access; /* gdb did not want the access that it has just come to */
+	bool pass;        /* a breakpoint at this place has been told */
+	bool client_left;
+	struct error broken; /* a write found the machine broken */
 	struct target_resume resume;
 	uint64_t origin_n; /* where a reverse run began */
 };
 
+/* What a diverted guest prints goes to gdb's console. */
+static void console_print(void *context, const uint8_t *bytes, size_t count)
+{
+	const struct replay_target *target = context;
+	gdbstub_print(target->stub, (const char *)bytes, count);
+}
+
+__attribute__((format(printf, 2, 3))) static void say(const struct replay_target *target, const char *format, ...)
+{
+	char text[ERROR_TEXT_BYTES];
+	va_list arguments;
+	va_start(arguments, format);
+	int length = vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	if (length > 0)
+		gdbstub_print(target->stub, text, (size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1);
+}
+
 struct replay_target *replay_target_new(struct timeline *timeline)
 {
 	struct replay_target *target = calloc(1, sizeof(*target));
-	if (target)
+	if (target) {
 		target->timeline = timeline;
+		target->broken.status = STATUS_OK;
+		timeline_engine(timeline)->console = console_print;
+		timeline_engine(timeline)->console_context = target;
+	}
 	return target;
 }
 
@@ -68,14 +100,10 @@ static bool register_read(void *context, uint32_t thread, uint32_t number, struc
 	return target_registers_read(vcpu_of(context, thread), number, value);
 }
 
-/* A recording cannot be changed. */
 static bool register_write(void *context, uint32_t thread, uint32_t number, const struct target_value *value)
 {
-	(void)context;
-	(void)thread;
-	(void)number;
-	(void)value;
-	return false;
+	struct replay_target *target = context;
+	return diversion_register_write(target->timeline, thread, number, value);
 }
 
 static bool memory_read(void *context, uint32_t thread, struct target_address address, void *bytes, size_t count)
@@ -89,12 +117,8 @@ static bool memory_read(void *context, uint32_t thread, struct target_address ad
 
 static bool memory_write(void *context, uint32_t thread, struct target_address address, const void *bytes, size_t count)
 {
-	(void)context;
-	(void)thread;
-	(void)address;
-	(void)bytes;
-	(void)count;
-	return false;
+	struct replay_target *target = context;
+	return diversion_memory_write(target->timeline, thread, address, bytes, count, &target->broken);
 }
 
 static uint32_t access_of(enum target_break_kind kind)
@@ -188,6 +212,7 @@ static void resume(void *context, const struct target_resume *request)
 	target->running = true;
 	target->interrupted = false;
 	target->skip_access = false;
+	target->pass = true;
 	target->origin_n = timeline_n(target->timeline);
 }
 
@@ -197,10 +222,12 @@ static void interrupt(void *context)
 	target->interrupted = true;
 }
 
-/* What runs was interrupted; its end is told as always. The next client finds the guest where this one left it. */
+/* What runs was interrupted; its end is told as always. The next client finds the guest where this one left it, or left
+ * the recording. */
 static void client_gone(void *context)
 {
-	(void)context;
+	struct replay_target *target = context;
+	target->client_left = diversion_is_on(target->timeline);
 }
 
 static bool restart(void *context)
@@ -238,7 +265,7 @@ const struct target_ops replay_target_ops = {
 
 bool replay_target_running(const struct replay_target *target)
 {
-	return target->running || target->monitor_line;
+	return target->running || target->monitor_line || target->client_left || target->broken.status != STATUS_OK;
 }
 
 bool replay_target_in_monitor(const struct replay_target *target)
@@ -262,6 +289,7 @@ static void stopped(struct replay_target *target, enum target_reason reason, uin
 	target->skip_access = reason == TARGET_STOP_WATCHPOINT;
 	if (conditional && !gdbstub_wants_stop(target->stub, &stop)) {
 		target->origin_n = timeline_n(target->timeline);
+		target->pass = true;
 		return; /* its condition is false: run on */
 	}
 	target->running = false;
@@ -296,6 +324,22 @@ static bool turn_continue(struct replay_target *target, struct error *error)
 	}
 }
 
+/* Behind an instruction. */
+static void step_ended(struct replay_target *target)
+{
+	uint64_t pc = vcpu_of(target, thread_current(target))->pc;
+	for (size_t i = 0; i < target->point_count; i++) {
+		if (target->points[i].bytes == 0 && target->points[i].address == pc) {
+			stopped(target, TARGET_STOP_BREAKPOINT, pc, 0);
+			if (!target->running)
+				return;
+		}
+	}
+	bool inside = pc >= target->resume.range_start.v && pc < target->resume.range_end.v;
+	if (target->resume.action == TARGET_STEP || !inside)
+		stopped(target, TARGET_STOP_STEP, 0, 0);
+}
+
 /* One instruction. */
 static bool turn_step(struct replay_target *target, struct error *error)
 {
@@ -311,49 +355,140 @@ static bool turn_step(struct replay_target *target, struct error *error)
 	}
 	if (!timeline_goto(timeline, target->resume.reverse ? n - 1 : n + 1, error))
 		return false;
-	uint64_t pc = vcpu_of(target, thread_current(target))->pc;
-	for (size_t i = 0; i < target->point_count; i++) {
-		if (target->points[i].bytes == 0 && target->points[i].address == pc) {
-			stopped(target, TARGET_STOP_BREAKPOINT, pc, 0);
-			if (!target->running)
-				return true;
-		}
-	}
-	bool inside = pc >= target->resume.range_start.v && pc < target->resume.range_end.v;
-	if (target->resume.action == TARGET_STEP || !inside)
-		stopped(target, TARGET_STOP_STEP, 0, 0);
+	step_ended(target);
 	return true;
+}
+
+/* Why a diverted guest does not go on by itself. */
+static void say_end(const struct replay_target *target)
+{
+	const struct engine *engine = timeline_engine(target->timeline);
+	switch (engine_end_reason(engine)) {
+	case END_REASON_POWER_OFF:
+		say(target, "the diverted guest powered off\n");
+		break;
+	case END_REASON_RESET:
+		say(target, "the diverted guest reset\n");
+		break;
+	case END_REASON_HANG:
+		say(target, "the diverted guest waits for an interrupt that cannot come any more\n");
+		break;
+	case END_REASON_UNSUPPORTED:
+		say(target, "the diverted guest: %.*s\n", HV_TEXT_BYTES, engine->machine->mailbox->text);
+		break;
+	case END_REASON_HOST:
+	case END_REASON_LIMIT:
+	default:
+		say(target, "the diverted guest ended\n");
+		break;
+	}
+}
+
+/* One turn of a resume in a diversion. */
+static bool turn_diverted(struct replay_target *target, struct error *error)
+{
+	struct timeline *timeline = target->timeline;
+	enum engine_stop stop;
+	uint64_t address;
+	if (!diversion_points_fit(timeline, target->points, target->point_count)) {
+		say(target,
+		    "a diversion has %d breakpoints and %d watchpoints, for the guest and gdb together; delete some\n",
+		    GUEST_BREAKPOINT_COUNT, GUEST_WATCHPOINT_COUNT);
+		stopped(target, TARGET_STOP_SIGNAL, 0, SIGNAL_TRAP);
+		return true;
+	}
+	if (target->resume.action == TARGET_CONTINUE)
+		stop = diversion_continue(timeline, target->pass, target->skip_access, target->points,
+					  target->point_count, &address, error);
+	else
+		stop = diversion_step(timeline, true, target->points, target->point_count, &address, error);
+	target->pass = false;
+	switch (stop) {
+	case ENGINE_BREAKPOINT:
+		stopped(target, TARGET_STOP_BREAKPOINT, address, 0);
+		return true;
+	case ENGINE_WATCHPOINT:
+		stopped(target, TARGET_STOP_WATCHPOINT, address, 0);
+		return true;
+	case ENGINE_UNTIL:
+		step_ended(target);
+		return true;
+	case ENGINE_END:
+		say_end(target);
+		stopped(target, TARGET_STOP_SIGNAL, 0, SIGNAL_TERMINATED);
+		return true;
+	case ENGINE_INTERRUPTED:
+		return true;
+	case ENGINE_FAILED:
+	default:
+		return false;
+	}
+}
+
+static void stopped_elsewhere(struct replay_target *target)
+{
+	struct target_stop stop = {.reason = TARGET_STOP_SIGNAL, .thread = thread_current(target), .code = SIGNAL_TRAP};
+	gdbstub_stopped(target->stub, &stop);
 }
 
 static void run_monitor(struct replay_target *target)
 {
 	uint64_t before = timeline_n(target->timeline);
+	bool diverted = diversion_is_on(target->timeline);
 	bool ok = monitor_command(target->timeline, target->stub, target->monitor_line);
 	free(target->monitor_line);
 	target->monitor_line = NULL;
-	if (timeline_n(target->timeline) != before) {
-		struct target_stop stop = {
-			.reason = TARGET_STOP_SIGNAL, .thread = thread_current(target), .code = SIGNAL_TRAP};
-		gdbstub_stopped(target->stub, &stop);
-	}
+	if (timeline_n(target->timeline) != before || diversion_is_on(target->timeline) != diverted)
+		stopped_elsewhere(target);
 	gdbstub_monitor_done(target->stub, ok);
+}
+
+/* What goes backwards goes on from where the recording was left. */
+static bool leave_to_go_back(struct replay_target *target, struct error *error)
+{
+	if (!diversion_leave(target->timeline, error))
+		return false;
+	target->origin_n = timeline_n(target->timeline);
+	say(target, "back to the recording, instruction %" PRIu64 "\n", target->origin_n);
+	return true;
+}
+
+/* Nobody is there any more who knows of the diversion. */
+static bool leave_after_client(struct replay_target *target, struct error *error)
+{
+	target->client_left = false;
+	if (!diversion_leave(target->timeline, error))
+		return false;
+	if (!target->running)
+		stopped_elsewhere(target);
+	return true;
 }
 
 bool replay_target_run(struct replay_target *target, const struct pollfd *wake, nfds_t wake_count, struct error *error)
 {
 	struct engine *engine = timeline_engine(target->timeline);
 	bool good;
+	if (target->broken.status != STATUS_OK) {
+		*error = target->broken;
+		return false;
+	}
 	if (target->monitor_line) {
 		run_monitor(target);
 		return true;
 	}
+	if (target->client_left)
+		return leave_after_client(target, error);
+	if (target->running && target->resume.reverse && diversion_is_on(target->timeline))
+		return leave_to_go_back(target, error);
 	if (target->interrupted) {
 		stopped(target, TARGET_STOP_SIGNAL, 0, SIGNAL_INTERRUPT);
 		return true;
 	}
 	engine->wake = wake;
 	engine->wake_count = target->resume.action == TARGET_CONTINUE ? wake_count : 0;
-	if (target->resume.action == TARGET_CONTINUE)
+	if (diversion_is_on(target->timeline))
+		good = turn_diverted(target, error);
+	else if (target->resume.action == TARGET_CONTINUE)
 		good = turn_continue(target, error);
 	else
 		good = turn_step(target, error);

@@ -146,9 +146,14 @@ uint32_t board_wait(void)
 	return irqs;
 }
 
-void board_init(enum board_interrupts interrupts)
+void board_interrupts_set(enum board_interrupts interrupts)
 {
 	alarm_only = interrupts != BOARD_ALL;
+}
+
+void board_init(enum board_interrupts interrupts)
+{
+	board_interrupts_set(interrupts);
 }
 
 struct board_map board_map(void)
