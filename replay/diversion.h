@@ -1,6 +1,7 @@
 /* Diversions: the guest is changed at a place of the timeline and runs on by itself, until the timeline goes back.
  *
- * 1. The first change begins one; every goto, and diversion_leave, ends it. Nothing of it stays (hv/core/gate_divert.c).
+ * 1. The first change begins one; every goto, and diversion_leave, ends it. Nothing of it stays
+ * (hv/core/gate_divert.c).
  * 2. No checkpoint is taken in it, and none of timeline_continue and timeline_reverse is called.
  * 3. A stop inside an exclusive sequence makes its store fail once more (I8), so a step that would end there goes on to
  *    its end. A diversion that begins inside of one, or a breakpoint there, has that one failure. */

@@ -248,6 +248,9 @@ bool engine_write(struct engine *engine, uint64_t offset, const void *bytes, siz
 enum engine_stop engine_run_diverted(struct engine *engine, uint64_t until_n, const struct hv_debug_point *points,
 				     size_t count, uint64_t *address, struct error *error)
 {
+	enum end_reason ended = engine_end_reason(engine);
+	if (!engine->changed && (ended == END_REASON_POWER_OFF || ended == END_REASON_RESET))
+		return ENGINE_END; /* it is off, and hv would go on behind the call that switched it off */
 	engine->machine->mailbox->page_count = 0;
 	if (engine->changed && !command(engine, HV_COMMAND_LOAD, error))
 		return ENGINE_FAILED;

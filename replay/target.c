@@ -8,48 +8,10 @@
 #include "replay/guest_memory.h"
 #include "replay/monitor.h"
 #include "replay/target_registers.h"
+#include "replay/target_state.h"
 
-#include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { SIGNAL_INTERRUPT = 2, SIGNAL_TRAP = 5, SIGNAL_TERMINATED = 15 };
-
-struct replay_target {
-	struct timeline *timeline;
-	struct gdbstub *stub;
-	struct hv_debug_point *points; /* as many as gdb likes */
-	enum target_break_kind *kinds; /* of each */
-	size_t point_count, point_room;
-	char *monitor_line; /* a command under way; NULL: none */
-	bool running, interrupted;
-	bool skip_access; /* gdb did not want the access that it has just come to */
-	bool pass;        /* a breakpoint at this place has been told */
-	bool client_left;
-	struct error broken; /* a write found the machine broken */
-	struct target_resume resume;
-	uint64_t origin_n; /* where a reverse run began */
-};
-
-/* What a diverted guest prints goes to gdb's console. */
-static void console_print(void *context, const uint8_t *bytes, size_t count)
-{
-	const struct replay_target *target = context;
-	gdbstub_print(target->stub, (const char *)bytes, count);
-}
-
-__attribute__((format(printf, 2, 3))) static void say(const struct replay_target *target, const char *format, ...)
-{
-	char text[ERROR_TEXT_BYTES];
-	va_list arguments;
-	va_start(arguments, format);
-	int length = vsnprintf(text, sizeof(text), format, arguments);
-	va_end(arguments);
-	if (length > 0)
-		gdbstub_print(target->stub, text, (size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1);
-}
 
 struct replay_target *replay_target_new(struct timeline *timeline)
 {
@@ -57,8 +19,7 @@ struct replay_target *replay_target_new(struct timeline *timeline)
 	if (target) {
 		target->timeline = timeline;
 		target->broken.status = STATUS_OK;
-		timeline_engine(timeline)->console = console_print;
-		timeline_engine(timeline)->console_context = target;
+		replay_target_listen(target);
 	}
 	return target;
 }
@@ -273,7 +234,7 @@ bool replay_target_in_monitor(const struct replay_target *target)
 	return target->monitor_line;
 }
 
-static void stopped(struct replay_target *target, enum target_reason reason, uint64_t address, uint8_t code)
+void replay_target_stopped(struct replay_target *target, enum target_reason reason, uint64_t address, uint8_t code)
 {
 	struct target_stop stop = {.reason = reason,
 				   .thread = thread_current(target),
@@ -304,16 +265,16 @@ static bool turn_continue(struct replay_target *target, struct error *error)
 		timeline, target->skip_access, target->points, target->point_count, error);
 	switch (hit.stop) {
 	case TIMELINE_BREAKPOINT:
-		stopped(target, TARGET_STOP_BREAKPOINT, hit.address, 0);
+		replay_target_stopped(target, TARGET_STOP_BREAKPOINT, hit.address, 0);
 		return true;
 	case TIMELINE_WATCHPOINT:
-		stopped(target, TARGET_STOP_WATCHPOINT, hit.address, 0);
+		replay_target_stopped(target, TARGET_STOP_WATCHPOINT, hit.address, 0);
 		return true;
 	case TIMELINE_BEGIN:
-		stopped(target, TARGET_STOP_REPLAYLOG_BEGIN, 0, 0);
+		replay_target_stopped(target, TARGET_STOP_REPLAYLOG_BEGIN, 0, 0);
 		return true;
 	case TIMELINE_END:
-		stopped(target, TARGET_STOP_REPLAYLOG_END, 0, 0);
+		replay_target_stopped(target, TARGET_STOP_REPLAYLOG_END, 0, 0);
 		return true;
 	case TIMELINE_INTERRUPTED:
 		/* Back to where it began, so that nothing is missed should it go on. */
@@ -324,20 +285,19 @@ static bool turn_continue(struct replay_target *target, struct error *error)
 	}
 }
 
-/* Behind an instruction. */
-static void step_ended(struct replay_target *target)
+void replay_target_step_ended(struct replay_target *target)
 {
 	uint64_t pc = vcpu_of(target, thread_current(target))->pc;
 	for (size_t i = 0; i < target->point_count; i++) {
 		if (target->points[i].bytes == 0 && target->points[i].address == pc) {
-			stopped(target, TARGET_STOP_BREAKPOINT, pc, 0);
+			replay_target_stopped(target, TARGET_STOP_BREAKPOINT, pc, 0);
 			if (!target->running)
 				return;
 		}
 	}
 	bool inside = pc >= target->resume.range_start.v && pc < target->resume.range_end.v;
 	if (target->resume.action == TARGET_STEP || !inside)
-		stopped(target, TARGET_STOP_STEP, 0, 0);
+		replay_target_stopped(target, TARGET_STOP_STEP, 0, 0);
 }
 
 /* One instruction. */
@@ -346,86 +306,20 @@ static bool turn_step(struct replay_target *target, struct error *error)
 	struct timeline *timeline = target->timeline;
 	uint64_t n = timeline_n(timeline);
 	if (target->resume.reverse && n == 0) {
-		stopped(target, TARGET_STOP_REPLAYLOG_BEGIN, 0, 0);
+		replay_target_stopped(target, TARGET_STOP_REPLAYLOG_BEGIN, 0, 0);
 		return true;
 	}
 	if (!target->resume.reverse && n >= timeline_end_n(timeline)) {
-		stopped(target, TARGET_STOP_REPLAYLOG_END, 0, 0);
+		replay_target_stopped(target, TARGET_STOP_REPLAYLOG_END, 0, 0);
 		return true;
 	}
 	if (!timeline_goto(timeline, target->resume.reverse ? n - 1 : n + 1, error))
 		return false;
-	step_ended(target);
+	replay_target_step_ended(target);
 	return true;
 }
 
-/* Why a diverted guest does not go on by itself. */
-static void say_end(const struct replay_target *target)
-{
-	const struct engine *engine = timeline_engine(target->timeline);
-	switch (engine_end_reason(engine)) {
-	case END_REASON_POWER_OFF:
-		say(target, "the diverted guest powered off\n");
-		break;
-	case END_REASON_RESET:
-		say(target, "the diverted guest reset\n");
-		break;
-	case END_REASON_HANG:
-		say(target, "the diverted guest waits for an interrupt that cannot come any more\n");
-		break;
-	case END_REASON_UNSUPPORTED:
-		say(target, "the diverted guest: %.*s\n", HV_TEXT_BYTES, engine->machine->mailbox->text);
-		break;
-	case END_REASON_HOST:
-	case END_REASON_LIMIT:
-	default:
-		say(target, "the diverted guest ended\n");
-		break;
-	}
-}
-
-/* One turn of a resume in a diversion. */
-static bool turn_diverted(struct replay_target *target, struct error *error)
-{
-	struct timeline *timeline = target->timeline;
-	enum engine_stop stop;
-	uint64_t address;
-	if (!diversion_points_fit(timeline, target->points, target->point_count)) {
-		say(target,
-		    "a diversion has %d breakpoints and %d watchpoints, for the guest and gdb together; delete some\n",
-		    GUEST_BREAKPOINT_COUNT, GUEST_WATCHPOINT_COUNT);
-		stopped(target, TARGET_STOP_SIGNAL, 0, SIGNAL_TRAP);
-		return true;
-	}
-	if (target->resume.action == TARGET_CONTINUE)
-		stop = diversion_continue(timeline, target->pass, target->skip_access, target->points,
-					  target->point_count, &address, error);
-	else
-		stop = diversion_step(timeline, true, target->points, target->point_count, &address, error);
-	target->pass = false;
-	switch (stop) {
-	case ENGINE_BREAKPOINT:
-		stopped(target, TARGET_STOP_BREAKPOINT, address, 0);
-		return true;
-	case ENGINE_WATCHPOINT:
-		stopped(target, TARGET_STOP_WATCHPOINT, address, 0);
-		return true;
-	case ENGINE_UNTIL:
-		step_ended(target);
-		return true;
-	case ENGINE_END:
-		say_end(target);
-		stopped(target, TARGET_STOP_SIGNAL, 0, SIGNAL_TERMINATED);
-		return true;
-	case ENGINE_INTERRUPTED:
-		return true;
-	case ENGINE_FAILED:
-	default:
-		return false;
-	}
-}
-
-static void stopped_elsewhere(struct replay_target *target)
+void replay_target_stopped_elsewhere(struct replay_target *target)
 {
 	struct target_stop stop = {.reason = TARGET_STOP_SIGNAL, .thread = thread_current(target), .code = SIGNAL_TRAP};
 	gdbstub_stopped(target->stub, &stop);
@@ -439,29 +333,8 @@ static void run_monitor(struct replay_target *target)
 	free(target->monitor_line);
 	target->monitor_line = NULL;
 	if (timeline_n(target->timeline) != before || diversion_is_on(target->timeline) != diverted)
-		stopped_elsewhere(target);
+		replay_target_stopped_elsewhere(target);
 	gdbstub_monitor_done(target->stub, ok);
-}
-
-/* What goes backwards goes on from where the recording was left. */
-static bool leave_to_go_back(struct replay_target *target, struct error *error)
-{
-	if (!diversion_leave(target->timeline, error))
-		return false;
-	target->origin_n = timeline_n(target->timeline);
-	say(target, "back to the recording, instruction %" PRIu64 "\n", target->origin_n);
-	return true;
-}
-
-/* Nobody is there any more who knows of the diversion. */
-static bool leave_after_client(struct replay_target *target, struct error *error)
-{
-	target->client_left = false;
-	if (!diversion_leave(target->timeline, error))
-		return false;
-	if (!target->running)
-		stopped_elsewhere(target);
-	return true;
 }
 
 bool replay_target_run(struct replay_target *target, const struct pollfd *wake, nfds_t wake_count, struct error *error)
@@ -477,17 +350,17 @@ bool replay_target_run(struct replay_target *target, const struct pollfd *wake, 
 		return true;
 	}
 	if (target->client_left)
-		return leave_after_client(target, error);
+		return replay_target_leave_after_client(target, error);
 	if (target->running && target->resume.reverse && diversion_is_on(target->timeline))
-		return leave_to_go_back(target, error);
+		return replay_target_leave_to_go_back(target, error);
 	if (target->interrupted) {
-		stopped(target, TARGET_STOP_SIGNAL, 0, SIGNAL_INTERRUPT);
+		replay_target_stopped(target, TARGET_STOP_SIGNAL, 0, SIGNAL_INTERRUPT);
 		return true;
 	}
 	engine->wake = wake;
 	engine->wake_count = target->resume.action == TARGET_CONTINUE ? wake_count : 0;
 	if (diversion_is_on(target->timeline))
-		good = turn_diverted(target, error);
+		good = replay_target_turn_diverted(target, error);
 	else if (target->resume.action == TARGET_CONTINUE)
 		good = turn_continue(target, error);
 	else

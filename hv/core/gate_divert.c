@@ -1,8 +1,8 @@
 /* The diverted half of the gate: a guest that a debugger has changed runs on by itself. Values come from the machine as
  * when recording; console input has ended, and idle time takes no time.
  *
- * 1. A diversion is thrown away: the host loads a guest of the recording afterwards. So a run may begin with folding and
- *    sampling, which a replay must not do at a stop.
+ * 1. A diversion is thrown away: the host loads a guest of the recording afterwards. So a run may begin with folding
+ * and sampling, which a replay must not do at a stop.
  * 2. What is outside of struct guest_state is left as a replay needs it: the virtual timer's interrupt and the virtual
  *    GIC's maintenance interrupt reach EL2 only between divert_begin and divert_end. */
 #include "hv/board/board.h"

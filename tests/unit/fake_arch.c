@@ -163,6 +163,9 @@ struct board_map board_map(void)
 
 void arch_ich_restore(const struct vcpu_state *vcpu)
 {
+	fake_cpu.el1.ich_vmcr = vcpu->ich_vmcr;
+	fake_cpu.el1.ich_ap0r0 = vcpu->ich_ap0r0;
+	fake_cpu.el1.ich_ap1r0 = vcpu->ich_ap1r0;
 	arch_ich_load(vcpu);
 }
 
