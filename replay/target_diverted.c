@@ -114,4 +114,3 @@ bool replay_target_leave_after_client(struct replay_target *target, struct error
 		replay_target_stopped_elsewhere(target);
 	return true;
 }
-

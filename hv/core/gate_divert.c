@@ -3,7 +3,8 @@
  *
  * 1. A diversion is thrown away: the host loads a guest of the recording afterwards. So a run may begin with folding
  * and sampling, which a replay must not do at a stop.
- * 2. What is outside of struct guest_state is left as a replay needs it: the virtual timer's interrupt and the virtual
+ * 2. Timers are sampled first because the host may have changed their registers.
+ * 3. What is outside of struct guest_state is left as a replay needs it: the virtual timer's interrupt and the virtual
  *    GIC's maintenance interrupt reach EL2 only between divert_begin and divert_end. */
 #include "hv/board/board.h"
 #include "hv/core/gate_half.h"
@@ -18,7 +19,6 @@ void divert_begin(void)
 	hang_seen = false;
 	interrupts_fold();
 	timers_sample();
-	interrupts_restore_physical();
 	board_interrupts_set(BOARD_ALL);
 }
 

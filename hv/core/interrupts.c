@@ -90,12 +90,6 @@ void interrupts_restore(void)
 	arch_ich_restore(hv_vcpu());
 }
 
-void interrupts_restore_physical(void)
-{
-	vtimer_silenced = vtimer_handled();
-	board_vtimer_set_active(vtimer_silenced);
-}
-
 bool interrupts_pending(void)
 {
 	interrupts_fold();

@@ -19,8 +19,6 @@ void interrupts_load(void);
 void interrupts_save(void);
 /* Writes all of the virtual CPU interface, for a guest that was put back. */
 void interrupts_restore(void);
-/* Makes the virtual timer's physical interrupt active or inactive as this guest has it, whatever ran before. */
-void interrupts_restore_physical(void);
 /* Whether an interrupt would wake the guest; folds. */
 bool interrupts_pending(void);
 /* Whether the CPU would take a virtual interrupt before the guest's next instruction. Changes nothing. */

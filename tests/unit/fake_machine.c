@@ -168,8 +168,8 @@ static void ring_restart(size_t first_event, bool diverted)
 static void stopped_keep(struct fake_stopped *stopped)
 {
 	const struct hv_mailbox *mailbox = &memory->mailbox;
-	*stopped = (struct fake_stopped){mailbox->state, mailbox->end_reason, mailbox->stop, next_event(),
-					 mailbox->final_state};
+	*stopped = (struct fake_stopped){mailbox->state,      mailbox->end_reason, mailbox->stop,
+					 mailbox->exit_count, next_event(),        mailbox->final_state};
 	if (memory->is_diverted)
 		events_take(UINT64_MAX);
 }
@@ -186,6 +186,8 @@ static void command_give(void)
 	if (command->command == HV_COMMAND_LOAD) {
 		ring_restart(memory->stopped[command->from].next_event, false);
 		mailbox->final_state = memory->stopped[command->from].guest;
+		if (command->change)
+			command->change(&mailbox->final_state);
 	} else if (command->diverted && !memory->is_diverted) {
 		ring_restart(next_event(), true);
 	}

@@ -41,12 +41,14 @@ struct fake_command {
 	enum hv_command command;
 	uint64_t until_n;
 	bool diverted, interrupt;
-	size_t from; /* HV_COMMAND_LOAD: become what the guest was after this command */
+	size_t from;                               /* HV_COMMAND_LOAD: become what the guest was after this command */
+	void (*change)(struct guest_state *guest); /* … and this; NULL: nothing */
 };
 
 /* What hv was after a command. */
 struct fake_stopped {
 	uint32_t state, end_reason, stop;
+	uint64_t exit_count; /* so far */
 	uint64_t next_event; /* of the trace; diverted, of where the diversion began */
 	struct guest_state guest;
 };

@@ -10,15 +10,15 @@ TestSuite(gate_divert, .timeout = 120);
 
 #define RUN(n)                                                                                                         \
 	{                                                                                                              \
-		HV_COMMAND_RUN, n, false, false, 0                                                                     \
+		HV_COMMAND_RUN, n, false, false, 0, NULL                                                               \
 	}
 #define DIVERT(n)                                                                                                      \
 	{                                                                                                              \
-		HV_COMMAND_RUN, n, true, false, 0                                                                      \
+		HV_COMMAND_RUN, n, true, false, 0, NULL                                                                \
 	}
 #define LOAD(from)                                                                                                     \
 	{                                                                                                              \
-		HV_COMMAND_LOAD, 0, false, false, from                                                                 \
+		HV_COMMAND_LOAD, 0, false, false, from, NULL                                                           \
 	}
 
 static const struct fake_op irq_handler[] = {
@@ -113,16 +113,19 @@ Test(gate_divert, a_diverted_guest_takes_its_timers_as_when_recorded)
 /* In two runs, the second to behind the end if the guest gets there. */
 static void expect_exact_return(uint64_t origin_n, uint64_t until_n, const struct guest_state *recorded)
 {
-	const struct fake_command commands[] = {
-		RUN(origin_n), DIVERT(until_n), DIVERT(until_n + 100), LOAD(0),
-		RUN(UINT64_MAX)};
+	const struct fake_command commands[] = {RUN(origin_n), DIVERT(until_n), DIVERT(until_n + 100), LOAD(0),
+						RUN(UINT64_MAX)};
+	const struct fake_command straight[] = {RUN(origin_n), RUN(UINT64_MAX)};
+	SERVE(busy, straight);
+	uint64_t exits = fake_stopped(1)->exit_count - fake_stopped(0)->exit_count;
 	SERVE(busy, commands);
 	cr_assert_eq(fake_stopped(3)->state, HV_STATE_STOPPED);
+	cr_assert_eq(fake_stopped(4)->exit_count - fake_stopped(3)->exit_count, exits);
 	expect_end(4, END_REASON_POWER_OFF);
 	for (size_t i = 0; i < sizeof(*recorded); i += 8)
 		cr_assert_eq(memcmp((const char *)recorded + i, (const char *)&fake_stopped(4)->guest + i, 8), 0,
-			     "diverted from %" PRIu64 " to %" PRIu64 ": the end differs at byte %zu", origin_n,
-			     until_n, i);
+			     "diverted from %" PRIu64 " to %" PRIu64 ": the end differs at byte %zu", origin_n, until_n,
+			     i);
 }
 
 Test(gate_divert, nothing_of_a_diversion_stays)
@@ -167,7 +170,7 @@ Test(gate_divert, the_host_interrupts_it)
 {
 	record(&busy);
 	const struct fake_command commands[] = {
-		RUN(300), {HV_COMMAND_RUN, UINT64_MAX, true, true, 0}, DIVERT(UINT64_MAX)};
+		RUN(300), {HV_COMMAND_RUN, UINT64_MAX, true, true, 0, NULL}, DIVERT(UINT64_MAX)};
 	SERVE(busy, commands);
 	expect_end(1, 0);
 	cr_assert_eq(fake_stopped(1)->guest.n, 300);
@@ -175,30 +178,24 @@ Test(gate_divert, the_host_interrupts_it)
 }
 
 static const struct fake_op reader[] = {
-	FAKE_GIC_SETUP,
-	FAKE_MOV(9, 0x10),
-	FAKE_STORE(9, UART_IMSC, 4),
-	FAKE_UNMASK,
-	FAKE_LOOP(100),
-	FAKE_WFI,
-	FAKE_OFF,
+	FAKE_GIC_SETUP, FAKE_MOV(9, 0x10), FAKE_STORE(9, UART_IMSC, 4), FAKE_UNMASK, FAKE_LOOP(100), FAKE_WFI, FAKE_OFF,
 };
 
 Test(gate_divert, it_gets_no_input_and_hangs_where_it_waits_for_some)
 {
 	static const struct fake_act acts[] = {{FAKE_INPUT_IDLE, 0, 'x'}};
-	struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(reader), FAKE_IRQ_SEGMENT(irq_handler)},
-				     .acts = acts,
-				     .act_count = 1};
+	struct fake_config config = {
+		.segments = {FAKE_CODE_SEGMENT(reader), FAKE_IRQ_SEGMENT(irq_handler)}, .acts = acts, .act_count = 1};
 	struct guest_state recorded = record(&config);
 	cr_assert_eq(fake_count(EVENT_INPUT), 1);
-	const struct fake_command commands[] = {
-		RUN(50), DIVERT(UINT64_MAX), LOAD(0), RUN(UINT64_MAX)};
+	const struct fake_command commands[] = {RUN(50), DIVERT(UINT64_MAX), DIVERT(UINT64_MAX), LOAD(0),
+						RUN(UINT64_MAX)};
 	SERVE(config, commands);
 	expect_end(1, END_REASON_HANG);
+	expect_end(2, END_REASON_POWER_OFF); /* behind the WFI */
 	cr_assert_neq(fake_stopped(1)->guest.vcpu[0].x[4], 'x');
-	expect_end(3, END_REASON_POWER_OFF);
-	cr_assert_eq(memcmp(&recorded, &fake_stopped(3)->guest, sizeof(recorded)), 0);
+	expect_end(4, END_REASON_POWER_OFF);
+	cr_assert_eq(memcmp(&recorded, &fake_stopped(4)->guest, sizeof(recorded)), 0);
 }
 
 Test(gate_divert, it_ends_at_what_hv_does_not_support)
@@ -211,4 +208,51 @@ Test(gate_divert, it_ends_at_what_hv_does_not_support)
 	expect_end(1, END_REASON_UNSUPPORTED);
 	expect_end(3, 0);
 	cr_assert_eq(fake_stopped(3)->guest.n, 80);
+}
+
+static void timer_off(struct guest_state *guest)
+{
+	guest->vcpu[0].cntp_ctl_el0 = 0;
+}
+
+Test(gate_divert, a_timer_that_the_debugger_stops_is_stopped)
+{
+	static const struct fake_op ops[] = {
+		FAKE_GIC_SETUP,
+		FAKE_MOV(6, 10),
+		FAKE_MSR(KEY_CNTP_CVAL, 6),
+		FAKE_MOV(6, 1),
+		FAKE_MSR(KEY_CNTP_CTL, 6),
+		FAKE_LOOP(500), /* its line is up, and interrupts are masked */
+		FAKE_UNMASK,
+		FAKE_LOOP(100),
+		FAKE_OFF,
+	};
+	struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(ops), FAKE_IRQ_SEGMENT(irq_handler)}};
+	record(&config);
+	const struct fake_command commands[] = {RUN(400),
+						{HV_COMMAND_LOAD, 0, false, false, 0, timer_off},
+						DIVERT(UINT64_MAX),
+						LOAD(0),
+						DIVERT(UINT64_MAX)};
+	SERVE(config, commands);
+	expect_end(2, END_REASON_POWER_OFF);
+	cr_assert_eq(fake_stopped(2)->guest.vcpu[0].x[1], 0, "it got the interrupt");
+	expect_end(4, END_REASON_POWER_OFF);
+	cr_assert_eq(fake_stopped(4)->guest.vcpu[0].x[1], GUEST_INTID_PTIMER);
+}
+
+/* The physical interrupt was left active by the later guest, in its handler. */
+Test(gate_divert, a_guest_that_was_put_back_gets_its_virtual_timer)
+{
+	static const struct fake_op ops[] = {
+		FAKE_GIC_SETUP, FAKE_UNMASK, FAKE_VTIMER(1, 40), FAKE_LOOP(5000), FAKE_OFF,
+	};
+	struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(ops), FAKE_IRQ_SEGMENT(irq_handler)}};
+	struct guest_state recorded = record(&config);
+	const struct fake_command commands[] = {RUN(100), RUN(fake_find(EVENT_INJECT, 0)->n + 3), LOAD(0),
+						DIVERT(UINT64_MAX)};
+	SERVE(config, commands);
+	expect_end(3, END_REASON_POWER_OFF);
+	cr_assert_eq(fake_stopped(3)->guest.vcpu[0].x[2], recorded.vcpu[0].x[2]);
 }
