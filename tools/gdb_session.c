@@ -25,6 +25,8 @@ static void keep_alive(void *context)
 	struct pollfd fds[SERVER_FD_COUNT_MAX];
 	int64_t now = session_now_ns();
 	size_t waiting;
+	if (!gdbstub_is_busy(session->stub))
+		return; /* in the middle of a packet: a write */
 	if (replay_target_in_monitor(session->target) && now - session->spoken_ns >= SILENCE_NS) {
 		session->spoken_ns = now;
 		gdbstub_print(session->stub, ".", 1);

@@ -66,6 +66,7 @@ reverse-stepi
 printf "@function=%d\\n", $pc < job_add || $pc > job_add + 64
 printf "@cost=%d\\n", jobs->cost
 monitor verify
+delete
 set var jobs->cost = 1
 continue
 monitor when
