@@ -358,8 +358,10 @@ bool replay_target_run(struct replay_target *target, const struct pollfd *wake, 
 		return true;
 	}
 	engine->wake = wake;
-	engine->wake_count = target->resume.action == TARGET_CONTINUE ? wake_count : 0;
-	if (diversion_is_on(target->timeline))
+	bool diverted = diversion_is_on(target->timeline);
+	/* A step of the recording ends; a diverted guest may take exceptions for ever and retire nothing. */
+	engine->wake_count = diverted || target->resume.action == TARGET_CONTINUE ? wake_count : 0;
+	if (diverted)
 		good = replay_target_turn_diverted(target, error);
 	else if (target->resume.action == TARGET_CONTINUE)
 		good = turn_continue(target, error);

@@ -48,6 +48,8 @@ static uint64_t writable_bits(uint32_t number)
 	case GDB_REG_cntv_ctl_el0:
 	case GDB_REG_cntp_ctl_el0:
 		return 3;
+	case GDB_REG_cntv_cval_el0:
+		return INT64_MAX; /* never, all the same; QEMU wraps around near 2^64 and comes to rest no more */
 	case GDB_REG_mdscr_el1:
 		return 0xb001;
 	case GDB_REG_osdlr_el1:

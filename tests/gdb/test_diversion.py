@@ -9,7 +9,9 @@ from session import SOAK, check, harness, rng, test
 DIVERSIONS = 200 if SOAK else 10
 V0, FPSR, FPCR, SYSTEM_FIRST = 34, 66, 67, 68
 BRANCH_TO_SELF = bytes.fromhex("00000014")
+VBAR_EL1 = 82
 EL2H = 0x3c9
+UNMAPPED = 0xffff000000000000
 
 
 def when(client):
@@ -179,6 +181,24 @@ def interrupt_ends_an_endless_diversion():
             check(stop.kind == "signal" and stop.signal == 2, f"{stop.kind}")
         client.monitor("back-to-replay")
         check(client.registers() == before and client.memory(pc, 4) != BRANCH_TO_SELF, "not what it was")
+        verify(client)
+
+
+@test
+def interrupt_ends_a_step_that_never_ends():
+    with session.served("corruption") as server, server.client() as client:
+        client.seek("50%")
+        before = client.registers()
+        # No vector can be fetched: exceptions without end, and no instruction retires.
+        client.set_register(VBAR_EL1, UNMAPPED)
+        client.set_register(rsp.PC, UNMAPPED)
+        client.send("vCont;s:1")
+        time.sleep(0.1)
+        client.interrupt()
+        stop = client.wait_stop()
+        check(stop.kind == "signal" and stop.signal == 2, f"{stop.kind}")
+        client.monitor("back-to-replay")
+        check(client.registers() == before, "not what it was")
         verify(client)
 
 
