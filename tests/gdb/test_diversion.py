@@ -6,7 +6,7 @@ import rsp
 import session
 from session import SOAK, check, harness, rng, test
 
-DIVERSIONS = 200 if SOAK else 10
+DIVERSIONS = 200 if SOAK else 6
 V0, FPSR, FPCR, SYSTEM_FIRST = 34, 66, 67, 68
 BRANCH_TO_SELF = bytes.fromhex("00000014")
 VBAR_EL1 = 82
