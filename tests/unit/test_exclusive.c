@@ -30,8 +30,7 @@ static size_t exits_of(const uint32_t *words, size_t bytes, uint64_t exits[EXCLU
 	return exclusive_exits(&engine, &vcpu, exits);
 }
 
-#define EXITS(exits, ...)                                                                                              \
-	exits_of((const uint32_t[]){__VA_ARGS__}, sizeof((const uint32_t[]){__VA_ARGS__}), exits)
+#define EXITS(exits, ...) exits_of((const uint32_t[]){__VA_ARGS__}, sizeof((const uint32_t[]){__VA_ARGS__}), exits)
 
 Test(exclusive, it_is_over_behind_its_store)
 {

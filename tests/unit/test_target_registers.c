@@ -10,8 +10,7 @@ Test(target_registers, a_value_that_hv_cannot_take_is_refused_and_changes_nothin
 	struct vcpu_state vcpu = {.pstate = 5}, before = vcpu;
 	static const uint64_t modes[] = {1, 2, 3, 8, 9, 0xc, 0xd, 0x11, 0x13, 0x1a, 0x1f};
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
-		cr_assert_not(
-			target_registers_write(&vcpu, GDB_REG_cpsr, &(struct target_value){modes[i] | 0x3c0, 0}));
+		cr_assert_not(target_registers_write(&vcpu, GDB_REG_cpsr, &(struct target_value){modes[i] | 0x3c0, 0}));
 	cr_assert_not(target_registers_write(&vcpu, GDB_REG_oslsr_el1, &(struct target_value){2, 0}));
 	cr_assert_not(target_registers_write(&vcpu, GDB_REGISTER_COUNT, &(struct target_value){2, 0}));
 	cr_assert_eq(memcmp(&vcpu, &before, sizeof(vcpu)), 0);
