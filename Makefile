@@ -35,7 +35,7 @@ HOST_OBJECTS := $(HOST_SOURCES:%.c=$(BUILD)/host/%.o)
 C_FILES = $(shell git ls-files '*.c' '*.h')
 
 .DELETE_ON_ERROR:
-.PHONY: all guests check unit guest-check replay-check fuzz demo soak bench debug install clean deps deps-check format \
+.PHONY: all guests check unit guest-check replay-check fuzz demo soak bench decode-bench debug install clean deps deps-check format \
 	format-check lint clang
 
 all: $(BUILD)/hvrec $(BUILD)/hv.elf
@@ -128,7 +128,19 @@ soak: deps-check all guests $(BUILD)/tests/trace_edit
 	BUILD=$(BUILD) tests/gdb/run --soak
 	$(MAKE) fuzz FUZZ_COUNT=10000000
 
-bench: deps all
+$(BUILD)/tests/decode_rate: tests/bench/decode_rate.c $(filter $(BUILD)/host/storage/%,$(HOST_OBJECTS)) \
+		$(BUILD)/host/hv/host/error.o
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) $^ -lsqlite3 -llz4 -lxxhash -o $@
+
+decode-bench: all $(BUILD)/tests/decode_rate
+	tools/fetch-guest --out $(BUILD)/guest
+	@$(BUILD)/hvrec record --quiet -o $(BUILD)/decode.trace --kernel $(BUILD)/guest/cloud/Image \
+		--initrd $(BUILD)/guest/initramfs.cpio.gz --append "console=ttyAMA0 hvrec.scale=0" --console none
+	$(BUILD)/tests/decode_rate $(BUILD)/decode.trace $(BUILD)/decode-many.trace
+	@rm -f $(BUILD)/decode.trace $(BUILD)/decode-many.trace
+
+bench: deps all decode-bench
 	tools/fetch-guest --out $(BUILD)/guest
 	tests/bench/bench --build $(BUILD) --guest $(BUILD)/guest --json $(BUILD)/bench.json
 

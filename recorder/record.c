@@ -9,6 +9,7 @@
 #include "hv/host/session.h"
 #include "hv/host/state_hash.h"
 #include "recorder/guest.h"
+#include "recorder/keyframes.h"
 #include "recorder/writer.h"
 
 #include <poll.h>
@@ -25,6 +26,7 @@ struct recording {
 	struct machine *machine;
 	struct trace_writer *trace;
 	struct writer *writer;
+	struct keyframes keyframes;
 	struct console console;
 	struct progress progress;
 	char *machine_version; /* what QEMU says of itself */
@@ -67,6 +69,18 @@ static bool events_drain(struct recording *r)
 			r->console.output_fd = -1;
 			stop_request(r);
 		}
+	}
+}
+
+/* Takes the keyframe that hv stands still for, or asks for the next one. */
+static void keyframes_turn(struct recording *r, struct error *error)
+{
+	if (keyframes_due(&r->keyframes)) {
+		struct capture *capture = keyframes_take(&r->keyframes, session_now_ns(), error);
+		if (capture)
+			writer_give_keyframe(r->writer, capture);
+	} else if (writer_wants_keyframe(r->writer) && r->stop_ns == 0) {
+		keyframes_request(&r->keyframes, session_now_ns());
 	}
 }
 
@@ -144,6 +158,7 @@ static bool turn(struct recording *r, struct error *error)
 		stop_request(r);
 	if (fds[2].revents != 0)
 		input_take(r);
+	keyframes_turn(r, error);
 	bool ended = machine_state(r->machine) != HV_STATE_OFF && machine_state(r->machine) != HV_STATE_RUNNING;
 	bool left = events_drain(r);
 	if (!left && r->machine->mailbox->idle_target_ns == 0)
@@ -267,10 +282,13 @@ static void summary(const struct recording *r)
 static bool run_machine(struct recording *r, struct error *error)
 {
 	struct error failure = {.status = STATUS_OK};
-	r->writer = writer_start(r->trace, error);
+	struct writer_keep keep = {.ns = r->options->keep_ns, .bytes = r->options->keep_bytes};
+	r->start_ns = session_now_ns();
+	if (!keyframes_open(&r->keyframes, r->machine, (int64_t)r->options->keyframe_ns, r->start_ns, error))
+		return false;
+	r->writer = writer_start(r->trace, keep, error);
 	if (!r->writer)
 		return false;
-	r->start_ns = session_now_ns();
 	progress_start(&r->progress, !r->options->quiet && !r->console.on_terminal, 0);
 	while (turn(r, &failure))
 		;
@@ -333,6 +351,7 @@ bool record_run(const struct record_options *options, struct error *error)
 	if (r.trace && guest_keep(&guest, options, r.machine, &config, r.trace, error))
 		record_in_machine(&r, &config, error);
 	guest_free(&guest);
+	keyframes_close(&r.keyframes);
 	free(r.machine_version);
 	trace_writer_free(r.trace);
 	machine_destroy(r.machine);

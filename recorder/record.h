@@ -18,6 +18,9 @@ struct record_options {
 	bool pace_chosen;          /* otherwise: real on a terminal, skip elsewhere */
 	uint64_t max_instructions; /* 0: none */
 	double timeout_s;          /* of real time; 0: none */
+	uint64_t keyframe_ns;      /* of real time between keyframes; 0: none are taken */
+	uint64_t keep_ns;          /* keep only so much of the end, in guest time; 0: all */
+	uint64_t keep_bytes;       /* keep only about the last so many bytes of events and keyframes; 0: all */
 	bool quiet;
 };
 

@@ -1,5 +1,7 @@
-/* One queue, one mutex, one thread. */
+/* One queue, one mutex, one thread. A keyframe is written a slice at a time, so that events and commits do not wait for
+ * it. */
 #include "recorder/writer.h"
+#include "recorder/keyframe_writer.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -16,7 +18,11 @@ struct writer {
 	pthread_cond_t changed;
 	bool stopping;
 	struct error error;
-	size_t first, count; /* of queue, a ring */
+	struct keyframe_writer keyframes; /* the thread's own, but for `given` */
+	struct capture *given;            /* a keyframe that the thread has not begun; NULL: none */
+	bool keyframe_busy;               /* it has one, given or begun */
+	uint64_t appended;                /* events */
+	size_t first, count;              /* of queue, a ring */
 	struct event queue[QUEUE_EVENTS];
 	struct event batch[BATCH_EVENTS];
 };
@@ -42,9 +48,23 @@ static size_t batch_take(struct writer *writer)
 static void wait_for_work(struct writer *writer, int64_t until_ns)
 {
 	struct timespec until = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
-	while (writer->count < BATCH_EVENTS / 2 && !writer->stopping)
+	while (writer->count < BATCH_EVENTS / 2 && !writer->stopping && !writer->given)
 		if (pthread_cond_timedwait(&writer->changed, &writer->mutex, &until) != 0)
 			return;
+}
+
+/* Writes events, a slice of a keyframe, and commits when it is time. */
+static void work(struct writer *writer, size_t count, bool last, int64_t *next_commit, struct error *error)
+{
+	trace_append(writer->trace, writer->batch, count, error);
+	writer->appended += count;
+	do
+		keyframe_writer_step(&writer->keyframes, writer->trace, writer->appended, error);
+	while (last && keyframe_writer_busy(&writer->keyframes, writer->appended) && error->status == STATUS_OK);
+	if (last || monotonic_ns() >= *next_commit) {
+		trace_commit(writer->trace, error);
+		*next_commit = monotonic_ns() + COMMIT_INTERVAL_NS;
+	}
 }
 
 static void *writer_main(void *argument)
@@ -55,16 +75,17 @@ static void *writer_main(void *argument)
 	pthread_mutex_lock(&writer->mutex);
 	while (!done) {
 		struct error error = {.status = STATUS_OK};
-		wait_for_work(writer, next_commit);
+		if (!keyframe_writer_busy(&writer->keyframes, writer->appended))
+			wait_for_work(writer, next_commit);
 		size_t count = batch_take(writer);
+		if (writer->given)
+			keyframe_writer_begin(&writer->keyframes, writer->given);
+		writer->given = NULL;
 		done = writer->stopping && writer->count == 0;
 		pthread_mutex_unlock(&writer->mutex);
-		trace_append(writer->trace, writer->batch, count, &error);
-		if (done || monotonic_ns() >= next_commit) {
-			trace_commit(writer->trace, &error);
-			next_commit = monotonic_ns() + COMMIT_INTERVAL_NS;
-		}
+		work(writer, count, done, &next_commit, &error);
 		pthread_mutex_lock(&writer->mutex);
+		writer->keyframe_busy = writer->keyframes.capture != NULL || writer->given;
 		if (writer->error.status == STATUS_OK)
 			writer->error = error;
 	}
@@ -72,13 +93,14 @@ static void *writer_main(void *argument)
 	return NULL;
 }
 
-struct writer *writer_start(struct trace_writer *trace, struct error *error)
+struct writer *writer_start(struct trace_writer *trace, struct writer_keep keep, struct error *error)
 {
 	struct writer *writer = calloc(1, sizeof(*writer));
 	pthread_condattr_t attributes;
 	if (!writer)
 		return error_set(error, STATUS_FAILED, "out of memory"), NULL;
 	writer->trace = trace;
+	writer->keyframes.keep = keep;
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&writer->changed, &attributes);
@@ -111,6 +133,23 @@ void writer_give(struct writer *writer, const struct event *events, size_t count
 	pthread_mutex_unlock(&writer->mutex);
 }
 
+bool writer_wants_keyframe(struct writer *writer)
+{
+	pthread_mutex_lock(&writer->mutex);
+	bool wants = !writer->keyframe_busy;
+	pthread_mutex_unlock(&writer->mutex);
+	return wants;
+}
+
+void writer_give_keyframe(struct writer *writer, struct capture *capture)
+{
+	pthread_mutex_lock(&writer->mutex);
+	writer->given = capture;
+	writer->keyframe_busy = true;
+	pthread_cond_signal(&writer->changed);
+	pthread_mutex_unlock(&writer->mutex);
+}
+
 bool writer_healthy(struct writer *writer, struct error *error)
 {
 	pthread_mutex_lock(&writer->mutex);
@@ -129,6 +168,7 @@ bool writer_stop(struct writer *writer, struct error *error)
 	bool healthy = writer_healthy(writer, error);
 	pthread_cond_destroy(&writer->changed);
 	pthread_mutex_destroy(&writer->mutex);
+	keyframe_writer_free(&writer->keyframes);
 	free(writer);
 	return healthy;
 }

@@ -6,17 +6,28 @@
 #pragma once
 #include "hv/abi/event.h"
 #include "hv/host/error.h"
+#include "recorder/keyframes.h"
 #include "storage/trace.h"
 #include <stddef.h>
 
 struct writer;
 
+/* How much of the run the trace keeps, from a keyframe on: at least the last `ns` of guest time, or what takes about
+ * the last `bytes` of events and keyframes. 0: no limit. */
+struct writer_keep {
+	uint64_t ns, bytes;
+};
+
 /* Takes over `trace`, which must not be used until writer_stop returned. NULL: error set. */
-struct writer *writer_start(struct trace_writer *trace, struct error *error);
+struct writer *writer_start(struct trace_writer *trace, struct writer_keep keep, struct error *error);
 /* How many events can be given now. Cannot fail. */
 size_t writer_room(struct writer *writer);
 /* Gives `count` events, at most writer_room. Cannot fail. */
 void writer_give(struct writer *writer, const struct event *events, size_t count);
+/* Whether the writer is ready for a keyframe: it has one at a time. Cannot fail. */
+bool writer_wants_keyframe(struct writer *writer);
+/* Gives a keyframe, which is the writer's then; only when it wants one. Cannot fail. */
+void writer_give_keyframe(struct writer *writer, struct capture *capture);
 /* Whether everything was written so far; fills `error` if not. */
 bool writer_healthy(struct writer *writer, struct error *error);
 /* Writes what is queued, commits, ends the thread and frees. False: something could not be written, error set. */

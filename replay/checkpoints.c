@@ -4,9 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE_BYTES = 4096 };
-
-static const uint8_t zero_page[PAGE_BYTES];
+enum { PAGE_BYTES = 4096, KEYFRAMES_MAX = CHECKPOINTS_MAX / 2 };
 
 size_t checkpoints_before(const struct checkpoints *checkpoints, uint64_t n)
 {
@@ -27,8 +25,8 @@ static int compare_pages(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* The page's bytes at checkpoint `at`. */
-static const uint8_t *page_bytes(const struct checkpoints *checkpoints, size_t at, uint64_t index)
+/* The page's bytes at checkpoint `at`; NULL: the trace is damaged, error set. */
+static const uint8_t *page_bytes(struct checkpoints *checkpoints, size_t at, uint64_t index, struct error *error)
 {
 	struct checkpoint_page key = {.index = index};
 	for (size_t i = at + 1; i-- > 0;) {
@@ -36,9 +34,10 @@ static const uint8_t *page_bytes(const struct checkpoints *checkpoints, size_t a
 		const struct checkpoint_page *page =
 			bsearch(&key, checkpoint->pages, checkpoint->page_count, sizeof(key), compare_pages);
 		if (page)
-			return page->bytes;
+			return page->bytes ? page->bytes
+					   : page_source_kept(&checkpoints->source, page->group, page->slot, error);
 	}
-	return zero_page;
+	return page_source_start(&checkpoints->source, index, error);
 }
 
 static void checkpoint_free(struct checkpoint *checkpoint)
@@ -54,6 +53,68 @@ void checkpoints_free(struct checkpoints *checkpoints)
 	for (size_t i = 0; i < checkpoints->count; i++)
 		checkpoint_free(&checkpoints->at[i]);
 	checkpoints->count = 0;
+	page_source_close(&checkpoints->source);
+}
+
+static bool add(struct checkpoints *checkpoints, uint64_t n, uint64_t next_event)
+{
+	struct checkpoint *new = &checkpoints->at[checkpoints->count];
+	*new = (struct checkpoint){.n = n, .next_event = next_event, .state = malloc(sizeof(*new->state))};
+	checkpoints->count += new->state != NULL;
+	return new->state != NULL;
+}
+
+/* Adds keyframe `at`, with the pages that were written since keyframe `before` (SIZE_MAX: the start). */
+static bool add_keyframe(struct checkpoints *checkpoints, const struct keyframe_index *index, size_t before, size_t at,
+			 struct error *error)
+{
+	const struct trace_keyframe *row = &index->at[at].row;
+	size_t count = 0;
+	struct keyframe_page *pages = keyframe_index_newest(index, before, at, &count);
+	if (!pages || !add(checkpoints, row->n, row->next_event)) {
+		free(pages);
+		return error_set(error, STATUS_FAILED, "out of memory for checkpoints");
+	}
+	struct checkpoint *new = &checkpoints->at[checkpoints->count - 1];
+	new->pages = malloc((count + 1) * sizeof(*new->pages));
+	for (size_t i = 0; new->pages &&i < count; i++)
+		new->pages[new->page_count++] = (struct checkpoint_page){
+			.index = pages[i].index, .group = pages[i].group, .slot = pages[i].slot};
+	free(pages);
+	if (!new->pages)
+		return error_set(error, STATUS_FAILED, "out of memory for checkpoints");
+	qsort(new->pages, new->page_count, sizeof(*new->pages), compare_pages);
+	return keyframe_index_state(index, at, new->state, error);
+}
+
+/* Whether a keyframe is one of those that are taken in: all, or those near number `here` and some everywhere. */
+static bool is_useful(size_t at, size_t here, size_t count)
+{
+	size_t distance = at > here ? at - here : here - at;
+	size_t every = count / (KEYFRAMES_MAX / 2) + 1;
+	return distance <= KEYFRAMES_MAX / 4 || at % every == 0;
+}
+
+bool checkpoints_open(struct checkpoints *checkpoints, const struct engine *engine, uint64_t n, struct error *error)
+{
+	const struct keyframe_index *index = &engine->keyframes;
+	uint64_t start_n = trace_start_n(engine->trace);
+	size_t before = SIZE_MAX, here = keyframe_index_before(index, n > start_n ? n : start_n);
+	checkpoints->source =
+		(struct page_source){.trace = engine->trace, .ram_bytes = engine->page_count * PAGE_BYTES};
+	if (start_n == 0) {
+		if (!add(checkpoints, 0, 0))
+			return error_set(error, STATUS_FAILED, "out of memory for checkpoints");
+		*checkpoints->at[0].state = *engine->start_state;
+	}
+	for (size_t i = 0; i < index->count; i++) {
+		if (i != 0 && !is_useful(i, here, index->count))
+			continue;
+		if (!add_keyframe(checkpoints, index, before, i, error))
+			return false;
+		before = i;
+	}
+	return true;
 }
 
 static bool page_keep(const struct engine *engine, uint64_t index, size_t *room, struct checkpoint *new)
@@ -75,21 +136,7 @@ static bool page_keep(const struct engine *engine, uint64_t index, size_t *room,
 	return true;
 }
 
-/* The first checkpoint keeps every page that is not zero. */
-static bool pages_keep_all(const struct engine *engine, struct checkpoint *new)
-{
-	size_t room = 0;
-	for (uint64_t start = 0, end; machine_ram_written(engine->machine, &start, &end); start = end) {
-		for (uint64_t i = start / PAGE_BYTES; i < end / PAGE_BYTES; i++) {
-			if (memcmp(engine_page(engine, i), zero_page, PAGE_BYTES) != 0 &&
-			    !page_keep(engine, i, &room, new))
-				return false;
-		}
-	}
-	return true;
-}
-
-/* Any other keeps every page that was written since the one before it, one that is the same again too: a checkpoint
+/* Keeps every page that was written since the one before it, one that is the same again too: a checkpoint
  * that is taken between the two later may find it changed. */
 static bool pages_keep_written(const struct engine *engine, struct checkpoint *new)
 {
@@ -158,10 +205,9 @@ size_t checkpoints_take(struct checkpoints *checkpoints, const struct engine *en
 {
 	const struct guest_state *state = engine_state(engine);
 	struct checkpoint new = {.n = state->n, .next_event = engine_next_event(engine)};
-	size_t place = checkpoints->count == 0 ? 0 : base + 1;
+	size_t place = base + 1;
 	new.state = malloc(sizeof(*new.state));
-	bool kept = checkpoints->count == 0 ? pages_keep_all(engine, &new) : pages_keep_written(engine, &new);
-	if (!new.state || !kept) {
+	if (!new.state || !pages_keep_written(engine, &new)) {
 		checkpoint_free(&new);
 		return error_set(error, STATUS_FAILED, "out of memory for checkpoints"), SIZE_MAX;
 	}
@@ -199,14 +245,14 @@ static bool list_add(struct page_list *list, uint64_t index, const uint8_t *byte
 }
 
 /* Adds the page if RAM does not hold what it was at `target`. A page may be added twice, with the same bytes. */
-static bool list_consider(struct page_list *list, const struct checkpoints *checkpoints, const struct engine *engine,
-			  size_t target, uint64_t index)
+static bool list_consider(struct page_list *list, struct checkpoints *checkpoints, const struct engine *engine,
+			  size_t target, uint64_t index, struct error *error)
 {
-	const uint8_t *bytes = page_bytes(checkpoints, target, index);
-	return memcmp(bytes, engine_page(engine, index), PAGE_BYTES) == 0 || list_add(list, index, bytes);
+	const uint8_t *bytes = page_bytes(checkpoints, target, index, error);
+	return bytes && (memcmp(bytes, engine_page(engine, index), PAGE_BYTES) == 0 || list_add(list, index, bytes));
 }
 
-bool checkpoints_restore(const struct checkpoints *checkpoints, struct engine *engine, size_t base, size_t target,
+bool checkpoints_restore(struct checkpoints *checkpoints, struct engine *engine, size_t base, size_t target,
 			 struct error *error)
 {
 	struct page_list list = {0};
@@ -214,16 +260,17 @@ bool checkpoints_restore(const struct checkpoints *checkpoints, struct engine *e
 	bool kept = true;
 	for (uint64_t i = 0; kept && i < engine->page_count; i++) {
 		if (engine_page_dirty(engine, i))
-			kept = list_consider(&list, checkpoints, engine, target, i);
+			kept = list_consider(&list, checkpoints, engine, target, i, error);
 	}
 	for (size_t at = low + 1; kept && at <= high; at++) {
 		const struct checkpoint *between = &checkpoints->at[at];
 		for (size_t i = 0; kept && i < between->page_count; i++)
-			kept = list_consider(&list, checkpoints, engine, target, between->pages[i].index);
+			kept = list_consider(&list, checkpoints, engine, target, between->pages[i].index, error);
 	}
 	const struct checkpoint *to = &checkpoints->at[target];
 	bool done = kept ? engine_load(engine, to->state, to->next_event, list.pages, list.count, error)
 			 : error_set(error, STATUS_FAILED, "out of memory for checkpoints");
 	free(list.pages);
+	page_source_trim(&checkpoints->source);
 	return done;
 }

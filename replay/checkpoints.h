@@ -1,17 +1,19 @@
 /* Checkpoints: guests of the past, as states and the pages that changed between them.
  *
  * 1. A checkpoint is only taken where the guest can go on as if it had never stopped (timeline.c says where that is).
- * 2. Ordered by position; each keeps the pages that were written since the one before it. The first has all of RAM that
- * is not zero. A page's bytes at a checkpoint are those of the last change at or before it.
+ * 2. Ordered by position; each keeps the pages that were written since the one before it. A page's bytes at a
+ * checkpoint are those of the last change at or before it, or those of the trace's start.
  * 3. There are never more than CHECKPOINTS_MAX: dense near the place of interest, ever sparser away from it. */
 #pragma once
 #include "replay/engine.h"
+#include "replay/page_source.h"
 
 enum { CHECKPOINTS_MAX = 192 };
 
 struct checkpoint_page {
 	uint64_t index;
-	uint8_t *bytes;
+	uint8_t *bytes;       /* NULL: they are in the trace */
+	uint64_t group, slot; /* where */
 };
 
 struct checkpoint {
@@ -25,9 +27,13 @@ struct checkpoint {
 struct checkpoints {
 	struct checkpoint at[CHECKPOINTS_MAX + 1];
 	size_t count;
+	struct page_source source;
 };
 
-/* The last checkpoint at or before `n`; there is always one, the first is at 0. */
+/* Takes in the keyframes of the trace, with the start, or those that are most useful at `n`. */
+bool checkpoints_open(struct checkpoints *checkpoints, const struct engine *engine, uint64_t n, struct error *error);
+
+/* The last checkpoint at or before `n`; there is always one, the first is at the start. */
 size_t checkpoints_before(const struct checkpoints *checkpoints, uint64_t n);
 
 /* Takes one at the engine's current place, whose RAM is that of checkpoint `base` plus what is dirty. If there are too
@@ -39,7 +45,7 @@ size_t checkpoints_take(struct checkpoints *checkpoints, const struct engine *en
 void checkpoints_drop(struct checkpoints *checkpoints, size_t index);
 
 /* Brings the engine from checkpoint `base` plus what is dirty to checkpoint `target`. */
-bool checkpoints_restore(const struct checkpoints *checkpoints, struct engine *engine, size_t base, size_t target,
+bool checkpoints_restore(struct checkpoints *checkpoints, struct engine *engine, size_t base, size_t target,
 			 struct error *error);
 
 void checkpoints_free(struct checkpoints *checkpoints);

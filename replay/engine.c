@@ -167,29 +167,14 @@ enum engine_stop engine_run(struct engine *engine, uint64_t until_n, const struc
 	return ENGINE_FAILED;
 }
 
-/* Stage 2's descriptor of a page. */
-static uint64_t *leaf(const struct engine *engine, uint64_t index)
-{
-	return &engine->leaf_tables[index / TABLE_ENTRIES][index % TABLE_ENTRIES];
-}
-
 bool engine_page_dirty(const struct engine *engine, uint64_t index)
 {
-	return __atomic_load_n(leaf(engine, index), __ATOMIC_RELAXED) & S2_AP_WRITE;
+	return dirty_is(&engine->dirty, index);
 }
 
 uint8_t *engine_page(const struct engine *engine, uint64_t index)
 {
 	return engine->machine->guest_ram + index * PAGE_BYTES;
-}
-
-static void dirty_forget(struct engine *engine)
-{
-	for (uint64_t i = 0; i < engine->page_count; i++) {
-		uint64_t *descriptor = leaf(engine, i);
-		if (*descriptor & S2_AP_WRITE)
-			*descriptor &= ~S2_AP_WRITE;
-	}
 }
 
 static struct hv_page *staging_of(const struct machine *machine)
@@ -205,7 +190,7 @@ bool engine_load(struct engine *engine, const struct guest_state *state, uint64_
 	struct guest_state copy = *state;
 	engine->diverted = engine->changed = false;
 	ring_restart(engine, next_event);
-	dirty_forget(engine);
+	dirty_forget(&engine->dirty);
 	do {
 		size_t batch = count < machine->boot->staging_count ? count : (size_t)machine->boot->staging_count;
 		for (size_t i = 0; i < batch; i++) {
@@ -239,7 +224,7 @@ bool engine_write(struct engine *engine, uint64_t offset, const void *bytes, siz
 	staging->ipa = GUEST_RAM_IPA + index * PAGE_BYTES;
 	memcpy(staging->bytes, engine_page(engine, index), PAGE_BYTES);
 	memcpy(staging->bytes + offset % PAGE_BYTES, bytes, count);
-	*leaf(engine, index) |= S2_AP_WRITE;
+	dirty_set(&engine->dirty, index);
 	machine->mailbox->page_count = 1;
 	engine->changed = false;
 	return command(engine, HV_COMMAND_LOAD, error);
@@ -263,50 +248,56 @@ enum end_reason engine_end_reason(const struct engine *engine)
 	return (enum end_reason)engine->machine->mailbox->end_reason;
 }
 
-static uint64_t *table_at(const struct engine *engine, uint64_t pa)
+/* The keyframe to begin at; SIZE_MAX: the trace's beginning. Makes RAM that of the keyframe. */
+static bool keyframe_choose(struct engine *engine, uint64_t n, size_t *keyframe, struct error *error)
 {
-	return (uint64_t *)(void *)(engine->machine->ram + (pa - HV_MACHINE_RAM_PA));
+	uint64_t start_n = trace_start_n(engine->trace);
+	if (!keyframe_index_open(&engine->keyframes, engine->trace, engine->page_count, error))
+		return false;
+	*keyframe = keyframe_index_before(&engine->keyframes, n > start_n ? n : start_n);
+	if (*keyframe == SIZE_MAX)
+		return true;
+	ring_restart(engine, engine->keyframes.at[*keyframe].row.next_event);
+	return keyframe_index_ram(&engine->keyframes, *keyframe, engine->machine->guest_ram, error);
 }
 
-/* Walks stage 2 as hv built it (hv/arch/stage2.c): its root is the first of the page tables, at level 2, or at level 1
- * if RAM ends above 16 GiB. */
-static bool leaves_find(struct engine *engine, struct error *error)
+/* hv stands at position 0 first, whatever RAM holds, and says what a guest is there. */
+static bool start_go(struct engine *engine, size_t keyframe, struct error *error)
 {
-	const struct hv_boot *boot = engine->machine->boot;
-	uint64_t *root = table_at(engine, boot->tables_pa);
-	bool from_level2 = GUEST_RAM_IPA + boot->guest_ram_bytes <= UINT64_C(1) << STAGE2_LEVEL2_START_IPA_BITS;
-	engine->page_count = boot->guest_ram_bytes / PAGE_BYTES;
-	uint64_t count = (engine->page_count + TABLE_ENTRIES - 1) / TABLE_ENTRIES;
-	engine->leaf_tables = calloc(count, sizeof(*engine->leaf_tables));
-	if (!engine->leaf_tables)
-		return error_set(error, STATUS_FAILED, "out of memory");
-	for (uint64_t i = 0; i < count; i++) {
-		uint64_t ipa = GUEST_RAM_IPA + (i << BLOCK_SHIFT);
-		uint64_t *level2 = root;
-		if (!from_level2)
-			level2 = table_at(engine, root[ipa >> GIGABYTE_SHIFT] & DESC_ADDRESS_MASK);
-		uint64_t index = from_level2 ? ipa >> BLOCK_SHIFT : ipa >> BLOCK_SHIFT & (TABLE_ENTRIES - 1);
-		engine->leaf_tables[i] = table_at(engine, level2[index] & DESC_ADDRESS_MASK);
-	}
-	return true;
-}
-
-static bool engine_start(struct engine *engine, struct error *error)
-{
-	struct machine_config config = {.mode = HV_MODE_REPLAY, .until_n = 0, .serve = true};
 	uint64_t address;
+	engine->start_state = malloc(sizeof(*engine->start_state));
+	if (!engine->start_state)
+		return error_set(error, STATUS_FAILED, "out of memory");
+	if (engine_run(engine, 0, NULL, 0, &address, error) == ENGINE_FAILED)
+		return false;
+	*engine->start_state = *engine_state(engine);
+	if (keyframe == SIZE_MAX)
+		return true;
+	struct guest_state *state = malloc(sizeof(*state));
+	bool done = state && keyframe_index_state(&engine->keyframes, keyframe, state, error) &&
+		    engine_load(engine, state, engine->keyframes.at[keyframe].row.next_event, NULL, 0, error);
+	free(state);
+	return done || error_set(error, STATUS_FAILED, "out of memory");
+}
+
+static bool engine_start(struct engine *engine, uint64_t n, struct error *error)
+{
+	struct machine_config config = {.mode = HV_MODE_REPLAY, .serve = true};
+	size_t keyframe;
 	engine->machine = guest_restore(engine->trace, &config, error);
-	config.until_n = 0;
-	if (!engine->machine || !machine_start(engine->machine, &config, error))
+	if (!engine->machine)
+		return false;
+	engine->page_count = engine->machine->guest_ram_bytes / PAGE_BYTES;
+	if (!keyframe_choose(engine, n, &keyframe, error) || !machine_start(engine->machine, &config, error))
 		return false;
 	if (machine_state(engine->machine) == HV_STATE_REFUSED)
 		return error_set(error, STATUS_FAILED, "the machine cannot replay: %.*s", HV_TEXT_BYTES,
 				 engine->machine->mailbox->text);
-	return guest_fingerprint_check(engine->trace, engine->machine, error) && leaves_find(engine, error) &&
-	       engine_run(engine, 0, NULL, 0, &address, error) != ENGINE_FAILED;
+	return guest_fingerprint_check(engine->trace, engine->machine, error) &&
+	       dirty_open(&engine->dirty, engine->machine, error) && start_go(engine, keyframe, error);
 }
 
-struct engine *engine_open(const char *trace, struct error *error)
+struct engine *engine_open(const char *trace, uint64_t n, struct error *error)
 {
 	struct engine *engine = calloc(1, sizeof(*engine));
 	if (!engine)
@@ -314,7 +305,7 @@ struct engine *engine_open(const char *trace, struct error *error)
 	engine->trace = trace_open(trace, error);
 	if (engine->trace)
 		engine->events = events_open(engine->trace, error);
-	if (engine->events && engine_start(engine, error))
+	if (engine->events && engine_start(engine, n, error))
 		return engine;
 	engine_close(engine);
 	return NULL;
@@ -324,8 +315,10 @@ void engine_close(struct engine *engine)
 {
 	if (!engine)
 		return;
-	free(engine->leaf_tables);
+	dirty_close(&engine->dirty);
 	machine_destroy(engine->machine);
+	free(engine->start_state);
+	keyframe_index_close(&engine->keyframes);
 	events_close(engine->events);
 	trace_close(engine->trace);
 	free(engine);

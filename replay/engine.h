@@ -5,8 +5,9 @@
  * 2. Diverted, from the first engine_change or engine_write to the next engine_load, the guest is no longer the
  * recording's: engine_run and checkpoints are out of place. What is written then is dirty, as what the guest writes. */
 #pragma once
-#include "hv/host/machine.h"
+#include "hv/host/dirty.h"
 #include "replay/events.h"
+#include "replay/keyframe_index.h"
 #include <poll.h>
 
 enum { ENGINE_WAKE_MAX = 4 };
@@ -15,12 +16,14 @@ struct engine {
 	struct machine *machine;
 	struct events *events;
 	struct trace_reader *trace;
-	uint64_t first_event;        /* the trace's index of the ring's event 0 */
-	uint64_t **leaf_tables;      /* stage 2's tables of guest RAM, one for each 2 MiB */
-	uint64_t page_count;         /* of guest RAM */
-	const struct pollfd *wake;   /* any of these readable: interrupt a run */
-	nfds_t wake_count;           /* up to ENGINE_WAKE_MAX */
-	void (*tick)(void *context); /* called now and then while it waits for hv; NULL: nothing is */
+	struct keyframe_index keyframes;
+	struct guest_state *start_state; /* of position 0 */
+	uint64_t first_event;            /* the trace's index of the ring's event 0 */
+	struct dirty dirty;              /* pages written since the last engine_load */
+	uint64_t page_count;             /* of guest RAM */
+	const struct pollfd *wake;       /* any of these readable: interrupt a run */
+	nfds_t wake_count;               /* up to ENGINE_WAKE_MAX */
+	void (*tick)(void *context);     /* called now and then while it waits for hv; NULL: nothing is */
 	void *tick_context;
 	bool diverted, changed; /* changed: hv does not know all of `state` yet */
 	/* Diverted: what the guest prints. NULL: it is dropped. */
@@ -28,8 +31,9 @@ struct engine {
 	void *console_context;
 };
 
-/* Opens the trace and brings its guest to position 0. NULL: error set. */
-struct engine *engine_open(const char *trace, struct error *error);
+/* Opens the trace and brings its guest to the last keyframe at or before `n`, or to the trace's start. NULL: error set.
+ */
+struct engine *engine_open(const char *trace, uint64_t n, struct error *error);
 void engine_close(struct engine *engine);
 
 /* The guest as it is now. */

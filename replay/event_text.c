@@ -185,6 +185,50 @@ void event_text_meaning(const struct event *event, char *text, size_t bytes)
 	append_details(&line, event);
 }
 
+void event_text_details(const struct event *event, char *text, size_t bytes)
+{
+	char details[EVENT_TEXT_BYTES] = " ";
+	struct line line = {details, sizeof(details)};
+	if (event->kind != 0)
+		append_details(&line, event);
+	snprintf(text, bytes, "%s", details + 1);
+}
+
+void event_text_subject(const struct event *event, char *text, size_t bytes)
+{
+	const char *reason = NULL;
+	switch ((enum event_kind)event->kind) {
+	case EVENT_MMIO_READ:
+	case EVENT_MMIO_WRITE:
+	case EVENT_EXTERNAL_ABORT:
+	case EVENT_INPUT:
+		event_text_address(event->address, text, bytes);
+		return;
+	case EVENT_SYSREG_READ:
+	case EVENT_SYSREG_WRITE:
+	case EVENT_SYSREG_DENIED:
+		event_text_sysreg(event->address, text, bytes);
+		return;
+	case EVENT_SMCCC_CALL:
+		event_text_function(event->address, text, bytes);
+		return;
+	case EVENT_INJECT:
+		event_text_interrupt(event->address, text, bytes);
+		return;
+	case EVENT_EXIT:
+		reason = event_text_exit_reason(event->address);
+		break;
+	case EVENT_END:
+		reason = event_text_end_reason(event->address);
+		break;
+	case EVENT_DEBUG_EXCEPTION:
+	case EVENT_IDLE:
+	default:
+		break;
+	}
+	snprintf(text, bytes, "%s", reason ? reason : "");
+}
+
 void event_text_line(const struct event *event, char *text, size_t bytes)
 {
 	struct line line = {text, bytes};

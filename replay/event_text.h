@@ -14,5 +14,12 @@ const char *event_text_kind(uint16_t kind);
 /* What happened, without where: "MMIO_WRITE uart UARTDR <- 0x48 'H', 1 byte". "nothing" for kind 0. */
 void event_text_meaning(const struct event *event, char *text, size_t bytes);
 
+/* The same without the kind: "uart UARTDR <- 0x48 'H', 1 byte". Empty for kind 0. */
+void event_text_details(const struct event *event, char *text, size_t bytes);
+
+/* The name alone of what the event is about: register, interrupt, function or reason: "uart UARTDR". Empty where the
+ * kind has none. */
+void event_text_subject(const struct event *event, char *text, size_t bytes);
+
 /* Position, pc, vCPU and meaning, in columns. No newline. */
 void event_text_line(const struct event *event, char *text, size_t bytes);

@@ -196,17 +196,22 @@ static const char *const psci_errors[] = {"SUCCESS",    "NOT_SUPPORTED",  "INVAL
 					  "ALREADY_ON", "ON_PENDING",     "INTERNAL_FAILURE",   "NOT_PRESENT",
 					  "DISABLED",   "INVALID_ADDRESS"};
 
+void event_text_function(uint64_t function, char *text, size_t bytes)
+{
+	uint64_t number = function & ~UINT64_C(0x40000000), base = UINT64_C(0x84000000);
+	if (number >= base && number - base < sizeof(psci_functions) / sizeof(psci_functions[0]))
+		snprintf(text, bytes, "PSCI_%s", psci_functions[number - base]);
+	else if (function == UINT64_C(0x80000000))
+		snprintf(text, bytes, "SMCCC_VERSION");
+	else
+		snprintf(text, bytes, "function %#" PRIx64, function);
+}
+
 void event_text_call(uint64_t function, uint64_t result, char *text, size_t bytes)
 {
 	char name[64], value[32];
-	uint64_t number = function & ~UINT64_C(0x40000000), base = UINT64_C(0x84000000);
 	uint64_t failure = 0 - result;
-	if (number >= base && number - base < sizeof(psci_functions) / sizeof(psci_functions[0]))
-		snprintf(name, sizeof(name), "PSCI_%s", psci_functions[number - base]);
-	else if (function == UINT64_C(0x80000000))
-		snprintf(name, sizeof(name), "SMCCC_VERSION");
-	else
-		snprintf(name, sizeof(name), "function %#" PRIx64, function);
+	event_text_function(function, name, sizeof(name));
 	if (failure > 0 && failure < sizeof(psci_errors) / sizeof(psci_errors[0]))
 		snprintf(value, sizeof(value), "%s", psci_errors[failure]);
 	else

@@ -14,6 +14,9 @@ void event_text_address(uint64_t ipa, char *text, size_t bytes);
 /* An interrupt: "27 (virtual timer)", "5 (SGI)". */
 void event_text_interrupt(uint64_t intid, char *text, size_t bytes);
 
+/* An SMCCC function: "PSCI_FEATURES". */
+void event_text_function(uint64_t function, char *text, size_t bytes);
+
 /* An SMCCC function and what it returned: "PSCI_FEATURES = NOT_SUPPORTED". */
 void event_text_call(uint64_t function, uint64_t result, char *text, size_t bytes);
 

@@ -38,6 +38,11 @@ void events_close(struct events *events)
 	free(events);
 }
 
+uint64_t events_first(const struct events *events)
+{
+	return trace_first_event(events->trace);
+}
+
 uint64_t events_count(const struct events *events)
 {
 	return events->total;
@@ -45,7 +50,8 @@ uint64_t events_count(const struct events *events)
 
 static bool window_move(struct events *events, uint64_t index, struct error *error)
 {
-	events->first = index > WINDOW_BEFORE ? index - WINDOW_BEFORE : 0;
+	uint64_t first = events_first(events);
+	events->first = index - first > WINDOW_BEFORE ? index - WINDOW_BEFORE : first;
 	events->count = 0;
 	struct trace_cursor *cursor = trace_seek(events->trace, events->first, error);
 	int64_t got = cursor ? 1 : -1;
@@ -60,7 +66,7 @@ static bool window_move(struct events *events, uint64_t index, struct error *err
 const struct event *events_get(struct events *events, uint64_t index, struct error *error)
 {
 	bool inside = index >= events->first && index - events->first < events->count;
-	if (!inside && !window_move(events, index, error)) {
+	if (index < events_first(events) || (!inside && !window_move(events, index, error))) {
 		error_set(error, STATUS_FAILED, "the trace has no event %llu", (unsigned long long)index);
 		return NULL;
 	}
@@ -69,7 +75,7 @@ const struct event *events_get(struct events *events, uint64_t index, struct err
 
 uint64_t events_find(struct events *events, uint64_t n, struct error *error)
 {
-	uint64_t low = 0, high = events->total;
+	uint64_t low = events_first(events), high = events->total;
 	while (low < high) {
 		uint64_t middle = low + (high - low) / 2;
 		const struct event *event = events_get(events, middle, error);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static bool number_get(struct trace_reader *trace, const char *key, uint64_t *value, struct error *error)
 {
@@ -15,14 +16,14 @@ static bool number_get(struct trace_reader *trace, const char *key, uint64_t *va
 }
 
 struct piece_target {
-	struct machine *machine;
+	uint8_t *ram;
+	uint64_t ram_bytes;
 	struct trace_reader *trace;
 };
 
 static bool piece_restore(const char *name, void *context, struct error *error)
 {
 	const struct piece_target *target = context;
-	struct machine *machine = target->machine;
 	void *data = NULL;
 	size_t bytes = 0;
 	char *end;
@@ -31,9 +32,9 @@ static bool piece_restore(const char *name, void *context, struct error *error)
 	uint64_t offset = strtoull(name + 4, &end, 16) - GUEST_RAM_IPA;
 	if (trace_get_file(target->trace, name, &data, &bytes, error) != TRACE_FOUND)
 		return error_set(error, STATUS_FAILED, "the trace's %s is missing", name);
-	bool fits = *end == 0 && offset <= machine->guest_ram_bytes && bytes <= machine->guest_ram_bytes - offset;
+	bool fits = *end == 0 && offset <= target->ram_bytes && bytes <= target->ram_bytes - offset;
 	if (fits)
-		memcpy(machine->guest_ram + offset, data, bytes);
+		memcpy(target->ram + offset, data, bytes);
 	free(data);
 	return fits || error_set(error, STATUS_FAILED, "the trace's %s does not fit into its RAM: it is damaged", name);
 }
@@ -76,12 +77,32 @@ struct machine *guest_restore(struct trace_reader *trace, struct machine_config 
 	uint64_t ram_bytes = 0;
 	if (config_get(trace, config, &ram_bytes, error))
 		machine = machine_create(ram_bytes, error);
-	struct piece_target target = {machine, trace};
+	struct piece_target target = {machine ? machine->guest_ram : NULL, ram_bytes, trace};
 	if (machine && (!trace_each_file(trace, piece_restore, &target, error) || !ram_check(trace, machine, error))) {
 		machine_destroy(machine);
 		return NULL;
 	}
 	return machine;
+}
+
+uint8_t *guest_start_ram(struct trace_reader *trace, uint64_t ram_bytes, struct error *error)
+{
+	void *ram = mmap(NULL, ram_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (ram == MAP_FAILED)
+		return error_set(error, STATUS_FAILED, "out of memory"), NULL;
+	struct piece_target target = {ram, ram_bytes, trace};
+	if (trace_each_file(trace, piece_restore, &target, error))
+		return ram;
+	munmap(ram, ram_bytes);
+	return NULL;
+}
+
+bool guest_resume(const struct keyframe_index *index, size_t keyframe, struct machine *machine,
+		  struct machine_config *config, struct error *error)
+{
+	config->resume = true;
+	return keyframe_index_state(index, keyframe, &machine->mailbox->final_state, error) &&
+	       keyframe_index_ram(index, keyframe, machine->guest_ram, error);
 }
 
 bool guest_fingerprint_check(struct trace_reader *trace, const struct machine *machine, struct error *error)

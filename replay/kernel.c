@@ -75,7 +75,7 @@ static bool locate_here(struct kernel *kernel, struct timeline *timeline, uint64
 
 bool kernel_locate(const char *trace, struct kernel *kernel, struct error *error)
 {
-	struct timeline *timeline = timeline_open(trace, error);
+	struct timeline *timeline = timeline_open(trace, 0, error);
 	uint64_t n = FIRST_N, va;
 	bool seen = false, again = false;
 	while (timeline && !again && timeline_goto(timeline, n, error)) {

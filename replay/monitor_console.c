@@ -24,7 +24,10 @@ static int event_byte(struct monitor *monitor, uint64_t index, uint8_t *byte, st
 bool monitor_console_lines(struct monitor *monitor, uint64_t event, uint64_t *lines, struct error *error)
 {
 	struct monitor_kept *kept = monitor->kept;
+	uint64_t first = events_first(timeline_engine(monitor->timeline)->events);
 	uint8_t byte;
+	if (kept->counted_event < first)
+		kept->counted_event = first;
 	while (kept->counted_event != event) {
 		bool on = kept->counted_event < event;
 		uint64_t index = on ? kept->counted_event : kept->counted_event - 1;
@@ -44,7 +47,7 @@ bool monitor_console_text(struct monitor *monitor, uint64_t event, char *text, s
 	size_t start = bytes - 1;
 	uint8_t byte = 0;
 	text[start] = 0;
-	while (start > 0 && event > 0) {
+	while (start > 0 && event > events_first(timeline_engine(monitor->timeline)->events)) {
 		int printed = event_byte(monitor, --event, &byte, error);
 		if (printed < 0)
 			return false;
@@ -67,7 +70,7 @@ static bool ends_here(struct monitor *monitor, uint64_t index, const char *text,
 			return false;
 		if (printed == 1 && --length == 0)
 			return true;
-		if (index == 0)
+		if (index == events_first(timeline_engine(monitor->timeline)->events))
 			return false;
 	}
 }
@@ -80,7 +83,7 @@ static uint64_t find(struct monitor *monitor, const char *text, bool forwards, u
 	uint64_t count = events_count(events);
 	size_t length = strlen(text);
 	uint64_t index = events_find(events, forwards || here_n == 0 ? here_n : here_n - 1, error);
-	while (forwards ? index < count : index > 0) {
+	while (forwards ? index < count : index > events_first(events)) {
 		uint64_t at = forwards ? index : index - 1;
 		uint8_t byte;
 		int printed = event_byte(monitor, at, &byte, error);

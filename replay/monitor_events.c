@@ -1,6 +1,6 @@
 /* The trace's events: printed, and as places to go to. */
+#include "replay/event_filter.h"
 #include "replay/event_text.h"
-#include "replay/event_text_names.h"
 #include "replay/monitor_parse.h"
 #include "replay/monitor_session.h"
 
@@ -78,40 +78,17 @@ bool monitor_events(struct monitor *monitor, const char *argument)
 	return print_events(monitor, from, to < count ? to + 1 : count);
 }
 
-enum wanted_kind { WANTED_IRQ, WANTED_MMIO, WANTED_EXCEPTION };
-
-/* irq and mmio: with an address from `first` to `last`. */
-struct wanted {
-	enum wanted_kind kind;
-	uint64_t first, last;
-};
-
-static bool is_wanted(const struct wanted *wanted, const struct event *event)
-{
-	bool inside = event->address >= wanted->first && event->address <= wanted->last;
-	switch (wanted->kind) {
-	case WANTED_IRQ:
-		return event->kind == EVENT_INJECT && inside;
-	case WANTED_MMIO:
-		return (event->kind == EVENT_MMIO_READ || event->kind == EVENT_MMIO_WRITE) && inside;
-	case WANTED_EXCEPTION:
-		return event->kind == EVENT_EXIT || event->kind == EVENT_EXTERNAL_ABORT ||
-		       event->kind == EVENT_DEBUG_EXCEPTION || event->kind == EVENT_SYSREG_DENIED;
-	}
-	return false;
-}
-
 /* Goes to the next position behind this one, or the last one before it, that has an event like that. */
-static bool go_to_wanted(struct monitor *monitor, const struct wanted *wanted, bool forwards)
+static bool go_to_wanted(struct monitor *monitor, const struct event_filter *wanted, bool forwards)
 {
 	struct error error = {.status = STATUS_OK};
 	struct events *events = events_of(monitor);
 	uint64_t here = timeline_n(monitor->timeline), count = events_count(events);
 	uint64_t index = events_find(events, forwards ? here + 1 : here, &error);
-	while (error.status == STATUS_OK && (forwards ? index < count : index > 0)) {
+	while (error.status == STATUS_OK && (forwards ? index < count : index > events_first(events))) {
 		uint64_t at = forwards ? index++ : --index;
 		const struct event *event = events_get(events, at, &error);
-		if (!event || !is_wanted(wanted, event))
+		if (!event || !event_filter_wants(wanted, event))
 			continue;
 		return monitor_place_go(monitor, event->n) && print_event(monitor, at) &&
 		       monitor_place_when(monitor, "");
@@ -123,26 +100,33 @@ static bool go_to_wanted(struct monitor *monitor, const struct wanted *wanted, b
 
 static bool go_irq(struct monitor *monitor, const char *argument, bool forwards)
 {
-	struct wanted wanted = {WANTED_IRQ, 0, UINT64_MAX};
+	struct event_filter wanted = event_filter_all;
+	event_filter_add(&wanted, "irq");
 	if (*argument) {
-		if (!monitor_parse_number(argument, &wanted.first))
+		if (!monitor_parse_number(argument, &wanted.first_address))
 			return monitor_fail(monitor, "%s is not the number of an interrupt (INTID)\n", argument);
-		wanted.last = wanted.first;
+		wanted.by_address = true;
+		wanted.last_address = wanted.first_address;
 	}
 	return go_to_wanted(monitor, &wanted, forwards);
 }
 
 static bool go_mmio(struct monitor *monitor, const char *argument, bool forwards)
 {
-	struct wanted wanted = {WANTED_MMIO, 0, UINT64_MAX};
-	if (monitor_parse_number(argument, &wanted.first))
-		wanted.last = wanted.first;
-	else if (*argument && !monitor_parse_range(argument, monitor_parse_number, &wanted.first, &wanted.last) &&
-		 !event_text_device(argument, &wanted.first, &wanted.last))
+	struct event_filter wanted = event_filter_all;
+	event_filter_add(&wanted, "mmio");
+	if (*argument && !event_filter_address(&wanted, argument))
 		return monitor_fail(monitor,
 				    "%s is neither a physical address, FROM..TO, nor one of uart, rtc, gicd, "
 				    "gicr, virtio\n",
 				    argument);
+	return go_to_wanted(monitor, &wanted, forwards);
+}
+
+static bool go_exception(struct monitor *monitor, bool forwards)
+{
+	struct event_filter wanted = event_filter_all;
+	event_filter_add(&wanted, "exception");
 	return go_to_wanted(monitor, &wanted, forwards);
 }
 
@@ -162,7 +146,6 @@ static bool go_console(struct monitor *monitor, const char *argument, bool forwa
 
 static bool go_to(struct monitor *monitor, const char *argument, bool forwards)
 {
-	static const struct wanted exception = {WANTED_EXCEPTION, 0, UINT64_MAX};
 	const char *rest;
 	if ((rest = monitor_parse_word(argument, "irq")) != NULL)
 		return go_irq(monitor, rest, forwards);
@@ -171,7 +154,7 @@ static bool go_to(struct monitor *monitor, const char *argument, bool forwards)
 	if ((rest = monitor_parse_word(argument, "console")) != NULL)
 		return go_console(monitor, rest, forwards);
 	if (strcmp(argument, "exception") == 0)
-		return go_to_wanted(monitor, &exception, forwards);
+		return go_exception(monitor, forwards);
 	return monitor_fail(monitor, "to the %s what? irq [INTID], mmio [RANGE], exception or console TEXT\n",
 			    forwards ? "next" : "previous");
 }

@@ -1,8 +1,6 @@
 /* Numbers, ranges and words of a monitor command's line. Nothing here depends on the locale. */
 #include "replay/monitor_parse.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { PART_BYTES = 64, FRACTION_DIGITS = 9 };
@@ -13,18 +11,34 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* strtoull alone takes blanks, signs and octal. */
+/* The value of a hexadecimal digit; 16: it is none. */
+static unsigned digit_value(char c)
+{
+	if (is_digit(c))
+		return (unsigned)(c - '0');
+	char lower = (char)(c | 0x20);
+	return lower >= 'a' && lower <= 'f' ? (unsigned)(lower - 'a') + 10 : 16;
+}
+
+/* strtoull takes blanks, signs and octal, and no '_' between digits. */
 static bool digits(const char *text, const char **end, uint64_t *value)
 {
-	char *after;
+	bool hexadecimal = (strncmp(text, "0x", 2) == 0 || strncmp(text, "0X", 2) == 0) && digit_value(text[2]) < 16;
+	unsigned base = hexadecimal ? 16 : 10;
+	uint64_t number = 0;
 	if (!is_digit(*text))
 		return false;
-	bool hexadecimal = strncmp(text, "0x", 2) == 0 || strncmp(text, "0X", 2) == 0;
-	errno = 0;
-	unsigned long long number = strtoull(text, &after, hexadecimal ? 16 : 10);
-	*end = after;
+	for (text += hexadecimal ? 2 : 0; digit_value(*text) < base; text++) {
+		unsigned digit = digit_value(*text);
+		if (number > (UINT64_MAX - digit) / base)
+			return false;
+		number = number * base + digit;
+		if (text[1] == '_' && digit_value(text[2]) < base)
+			text++;
+	}
+	*end = text;
 	*value = number;
-	return errno == 0;
+	return true;
 }
 
 bool monitor_parse_number(const char *text, uint64_t *value)

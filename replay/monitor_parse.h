@@ -1,11 +1,11 @@
-/* The numbers that monitor commands take: whole text or nothing. All return false, with *value as it was, for what is
- * not one. */
+/* The numbers that monitor commands and the offline commands take: whole text or nothing. All return false, with *value
+ * as it was, for what is not one. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Decimal, or hexadecimal with 0x. */
+/* Decimal, or hexadecimal with 0x; '_' may stand between digits: 1_000_000. */
 bool monitor_parse_number(const char *text, uint64_t *value);
 
 /* The same with an optional k, M or G (powers of 1000), as --max-instructions takes it. */

@@ -33,12 +33,13 @@ bool monitor_place_when(struct monitor *monitor, const char *argument)
 	if (diversion_is_on(monitor->timeline))
 		return monitor_diversion_when(monitor);
 	const struct guest_state *state = timeline_state(monitor->timeline);
-	uint64_t end = timeline_end_n(monitor->timeline), now_ns = time_ns(state);
+	uint64_t start = timeline_start_n(monitor->timeline), end = timeline_end_n(monitor->timeline);
+	uint64_t now_ns = time_ns(state);
 	monitor_print(monitor,
 		      "instruction %" PRIu64 " of %" PRIu64 " (%.3f %%), guest time %" PRIu64 ".%09" PRIu64
 		      " s, event %" PRIu64 " of %" PRIu64 ", vcpu %u, pc %#" PRIx64 "\n",
-		      state->n, end, end > 0 ? 100.0 * (double)state->n / (double)end : 100.0, now_ns / NS_PER_S,
-		      now_ns % NS_PER_S, engine_next_event(timeline_engine(monitor->timeline)),
+		      state->n, end, end > start ? 100.0 * (double)(state->n - start) / (double)(end - start) : 100.0,
+		      now_ns / NS_PER_S, now_ns % NS_PER_S, engine_next_event(timeline_engine(monitor->timeline)),
 		      events_count(timeline_engine(monitor->timeline)->events), state->current,
 		      state->vcpu[state->current].pc);
 	return print_console(monitor);

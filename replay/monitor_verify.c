@@ -1,38 +1,18 @@
 /* verify: the whole trace once more, in one run without a stop (a stop at the end would leave the virtual GIC's state
  * folded, which the guest cannot tell but the hash can), every event compared, and the state that it ends in. */
 #include "hv/host/session.h"
-#include "hv/host/state_hash.h"
 #include "replay/monitor_session.h"
+#include "replay/verify.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
-
-static bool final_state_agrees(const struct engine *engine, struct error *error)
-{
-	char hash[STATE_HASH_TEXT_BYTES], *recorded = NULL;
-	if (!trace_is_complete(engine->trace))
-		return true;
-	if (engine->machine->mailbox->end_reason == 0)
-		return error_set(error, STATUS_DIVERGED, "divergence: the guest does not end where the recording does");
-	if (!state_hash(engine->machine, engine_state(engine), hash))
-		return error_set(error, STATUS_FAILED, "out of memory");
-	bool same = trace_get_text(engine->trace, "final_state_hash", &recorded, error) == TRACE_FOUND &&
-		    strcmp(recorded, hash) == 0;
-	free(recorded);
-	return same || error_set(error, STATUS_DIVERGED,
-				 "divergence: every event agreed, but the final state hash is %s and was another in "
-				 "the recording",
-				 hash);
-}
 
 static bool replay_all(struct monitor *monitor, struct error *error)
 {
 	struct engine *engine = timeline_engine(monitor->timeline);
 	uint64_t address;
-	return timeline_goto(monitor->timeline, 0, error) &&
+	return timeline_goto(monitor->timeline, timeline_start_n(monitor->timeline), error) &&
 	       engine_run(engine, UINT64_MAX, NULL, 0, &address, error) != ENGINE_FAILED &&
-	       final_state_agrees(engine, error);
+	       verify_final_state(engine, error);
 }
 
 bool monitor_verify(struct monitor *monitor, const char *argument)

@@ -128,7 +128,7 @@ static bool judge(struct replaying *r, struct error *error)
 	case HV_STATE_ENDED:
 		return final_state_check(r, error);
 	case HV_STATE_DIVERGED:
-		return divergence_report(mailbox, 0, error);
+		return divergence_report(mailbox, trace_first_event(r->trace), error);
 	case HV_STATE_REFUSED:
 		return error_set(error, STATUS_FAILED, "the machine cannot replay: %.*s", HV_TEXT_BYTES, mailbox->text);
 	case HV_STATE_PANIC:
@@ -145,7 +145,7 @@ static void summary(const struct replaying *r)
 	if (r->options->quiet)
 		return;
 	fprintf(stderr, "hvrec: replayed %llu instructions, %llu events, all as recorded%s\n",
-		(unsigned long long)mailbox->now_n, (unsigned long long)mailbox->event_tail,
+		(unsigned long long)(mailbox->now_n - trace_start_n(r->trace)), (unsigned long long)mailbox->event_tail,
 		trace_is_complete(r->trace) ? mailbox->end_reason != 0 ? "; the final state hash agrees" : ""
 					    : "; the trace is incomplete and was replayed up to its last commit");
 }
@@ -172,6 +172,19 @@ static bool replay_in_machine(struct replaying *r, struct machine_config *config
 	return true;
 }
 
+/* A trace that starts at a keyframe is replayed from there. */
+static bool start_go(struct replaying *r, struct machine_config *config, struct error *error)
+{
+	struct keyframe_index index = {0};
+	uint64_t start_n = trace_start_n(r->trace);
+	if (start_n == 0)
+		return true;
+	bool good = keyframe_index_open(&index, r->trace, r->machine->guest_ram_bytes / TRACE_PAGE_BYTES, error) &&
+		    guest_resume(&index, keyframe_index_before(&index, start_n), r->machine, config, error);
+	keyframe_index_close(&index);
+	return good;
+}
+
 bool replay_run(const struct replay_options *options, struct error *error)
 {
 	struct replaying r = {.options = options};
@@ -186,7 +199,7 @@ bool replay_run(const struct replay_options *options, struct error *error)
 		r.machine = guest_restore(r.trace, &config, error);
 	r.console.signal_fd = r.signal_fd;
 	config.until_n = options->until_n;
-	if (r.machine)
+	if (r.machine && start_go(&r, &config, error))
 		replay_in_machine(&r, &config, error);
 	trace_cursor_free(r.cursor);
 	trace_close(r.trace);

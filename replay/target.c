@@ -195,7 +195,7 @@ static bool restart(void *context)
 {
 	struct replay_target *target = context;
 	struct error error = {.status = STATUS_OK};
-	return timeline_goto(target->timeline, 0, &error);
+	return timeline_goto(target->timeline, timeline_start_n(target->timeline), &error);
 }
 
 /* Like a resume, it only begins here. */
@@ -305,7 +305,7 @@ static bool turn_step(struct replay_target *target, struct error *error)
 {
 	struct timeline *timeline = target->timeline;
 	uint64_t n = timeline_n(timeline);
-	if (target->resume.reverse && n == 0) {
+	if (target->resume.reverse && n <= timeline_start_n(timeline)) {
 		replay_target_stopped(target, TARGET_STOP_REPLAYLOG_BEGIN, 0, 0);
 		return true;
 	}

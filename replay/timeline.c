@@ -1,6 +1,7 @@
 /* Getting to a position: checkpoints where they are safe, and runs from them. Continuing is timeline_run.c. */
 #include "replay/timeline.h"
 #include "replay/exclusive.h"
+#include "replay/place.h"
 #include "replay/timeline_state.h"
 
 #include <stdlib.h>
@@ -37,6 +38,11 @@ uint64_t timeline_end_n(const struct timeline *timeline)
 	return timeline->end_n;
 }
 
+uint64_t timeline_start_n(const struct timeline *timeline)
+{
+	return timeline->checkpoints.at[0].n;
+}
+
 bool timeline_checkpoint_here(struct timeline *t, struct error *error)
 {
 	size_t taken = checkpoints_take(&t->checkpoints, t->engine, t->base, timeline_n(t), error);
@@ -47,18 +53,19 @@ bool timeline_checkpoint_here(struct timeline *t, struct error *error)
 	return checkpoints_restore(&t->checkpoints, t->engine, taken, taken, error);
 }
 
-struct timeline *timeline_open(const char *trace, struct error *error)
+struct timeline *timeline_open(const char *trace, uint64_t n, struct error *error)
 {
 	struct timeline *t = calloc(1, sizeof(*t));
 	if (!t)
 		return error_set(error, STATUS_FAILED, "out of memory"), NULL;
-	t->engine = engine_open(trace, error);
-	if (t->engine) {
-		uint64_t count = events_count(t->engine->events);
-		const struct event *last = count > 0 ? events_get(t->engine->events, count - 1, error) : NULL;
-		t->end_n = last ? last->n : 0;
+	t->engine = engine_open(trace, n, error);
+	if (t->engine)
+		place_end(t->engine->events, &t->end_n, error);
+	if (t->engine && error->status == STATUS_OK && checkpoints_open(&t->checkpoints, t->engine, n, error)) {
+		t->base = checkpoints_before(&t->checkpoints, timeline_n(t));
+		timeline_goto(t, n, error);
 	}
-	if (!t->engine || error->status != STATUS_OK || !timeline_checkpoint_here(t, error)) {
+	if (error->status != STATUS_OK) {
 		timeline_close(t);
 		return NULL;
 	}
@@ -94,7 +101,7 @@ static uint64_t safe_position(const struct event *event)
 static uint64_t safe_last(struct timeline *t, uint64_t low, uint64_t high, struct error *error)
 {
 	uint64_t index = events_find(t->engine->events, high + 1, error);
-	while (index-- > 0) {
+	while (index-- > events_first(t->engine->events)) {
 		const struct event *event = events_get(t->engine->events, index, error);
 		if (!event || event->n < low)
 			return 0;
@@ -189,6 +196,7 @@ static bool go(struct timeline *t, uint64_t n, struct error *error)
 {
 	uint64_t address;
 	n = n < t->end_n ? n : t->end_n;
+	n = n > timeline_start_n(t) ? n : timeline_start_n(t);
 	if (!load_before(t, n, error))
 		return false;
 	for (;;) {

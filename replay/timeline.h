@@ -9,8 +9,8 @@
 
 struct timeline;
 
-/* Opens a trace at position 0. NULL: error set. */
-struct timeline *timeline_open(const char *trace, struct error *error);
+/* Opens a trace at position `n`, or at its start or end if that is beyond. NULL: error set. */
+struct timeline *timeline_open(const char *trace, uint64_t n, struct error *error);
 void timeline_close(struct timeline *timeline);
 
 /* Position, state and RAM of the place that is looked at. */
@@ -18,10 +18,11 @@ uint64_t timeline_n(const struct timeline *timeline);
 const struct guest_state *timeline_state(const struct timeline *timeline);
 struct engine *timeline_engine(struct timeline *timeline);
 const struct checkpoints *timeline_checkpoints(const struct timeline *timeline);
-/* Position of the trace's end. */
+/* Positions of the trace's start and end. */
+uint64_t timeline_start_n(const struct timeline *timeline);
 uint64_t timeline_end_n(const struct timeline *timeline);
 
-/* Goes to position `n`, or to the end if that is before it. */
+/* Goes to position `n`, or to the start or end if it is beyond. */
 bool timeline_goto(struct timeline *timeline, uint64_t n, struct error *error);
 
 enum timeline_stop {

@@ -212,10 +212,10 @@ struct timeline_hit timeline_reverse(struct timeline *t, bool skip_access, const
 				     size_t count, struct error *error)
 {
 	struct hv_debug_point group[HV_DEBUG_POINTS_MAX];
-	struct found best = {{TIMELINE_BEGIN, 0}, 0};
+	struct found best = {{TIMELINE_BEGIN, 0}, timeline_start_n(t)};
 	uint64_t high = timeline_n(t);
 	size_t at = 0;
-	if (skip_access && high > 0) {
+	if (skip_access && high > timeline_start_n(t)) {
 		if (!timeline_goto(t, --high, error))
 			return (struct timeline_hit){TIMELINE_FAILED, 0};
 		if (is_breakpoint_here(t, points, count, &best.hit.address))

@@ -23,3 +23,13 @@ bool chunk_encode(const struct event *events, size_t event_count, uint64_t start
  * malformed bytes; `events` and *start_idle_ns are undefined then. */
 bool chunk_decode(const uint8_t *raw, size_t raw_bytes, struct event *events, size_t event_count,
 		  uint64_t *start_idle_ns, struct error *error);
+
+/* The chunk's raw bytes by the kind that they are there for; [0]: the header, and kinds that do not exist. An event's
+ * own bytes are what its decoding takes from the columns, a site's belong to its kind. */
+struct chunk_weights {
+	uint64_t raw_bytes[EVENT_KIND_MAX + 1];
+};
+
+/* chunk_decode, which also adds to `weights` what the chunk weighs: in all, raw_bytes. */
+bool chunk_weigh(const uint8_t *raw, size_t raw_bytes, struct event *events, size_t event_count,
+		 uint64_t *start_idle_ns, struct chunk_weights *weights, struct error *error);

@@ -16,7 +16,24 @@ struct decoder {
 	struct chunk_model model; /* its `text` is the text column */
 	struct cursor columns[CHUNK_COLUMN_COUNT];
 	struct run_reader site, n, address, value, pc;
+	struct chunk_weights *weights; /* NULL: not asked for */
+	uint64_t left_bytes;           /* of all columns, when they were weighed last */
 };
+
+static uint64_t *weight_of(struct decoder *d, uint16_t kind)
+{
+	return &d->weights->raw_bytes[kind <= EVENT_KIND_MAX ? kind : 0];
+}
+
+/* What the columns have given since it was asked last, for events of this kind. */
+static void weigh(struct decoder *d, uint16_t kind)
+{
+	uint64_t left_bytes = (uint64_t)(d->model.text.end - d->model.text.at);
+	for (unsigned i = 0; i < CHUNK_COLUMN_COUNT; i++)
+		left_bytes += i == CHUNK_TEXT ? 0 : (uint64_t)(d->columns[i].end - d->columns[i].at);
+	*weight_of(d, kind) += d->left_bytes - left_bytes;
+	d->left_bytes = left_bytes;
+}
 
 static struct run_reader run_start(struct decoder *d, enum chunk_column runs)
 {
@@ -116,6 +133,8 @@ static bool sites_get(struct decoder *d)
 			return false;
 		last.kind = (uint16_t)kind;
 		d->sites[i] = last;
+		if (d->weights)
+			weigh(d, last.kind);
 	}
 	return true;
 }
@@ -139,7 +158,10 @@ static bool header_get(struct decoder *d, const uint8_t *raw, size_t raw_bytes, 
 			return false;
 		d->columns[i] = (struct cursor){c.at, c.at + bytes[i], false};
 		c.at += bytes[i];
+		d->left_bytes += bytes[i];
 	}
+	if (d->weights)
+		d->weights->raw_bytes[0] += raw_bytes - d->left_bytes;
 	return c.at == c.end;
 }
 
@@ -156,10 +178,10 @@ static bool all_read(struct decoder *d)
 
 static bool decode(struct decoder *d, struct event *events, size_t event_count, uint64_t start_idle_ns)
 {
-	if (!sites_get(d))
-		return false;
 	const struct cursor *text = &d->columns[CHUNK_TEXT];
 	chunk_model_start(&d->model, start_idle_ns, text->at, (size_t)(text->end - text->at));
+	if (!sites_get(d))
+		return false;
 	d->site = run_start(d, CHUNK_SITE_RUNS);
 	d->n = run_start(d, CHUNK_N_RUNS);
 	d->address = run_start(d, CHUNK_ADDRESS_RUNS);
@@ -168,12 +190,14 @@ static bool decode(struct decoder *d, struct event *events, size_t event_count, 
 	for (size_t i = 0; i < event_count; i++) {
 		if (!event_get(d, &events[i]))
 			return false;
+		if (d->weights)
+			weigh(d, events[i].kind);
 	}
 	return all_read(d);
 }
 
-bool chunk_decode(const uint8_t *raw, size_t raw_bytes, struct event *events, size_t event_count,
-		  uint64_t *start_idle_ns, struct error *error)
+bool chunk_weigh(const uint8_t *raw, size_t raw_bytes, struct event *events, size_t event_count,
+		 uint64_t *start_idle_ns, struct chunk_weights *weights, struct error *error)
 {
 	struct decoder *d = NULL;
 	bool good = event_count >= 1 && event_count <= CHUNK_EVENTS_MAX && raw_bytes >= 1 &&
@@ -186,10 +210,17 @@ bool chunk_decode(const uint8_t *raw, size_t raw_bytes, struct event *events, si
 			free(d);
 			return error_set(error, STATUS_FAILED, "no memory to decode %zu events", event_count);
 		}
+		d->weights = weights;
 		good = header_get(d, raw, raw_bytes, event_count, start_idle_ns) &&
 		       decode(d, events, event_count, *start_idle_ns);
 		free(d->sites);
 		free(d);
 	}
 	return good || error_set(error, STATUS_FAILED, "malformed chunk of %zu bytes", raw_bytes);
+}
+
+bool chunk_decode(const uint8_t *raw, size_t raw_bytes, struct event *events, size_t event_count,
+		  uint64_t *start_idle_ns, struct error *error)
+{
+	return chunk_weigh(raw, raw_bytes, events, event_count, start_idle_ns, NULL, error);
 }

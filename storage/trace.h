@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 enum {
-	TRACE_VERSION = 1,
+	TRACE_VERSION = 2,
 	TRACE_FILE_BYTES_MAX = 900 << 20, /* of one named file; sqlite's own limit for a blob is 1e9 */
 	TRACE_TEXT_BYTES_MAX = 1 << 20,
 };
@@ -32,8 +32,42 @@ bool trace_put_file(struct trace_writer *w, const char *name, const void *data, 
 bool trace_put_text(struct trace_writer *w, const char *key, const char *value, struct error *error);
 bool trace_put_u64(struct trace_writer *w, const char *key, uint64_t value, struct error *error);
 
+/* Makes a trace without events yet start at a keyframe at `n`: its first event has number `first_event`, and the guest
+ * has idled `idle_ns` before. The keyframe is to be put before any commit. */
+bool trace_start_at(struct trace_writer *w, uint64_t n, uint64_t first_event, uint64_t idle_ns, struct error *error);
+
 /* Appends events, in order: n must not decrease, `zero` must be 0. They are in memory until the next commit. */
 bool trace_append(struct trace_writer *w, const struct event *events, size_t count, struct error *error);
+
+enum { TRACE_PAGE_BYTES = 4096, TRACE_GROUP_PAGES_MAX = 64 };
+
+/* A page of guest RAM that was written since the keyframe before; `bytes` NULL: it holds the same again. */
+struct trace_page {
+	uint64_t index; /* of the page in RAM */
+	const uint8_t *bytes;
+};
+
+/* A keyframe: the guest at a position from which a replay can start. RAM there is the start's (files "ram/IPA") with
+ * the pages of all keyframes up to this one over it. */
+struct trace_keyframe {
+	uint64_t n;
+	uint64_t next_event; /* the first that comes after it */
+	uint64_t first_group, group_count;
+};
+
+/* Keeps pages of the keyframe that comes next: in any number of calls, all that were written since the one before, in
+ * the order of RAM. */
+bool trace_put_pages(struct trace_writer *w, const struct trace_page *pages, size_t count, struct error *error);
+/* Keeps the keyframe itself, at `n`, right before event `next_event`. `state` is opaque here. Positions must grow. */
+bool trace_put_keyframe(struct trace_writer *w, uint64_t n, uint64_t next_event, const void *state, size_t state_bytes,
+			struct error *error);
+
+/* Forgets everything that only a replay from before keyframe `n` needs: earlier keyframes and events, and their pages
+ * that were overwritten since. The trace then starts there. */
+bool trace_forget_before(struct trace_writer *w, uint64_t n, struct error *error);
+
+/* How many bytes of events and pages were written so far, compressed; what was forgotten counts too. Cannot fail. */
+uint64_t trace_put_bytes(const struct trace_writer *w);
 
 /* Writes all that was appended or put. True: it survives the end of this process (not a power cut). */
 bool trace_commit(struct trace_writer *w, struct error *error);
@@ -65,11 +99,35 @@ enum trace_found trace_get_u64(struct trace_reader *r, const char *key, uint64_t
 typedef bool trace_file_fn(const char *name, void *context, struct error *error);
 bool trace_each_file(struct trace_reader *r, trace_file_fn *each, void *context, struct error *error);
 
+/* Calls `each` with every metadata key, its text or (text NULL) its number, in the order of keys; as trace_each_file.
+ */
+typedef bool trace_meta_fn(const char *key, const char *text, uint64_t number, void *context, struct error *error);
+bool trace_each_meta(struct trace_reader *r, trace_meta_fn *each, void *context, struct error *error);
+
 /* True if the recording was finished. Cannot fail. */
 bool trace_is_complete(const struct trace_reader *r);
 
+/* Where the trace starts: position, and number of the first event. 0, or those of its first keyframe if what was before
+ * has been forgotten. Cannot fail. */
+uint64_t trace_start_n(const struct trace_reader *r);
+uint64_t trace_first_event(const struct trace_reader *r);
+
+/* All keyframes that can be used, in order: events up to each are there. *keyframes is malloc'd and the caller's. */
+bool trace_get_keyframes(struct trace_reader *r, struct trace_keyframe **keyframes, size_t *count, struct error *error);
+/* A keyframe's state, which must have exactly `state_bytes`; and the indexes of the pages that were written since the
+ * one before but hold the same again (malloc'd, the caller's). */
+bool trace_get_keyframe(struct trace_reader *r, const struct trace_keyframe *keyframe, void *state, size_t state_bytes,
+			uint64_t **same, size_t *same_count, struct error *error);
+/* The ids of all page groups below `end`, in order; malloc'd, the caller's. */
+bool trace_get_groups(struct trace_reader *r, uint64_t end, uint64_t **ids, size_t *count, struct error *error);
+/* A page group: which pages of RAM it has (returns how many, 0 on failure), and their bytes one after the other. */
+size_t trace_get_group_indexes(struct trace_reader *r, uint64_t id, uint64_t indexes[TRACE_GROUP_PAGES_MAX],
+			       struct error *error);
+bool trace_get_group(struct trace_reader *r, uint64_t id, uint8_t pages[TRACE_GROUP_PAGES_MAX * TRACE_PAGE_BYTES],
+		     struct error *error);
+
 struct trace_totals {
-	uint64_t event_count;
+	uint64_t event_count; /* the number of the last one + 1 */
 	uint64_t chunk_count;
 	uint64_t last_n;         /* of the last event; 0 without events */
 	uint64_t raw_bytes;      /* of the events, encoded but not compressed */
@@ -77,13 +135,35 @@ struct trace_totals {
 	uint64_t file_count;     /* named files */
 	uint64_t blob_raw_bytes; /* their contents, equal ones counted once */
 	uint64_t blob_stored_bytes;
+	uint64_t keyframe_count;
+	uint64_t page_count; /* kept for keyframes */
+	uint64_t page_stored_bytes;
 };
 
 bool trace_get_totals(struct trace_reader *r, struct trace_totals *totals, struct error *error);
 
-/* A cursor before event `first_event` (0: the first; the number of events: the end, nothing beyond). NULL on failure.
- */
+/* Size of the database, bytes: of the file, and of what is committed beside it already. */
+bool trace_get_bytes(struct trace_reader *r, uint64_t *bytes, struct error *error);
+
+/* A cursor before event `first_event` (0, or any before trace_first_event: the first; the number of events: the end,
+ * nothing beyond). NULL on failure. */
 struct trace_cursor *trace_seek(struct trace_reader *r, uint64_t first_event, struct error *error);
+
+/* A cursor before the first event whose n is `n` or above (all may be below: the end). It reads two chunks at most,
+ * whatever comes before. NULL on failure. */
+struct trace_cursor *trace_seek_n(struct trace_reader *r, uint64_t n, struct error *error);
+
+/* What the events of each kind take in the file; [0]: what a chunk takes at any rate, and kinds that do not exist. The
+ * sums are trace_totals' raw_bytes and stored_bytes. An event's raw bytes are those that its decoding takes; compressed
+ * ones cannot be told apart, so each chunk's are shared out in the proportion of its raw ones. */
+struct trace_weights {
+	uint64_t raw_bytes[EVENT_KIND_MAX + 1];
+	uint64_t stored_bytes[EVENT_KIND_MAX + 1];
+};
+
+/* A cursor before the first event; each chunk that it reads is added to *weights, which must live as long as it. NULL
+ * on failure. */
+struct trace_cursor *trace_weigh(struct trace_reader *r, struct trace_weights *weights, struct error *error);
 
 /* Reads up to `max` events. Returns how many, 0 only at the end (or for max 0), -1 on damage: a checksum, a malformed
  * chunk, a gap, n that decreases. After -1 the cursor stays there and gives -1 again. */
@@ -91,6 +171,9 @@ int64_t trace_next(struct trace_cursor *c, struct event *out, size_t max, struct
 
 /* Idle time of the guest before the next event: guest time is n + this. Cannot fail. */
 uint64_t trace_cursor_idle_ns(const struct trace_cursor *c);
+
+/* Number in the trace of the next event; at the end, the number of events. Cannot fail. */
+uint64_t trace_cursor_event(const struct trace_cursor *c);
 
 /* Frees; NULL is allowed. */
 void trace_cursor_free(struct trace_cursor *c);

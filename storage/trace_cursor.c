@@ -13,6 +13,7 @@ enum column { FIRST_EVENT, EVENT_COUNT, FIRST_N, LAST_N, START_IDLE_NS, RAW_BYTE
 struct trace_cursor {
 	struct trace_reader *reader;
 	sqlite3_stmt *rows;
+	struct trace_weights *weights; /* NULL: not asked for */
 	struct error failed;
 	uint64_t wanted;      /* the next chunk must begin here; the first one may begin before */
 	bool started;         /* a chunk was read */
@@ -61,6 +62,20 @@ static bool row_follows(struct trace_cursor *c, const struct trace_chunk *chunk)
 	return true;
 }
 
+/* The rest of the division goes to no kind, so that the sum is right. */
+static void weigh(struct trace_weights *weights, const struct chunk_weights *chunk, uint64_t raw_bytes,
+		  uint64_t stored_bytes)
+{
+	uint64_t left_bytes = stored_bytes;
+	for (unsigned kind = 0; kind <= EVENT_KIND_MAX; kind++) {
+		uint64_t share_bytes = stored_bytes * chunk->raw_bytes[kind] / raw_bytes;
+		weights->raw_bytes[kind] += chunk->raw_bytes[kind];
+		weights->stored_bytes[kind] += share_bytes;
+		left_bytes -= share_bytes;
+	}
+	weights->stored_bytes[0] += left_bytes;
+}
+
 static bool data_decode(struct trace_cursor *c, const struct trace_chunk *chunk)
 {
 	const void *stored = sqlite3_column_blob(c->rows, DATA);
@@ -73,11 +88,14 @@ static bool data_decode(struct trace_cursor *c, const struct trace_chunk *chunk)
 		return damaged(c, "a chunk cannot be decompressed");
 	struct error why = {0};
 	uint64_t start_idle_ns = 0;
-	bool good = chunk_decode(raw, (size_t)chunk->raw_bytes, c->events, (size_t)chunk->event_count, &start_idle_ns,
-				 &why);
+	struct chunk_weights weights = {0};
+	bool good = chunk_weigh(raw, (size_t)chunk->raw_bytes, c->events, (size_t)chunk->event_count, &start_idle_ns,
+				c->weights ? &weights : NULL, &why);
 	free(raw);
 	if (!good)
 		return damaged(c, why.text);
+	if (c->weights && chunk->raw_bytes > 0)
+		weigh(c->weights, &weights, chunk->raw_bytes, stored_bytes);
 	return start_idle_ns == chunk->start_idle_ns || damaged(c, "a chunk and its row disagree");
 }
 
@@ -127,6 +145,8 @@ static bool start(struct trace_cursor *c, uint64_t first_event)
 	struct trace_totals totals;
 	if (!trace_get_totals(c->reader, &totals, &c->failed))
 		return false;
+	if (first_event < c->reader->first_event)
+		first_event = c->reader->first_event;
 	if (first_event > totals.event_count)
 		return error_set(&c->failed, STATUS_FAILED, "%s: has %llu events, and event %llu was asked for",
 				 c->reader->path, (unsigned long long)totals.event_count,
@@ -141,7 +161,8 @@ static bool start(struct trace_cursor *c, uint64_t first_event)
 	return c->rows && sqlite3_bind_int64(c->rows, 1, trace_sql_from_u64(first_event)) == SQLITE_OK && load(c);
 }
 
-struct trace_cursor *trace_seek(struct trace_reader *r, uint64_t first_event, struct error *error)
+static struct trace_cursor *seek(struct trace_reader *r, uint64_t first_event, struct trace_weights *weights,
+				 struct error *error)
 {
 	struct trace_cursor *c = calloc(1, sizeof(*c));
 	if (!c) {
@@ -149,11 +170,51 @@ struct trace_cursor *trace_seek(struct trace_reader *r, uint64_t first_event, st
 		return NULL;
 	}
 	c->reader = r;
+	c->weights = weights;
 	if (start(c, first_event))
 		return c;
 	error_set(error, STATUS_FAILED, "%s", c->failed.text);
 	trace_cursor_free(c);
 	return NULL;
+}
+
+struct trace_cursor *trace_seek(struct trace_reader *r, uint64_t first_event, struct error *error)
+{
+	return seek(r, first_event, NULL, error);
+}
+
+struct trace_cursor *trace_weigh(struct trace_reader *r, struct trace_weights *weights, struct error *error)
+{
+	*weights = (struct trace_weights){0};
+	return seek(r, 0, weights, error);
+}
+
+/* The first event of the last chunk that begins before `n`: the next one begins at `n` or behind it. */
+static bool chunk_before(struct trace_reader *r, uint64_t n, uint64_t *first_event, struct error *error)
+{
+	sqlite3_stmt *statement = trace_reader_prepare(
+		r, "SELECT first_event FROM chunk WHERE first_n < ?1 ORDER BY first_event DESC LIMIT 1", error);
+	enum trace_found found = TRACE_FAILED;
+	if (statement && sqlite3_bind_int64(statement, 1, trace_sql_from_u64(n)) == SQLITE_OK)
+		found = trace_reader_step(r, statement, error);
+	*first_event = found == TRACE_FOUND ? trace_u64_from_sql(sqlite3_column_int64(statement, 0)) : 0;
+	sqlite3_finalize(statement);
+	return found != TRACE_FAILED;
+}
+
+struct trace_cursor *trace_seek_n(struct trace_reader *r, uint64_t n, struct error *error)
+{
+	uint64_t first_event;
+	if (!chunk_before(r, n, &first_event, error))
+		return NULL;
+	struct trace_cursor *c = trace_seek(r, first_event, error);
+	while (c && c->at < c->event_count && c->events[c->at].n < n) {
+		c->idle_ns += idle_of(&c->events[c->at]);
+		/* what cannot be read now is found again by trace_next */
+		if (++c->at == c->event_count)
+			load(c);
+	}
+	return c;
 }
 
 int64_t trace_next(struct trace_cursor *c, struct event *out, size_t max, struct error *error)
@@ -178,6 +239,11 @@ int64_t trace_next(struct trace_cursor *c, struct event *out, size_t max, struct
 uint64_t trace_cursor_idle_ns(const struct trace_cursor *c)
 {
 	return c->idle_ns;
+}
+
+uint64_t trace_cursor_event(const struct trace_cursor *c)
+{
+	return c->wanted - (c->event_count - c->at);
 }
 
 void trace_cursor_free(struct trace_cursor *c)

@@ -120,9 +120,9 @@ void trace_db_harden(sqlite3 *db)
 }
 
 /* Each of our tables must be a table, with our very text. Further tables are no harm. */
-static bool schema_known(sqlite3 *db, const char *path, struct error *error)
+static bool schema_known(sqlite3 *db, const char *path, int version, struct error *error)
 {
-	for (unsigned i = 0; i < TRACE_TABLE_COUNT; i++) {
+	for (int i = 0; i < trace_table_count(version); i++) {
 		sqlite3_stmt *statement = NULL;
 		int code = sqlite3_prepare_v2(db, "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1",
 					      -1, &statement, NULL);
@@ -138,7 +138,7 @@ static bool schema_known(sqlite3 *db, const char *path, struct error *error)
 		if (!same)
 			return error_set(error, STATUS_FAILED,
 					 "%s: its table '%s' is not as trace format %d has it; record it again", path,
-					 trace_table_names[i], TRACE_VERSION);
+					 trace_table_names[i], version);
 	}
 	return true;
 }
@@ -187,7 +187,7 @@ static sqlite3 *readable(const char *path, sqlite3 *db)
 	return immutable;
 }
 
-sqlite3 *trace_db_open(const char *path, struct error *error)
+sqlite3 *trace_db_open(const char *path, int *version, struct error *error)
 {
 	if (!file_regular(path, error))
 		return NULL;
@@ -201,8 +201,9 @@ sqlite3 *trace_db_open(const char *path, struct error *error)
 	good = good && trace_db_identify(path, db, &identity, error) && identity_readable(path, &identity, error);
 	if (good) {
 		db = readable(path, db);
-		good = schema_known(db, path, error);
+		good = schema_known(db, path, identity.version, error);
 	}
+	*version = identity.version;
 	if (!good) {
 		sqlite3_close(db);
 		return NULL;

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-const char *const trace_table_names[TRACE_TABLE_COUNT] = {"meta", "blob", "file", "chunk"};
+const char *const trace_table_names[TRACE_TABLE_COUNT] = {"meta", "blob", "file", "chunk", "keyframe", "page_group"};
 
 const char *const trace_table_sql[TRACE_TABLE_COUNT] = {
 	"CREATE TABLE meta(key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID",
@@ -18,17 +18,48 @@ const char *const trace_table_sql[TRACE_TABLE_COUNT] = {
 	"last_n INTEGER NOT NULL, start_idle_ns INTEGER NOT NULL, raw_bytes INTEGER NOT NULL, checksum INTEGER NOT "
 	"NULL, "
 	"data BLOB NOT NULL)",
+	"CREATE TABLE keyframe(n INTEGER PRIMARY KEY, next_event INTEGER NOT NULL, first_group INTEGER NOT NULL, "
+	"group_count INTEGER NOT NULL, state_bytes INTEGER NOT NULL, checksum INTEGER NOT NULL, state BLOB NOT NULL, "
+	"same BLOB NOT NULL)",
+	"CREATE TABLE page_group(id INTEGER PRIMARY KEY, page_count INTEGER NOT NULL, indexes_checksum INTEGER NOT "
+	"NULL, data_checksum INTEGER NOT NULL, indexes BLOB NOT NULL, data BLOB NOT NULL)",
 };
+
+int trace_table_count(int version)
+{
+	return version < 2 ? TRACE_TABLE_COUNT_V1 : TRACE_TABLE_COUNT;
+}
+
+/* Hashes u64 fields as little-endian bytes. */
+static uint64_t fields_hash(const uint64_t *fields, size_t count)
+{
+	uint8_t bytes[64];
+	for (size_t i = 0; i < count * 8; i++)
+		bytes[i] = (uint8_t)(fields[i / 8] >> (i % 8 * 8));
+	return XXH3_64bits(bytes, count * 8);
+}
 
 uint64_t trace_chunk_checksum(const struct trace_chunk *chunk, const void *data, size_t bytes)
 {
 	const uint64_t fields[] = {chunk->first_event, chunk->event_count,   chunk->first_n,
 				   chunk->last_n,      chunk->start_idle_ns, chunk->raw_bytes};
-	uint8_t head[sizeof(fields)];
-	for (size_t i = 0; i < sizeof(head); i++)
-		head[i] = (uint8_t)(fields[i / 8] >> (i % 8 * 8));
 	/* chained by the seed, so that no allocated hashing state is needed */
-	return XXH3_64bits_withSeed(data, bytes, XXH3_64bits(head, sizeof(head)));
+	return XXH3_64bits_withSeed(data, bytes, fields_hash(fields, sizeof(fields) / sizeof(fields[0])));
+}
+
+uint64_t trace_keyframe_checksum(const struct trace_keyframe *keyframe, uint64_t state_bytes, struct trace_bytes state,
+				 struct trace_bytes same)
+{
+	const uint64_t fields[] = {keyframe->n,           keyframe->next_event, keyframe->first_group,
+				   keyframe->group_count, state_bytes,          state.count};
+	uint64_t seed = fields_hash(fields, sizeof(fields) / sizeof(fields[0]));
+	return XXH3_64bits_withSeed(same.data, same.count, XXH3_64bits_withSeed(state.data, state.count, seed));
+}
+
+uint64_t trace_group_checksum(uint64_t id, uint64_t page_count, struct trace_bytes bytes)
+{
+	const uint64_t fields[] = {id, page_count};
+	return XXH3_64bits_withSeed(bytes.data, bytes.count, fields_hash(fields, 2));
 }
 
 void trace_blob_hash(const void *data, size_t bytes, uint8_t hash[TRACE_HASH_BYTES])

@@ -9,7 +9,9 @@
 /* The tables, as sqlite keeps their text; a trace whose tables differ is refused. In the order of enum trace_table. */
 extern const char *const trace_table_names[];
 extern const char *const trace_table_sql[];
-enum { TRACE_TABLE_COUNT = 4 };
+enum { TRACE_TABLE_COUNT_V1 = 4, TRACE_TABLE_COUNT = 6 };
+/* How many of them a trace of this version has. */
+int trace_table_count(int version);
 
 /* The columns of one row of table chunk, without its data. */
 struct trace_chunk {
@@ -23,6 +25,16 @@ struct trace_chunk {
 
 /* XXH3-64 over the six fields above, in that order, as little-endian u64, and the data. */
 uint64_t trace_chunk_checksum(const struct trace_chunk *chunk, const void *data, size_t bytes);
+
+struct trace_bytes {
+	const void *data;
+	size_t count;
+};
+
+/* XXH3-64 of a keyframe's row, and of a page group's indexes or data; see docs/TRACE-FORMAT.md. */
+uint64_t trace_keyframe_checksum(const struct trace_keyframe *keyframe, uint64_t state_bytes, struct trace_bytes state,
+				 struct trace_bytes same);
+uint64_t trace_group_checksum(uint64_t id, uint64_t page_count, struct trace_bytes bytes);
 
 enum { TRACE_HASH_BYTES = 16 };
 
@@ -47,9 +59,9 @@ bool trace_sql_error(sqlite3 *db, const char *path, const char *doing, int code,
 /* Settings that every connection has: nothing in the file may run code, or change the schema. */
 void trace_db_harden(sqlite3 *db);
 
-/* Opens without changing the file and checks that it is a trace of a version that this program knows, with the tables
+/* Opens without changing the file and checks that it is a trace of a *version that this program knows, with the tables
  * that it must have. NULL on failure. The caller closes (sqlite3_close). */
-sqlite3 *trace_db_open(const char *path, struct error *error);
+sqlite3 *trace_db_open(const char *path, int *version, struct error *error);
 
 /* What the header of a trace says. */
 struct trace_identity {

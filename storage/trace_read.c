@@ -133,17 +133,23 @@ bool trace_is_complete(const struct trace_reader *r)
 
 bool trace_get_totals(struct trace_reader *r, struct trace_totals *totals, struct error *error)
 {
+	static const char *const keyframe_sql[] = {
+		"0, 0, 0", "(SELECT count(*) FROM keyframe), (SELECT ifnull(sum(page_count), 0) FROM page_group), "
+			   "(SELECT ifnull(sum(length(data)), 0) FROM page_group)"};
 	static const char sql[] =
 		"SELECT ifnull((SELECT first_event + event_count FROM chunk ORDER BY first_event DESC LIMIT 1), 0), "
 		"(SELECT count(*) FROM chunk), "
 		"ifnull((SELECT last_n FROM chunk ORDER BY first_event DESC LIMIT 1), 0), "
 		"(SELECT ifnull(sum(raw_bytes), 0) FROM chunk), (SELECT ifnull(sum(length(data)), 0) FROM chunk), "
 		"(SELECT count(*) FROM file), "
-		"(SELECT ifnull(sum(raw_bytes), 0) FROM blob), (SELECT ifnull(sum(length(data)), 0) FROM blob)";
-	uint64_t *const fields[] = {&totals->event_count,    &totals->chunk_count,      &totals->last_n,
-				    &totals->raw_bytes,      &totals->stored_bytes,     &totals->file_count,
-				    &totals->blob_raw_bytes, &totals->blob_stored_bytes};
-	sqlite3_stmt *statement = trace_reader_prepare(r, sql, error);
+		"(SELECT ifnull(sum(raw_bytes), 0) FROM blob), (SELECT ifnull(sum(length(data)), 0) FROM blob), %s";
+	uint64_t *const fields[] = {&totals->event_count,    &totals->chunk_count,       &totals->last_n,
+				    &totals->raw_bytes,      &totals->stored_bytes,      &totals->file_count,
+				    &totals->blob_raw_bytes, &totals->blob_stored_bytes, &totals->keyframe_count,
+				    &totals->page_count,     &totals->page_stored_bytes};
+	char *text = sqlite3_mprintf(sql, keyframe_sql[r->version >= 2]);
+	sqlite3_stmt *statement = text ? trace_reader_prepare(r, text, error) : NULL;
+	sqlite3_free(text);
 	bool good = statement && trace_reader_step(r, statement, error) == TRACE_FOUND;
 	for (int i = 0; good && i < (int)(sizeof(fields) / sizeof(fields[0])); i++) {
 		*fields[i] = trace_u64_from_sql(sqlite3_column_int64(statement, i));
@@ -152,6 +158,17 @@ bool trace_get_totals(struct trace_reader *r, struct trace_totals *totals, struc
 					 "%s: is damaged: its tables hold no numbers; copy or record it again",
 					 r->path);
 	}
+	sqlite3_finalize(statement);
+	return good;
+}
+
+bool trace_get_bytes(struct trace_reader *r, uint64_t *bytes, struct error *error)
+{
+	sqlite3_stmt *statement = trace_reader_prepare(
+		r, "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size", error);
+	bool good = statement && trace_reader_step(r, statement, error) == TRACE_FOUND;
+	if (good)
+		*bytes = trace_u64_from_sql(sqlite3_column_int64(statement, 0));
 	sqlite3_finalize(statement);
 	return good;
 }
@@ -176,6 +193,36 @@ static bool check_complete(struct trace_reader *r, struct error *error)
 	return true;
 }
 
+/* A trace whose beginning was forgotten starts at a keyframe, which must be there. */
+static bool find_start(struct trace_reader *r, struct error *error)
+{
+	struct trace_keyframe *keyframes = NULL;
+	size_t count = 0, i = 0;
+	enum trace_found found = trace_get_u64(r, "start_n", &r->start_n, error);
+	if (found != TRACE_FOUND)
+		return found == TRACE_ABSENT;
+	if (!trace_get_keyframes(r, &keyframes, &count, error))
+		return false;
+	while (i < count && keyframes[i].n != r->start_n)
+		i++;
+	if (i < count)
+		r->first_event = keyframes[i].next_event;
+	free(keyframes);
+	return i < count ||
+	       error_set(error, STATUS_FAILED,
+			 "%s: is damaged: the keyframe that it starts at is missing; copy or record it again", r->path);
+}
+
+uint64_t trace_start_n(const struct trace_reader *r)
+{
+	return r->start_n;
+}
+
+uint64_t trace_first_event(const struct trace_reader *r)
+{
+	return r->first_event;
+}
+
 struct trace_reader *trace_open(const char *path, struct error *error)
 {
 	struct trace_reader *r = calloc(1, sizeof(*r));
@@ -187,8 +234,8 @@ struct trace_reader *trace_open(const char *path, struct error *error)
 		return NULL;
 	}
 	r->path = copy;
-	r->db = trace_db_open(path, error);
-	if (r->db && check_complete(r, error))
+	r->db = trace_db_open(path, &r->version, error);
+	if (r->db && find_start(r, error) && check_complete(r, error))
 		return r;
 	trace_close(r);
 	return NULL;
@@ -212,6 +259,26 @@ bool trace_each_file(struct trace_reader *r, trace_file_fn *each, void *context,
 		if (!name || !each(name, context, error))
 			break;
 		found = trace_reader_step(r, statement, error);
+	}
+	sqlite3_finalize(statement);
+	return found == TRACE_ABSENT;
+}
+
+bool trace_each_meta(struct trace_reader *r, trace_meta_fn *each, void *context, struct error *error)
+{
+	sqlite3_stmt *statement = trace_reader_prepare(r, "SELECT key, value FROM meta ORDER BY key", error);
+	enum trace_found found = statement ? trace_reader_step(r, statement, error) : TRACE_FAILED;
+	while (found == TRACE_FOUND) {
+		const char *key = (const char *)sqlite3_column_text(statement, 0);
+		bool number = sqlite3_column_type(statement, 1) == SQLITE_INTEGER;
+		const char *text = number ? NULL : (const char *)sqlite3_column_text(statement, 1);
+		if (!key || (!number && !text))
+			meta_wrong(r, key ? key : "metadata", "a text or a number", error);
+		else if (each(key, text, number ? trace_u64_from_sql(sqlite3_column_int64(statement, 1)) : 0, context,
+			      error))
+			found = trace_reader_step(r, statement, error);
+		if (error->status != STATUS_OK)
+			break;
 	}
 	sqlite3_finalize(statement);
 	return found == TRACE_ABSENT;

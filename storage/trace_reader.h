@@ -7,6 +7,8 @@ struct trace_reader {
 	sqlite3 *db;
 	char *path;
 	bool complete;
+	int version;
+	uint64_t start_n, first_event; /* where the trace starts */
 };
 
 /* NULL fills `error`. The caller finalizes. */

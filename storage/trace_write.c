@@ -18,6 +18,13 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
 	[PUT_FILE] = "INSERT OR REPLACE INTO file VALUES(?1, ?2)",
 	[HAS_BLOB] = "SELECT 1 FROM blob WHERE hash = ?1",
 	[PUT_BLOB] = "INSERT INTO blob VALUES(?1, ?2, ?3)",
+	[PUT_KEYFRAME] = "INSERT INTO keyframe VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+	[PUT_GROUP] = "INSERT INTO page_group VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+	[FIND_KEYFRAME] = "SELECT next_event, first_group + group_count FROM keyframe WHERE n = ?1",
+	[NEXT_GROUP] = "SELECT id, indexes FROM page_group WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 1",
+	[DROP_GROUP] = "DELETE FROM page_group WHERE id = ?1",
+	[DROP_KEYFRAMES] = "DELETE FROM keyframe WHERE n < ?1",
+	[DROP_CHUNKS_BEFORE] = "DELETE FROM chunk WHERE first_event + event_count <= ?1",
 };
 
 static bool put_chunk_row(struct trace_writer *w, const struct trace_chunk *chunk, const void *data, size_t bytes)
@@ -59,6 +66,7 @@ static bool put_chunk(struct trace_writer *w, size_t first)
 	chunk.raw_bytes = raw_bytes;
 	uint8_t *stored = trace_compress(raw, raw_bytes, true, &stored_bytes);
 	free(raw);
+	w->put_bytes += stored ? stored_bytes : 0;
 	bool good = stored ? put_chunk_row(w, &chunk, stored, stored_bytes)
 			   : error_set(&w->failed, STATUS_FAILED, "%s: no memory to compress events", w->path);
 	free(stored);
@@ -101,7 +109,11 @@ static bool commit(struct trace_writer *w)
 	if (w->failed.status != STATUS_OK || !w->in_transaction)
 		return w->failed.status == STATUS_OK;
 	w->in_transaction = false;
-	return trace_writer_run(w, "COMMIT");
+	if (!trace_writer_run(w, "COMMIT"))
+		return false;
+	bool forgot = w->forgot;
+	w->forgot = false;
+	return !forgot || trace_writer_run(w, "PRAGMA incremental_vacuum");
 }
 
 static bool event_valid(struct trace_writer *w, const struct event *event)
@@ -118,6 +130,14 @@ static bool event_valid(struct trace_writer *w, const struct event *event)
 	return true;
 }
 
+bool trace_start_at(struct trace_writer *w, uint64_t n, uint64_t first_event, uint64_t idle_ns, struct error *error)
+{
+	w->group_first = first_event;
+	w->group_idle_ns = idle_ns;
+	w->last_n = n;
+	return trace_put_u64(w, "start_n", n, error);
+}
+
 bool trace_append(struct trace_writer *w, const struct event *events, size_t count, struct error *error)
 {
 	for (size_t i = 0; i < count && w->failed.status == STATUS_OK; i++) {
@@ -125,10 +145,15 @@ bool trace_append(struct trace_writer *w, const struct event *events, size_t cou
 			break;
 		w->events[w->event_count++] = events[i];
 		w->last_n = events[i].n;
-		if (w->event_count == CHUNK_EVENTS_MAX)
+		if ((w->group_first + w->event_count) % CHUNK_EVENTS_MAX == 0)
 			put_group(w);
 	}
 	return trace_writer_report(w, error);
+}
+
+uint64_t trace_put_bytes(const struct trace_writer *w)
+{
+	return w->put_bytes;
 }
 
 bool trace_commit(struct trace_writer *w, struct error *error)
@@ -202,6 +227,9 @@ void trace_writer_free(struct trace_writer *w)
 	sqlite3_close(w->db);
 	if (w->lock_fd >= 0)
 		close(w->lock_fd);
+	free(w->keyframe_same.data);
+	free(w->live.group);
+	free(w->live.pages);
 	free(w->events);
 	free(w->path);
 	free(w);

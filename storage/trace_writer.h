@@ -1,10 +1,34 @@
 /* What trace_write.c and trace_put.c share: the writer and its steps. A step that fails sets `failed` and returns
  * false; trace_writer_report ends every public call. */
 #pragma once
+#include "storage/bytes.h"
 #include "storage/trace.h"
 #include "storage/trace_format.h"
 
-enum trace_statement { PUT_CHUNK, DROP_CHUNKS, PUT_META, PUT_FILE, HAS_BLOB, PUT_BLOB, STATEMENT_COUNT };
+enum trace_statement {
+	PUT_CHUNK,
+	DROP_CHUNKS,
+	PUT_META,
+	PUT_FILE,
+	HAS_BLOB,
+	PUT_BLOB,
+	PUT_KEYFRAME,
+	PUT_GROUP,
+	FIND_KEYFRAME,
+	NEXT_GROUP,
+	DROP_GROUP,
+	DROP_KEYFRAMES,
+	DROP_CHUNKS_BEFORE,
+	STATEMENT_COUNT
+};
+
+/* Where RAM's newest pages are, up to the keyframe that the trace starts at (trace_forget.c). */
+struct trace_live {
+	uint64_t *group; /* of each page: its newest group + 1, 0: none */
+	uint64_t page_count;
+	uint8_t *pages; /* of each group: how many of its pages are the newest */
+	uint64_t group_count;
+};
 
 struct trace_writer {
 	struct error failed;
@@ -13,13 +37,23 @@ struct trace_writer {
 	sqlite3 *db;
 	sqlite3_stmt *statements[STATEMENT_COUNT];
 	bool in_transaction;
+	uint64_t put_bytes; /* of events and pages, compressed */
 	bool finished;
+	bool forgot;            /* the file has free pages to give back after the commit */
 	struct event *events;   /* the group: room for CHUNK_EVENTS_MAX */
 	size_t event_count;     /* in the group */
 	size_t written_count;   /* of these, in small chunks already */
 	uint64_t group_first;   /* index of the group's first event in the trace */
 	uint64_t group_idle_ns; /* guest idle time before it */
 	uint64_t last_n;
+	uint64_t group_next;           /* id of the next page group */
+	uint64_t keyframe_first_group; /* of the keyframe that comes next */
+	struct bytes keyframe_same;    /* its pages that hold the same again, encoded */
+	uint64_t keyframe_same_next;   /* no page below can follow in there */
+	bool has_keyframe;
+	uint64_t keyframe_n; /* of the last keyframe */
+	struct trace_live live;
+	uint64_t live_end; /* groups below are in `live` */
 };
 
 /* Sets `failed` from sqlite's result code. Returns false. */

@@ -13,6 +13,13 @@ struct command {
 
 void record_command(int argc, char **argv, struct error *error);
 void replay_command(int argc, char **argv, struct error *error);
+void verify_command(int argc, char **argv, struct error *error);
+void trim_command(int argc, char **argv, struct error *error);
 void info_command(int argc, char **argv, struct error *error);
 void debug_command(int argc, char **argv, struct error *error);
 void symbols_command(int argc, char **argv, struct error *error);
+void events_command(int argc, char **argv, struct error *error);
+void console_command(int argc, char **argv, struct error *error);
+void stat_command(int argc, char **argv, struct error *error);
+void diff_command(int argc, char **argv, struct error *error);
+void extract_command(int argc, char **argv, struct error *error);

@@ -14,27 +14,30 @@
 #include <unistd.h>
 
 static const char help[] =
-	"usage: hvrec debug TRACE [--symbols ELF]... [-- GDB-ARGUMENT...]\n"
+	"usage: hvrec debug TRACE [--symbols ELF]... [--at PLACE] [-- GDB-ARGUMENT...]\n"
 	"\n"
 	"Starts gdb on the trace, forwards and backwards, with symbols where the guest's code really is.\n"
 	"\n"
 	"      --symbols ELF         symbols of the guest: a vmlinux, a program (default: the payload itself,\n"
 	"                            or the names that a Linux kernel has of itself)\n"
+	"      --at PLACE            begin there: N, \"event K\", \"time SECONDS\", PERCENT%, start or end\n"
 	"\n"
 	"In gdb `hvrec help` lists what travels in the recording. HVREC_GDB names the gdb to run.\n";
 
-enum { OPTION_SYMBOLS = 256, OPTION_HELP };
+enum { OPTION_SYMBOLS = 256, OPTION_AT, OPTION_HELP };
 
 enum { PATH_BYTES = 108, COMMAND_BYTES = 8192 };
 
 static const struct option long_options[] = {
 	{"symbols", required_argument, NULL, OPTION_SYMBOLS},
+	{"at", required_argument, NULL, OPTION_AT},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{0},
 };
 
 struct session {
 	const char *trace;
+	const char *at; /* NULL: the start */
 	const char *files[DEBUG_SYMBOLS_MAX];
 	size_t file_count;
 	char **gdb_arguments; /* NULL behind the last */
@@ -146,7 +149,7 @@ static void run(const struct session *session, const char *gdb, const char *comm
 	struct debug_symbols symbols;
 	struct error note;
 	/* The replay starts while the symbols are made. */
-	bool good = debug_server_start(&server, session->trace, session->socket, error) &&
+	bool good = debug_server_start(&server, session->trace, session->at, session->socket, error) &&
 		    debug_symbols_find(&symbols, session->trace, session->files, session->file_count, session->made,
 				       &note, error) &&
 		    debug_server_wait(&server, error);
@@ -166,6 +169,10 @@ static bool options_parse(int argc, char **argv, struct session *session, bool *
 			fputs(help, stdout);
 			*done = true;
 			return true;
+		}
+		if (option == OPTION_AT) {
+			session->at = optarg;
+			continue;
 		}
 		if (option != OPTION_SYMBOLS)
 			return error_set(error, STATUS_FAILED,

@@ -23,7 +23,7 @@ enum {
 };
 
 /* What the server process is. Its parent reads its standard error. */
-static _Noreturn void serve(const char *trace, const char *path, int output, pid_t parent)
+static _Noreturn void serve(const char *trace, const char *at, const char *path, int output, pid_t parent)
 {
 	struct error error = {.status = STATUS_OK};
 	char address[sizeof("unix:") + 128];
@@ -36,13 +36,14 @@ static _Noreturn void serve(const char *trace, const char *path, int output, pid
 	dup2(nothing, STDOUT_FILENO);
 	dup2(output, STDERR_FILENO);
 	snprintf(address, sizeof(address), "unix:%s", path);
-	gdb_session_run(trace, address, false, &error);
+	gdb_session_run(trace, address, at, false, &error);
 	if (error.status != STATUS_OK)
 		dprintf(STDERR_FILENO, "%s\n", error.text);
 	_exit((int)error.status);
 }
 
-bool debug_server_start(struct debug_server *server, const char *trace, const char *path, struct error *error)
+bool debug_server_start(struct debug_server *server, const char *trace, const char *at, const char *path,
+			struct error *error)
 {
 	int ends[2];
 	pid_t parent = getpid();
@@ -50,7 +51,7 @@ bool debug_server_start(struct debug_server *server, const char *trace, const ch
 		return error_set(error, STATUS_FAILED, "cannot make a pipe: %s", strerror(errno));
 	pid_t pid = fork();
 	if (pid == 0)
-		serve(trace, path, ends[1], parent);
+		serve(trace, at, path, ends[1], parent);
 	close(ends[1]);
 	if (pid < 0) {
 		close(ends[0]);

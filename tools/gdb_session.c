@@ -2,6 +2,7 @@
 #include "tools/gdb_session.h"
 #include "gdbstub/server.h"
 #include "hv/host/session.h"
+#include "replay/place.h"
 #include "replay/target.h"
 
 #include <stdio.h>
@@ -60,10 +61,24 @@ static void serve(struct session *session, struct error *error)
 	}
 }
 
-void gdb_session_run(const char *trace, const char *address, bool quiet, struct error *error)
+/* The trace is looked at before its machine starts, so that it starts near the place. */
+static bool place_of(const char *path, const char *at, uint64_t *n, struct error *error)
 {
+	struct trace_reader *trace = trace_open(path, error);
+	struct events *events = trace ? events_open(trace, error) : NULL;
+	bool found = events && place_find(at, trace, events, n, error);
+	events_close(events);
+	trace_close(trace);
+	return found;
+}
+
+void gdb_session_run(const char *trace, const char *address, const char *at, bool quiet, struct error *error)
+{
+	uint64_t n = 0;
+	if (at && !place_of(trace, at, &n, error))
+		return;
 	int signal_fd = session_signals(error);
-	struct timeline *timeline = signal_fd >= 0 ? timeline_open(trace, error) : NULL;
+	struct timeline *timeline = signal_fd >= 0 ? timeline_open(trace, n, error) : NULL;
 	struct replay_target *target = timeline ? replay_target_new(timeline) : NULL;
 	struct gdbstub *stub = target ? gdbstub_new(&replay_target_ops, target) : NULL;
 	struct server *server = stub ? server_open(address, false, stub, error) : NULL;

@@ -1,6 +1,7 @@
 /* hvrec info: what a trace holds, as text or JSON. */
 #include "storage/trace.h"
 #include "tools/commands.h"
+#include "tools/output.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -124,16 +125,8 @@ static void print_json_text(const char *key, const char *text)
 		fputs("null,\n", stdout);
 		return;
 	}
-	putchar('"');
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			printf("\\%c", *text);
-		else if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			printf("\\u%04x", (unsigned char)*text);
-		else
-			putchar(*text);
-	}
-	fputs("\",\n", stdout);
+	output_json_text(text);
+	fputs(",\n", stdout);
 }
 
 static void print_json_number(const char *key, uint64_t value)

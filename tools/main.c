@@ -9,8 +9,15 @@
 static const struct command commands[] = {
 	{"record", record_command, "record a guest into a trace"},
 	{"replay", replay_command, "re-execute a trace and check every event"},
+	{"verify", verify_command, "replay a trace and compare everything, on all cores"},
+	{"trim", trim_command, "a smaller trace of a part"},
 	{"debug", debug_command, "start gdb on a trace, with symbols"},
 	{"info", info_command, "what a trace holds"},
+	{"events", events_command, "a trace's events, decoded"},
+	{"console", console_command, "what the guest printed"},
+	{"stat", stat_command, "exits, registers, interrupts and bytes, counted"},
+	{"diff", diff_command, "where two recordings first differ"},
+	{"extract", extract_command, "the recorded files, as files"},
 	{"symbols", symbols_command, "an ELF with the kernel's symbols, for gdb"},
 };
 

@@ -50,6 +50,24 @@ bool options_size(const char *option, const char *text, uint64_t *bytes, struct 
 	       error_set(error, STATUS_FAILED, "%s %s is not a size, such as 512M or 2G", option, text);
 }
 
+bool options_duration(const char *option, const char *text, uint64_t *ns, struct error *error)
+{
+	static const struct {
+		const char *name;
+		double ns;
+	} units[] = {{"ms", 1e6}, {"s", 1e9}, {"min", 6e10}, {"h", 3.6e12}};
+	char *end;
+	double number = strtod(text, &end);
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]) && end != text; i++) {
+		double product = number * units[i].ns;
+		if (strcmp(end, units[i].name) == 0 && product >= 1 && product < 9e18) {
+			*ns = (uint64_t)product;
+			return true;
+		}
+	}
+	return error_set(error, STATUS_FAILED, "%s %s is not a duration, such as 500ms, 2s or 10min", option, text);
+}
+
 bool options_seconds(const char *option, const char *text, double *seconds, struct error *error)
 {
 	char *end;

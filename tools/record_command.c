@@ -23,6 +23,10 @@ static const char help[] =
 	"      --input FILE|-        console input (default: the terminal, if there is one)\n"
 	"      --console FILE|-|none where console output goes (default: -, standard output)\n"
 	"      --pace skip|real      idle time is skipped, or waited for (default: real on a terminal)\n"
+	"      --keyframe-every TIME|none\n"
+	"                            real time between keyframes, where a replay can start (default: 1s)\n"
+	"      --keep TIME|SIZE      keep only the last TIME of guest time (30s, 10min), or the last SIZE (500M) of\n"
+	"                            events and keyframes\n"
 	"      --max-instructions N  end after N instructions (k, M, G)\n"
 	"      --timeout SECONDS     end after so much real time\n"
 	"      --quiet               no progress line, no summary\n"
@@ -38,6 +42,8 @@ enum {
 	OPTION_INPUT,
 	OPTION_CONSOLE,
 	OPTION_PACE,
+	OPTION_KEYFRAME_EVERY,
+	OPTION_KEEP,
 	OPTION_MAX_INSTRUCTIONS,
 	OPTION_TIMEOUT,
 	OPTION_QUIET,
@@ -54,6 +60,8 @@ static const struct option long_options[] = {
 	{"input", required_argument, NULL, OPTION_INPUT},
 	{"console", required_argument, NULL, OPTION_CONSOLE},
 	{"pace", required_argument, NULL, OPTION_PACE},
+	{"keyframe-every", required_argument, NULL, OPTION_KEYFRAME_EVERY},
+	{"keep", required_argument, NULL, OPTION_KEEP},
 	{"max-instructions", required_argument, NULL, OPTION_MAX_INSTRUCTIONS},
 	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
 	{"quiet", no_argument, NULL, OPTION_QUIET},
@@ -77,6 +85,26 @@ static bool memory_parse(const char *text, struct record_options *options, struc
 	    options->memory_bytes % 4096 == 0)
 		return true;
 	return error_set(error, STATUS_FAILED, "--memory %s is not between 1M and 255G in steps of 4K", text);
+}
+
+static bool keyframes_parse(const char *text, struct record_options *options, struct error *error)
+{
+	options->keyframe_ns = 0;
+	return strcmp(text, "none") == 0 || options_duration("--keyframe-every", text, &options->keyframe_ns, error);
+}
+
+static bool keep_parse(const char *text, struct record_options *options, struct error *error)
+{
+	struct error ignored = {.status = STATUS_OK};
+	options->keep_ns = options->keep_bytes = 0;
+	bool is_size = *text && strchr("KMG", text[strlen(text) - 1]);
+	if (is_size ? options_size("--keep", text, &options->keep_bytes, &ignored) && options->keep_bytes > 0
+		    : options_duration("--keep", text, &options->keep_ns, &ignored))
+		return true;
+	return error_set(error, STATUS_FAILED,
+			 "--keep %s is neither a duration, such as 30s or 10min, nor a size, such "
+			 "as 500M",
+			 text);
 }
 
 static bool option_take(int option, struct record_options *options, struct error *error)
@@ -107,6 +135,10 @@ static bool option_take(int option, struct record_options *options, struct error
 		return true;
 	case OPTION_PACE:
 		return pace_parse(optarg, options, error);
+	case OPTION_KEYFRAME_EVERY:
+		return keyframes_parse(optarg, options, error);
+	case OPTION_KEEP:
+		return keep_parse(optarg, options, error);
 	case OPTION_MAX_INSTRUCTIONS:
 		return options_count("--max-instructions", optarg, &options->max_instructions, error);
 	case OPTION_TIMEOUT:
@@ -157,7 +189,8 @@ static void record_payload(struct record_options *options, int count, char **arg
 
 void record_command(int argc, char **argv, struct error *error)
 {
-	struct record_options options = {.trace = "hvrec.trace", .memory_bytes = UINT64_C(512) << 20};
+	struct record_options options = {
+		.trace = "hvrec.trace", .memory_bytes = UINT64_C(512) << 20, .keyframe_ns = UINT64_C(1000000000)};
 	int option;
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "+:o:", long_options, NULL)) >= 0) {
@@ -167,6 +200,10 @@ void record_command(int argc, char **argv, struct error *error)
 		}
 		if (!option_take(option, &options, error))
 			return;
+	}
+	if (options.keyframe_ns == 0 && (options.keep_ns != 0 || options.keep_bytes != 0)) {
+		error_set(error, STATUS_FAILED, "--keep needs keyframes, and --keyframe-every none takes none");
+		return;
 	}
 	record_payload(&options, argc - optind, argv + optind, error);
 }

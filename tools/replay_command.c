@@ -15,16 +15,19 @@ static const char help[] = "usage: hvrec replay TRACE [OPTIONS]\n"
 			   "      --until N             stop after N instructions (k, M, G)\n"
 			   "      --gdb[=HOST:PORT|unix:PATH|-]\n"
 			   "                            serve gdb, forwards and backwards (default: 127.0.0.1:1234)\n"
+			   "      --at PLACE            with --gdb, begin there: N, \"event K\", \"time SECONDS\", "
+			   "PERCENT%, start or end\n"
 			   "      --quiet               no progress line, no summary\n"
 			   "\n"
 			   "Exit status: 0 everything agreed, 2 it diverged, 1 it could not be replayed.\n";
 
-enum { OPTION_CONSOLE = 256, OPTION_UNTIL, OPTION_QUIET, OPTION_HELP, OPTION_GDB };
+enum { OPTION_CONSOLE = 256, OPTION_UNTIL, OPTION_QUIET, OPTION_HELP, OPTION_GDB, OPTION_AT };
 
 static const struct option long_options[] = {
 	{"console", required_argument, NULL, OPTION_CONSOLE},
 	{"until", required_argument, NULL, OPTION_UNTIL},
 	{"gdb", optional_argument, NULL, OPTION_GDB},
+	{"at", required_argument, NULL, OPTION_AT},
 	{"quiet", no_argument, NULL, OPTION_QUIET},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{0},
@@ -33,7 +36,7 @@ static const struct option long_options[] = {
 void replay_command(int argc, char **argv, struct error *error)
 {
 	struct replay_options options = {.until_n = UINT64_MAX};
-	const char *gdb = NULL;
+	const char *gdb = NULL, *at = NULL;
 	int option;
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) >= 0) {
@@ -47,6 +50,9 @@ void replay_command(int argc, char **argv, struct error *error)
 			break;
 		case OPTION_GDB:
 			gdb = optarg ? optarg : "127.0.0.1:1234";
+			break;
+		case OPTION_AT:
+			at = optarg;
 			break;
 		case OPTION_QUIET:
 			options.quiet = true;
@@ -63,9 +69,13 @@ void replay_command(int argc, char **argv, struct error *error)
 		error_set(error, STATUS_FAILED, "give one TRACE; see `hvrec replay --help`");
 		return;
 	}
+	if (at && !gdb) {
+		error_set(error, STATUS_FAILED, "--at is for --gdb; a replay starts at the start");
+		return;
+	}
 	options.trace = argv[optind];
 	if (gdb)
-		gdb_session_run(options.trace, gdb, options.quiet, error);
+		gdb_session_run(options.trace, gdb, at, options.quiet, error);
 	else
 		replay_run(&options, error);
 }

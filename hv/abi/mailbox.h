@@ -50,8 +50,9 @@ struct hv_boot {
 	uint64_t serve;            /* 1: a replay that obeys commands, for a debugger */
 	uint64_t staging_pa;       /* room for struct hv_page */
 	uint64_t staging_count;    /* pages */
+	uint64_t resume;           /* 1: the guest starts as final_state in the mailbox, not at its entry */
 };
-_Static_assert(sizeof(struct hv_boot) == 160, "layout shared with EL2");
+_Static_assert(sizeof(struct hv_boot) == 168, "layout shared with EL2");
 
 enum hv_state {
 	HV_STATE_OFF = 0,     /* as the host left it */
@@ -61,6 +62,7 @@ enum hv_state {
 	HV_STATE_DIVERGED = 4, /* replay: expected, actual and final_state are valid */
 	HV_STATE_PANIC = 5,    /* hv's own bug; text says where */
 	HV_STATE_STOPPED = 6,  /* serving a debugger: stopped, waits for a command; stop and final_state are valid */
+	HV_STATE_KEYFRAME = 7, /* recording: stands still with final_state valid until the host sets RUNNING again */
 };
 
 /* What a debugger's host asks for; hv sets it back to none when it has begun. */
@@ -122,15 +124,17 @@ struct hv_mailbox {
 	uint64_t stop_address; /* of a watchpoint's access */
 
 	/* the host writes */
-	uint32_t stop_request; /* 1: end the recording at once */
-	uint32_t input_ended;  /* 1: nothing more will come through the input ring */
-	uint64_t real_ns;      /* pace real: how far guest time may go; the host moves it before it rings */
-	uint32_t events_ended; /* replay: the trace has nothing after event_head */
-	uint32_t diverted; /* 1: HV_COMMAND_RUN does not follow the trace: the guest is one that a debugger changed */
+	uint32_t stop_request;     /* 1: end the recording at once */
+	uint32_t input_ended;      /* 1: nothing more will come through the input ring */
+	uint64_t real_ns;          /* pace real: how far guest time may go; the host moves it before it rings */
+	uint32_t events_ended;     /* replay: the trace has nothing after event_head */
+	uint32_t keyframe_request; /* recording, 1: stand still (HV_STATE_KEYFRAME) at the next asynchronous exit */
 
 	/* the host writes, for a debugger */
 	uint32_t command;   /* enum hv_command */
 	uint32_t interrupt; /* 1: stop a run at once */
+	uint32_t diverted;  /* 1: HV_COMMAND_RUN does not follow the trace: the guest is one that a debugger changed */
+	uint32_t zero1;
 	uint64_t run_until_n;
 	uint64_t page_count;
 	uint64_t debug_point_count;
@@ -142,5 +146,6 @@ struct hv_mailbox {
 	uint64_t input_head;
 	uint64_t input_tail;
 
-	struct guest_state final_state; /* hv writes it at ENDED, DIVERGED and STOPPED; the host for HV_COMMAND_LOAD */
+	struct guest_state final_state; /* hv writes it at ENDED, DIVERGED, STOPPED and KEYFRAME; the host for
+					   HV_COMMAND_LOAD, and before the start to resume */
 };

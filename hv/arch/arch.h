@@ -56,6 +56,8 @@ void arch_sp_write(uint64_t pstate, uint64_t value);
 void arch_page_copy(void *to, const void *from);
 /* Forgets the guest's address translations, stage 1 and 2. */
 void arch_tlb_forget(void);
+/* One turn of a loop that waits for the host, awake. */
+void arch_yield(void);
 /* V0 to V31, as in struct vcpu_state. */
 void arch_simd_save(uint64_t v[64]);
 void arch_simd_load(const uint64_t v[64]);

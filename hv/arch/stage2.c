@@ -44,6 +44,11 @@ void stage2_init(ipa_t ipa, pa_t pa, uint64_t bytes)
 	arch_tlb_forget();
 }
 
+void arch_yield(void)
+{
+	__asm__ volatile("yield");
+}
+
 void arch_tlb_forget(void)
 {
 	__asm__ volatile("dsb ish\n"           /* the tables are in memory before they are walked */

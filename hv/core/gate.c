@@ -81,6 +81,12 @@ bool gate_exit(uint32_t reason)
 	return !hv.ended;
 }
 
+void gate_keyframe(void)
+{
+	if (!hv.ended && half == RECORDING)
+		record_keyframe();
+}
+
 bool gate_stops_anywhere(void)
 {
 	return half == RECORDING;

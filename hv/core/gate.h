@@ -28,6 +28,9 @@ void gate_trap(enum event_kind kind, uint64_t address, uint64_t value, uint8_t s
  * trace says. Returns whether there is one here, so that timers are to be looked at. */
 bool gate_exit(uint32_t reason);
 
+/* Right behind a recorded asynchronous exit, everything at rest: lets the host take a keyframe, if it wants one. */
+void gate_keyframe(void);
+
 /* Whether an interrupt that comes wherever it likes becomes an event, which must stand at a sure place (recording). */
 bool gate_stops_anywhere(void);
 

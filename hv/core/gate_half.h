@@ -11,6 +11,9 @@ void record_event(const struct event *event);
  * trace. */
 void replay_event(const struct event *actual, bool inexact);
 
+/* Stands still while the host looks at the guest, if it asked for that. */
+void record_keyframe(void);
+
 /* Console input and idle time at this position. */
 bool record_input(uint8_t *byte);
 bool replay_input(uint8_t *byte);

@@ -1,5 +1,6 @@
 /* The recording half of the gate: values come from the machine and the host, events go into the ring. */
 #include "hv/core/gate_half.h"
+#include "hv/arch/arch.h"
 #include "hv/core/ring.h"
 #include "hv/dev/pl011.h"
 
@@ -26,6 +27,18 @@ void record_event(const struct event *event)
 	uint64_t head = hv.mailbox->event_head;
 	*ring_slot(head) = *event;
 	ring_index_store(&hv.mailbox->event_head, head + 1);
+}
+
+/* The host clears the dirty state of stage 2 meanwhile, which counts only when no translation remembers it. It takes
+ * some milliseconds, and a sleep would take in interrupts here, so hv stays awake. */
+void record_keyframe(void)
+{
+	if (!hv.mailbox->keyframe_request)
+		return;
+	hv_publish(HV_STATE_KEYFRAME);
+	while (__atomic_load_n(&hv.mailbox->state, __ATOMIC_ACQUIRE) == HV_STATE_KEYFRAME)
+		arch_yield();
+	arch_tlb_forget();
 }
 
 /* Nothing can ever wake the guest. */

@@ -28,5 +28,8 @@ static inline ns_t hv_now(void)
 /* Leaves one line for the user in the mailbox: `text`, then `value` in hexadecimal. */
 void hv_text(const char *text, uint64_t value);
 
-/* Stops for good: saves the whole guest state where the host reads it and rings. */
+/* Saves the whole guest state where the host reads it, says so, and rings. */
+void hv_publish(enum hv_state state);
+
+/* The same, and nothing enters the guest any more. */
 void hv_end(enum hv_state state);

@@ -83,6 +83,8 @@ void hv_main(void)
 	hv.mailbox->fingerprint_count = arch_fingerprint((uint64_t *)hv.mailbox->fingerprint);
 	guest_init();
 	gate_init();
+	if (hv.boot->resume)
+		service_resume();
 	__atomic_store_n(&hv.mailbox->state, (uint32_t)HV_STATE_RUNNING, __ATOMIC_RELEASE);
 	board_doorbell_ring(); /* the fingerprint is there */
 	if (hv.boot->serve)
@@ -93,7 +95,7 @@ void hv_main(void)
 		board_wait();
 }
 
-void hv_end(enum hv_state state)
+void hv_publish(enum hv_state state)
 {
 	arch_el1_save(hv_vcpu());
 	interrupts_save();
@@ -101,6 +103,11 @@ void hv_end(enum hv_state state)
 	hv.mailbox->now_ns = hv_now().v;
 	*(struct guest_state *)&hv.mailbox->final_state = hv.guest;
 	__atomic_store_n(&hv.mailbox->state, (uint32_t)state, __ATOMIC_RELEASE);
-	hv.ended = true;
 	board_doorbell_ring();
+}
+
+void hv_end(enum hv_state state)
+{
+	hv.ended = true;
+	hv_publish(state);
 }

@@ -64,7 +64,8 @@ static void input_poll(void)
 static void settle(bool waits)
 {
 	for (;;) {
-		if (gate_exit(exit_reason(pending_irqs))) {
+		bool exit = gate_exit(exit_reason(pending_irqs));
+		if (exit) {
 			interrupts_fold();
 			timers_sample();
 		} else if (gate_note_due()) {
@@ -74,7 +75,11 @@ static void settle(bool waits)
 		input_poll();
 		bool idle = waits && !interrupts_pending();
 		interrupts_flush();
-		if (gate_end_due() || !gate_idle_due(idle))
+		if (gate_end_due())
+			return;
+		if (exit)
+			gate_keyframe();
+		if (!gate_idle_due(idle))
 			return;
 		hv.guest.idle_ns += gate_idle(timers_idle_deadline()).v;
 		timers_sample();

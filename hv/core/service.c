@@ -29,9 +29,8 @@ static void pages_copy(void)
 		arch_page_copy((void *)(hv.boot->guest_ram_pa + (pages[i].ipa - GUEST_RAM_IPA)), pages[i].bytes);
 }
 
-static void load(void)
+void service_resume(void)
 {
-	pages_copy();
 	hv.guest = *(const struct guest_state *)&hv.mailbox->final_state;
 	arch_tlb_forget();
 	arch_el1_load(hv_vcpu());
@@ -39,6 +38,12 @@ static void load(void)
 	debug_load();
 	interrupts_restore();
 	clock_adjust(hv.guest.n - clock_now().v);
+}
+
+static void load(void)
+{
+	pages_copy();
+	service_resume();
 	hv_end(HV_STATE_STOPPED);
 }
 

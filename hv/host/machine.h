@@ -18,7 +18,8 @@ struct machine_config {
 	uint64_t limit_n; /* 0: none */
 	uint64_t until_n; /* UINT64_MAX: the end of the trace */
 	uint64_t entry_ipa, dtb_ipa;
-	bool serve; /* a replay that obeys commands, for a debugger */
+	bool serve;  /* a replay that obeys commands, for a debugger */
+	bool resume; /* the guest starts as final_state in the mailbox */
 };
 
 struct machine {

@@ -23,12 +23,13 @@ SECONDS_TO_SERVE_MAX = 30
 class Server:
     """hvrec replay --gdb on a trace. Its end must be a clean one."""
 
-    def __init__(self, trace="trace"):
-        self.trace = trace
+    def __init__(self, trace="trace", *options):
+        self.trace, self.options = trace, options
         self.path = os.path.abspath(f"gdb-{time.monotonic_ns()}")
 
     def __enter__(self):
-        self.process = harness.start("replay", self.trace, f"--gdb=unix:{self.path}", stdout=subprocess.DEVNULL)
+        self.process = harness.start("replay", self.trace, f"--gdb=unix:{self.path}", *self.options,
+                                     stdout=subprocess.DEVNULL)
         end = time.monotonic() + SECONDS_TO_SERVE_MAX
         while not os.path.exists(self.path):
             if self.process.poll() is not None or time.monotonic() > end:

@@ -178,6 +178,11 @@ void arch_tlb_forget(void)
 {
 }
 
+void arch_yield(void)
+{
+	fake_machine_yield();
+}
+
 /* ---- running the guest ---- */
 
 /* How many plain instructions may pass before something has to be looked at. */

@@ -25,6 +25,8 @@ struct fake_memory {
 	size_t diverted_count, command_next, first_event;
 	bool is_diverted;
 	uint64_t sleeps, ring_most;
+	struct guest_state keyframe;
+	uint64_t keyframe_next_event;
 };
 
 const struct fake_config *fake_config;
@@ -113,6 +115,9 @@ static uint32_t act_do(const struct fake_act *act, bool *spurious)
 	case FAKE_STOP:
 		memory->mailbox.stop_request = 1;
 		return BOARD_IRQ_HOST;
+	case FAKE_KEYFRAME:
+		memory->mailbox.keyframe_request = 1;
+		return BOARD_IRQ_HOST;
 	case FAKE_SPURIOUS:
 		*spurious = true;
 		return 0;
@@ -197,6 +202,17 @@ static void command_give(void)
 	mailbox->interrupt = command->interrupt;
 	mailbox->run_until_n = command->until_n;
 	mailbox->command = command->command;
+}
+
+void fake_machine_yield(void)
+{
+	struct hv_mailbox *mailbox = &memory->mailbox;
+	if (mailbox->state != HV_STATE_KEYFRAME || !mailbox->keyframe_request)
+		fake_machine_end(FAKE_STUCK);
+	memory->keyframe = mailbox->final_state;
+	memory->keyframe_next_event = mailbox->event_head;
+	mailbox->keyframe_request = 0;
+	mailbox->state = HV_STATE_RUNNING;
 }
 
 uint32_t fake_machine_sleep(void)
@@ -312,6 +328,12 @@ const struct event *fake_diverted(size_t *count)
 {
 	*count = memory->diverted_count;
 	return memory->diverted;
+}
+
+const struct guest_state *fake_keyframe(uint64_t *next_event)
+{
+	*next_event = memory->keyframe_next_event;
+	return &memory->keyframe;
 }
 
 uint64_t fake_sleeps(void)

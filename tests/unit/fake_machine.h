@@ -28,6 +28,7 @@ enum fake_act_kind {
 	FAKE_RING_ENTRY,   /* the same, at an entry, before the guest has retired anything */
 	FAKE_SPURIOUS,     /* an interrupt that is gone when hv looks */
 	FAKE_STOP,         /* asks hv to stop */
+	FAKE_KEYFRAME,     /* asks for a keyframe and rings */
 };
 
 struct fake_act {
@@ -85,6 +86,8 @@ void fake_trace_cut(size_t count);
 const struct fake_stopped *fake_stopped(size_t command);
 /* The events of all diverted runs. */
 const struct event *fake_diverted(size_t *count);
+/* The state of the last keyframe, and how many events came before it. */
+const struct guest_state *fake_keyframe(uint64_t *next_event);
 /* How often hv slept, and the most events that were in the ring. */
 uint64_t fake_sleeps(void);
 uint64_t fake_ring_most(void);
@@ -102,5 +105,7 @@ uint64_t fake_machine_next_act(void);
 bool fake_machine_act_at_wfi(uint64_t n, bool *rang);
 /* Whether a physical interrupt is pending, or comes just now, in the middle of a WFI (fake_arch.c). */
 bool fake_machine_irq_at_wfi(void);
+/* hv stands still for a keyframe: the host takes it. */
+void fake_machine_yield(void);
 /* hv sleeps: the host takes or gives events, types, moves the clock. */
 uint32_t fake_machine_sleep(void);

@@ -398,3 +398,31 @@ Test(chunk, linux_console_is_small)
 	cr_assert_leq(stored_bytes * 100, s.n / 1000);
 	free(s.events);
 }
+
+/* Each INJECT is a site of its own; the one MMIO_READ comes first. */
+Test(chunk, bytes_are_weighed_by_kind)
+{
+	enum { COUNT = 201 };
+	struct event events[COUNT], decoded[COUNT];
+	struct chunk_weights weights = {0};
+	struct error error = {0};
+	uint64_t idle_ns, sum = 0;
+	uint8_t *raw = NULL;
+	size_t raw_bytes = 0;
+	for (uint64_t i = 0; i < COUNT; i++)
+		events[i] =
+			(struct event){.n = i * 10, .kind = i ? EVENT_INJECT : EVENT_MMIO_READ, .address = i * 7777};
+	cr_assert(chunk_encode(events, COUNT, 0, &raw, &raw_bytes, &error), "%s", error.text);
+	cr_assert(chunk_weigh(raw, raw_bytes, decoded, COUNT, &idle_ns, &weights, &error), "%s", error.text);
+	cr_expect_eq(memcmp(events, decoded, sizeof(events)), 0);
+	for (int kind = 0; kind <= EVENT_KIND_MAX; kind++)
+		sum += weights.raw_bytes[kind];
+	cr_expect_eq(sum, raw_bytes);
+	/* a site alone takes 6 bytes at least */
+	cr_expect_geq(weights.raw_bytes[EVENT_INJECT], 6 * (COUNT - 1));
+	cr_expect_geq(weights.raw_bytes[EVENT_MMIO_READ], 6);
+	cr_expect_leq(weights.raw_bytes[EVENT_MMIO_READ], 32);
+	cr_expect_geq(weights.raw_bytes[0], 22);
+	cr_expect_leq(weights.raw_bytes[0], 64);
+	free(raw);
+}

@@ -216,3 +216,39 @@ Test(event_text, interrupts_by_number)
 		cr_expect_str_eq(text, cases[i].name);
 	}
 }
+
+Test(event_text, the_parts_of_a_meaning)
+{
+	static const struct {
+		struct event event;
+		const char *subject, *details;
+	} cases[] = {
+		{{.kind = EVENT_MMIO_READ, .address = GUEST_UART_IPA + 0x18, .value = 0x90, .size = 4},
+		 "uart UARTFR",
+		 "uart UARTFR -> 0x90, 4 bytes"},
+		{{.kind = EVENT_SYSREG_READ, .address = SYSREG_KEY(3, 3, 14, 0, 1), .value = 7},
+		 "CNTPCT_EL0",
+		 "CNTPCT_EL0 -> 0x7"},
+		{{.kind = EVENT_SMCCC_CALL, .address = 0x84000000}, "PSCI_VERSION", "PSCI_VERSION = 0"},
+		{{.kind = EVENT_INJECT, .address = 27, .value = 0xa0},
+		 "27 (virtual timer)",
+		 "27 (virtual timer), priority 0xa0"},
+		{{.kind = EVENT_EXIT, .address = EXIT_REASON_VTIMER, .value = 1},
+		 "virtual timer",
+		 "virtual timer, check 00000001"},
+		{{.kind = EVENT_EXIT, .address = 99}, "", "reason 99, check 00000000"},
+		{{.kind = EVENT_END, .address = END_REASON_POWER_OFF}, "power off", "power off, check 00000000"},
+		{{.kind = EVENT_IDLE, .address = UINT64_MAX, .value = 1}, "", "for 0.000000001 s, nothing due"},
+		{{.kind = 0, .value = 1}, "", ""},
+		{{.kind = 999, .value = 1}, "", "address 0 value 0x1"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[EVENT_TEXT_BYTES];
+		event_text_subject(&cases[i].event, text, sizeof(text));
+		cr_expect_str_eq(text, cases[i].subject);
+		event_text_details(&cases[i].event, text, sizeof(text));
+		cr_expect_str_eq(text, cases[i].details);
+		event_text_details(&cases[i].event, text, 3);
+		cr_expect_leq(strlen(text), 2);
+	}
+}

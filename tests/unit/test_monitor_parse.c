@@ -33,9 +33,30 @@ static void expect_bad(bool (*parse)(const char *, uint64_t *), const char *cons
 
 Test(monitor_parse, numbers)
 {
-	static const struct value_case good[] = {
-		{"0", 0}, {"010", 10}, {"0x20", 32}, {"0XfF", 255}, {"18446744073709551615", UINT64_MAX}};
-	static const char *const bad[] = {"", " 5", "5 ", "-1", "+1", "0x", "x", "5k", "1.5", "18446744073709551616"};
+	static const struct value_case good[] = {{"0", 0},
+						 {"010", 10},
+						 {"0x20", 32},
+						 {"0XfF", 255},
+						 {"18446744073709551615", UINT64_MAX},
+						 {"1_000_000", 1000000},
+						 {"0xffff_ffff", 0xffffffff},
+						 {"0xffffffffffffffff", UINT64_MAX}};
+	static const char *const bad[] = {"",
+					  " 5",
+					  "5 ",
+					  "-1",
+					  "+1",
+					  "0x",
+					  "x",
+					  "5k",
+					  "1.5",
+					  "_1",
+					  "1_",
+					  "1__0",
+					  "0x_1",
+					  "1_f",
+					  "18446744073709551616",
+					  "0x1ffffffffffffffff"};
 	expect_values(monitor_parse_number, good, COUNT_OF(good));
 	expect_bad(monitor_parse_number, bad, COUNT_OF(bad));
 }
@@ -44,7 +65,8 @@ Test(monitor_parse, counts)
 {
 	static const struct value_case good[] = {
 		{"0", 0},           {"1500000", 1500000}, {"12k", 12000}, {"3M", 3000000},
-		{"2G", 2000000000}, {"2g", 2000000000},   {"0x20", 32},   {"18446744073709551615", UINT64_MAX}};
+		{"2G", 2000000000}, {"2g", 2000000000},   {"0x20", 32},   {"18446744073709551615", UINT64_MAX},
+		{"1_500k", 1500000}};
 	static const char *const bad[] = {"",  " 5",  "-1",  "0x",  "5mm",
 					  "k", "1.5", "1e3", "5k ", "18446744073709551615k"};
 	expect_values(monitor_parse_count, good, COUNT_OF(good));

@@ -147,6 +147,23 @@ Test(run, a_pending_virtual_interrupt_survives_an_interrupt_that_is_put_off)
 	}
 }
 
+/* Wherever a keyframe is taken: the recording goes on as without it, and a replay has the very same state there. */
+Test(run, a_keyframe_is_the_state_that_a_replay_comes_to)
+{
+	for (uint64_t n = 0; n < 1240; n += n < 30 || n > 320 ? 37 : 1) {
+		const struct fake_act acts[] = {{FAKE_KEYFRAME, n, 0}, {FAKE_INPUT, n + 20, 'x'}};
+		struct fake_config config = {BUSY_GUEST, .acts = acts, .act_count = 2, .virtual_first = n % 2};
+		uint64_t next_event;
+		fake_round_trip(config, END_REASON_POWER_OFF);
+		const struct guest_state *keyframe = fake_keyframe(&next_event);
+		cr_assert_geq(keyframe->n, n);
+		cr_assert_eq(fake_find(EVENT_EXIT, 0)->n, keyframe->n);
+		config.until_n = keyframe->n;
+		fake_expect_replay(&config, keyframe, 0);
+		cr_assert_eq(fake_mailbox()->event_tail, next_event);
+	}
+}
+
 Test(run, an_interrupt_that_was_gone_is_an_exit_all_the_same)
 {
 	const struct fake_act acts[] = {{FAKE_SPURIOUS, 150, 0}, {FAKE_RING, 210, 0}};

@@ -83,7 +83,7 @@ Test(writer, what_was_given_is_in_the_trace)
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
 		struct error error = {0};
 		struct trace_writer *trace = create();
-		struct writer *writer = writer_start(trace, &error);
+		struct writer *writer = writer_start(trace, (struct writer_keep){0}, &error);
 		cr_assert(writer, "%s", error.text);
 		give(writer, 0, counts[i]);
 		cr_assert(writer_healthy(writer, &error), "%s", error.text);
@@ -100,7 +100,7 @@ Test(writer, events_are_committed_within_a_second)
 {
 	struct error error = {0};
 	struct trace_writer *trace = create();
-	struct writer *writer = writer_start(trace, &error);
+	struct writer *writer = writer_start(trace, (struct writer_keep){0}, &error);
 	give(writer, 0, 10);
 	nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
 	expect_events(10);
@@ -116,7 +116,7 @@ Test(writer, a_failure_is_told_and_stays)
 {
 	struct error error = {0}, again = {0};
 	struct trace_writer *trace = create();
-	struct writer *writer = writer_start(trace, &error);
+	struct writer *writer = writer_start(trace, (struct writer_keep){0}, &error);
 	struct event backwards[] = {event_at(5), event_at(4)};
 	writer_give(writer, backwards, 2);
 	for (int i = 0; i < 100 && writer_healthy(writer, &error); i++)
@@ -134,7 +134,7 @@ Test(writer, the_room_is_what_was_not_given_yet)
 {
 	struct error error = {0};
 	struct trace_writer *trace = create();
-	struct writer *writer = writer_start(trace, &error);
+	struct writer *writer = writer_start(trace, (struct writer_keep){0}, &error);
 	size_t room = writer_room(writer);
 	cr_assert_geq(room, GIVE_EVENTS);
 	give(writer, 0, 100);

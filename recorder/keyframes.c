@@ -1,0 +1,88 @@
+/* Asking for keyframes and copying what they need. */
+#include "recorder/keyframes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A guest that has hardly moved since the last keyframe needs no other. */
+#define INSNS_MIN UINT64_C(1000000)
+
+bool keyframes_open(struct keyframes *keyframes, struct machine *machine, int64_t interval_ns, int64_t now_ns,
+		    struct error *error)
+{
+	*keyframes = (struct keyframes){.machine = machine, .interval_ns = interval_ns, .last_ns = now_ns};
+	return interval_ns == 0 || dirty_open(&keyframes->dirty, machine, error);
+}
+
+void keyframes_close(struct keyframes *keyframes)
+{
+	dirty_close(&keyframes->dirty);
+}
+
+void keyframes_request(struct keyframes *keyframes, int64_t now_ns)
+{
+	struct hv_mailbox *mailbox = keyframes->machine->mailbox;
+	/* hv tells the position at exits: no exit at all for so long means that the guest computes. */
+	uint64_t moved = machine_index_load(&mailbox->now_n) - keyframes->last_n;
+	bool sleeps = machine_index_load(&mailbox->idle_target_ns) != 0;
+	if (keyframes->interval_ns == 0 || now_ns - keyframes->last_ns < keyframes->interval_ns ||
+	    mailbox->keyframe_request || sleeps || (moved != 0 && moved < INSNS_MIN))
+		return;
+	__atomic_store_n(&mailbox->keyframe_request, 1, __ATOMIC_SEQ_CST);
+	machine_ring(keyframes->machine);
+}
+
+bool keyframes_due(const struct keyframes *keyframes)
+{
+	return machine_state(keyframes->machine) == HV_STATE_KEYFRAME;
+}
+
+static bool pages_copy(struct capture *capture, const struct keyframes *keyframes)
+{
+	const struct machine *machine = keyframes->machine;
+	size_t count = 0;
+	for (uint64_t i = 0; i < keyframes->dirty.page_count; i++)
+		count += dirty_is(&keyframes->dirty, i);
+	capture->pages = malloc((count + 1) * sizeof(*capture->pages));
+	capture->bytes = malloc(count * TRACE_PAGE_BYTES + 1);
+	if (!capture->pages || !capture->bytes)
+		return false;
+	for (uint64_t i = 0; i < keyframes->dirty.page_count; i++) {
+		if (!dirty_is(&keyframes->dirty, i))
+			continue;
+		uint8_t *bytes = capture->bytes + capture->page_count * TRACE_PAGE_BYTES;
+		memcpy(bytes, machine->guest_ram + i * TRACE_PAGE_BYTES, TRACE_PAGE_BYTES);
+		capture->pages[capture->page_count++] = (struct trace_page){i, bytes};
+	}
+	return true;
+}
+
+struct capture *keyframes_take(struct keyframes *keyframes, int64_t now_ns, struct error *error)
+{
+	struct hv_mailbox *mailbox = keyframes->machine->mailbox;
+	struct capture *capture = calloc(1, sizeof(*capture));
+	if (!capture || !pages_copy(capture, keyframes)) {
+		error_set(error, STATUS_FAILED, "out of memory for a keyframe");
+		capture_free(capture);
+		return NULL;
+	}
+	capture->state = mailbox->final_state;
+	capture->n = capture->state.n;
+	capture->ns = capture->state.n + capture->state.idle_ns;
+	capture->next_event = machine_index_load(&mailbox->event_head);
+	dirty_forget(&keyframes->dirty);
+	keyframes->last_ns = now_ns;
+	keyframes->last_n = capture->n;
+	mailbox->keyframe_request = 0;
+	__atomic_store_n(&mailbox->state, (uint32_t)HV_STATE_RUNNING, __ATOMIC_SEQ_CST);
+	return capture;
+}
+
+void capture_free(struct capture *capture)
+{
+	if (capture) {
+		free(capture->pages);
+		free(capture->bytes);
+	}
+	free(capture);
+}

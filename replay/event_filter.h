@@ -1,0 +1,30 @@
+/* Which events are meant: by kind, position, vCPU and address. `hvrec events` and the monitor's `next` share it, so
+ * that a word means the same in both. Nothing here can fail but the two that read what a user typed. */
+#pragma once
+#include "hv/abi/event.h"
+#include <stddef.h>
+
+struct event_filter {
+	uint32_t kinds;                       /* bit K: kind K; 0 with `console` false: every kind, unknown ones too */
+	bool console;                         /* bytes that the guest printed too */
+	bool by_vcpu;                         /* only `vcpu` */
+	bool by_address;                      /* only first_address to last_address */
+	uint64_t vcpu;                        /* index */
+	uint64_t from_n;                      /* instructions; the first that is meant */
+	uint64_t to_n;                        /* the last */
+	uint64_t first_address, last_address; /* guest physical; for the kind INJECT alone: INTIDs */
+};
+
+/* Every event. */
+extern const struct event_filter event_filter_all;
+
+/* Adds a kind by its name in event.def, in either case, or a group: irq, mmio, exception, console. False: there is none
+ * of this name. */
+bool event_filter_add(struct event_filter *filter, const char *name);
+
+/* Takes only events of an address: a guest physical one, FROM..TO with both included, or a device (uart, rtc, gicd,
+ * gicr, virtio3 …). False: it is none of these. */
+bool event_filter_address(struct event_filter *filter, const char *text);
+
+/* Whether the event is meant. */
+bool event_filter_wants(const struct event_filter *filter, const struct event *event);

@@ -1,0 +1,36 @@
+/* A trace in numbers: one pass over its events, in bounded memory. For `hvrec stat` and whoever else counts. */
+#pragma once
+#include "hv/abi/machine.h"
+#include "storage/trace.h"
+
+enum { TRACE_STAT_REASONS = 8, TRACE_STAT_INTIDS = GUEST_INTID_COUNT };
+
+/* Accesses of one device register. */
+struct trace_stat_register {
+	uint64_t ipa;
+	uint64_t read_count, write_count;
+};
+
+struct trace_stat {
+	bool complete;
+	uint64_t event_count;
+	uint64_t instructions; /* n of the last event */
+	uint64_t guest_ns;     /* guest time behind it */
+	uint64_t idle_ns;
+	uint64_t kinds[EVENT_KIND_MAX + 1];     /* events; [0]: kinds that do not exist */
+	uint64_t exits[TRACE_STAT_REASONS];     /* EXITs by enum exit_reason; [0]: others */
+	uint64_t interrupts[TRACE_STAT_INTIDS]; /* INJECTs by INTID */
+	uint64_t interrupts_other;              /* INTIDs that the machine does not have */
+	struct trace_stat_register *registers;  /* malloc'd; the most used first, at equality by address */
+	size_t register_count;
+	uint64_t register_other; /* accesses of registers that the table had no room for */
+	struct trace_totals totals;
+	struct trace_weights weights; /* of the events */
+	uint64_t file_bytes;          /* the whole trace */
+};
+
+/* Counts. False: the trace is damaged, or there is no memory; error set. trace_stat_free in either case. */
+bool trace_stat_get(struct trace_reader *trace, struct trace_stat *stat, struct error *error);
+
+/* Frees. Cannot fail. */
+void trace_stat_free(struct trace_stat *stat);

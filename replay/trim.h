@@ -1,0 +1,15 @@
+/* Cutting a trace: a smaller one that starts at a keyframe and ends early, and replays. */
+#pragma once
+#include "hv/host/error.h"
+#include <stdint.h>
+
+struct trim_result {
+	uint64_t start_n, end_n; /* what the new trace really has */
+	uint64_t event_count;
+	uint64_t from_bytes, to_bytes; /* of the two files */
+};
+
+/* Writes to `to` what of trace `from` is needed to replay positions first_n to last_n: from the last keyframe at or
+ * before first_n to the first event at or behind last_n. Positions and event numbers stay what they were. */
+bool trim_run(const char *from, const char *to, uint64_t first_n, uint64_t last_n, struct trim_result *result,
+	      struct error *error);

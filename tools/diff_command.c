@@ -1,0 +1,230 @@
+/* hvrec diff: where two recordings of the same guest first differ, and the events around it side by side.
+ *
+ * The first differing event is mostly an interrupt that came a few instructions earlier or later. So it is also told
+ * where they first differ in more than time and place (KASLR), where the guest itself first did something else, and
+ * where something else was typed. */
+#include "replay/event_text.h"
+#include "replay/monitor_parse.h"
+#include "replay/trace_diff.h"
+#include "tools/commands.h"
+#include "tools/output.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+	"usage: hvrec diff A B [--context K]\n"
+	"\n"
+	"Compares two recordings of the same guest: what it began with, then the events. Exit status 0: "
+	"they are\n"
+	"the same; 2: they differ; 1: they could not be compared.\n"
+	"\n"
+	"  --context K       print K events before and behind a difference (default: 3)\n";
+
+enum { OPTION_CONTEXT = 256, OPTION_HELP, CONTEXT_DEFAULT = 3, CONTEXT_MAX = 10000 };
+enum { WIDTH_DEFAULT = 180, COLUMN_MIN = 60, ROW_BYTES = EVENT_TEXT_BYTES + 128 };
+
+static const struct option long_options[] = {
+	{"context", required_argument, NULL, OPTION_CONTEXT},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{0},
+};
+
+static const char *const titles[TRACE_DIFF_COUNT] = {
+	[TRACE_DIFF_EXACT] = "first difference",
+	[TRACE_DIFF_TIME] = "first difference in more than time and place",
+	[TRACE_DIFF_TRAPS] = "first such difference in what the guest did by itself (traps)",
+	[TRACE_DIFF_DIGITS] = "first such difference, whatever digits it prints",
+	[TRACE_DIFF_INPUT] = "first difference in console input",
+};
+
+struct comparison {
+	const char *paths[2];
+	struct trace_reader *traces[2];
+	uint64_t context;
+	uint64_t input_count; /* inputs that differ */
+	struct trace_diff_place places[TRACE_DIFF_COUNT];
+};
+
+static void print_input(const char *name, const char *a, const char *b, void *context)
+{
+	struct comparison *c = context;
+	if (c->input_count++ == 0)
+		puts("They begin with different");
+	if (a && b)
+		printf("  %s\n    A  %s\n    B  %s\n", name, a, b);
+	else
+		printf("  %s\n", name);
+}
+
+/* One side of a row; empty behind the last event. */
+static void row_text(const struct event_at *at, char *text, size_t bytes)
+{
+	char meaning[EVENT_TEXT_BYTES];
+	event_text_meaning(&at->event, meaning, sizeof(meaning));
+	snprintf(text, bytes, "%9" PRIu64 " %13" PRIu64 "  %s  @%" PRIx64, at->index, at->event.n, meaning,
+		 at->event.pc);
+}
+
+static void print_row(const struct event_at *a, const struct event_at *b, bool has_a, bool has_b)
+{
+	size_t width = output_width();
+	size_t column = ((width > 0 ? width : WIDTH_DEFAULT) - 3) / 2;
+	char left[ROW_BYTES] = "", right[ROW_BYTES] = "";
+	if (column < COLUMN_MIN)
+		column = COLUMN_MIN;
+	if (has_a)
+		row_text(a, left, sizeof(left));
+	if (has_b)
+		row_text(b, right, sizeof(right));
+	bool same = has_a && has_b && trace_diff_same(&a->event, &b->event, TRACE_DIFF_EXACT);
+	printf("%-*.*s %c %.*s\n", (int)column, (int)column, left, same ? ' ' : '|', (int)column, right);
+}
+
+static struct event_stream *stream_near(struct trace_reader *trace, uint64_t index, uint64_t before,
+					struct error *error)
+{
+	return event_stream_open(trace_seek(trace, index > before ? index - before : 0, error), error);
+}
+
+/* The events around the two, as many before each. */
+static bool print_around(const struct comparison *c, const struct trace_diff_place *place, struct error *error)
+{
+	struct event_at a = {0}, b = {0};
+	uint64_t before = c->context;
+	before = place->a.index < before ? place->a.index : before;
+	before = place->b.index < before ? place->b.index : before;
+	struct event_stream *in_a = stream_near(c->traces[0], place->a.index, before, error);
+	struct event_stream *in_b = stream_near(c->traces[1], place->b.index, before, error);
+	for (uint64_t i = 0; in_a && in_b && i < before + 1 + c->context && output_good(); i++) {
+		bool has_a = event_stream_next(in_a, &a, error), has_b = event_stream_next(in_b, &b, error);
+		if (!has_a && !has_b)
+			break;
+		print_row(&a, &b, has_a, has_b);
+	}
+	event_stream_free(in_a);
+	event_stream_free(in_b);
+	return error->status == STATUS_OK;
+}
+
+static void print_side(char side, const struct event_at *at, bool there, bool complete)
+{
+	if (there)
+		printf("  %c  event %" PRIu64 ", n %" PRIu64 "\n", side, at->index, at->event.n);
+	else
+		printf("  %c  ends: %" PRIu64 " events%s\n", side, at->index, complete ? "" : ", an incomplete trace");
+}
+
+static bool print_place(const struct comparison *c, enum trace_diff_by by, struct error *error)
+{
+	const struct trace_diff_place *place = &c->places[by];
+	printf("%s\n", titles[by]);
+	print_side('A', &place->a, place->has_a, trace_is_complete(c->traces[0]));
+	print_side('B', &place->b, place->has_b, trace_is_complete(c->traces[1]));
+	return print_around(c, place, error);
+}
+
+/* Whether a place is the same as one that was printed already. */
+static bool is_known(const struct comparison *c, enum trace_diff_by by)
+{
+	for (int earlier = 0; earlier < (int)by; earlier++) {
+		const struct trace_diff_place *place = &c->places[earlier];
+		if (place->differs && place->a.index == c->places[by].a.index &&
+		    place->b.index == c->places[by].b.index)
+			return true;
+	}
+	return false;
+}
+
+static bool events_compare(struct comparison *c, struct error *error)
+{
+	for (int by = TRACE_DIFF_EXACT; by < TRACE_DIFF_COUNT; by++) {
+		if (!trace_diff_find(c->traces[0], c->traces[1], (enum trace_diff_by)by, &c->places[by], error))
+			return false;
+		if (by == TRACE_DIFF_EXACT && !c->places[by].differs)
+			return true;
+		if (!c->places[by].differs)
+			printf("no %s\n", titles[by] + strlen("first "));
+		else if (is_known(c, (enum trace_diff_by)by))
+			printf("%s: the same place\n", titles[by]);
+		else if (!print_place(c, (enum trace_diff_by)by, error))
+			return false;
+	}
+	return true;
+}
+
+/* Whether the final states are known and differ. */
+static bool states_differ(const struct comparison *c, struct error *error)
+{
+	char *hashes[2] = {NULL, NULL};
+	for (int i = 0; i < 2; i++)
+		trace_get_text(c->traces[i], "final_state_hash", &hashes[i], error);
+	bool differ = hashes[0] && hashes[1] && strcmp(hashes[0], hashes[1]) != 0;
+	free(hashes[0]);
+	free(hashes[1]);
+	return differ;
+}
+
+static void compare(struct comparison *c, struct error *error)
+{
+	if (!trace_diff_inputs(c->traces[0], c->traces[1], print_input, c, error) || !events_compare(c, error) ||
+	    !output_end(error))
+		return;
+	const struct trace_diff_place *first = &c->places[TRACE_DIFF_EXACT];
+	bool complete = trace_is_complete(c->traces[0]) && trace_is_complete(c->traces[1]);
+	if (first->differs)
+		error_set(error, STATUS_DIVERGED, "%s and %s differ from event %" PRIu64 " on", c->paths[0],
+			  c->paths[1], first->a.index);
+	else if (c->input_count > 0)
+		error_set(error, STATUS_DIVERGED, "%s and %s have the same events, but begin differently", c->paths[0],
+			  c->paths[1]);
+	else if (states_differ(c, error))
+		error_set(error, STATUS_DIVERGED, "%s and %s have the same events, but end in different states",
+			  c->paths[0], c->paths[1]);
+	else if (error->status == STATUS_OK)
+		printf("the same: %" PRIu64 " events%s\n", first->a.index, complete ? "" : "; not both are complete");
+	output_end(error);
+}
+
+static bool options_take(struct comparison *c, int argc, char **argv, bool *wants_help, struct error *error)
+{
+	int option;
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) >= 0) {
+		if (option == OPTION_HELP) {
+			*wants_help = true;
+			return true;
+		}
+		if (option != OPTION_CONTEXT)
+			return error_set(error, STATUS_FAILED,
+					 "unknown option or missing value; see `hvrec diff --help`");
+		if (!monitor_parse_number(optarg, &c->context) || c->context > CONTEXT_MAX)
+			return error_set(error, STATUS_FAILED, "--context %s is not a number of events up to %d",
+					 optarg, CONTEXT_MAX);
+	}
+	return argc - optind == 2 ||
+	       error_set(error, STATUS_FAILED, "give two traces, A and B; see `hvrec diff --help`");
+}
+
+void diff_command(int argc, char **argv, struct error *error)
+{
+	struct comparison c = {.context = CONTEXT_DEFAULT};
+	bool wants_help = false;
+	if (!options_take(&c, argc, argv, &wants_help, error))
+		return;
+	if (wants_help) {
+		fputs(help, stdout);
+		return;
+	}
+	for (int i = 0; i < 2 && error->status == STATUS_OK; i++) {
+		c.paths[i] = argv[optind + i];
+		c.traces[i] = trace_open(c.paths[i], error);
+	}
+	if (error->status == STATUS_OK)
+		compare(&c, error);
+	for (int i = 0; i < 2; i++)
+		trace_close(c.traces[i]);
+}

@@ -1,0 +1,227 @@
+/* hvrec events: a trace's events, decoded, as a table, one JSON object a line, or CSV.
+ * Streams: memory does not grow with the trace, and nothing before --from is read. */
+#include "replay/event_filter.h"
+#include "replay/event_stream.h"
+#include "replay/event_text.h"
+#include "replay/monitor_parse.h"
+#include "tools/commands.h"
+#include "tools/output.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+static const char help[] =
+	"usage: hvrec events TRACE [OPTIONS]\n"
+	"\n"
+	"Prints each event: its number, position, guest time, vCPU, pc, and what it was.\n"
+	"\n"
+	"  --kind KIND       only this kind; several times: any of them. A kind is a name that `hvrec "
+	"info`\n"
+	"                    prints, or irq, mmio, exception, console\n"
+	"  --from N          from this position on: 1500000, 1_500_000, 10M, 0x1000\n"
+	"  --to N            up to this position\n"
+	"  --vcpu V          only of this vCPU\n"
+	"  --address RANGE   only of this guest physical address, FROM..TO, or device: uart, rtc, gicd, "
+	"gicr,\n"
+	"                    virtio, virtio3; with --kind irq alone: of an interrupt (INTID)\n"
+	"  --limit COUNT     at most so many\n"
+	"  --format FORMAT   text (the default), json (one object a line), csv (RFC 4180)\n";
+
+enum {
+	OPTION_KIND = 256,
+	OPTION_FROM,
+	OPTION_TO,
+	OPTION_VCPU,
+	OPTION_ADDRESS,
+	OPTION_LIMIT,
+	OPTION_FORMAT,
+	OPTION_HELP
+};
+
+static const struct option long_options[] = {
+	{"kind", required_argument, NULL, OPTION_KIND},
+	{"from", required_argument, NULL, OPTION_FROM},
+	{"to", required_argument, NULL, OPTION_TO},
+	{"vcpu", required_argument, NULL, OPTION_VCPU},
+	{"address", required_argument, NULL, OPTION_ADDRESS},
+	{"limit", required_argument, NULL, OPTION_LIMIT},
+	{"format", required_argument, NULL, OPTION_FORMAT},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{0},
+};
+
+#define NS_PER_S UINT64_C(1000000000)
+
+struct options {
+	struct event_filter filter;
+	uint64_t limit;
+	enum output_format format;
+	bool help;
+};
+
+static bool number(const char *option, const char *text, uint64_t *value, struct error *error)
+{
+	return monitor_parse_count(text, value) ||
+	       error_set(error, STATUS_FAILED, "%s %s is not a number, such as 1500000, 1_500_000, 10M or 0x1000",
+			 option, text);
+}
+
+static bool option_take(struct options *options, int option, const char *value, struct error *error)
+{
+	struct event_filter *filter = &options->filter;
+	switch (option) {
+	case OPTION_KIND:
+		return event_filter_add(filter, value) ||
+		       error_set(error, STATUS_FAILED, "--kind %s is no kind of event; see `hvrec events --help`",
+				 value);
+	case OPTION_FROM:
+		return number("--from", value, &filter->from_n, error);
+	case OPTION_TO:
+		return number("--to", value, &filter->to_n, error);
+	case OPTION_VCPU:
+		filter->by_vcpu = true;
+		return number("--vcpu", value, &filter->vcpu, error);
+	case OPTION_ADDRESS:
+		return event_filter_address(filter, value) ||
+		       error_set(
+			       error, STATUS_FAILED,
+			       "--address %s is neither an address, FROM..TO, nor one of uart, rtc, gicd, gicr, virtio",
+			       value);
+	case OPTION_LIMIT:
+		return number("--limit", value, &options->limit, error);
+	case OPTION_FORMAT:
+		return output_format(value, true, &options->format, error);
+	case OPTION_HELP:
+		options->help = true;
+		return true;
+	default:
+		return error_set(error, STATUS_FAILED, "unknown option or missing value; see `hvrec events --help`");
+	}
+}
+
+static void print_row(const struct event_at *at, size_t width)
+{
+	char meaning[EVENT_TEXT_BYTES], row[EVENT_TEXT_BYTES + 128];
+	event_text_meaning(&at->event, meaning, sizeof(meaning));
+	int length = snprintf(row, sizeof(row),
+			      "%10" PRIu64 " %14" PRIu64 " %5" PRIu64 ".%09" PRIu64 " %4u  %016" PRIx64 "  %s",
+			      at->index, at->event.n, at->guest_ns / NS_PER_S, at->guest_ns % NS_PER_S, at->event.vcpu,
+			      at->event.pc, meaning);
+	if (width > 0 && (size_t)length > width)
+		row[width] = 0;
+	puts(row);
+}
+
+/* Values of all 64 bits are hexadecimal texts: many readers of JSON keep 53 bits of a number. */
+static void print_json(const struct event_at *at)
+{
+	const struct event *event = &at->event;
+	char text[EVENT_TEXT_BYTES];
+	const char *kind = event_text_kind(event->kind);
+	printf("{\"event\":%" PRIu64 ",\"n\":%" PRIu64 ",\"guest_ns\":%" PRIu64 ",\"vcpu\":%u,\"pc\":\"0x%" PRIx64
+	       "\",\"kind\":",
+	       at->index, event->n, at->guest_ns, event->vcpu, event->pc);
+	output_json_text(kind ? kind : "");
+	event_text_subject(event, text, sizeof(text));
+	printf(",\"kind_id\":%u,\"name\":", event->kind);
+	output_json_text(text);
+	printf(",\"address\":\"0x%" PRIx64 "\",\"value\":\"0x%" PRIx64 "\",\"size\":%u,\"meaning\":", event->address,
+	       event->value, event->size);
+	event_text_details(event, text, sizeof(text));
+	output_json_text(text);
+	puts("}");
+}
+
+static void print_csv_text(const char *text)
+{
+	putchar('"');
+	for (; *text; text++) {
+		if (*text == '"')
+			putchar('"');
+		putchar(*text);
+	}
+	putchar('"');
+}
+
+static void print_csv(const struct event_at *at)
+{
+	const struct event *event = &at->event;
+	char text[EVENT_TEXT_BYTES];
+	const char *kind = event_text_kind(event->kind);
+	printf("%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%u,0x%" PRIx64 ",%s,%u,", at->index, event->n, at->guest_ns,
+	       event->vcpu, event->pc, kind ? kind : "", event->kind);
+	event_text_subject(event, text, sizeof(text));
+	print_csv_text(text);
+	printf(",0x%" PRIx64 ",0x%" PRIx64 ",%u,", event->address, event->value, event->size);
+	event_text_details(event, text, sizeof(text));
+	print_csv_text(text);
+	fputs("\r\n", stdout);
+}
+
+static void print_header(enum output_format format, size_t width)
+{
+	char row[128];
+	int length = snprintf(row, sizeof(row), "%10s %14s %15s %4s  %-16s  %s", "event", "n", "guest time, s", "vcpu",
+			      "pc", "what");
+	if (width > 0 && (size_t)length > width)
+		row[width] = 0;
+	if (format == OUTPUT_TEXT)
+		puts(row);
+	else if (format == OUTPUT_CSV)
+		fputs("event,n,guest_ns,vcpu,pc,kind,kind_id,name,address,value,size,meaning\r\n", stdout);
+}
+
+static void print_event(enum output_format format, const struct event_at *at, size_t width)
+{
+	if (format == OUTPUT_JSON)
+		print_json(at);
+	else if (format == OUTPUT_CSV)
+		print_csv(at);
+	else
+		print_row(at, width);
+}
+
+static void print_events(struct trace_reader *trace, const struct options *options, struct error *error)
+{
+	struct event_stream *stream = event_stream_open(trace_seek_n(trace, options->filter.from_n, error), error);
+	size_t width = output_width();
+	struct event_at at;
+	if (!stream)
+		return;
+	print_header(options->format, width);
+	uint64_t left = options->limit;
+	while (left > 0 && output_good() && event_stream_next(stream, &at, error)) {
+		if (at.event.n > options->filter.to_n)
+			break;
+		if (event_filter_wants(&options->filter, &at.event)) {
+			print_event(options->format, &at, width);
+			left--;
+		}
+	}
+	event_stream_free(stream);
+	output_end(error);
+}
+
+void events_command(int argc, char **argv, struct error *error)
+{
+	struct options options = {.filter = event_filter_all, .limit = UINT64_MAX};
+	int option;
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) >= 0) {
+		if (!option_take(&options, option, optarg, error))
+			return;
+		if (options.help) {
+			fputs(help, stdout);
+			return;
+		}
+	}
+	if (argc - optind != 1) {
+		error_set(error, STATUS_FAILED, "give one TRACE; see `hvrec events --help`");
+		return;
+	}
+	struct trace_reader *trace = trace_open(argv[optind], error);
+	if (trace)
+		print_events(trace, &options, error);
+	trace_close(trace);
+}

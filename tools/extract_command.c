@@ -1,0 +1,259 @@
+/* hvrec extract: the recorded files, byte for byte, and the console and command line, as files of one folder.
+ *
+ * 1. Nothing is overwritten without --force, and then each file is replaced at once, when its successor is whole.
+ * 2. No name from the trace becomes a path: those of FILES do, and ram/ with a number behind it.
+ * 3. What is asked for is known to be in the trace, and not yet in the folder, before the first file is written. */
+#include "hv/host/session.h"
+#include "replay/event_stream.h"
+#include "tools/commands.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char help[] =
+	"usage: hvrec extract TRACE [OPTIONS] [FILE...]\n"
+	"\n"
+	"Writes what was recorded as files: kernel, initrd and dtb, byte for byte; console, what the guest "
+	"printed;\n"
+	"cmdline. Without FILE, all of these that the trace has. FILE can also be ram/ADDRESS, a piece of "
+	"the RAM\n"
+	"that the guest began with, which is written as ram-ADDRESS.\n"
+	"\n"
+	"  -o, --output DIR      the folder (default: the current one), made if it is not there\n"
+	"      --force           replace files that exist\n";
+
+enum { OPTION_FORCE = 256, OPTION_HELP, NAME_BYTES = 64, ITEM_MAX = 64 };
+
+static const struct option long_options[] = {
+	{"output", required_argument, NULL, 'o'},
+	{"force", no_argument, NULL, OPTION_FORCE},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{0},
+};
+
+static const char *const files[] = {"kernel", "initrd", "dtb", "console", "cmdline"};
+enum { FILE_COUNT = sizeof(files) / sizeof(files[0]) };
+
+struct extraction {
+	struct trace_reader *trace;
+	const char *folder;
+	int folder_fd;
+	bool force;
+	const char *items[ITEM_MAX];
+	size_t item_count;
+};
+
+static bool is_known(const char *name)
+{
+	for (int i = 0; i < FILE_COUNT; i++) {
+		if (strcmp(name, files[i]) == 0)
+			return true;
+	}
+	size_t length = strlen(name);
+	return strncmp(name, "ram/", 4) == 0 && length > 4 && length < NAME_BYTES / 2 &&
+	       strspn(name + 4, "0123456789abcdef") == length - 4;
+}
+
+/* What an item's contents are; TRACE_FOUND: *data is malloc'd. The console has none here: it is written as it is read.
+ */
+static enum trace_found contents_get(struct trace_reader *trace, const char *name, void **data, size_t *bytes,
+				     struct error *error)
+{
+	char *text = NULL;
+	if (strcmp(name, "console") == 0)
+		return TRACE_FOUND;
+	if (strcmp(name, "cmdline") != 0)
+		return trace_get_file(trace, name, data, bytes, error);
+	enum trace_found found = trace_get_text(trace, "bootargs", &text, error);
+	*data = text;
+	*bytes = text ? strlen(text) : 0;
+	return found;
+}
+
+static void console_write_to(struct trace_reader *trace, FILE *file, struct error *error)
+{
+	struct event_stream *stream = event_stream_open(trace_seek(trace, 0, error), error);
+	struct event_at at;
+	uint8_t byte;
+	while (stream && !ferror(file) && event_stream_next(stream, &at, error)) {
+		if (session_console_bytes(&at.event, 1, &byte) == 1)
+			putc(byte, file);
+	}
+	event_stream_free(stream);
+}
+
+static bool fill(const struct extraction *e, const char *item, int fd, struct error *error)
+{
+	void *data = NULL;
+	size_t bytes = 0;
+	FILE *file = fdopen(fd, "w");
+	if (!file) {
+		close(fd);
+		return error_set(error, STATUS_FAILED, "out of memory");
+	}
+	errno = 0;
+	enum trace_found found = contents_get(e->trace, item, &data, &bytes, error);
+	if (found == TRACE_FOUND && data)
+		fwrite(data, 1, bytes, file);
+	else if (found == TRACE_FOUND)
+		console_write_to(e->trace, file, error);
+	free(data);
+	bool written = !ferror(file);
+	written = fclose(file) == 0 && written;
+	if (!written)
+		error_set(error, STATUS_FAILED, "cannot write %s: %s", item, strerror(errno));
+	return error->status == STATUS_OK && found == TRACE_FOUND;
+}
+
+/* The item's name in the folder. */
+static void name_in_folder(const char *item, char name[NAME_BYTES])
+{
+	snprintf(name, NAME_BYTES, "%s", item);
+	char *slash = strchr(name, '/');
+	if (slash)
+		*slash = '-';
+}
+
+static bool write_item(const struct extraction *e, const char *item, struct error *error)
+{
+	char name[NAME_BYTES], target[NAME_BYTES + 32];
+	name_in_folder(item, name);
+	snprintf(target, sizeof(target), e->force ? ".%s.%ld" : "%s", name, (long)getpid());
+	int fd = openat(e->folder_fd, target, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return error_set(error, STATUS_FAILED, "cannot write %s/%s: %s", e->folder, name, strerror(errno));
+	bool good = fill(e, item, fd, error);
+	if (good && e->force && renameat(e->folder_fd, target, e->folder_fd, name) != 0)
+		good = error_set(error, STATUS_FAILED, "cannot replace %s/%s: %s", e->folder, name, strerror(errno));
+	if (!good)
+		unlinkat(e->folder_fd, target, 0);
+	else
+		printf("%s/%s\n", e->folder, name);
+	return good;
+}
+
+static bool item_check(const struct extraction *e, const char *item, struct error *error)
+{
+	char name[NAME_BYTES];
+	struct stat status;
+	name_in_folder(item, name);
+	return e->force || fstatat(e->folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+	       error_set(error, STATUS_FAILED, "%s/%s exists and is not replaced without --force", e->folder, name);
+}
+
+struct search {
+	const char *name;
+	bool found;
+};
+
+static bool name_compare(const char *name, void *context, struct error *error)
+{
+	struct search *search = context;
+	(void)error;
+	search->found = search->found || strcmp(name, search->name) == 0;
+	return true;
+}
+
+/* Whether the trace has it, without reading its contents. */
+static enum trace_found item_find(struct trace_reader *trace, const char *item, struct error *error)
+{
+	struct search search = {item, false};
+	if (strcmp(item, "console") == 0)
+		return TRACE_FOUND;
+	if (strcmp(item, "cmdline") == 0) {
+		char *text = NULL;
+		enum trace_found found = trace_get_text(trace, "bootargs", &text, error);
+		free(text);
+		return found;
+	}
+	if (!trace_each_file(trace, name_compare, &search, error))
+		return TRACE_FAILED;
+	return search.found ? TRACE_FOUND : TRACE_ABSENT;
+}
+
+static bool is_chosen(const struct extraction *e, const char *name)
+{
+	for (size_t i = 0; i < e->item_count; i++) {
+		if (strcmp(e->items[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The items to write: those that are named, or all of FILES that the trace has. */
+static bool items_choose(struct extraction *e, char **names, int name_count, struct error *error)
+{
+	bool all = name_count == 0;
+	int count = all ? FILE_COUNT : name_count;
+	if (count > ITEM_MAX)
+		return error_set(error, STATUS_FAILED, "more than %d files at once", ITEM_MAX);
+	for (int i = 0; i < count; i++) {
+		const char *name = all ? files[i] : names[i];
+		if (!is_known(name))
+			return error_set(error, STATUS_FAILED,
+					 "there is no %s: it is one of kernel, initrd, dtb, console, cmdline, "
+					 "ram/ADDRESS",
+					 name);
+		enum trace_found found = item_find(e->trace, name, error);
+		if (found == TRACE_FAILED || (found == TRACE_ABSENT && !all))
+			return error_set(error, STATUS_FAILED, "the trace has no %s", name);
+		if (found == TRACE_FOUND && !is_chosen(e, name))
+			e->items[e->item_count++] = name;
+	}
+	return true;
+}
+
+static bool folder_open(struct extraction *e, struct error *error)
+{
+	if (mkdir(e->folder, 0777) != 0 && errno != EEXIST)
+		return error_set(error, STATUS_FAILED, "cannot make the folder %s: %s", e->folder, strerror(errno));
+	e->folder_fd = open(e->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return e->folder_fd >= 0 ||
+	       error_set(error, STATUS_FAILED, "cannot open the folder %s: %s", e->folder, strerror(errno));
+}
+
+static void extract(struct extraction *e, char **names, int name_count, struct error *error)
+{
+	bool good = items_choose(e, names, name_count, error) && folder_open(e, error);
+	for (size_t i = 0; good && i < e->item_count; i++)
+		good = item_check(e, e->items[i], error);
+	for (size_t i = 0; good && i < e->item_count; i++)
+		good = write_item(e, e->items[i], error);
+	if (e->folder_fd >= 0)
+		close(e->folder_fd);
+}
+
+void extract_command(int argc, char **argv, struct error *error)
+{
+	struct extraction extraction = {.folder = ".", .folder_fd = -1};
+	int option;
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":o:", long_options, NULL)) >= 0) {
+		if (option == OPTION_HELP) {
+			fputs(help, stdout);
+			return;
+		}
+		if (option == 'o') {
+			extraction.folder = optarg;
+		} else if (option == OPTION_FORCE) {
+			extraction.force = true;
+		} else {
+			error_set(error, STATUS_FAILED, "unknown option or missing value; see `hvrec extract --help`");
+			return;
+		}
+	}
+	if (argc - optind < 1) {
+		error_set(error, STATUS_FAILED, "give one TRACE; see `hvrec extract --help`");
+		return;
+	}
+	extraction.trace = trace_open(argv[optind], error);
+	if (extraction.trace)
+		extract(&extraction, argv + optind + 1, argc - optind - 1, error);
+	trace_close(extraction.trace);
+}
