@@ -1,13 +1,14 @@
 /* Commands to hv, and its event ring, which is filled a little at a time: most runs are short. */
 #include "replay/engine.h"
 #include "hv/arch/pagetable.h"
+#include "hv/host/session.h"
 #include "replay/divergence.h"
 #include "replay/guest.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { TICK_MS = 10, RING_FILL_EVENTS = 1024, LINE_BYTES = 64 };
+enum { TICK_MS = 10, RING_FILL_EVENTS = 1024, CONSOLE_EVENTS = 256, LINE_BYTES = 64 };
 
 const struct guest_state *engine_state(const struct engine *engine)
 {
@@ -16,7 +17,8 @@ const struct guest_state *engine_state(const struct engine *engine)
 
 uint64_t engine_next_event(const struct engine *engine)
 {
-	return engine->first_event + machine_index_load(&engine->machine->mailbox->event_tail);
+	uint64_t passed = engine->diverted ? 0 : machine_index_load(&engine->machine->mailbox->event_tail);
+	return engine->first_event + passed;
 }
 
 /* Keeps RING_FILL_EVENTS events before the guest. */
@@ -37,6 +39,33 @@ static bool ring_fill(struct engine *engine, struct error *error)
 	if (engine->first_event + head >= total)
 		__atomic_store_n(&mailbox->events_ended, 1, __ATOMIC_SEQ_CST);
 	machine_ring_if_waiting(engine->machine);
+	return true;
+}
+
+/* Diverted, events come from hv, for what the guest prints. */
+static void ring_drain(struct engine *engine)
+{
+	struct machine *machine = engine->machine;
+	uint64_t ring_count = machine->boot->event_ring_count;
+	uint64_t head = machine_index_load(&machine->mailbox->event_head);
+	for (uint64_t tail = machine->mailbox->event_tail, count; tail != head; tail += count) {
+		uint8_t bytes[CONSOLE_EVENTS];
+		uint64_t slot = tail % ring_count;
+		count = head - tail < CONSOLE_EVENTS ? head - tail : CONSOLE_EVENTS;
+		count = count < ring_count - slot ? count : ring_count - slot;
+		size_t printed = session_console_bytes(&machine->events[slot], count, bytes);
+		if (engine->console && printed > 0)
+			engine->console(engine->console_context, bytes, printed);
+		machine_index_store(&machine->mailbox->event_tail, tail + count);
+	}
+	machine_ring_if_waiting(machine);
+}
+
+static bool ring_serve(struct engine *engine, struct error *error)
+{
+	if (!engine->diverted)
+		return ring_fill(engine, error);
+	ring_drain(engine);
 	return true;
 }
 
@@ -72,7 +101,7 @@ static bool command(struct engine *engine, enum hv_command kind, struct error *e
 {
 	struct machine *machine = engine->machine;
 	struct machine_watch watch = {0};
-	if (kind == HV_COMMAND_RUN && !ring_fill(engine, error))
+	if (kind == HV_COMMAND_RUN && !ring_serve(engine, error))
 		return false;
 	machine->mailbox->interrupt = 0;
 	__atomic_store_n(&machine->mailbox->state, (uint32_t)HV_STATE_RUNNING, __ATOMIC_SEQ_CST);
@@ -82,12 +111,14 @@ static bool command(struct engine *engine, enum hv_command kind, struct error *e
 		machine_wait(engine);
 		if (engine->tick)
 			engine->tick(engine->tick_context);
-		if (!ring_fill(engine, error) || !machine_running(machine, error))
+		if (!ring_serve(engine, error) || !machine_running(machine, error))
 			return false;
 		if (machine_stuck(machine, &watch))
 			return error_set(error, STATUS_FAILED, "the machine makes no progress at instruction %llu",
 					 (unsigned long long)watch.n);
 	}
+	if (engine->diverted)
+		ring_drain(engine);
 	return true;
 }
 
@@ -112,10 +143,11 @@ static enum engine_stop stop_of(const struct engine *engine, uint64_t until_n, s
 	}
 }
 
-enum engine_stop engine_run(struct engine *engine, uint64_t until_n, const struct hv_debug_point *points, size_t count,
+static enum engine_stop run(struct engine *engine, uint64_t until_n, const struct hv_debug_point *points, size_t count,
 			    uint64_t *address, struct error *error)
 {
 	struct hv_mailbox *mailbox = engine->machine->mailbox;
+	mailbox->diverted = engine->diverted;
 	mailbox->run_until_n = until_n;
 	mailbox->debug_point_count = count;
 	if (count > 0)
@@ -124,6 +156,15 @@ enum engine_stop engine_run(struct engine *engine, uint64_t until_n, const struc
 		return ENGINE_FAILED;
 	*address = mailbox->stop_address;
 	return stop_of(engine, until_n, error);
+}
+
+enum engine_stop engine_run(struct engine *engine, uint64_t until_n, const struct hv_debug_point *points, size_t count,
+			    uint64_t *address, struct error *error)
+{
+	if (!engine->diverted)
+		return run(engine, until_n, points, count, address, error);
+	error_set(error, STATUS_FAILED, "a diverted guest cannot go on as the recording did");
+	return ENGINE_FAILED;
 }
 
 uint64_t engine_page_set_words(const struct engine *engine)
@@ -151,13 +192,18 @@ static void page_stage(struct hv_page *staged, const struct engine_page *page)
 	}
 }
 
+static struct hv_page *staging_of(const struct machine *machine)
+{
+	return (struct hv_page *)(void *)(machine->ram + (machine->boot->staging_pa - HV_MACHINE_RAM_PA));
+}
+
 bool engine_load(struct engine *engine, const struct guest_state *state, uint64_t next_event,
 		 const struct engine_page *pages, size_t count, struct error *error)
 {
 	struct machine *machine = engine->machine;
-	struct hv_page *staging =
-		(struct hv_page *)(void *)(machine->ram + (machine->boot->staging_pa - HV_MACHINE_RAM_PA));
+	struct hv_page *staging = staging_of(machine);
 	struct guest_state copy = *state;
+	engine->diverted = engine->changed = false;
 	ring_restart(engine, next_event);
 	dirty_forget(&engine->dirty);
 	do {
@@ -172,6 +218,48 @@ bool engine_load(struct engine *engine, const struct guest_state *state, uint64_
 		count -= batch;
 	} while (count > 0);
 	return true;
+}
+
+struct guest_state *engine_change(struct engine *engine)
+{
+	if (!engine->diverted)
+		ring_restart(engine, engine_next_event(engine));
+	engine->diverted = engine->changed = true;
+	return &engine->machine->mailbox->final_state;
+}
+
+bool engine_write(struct engine *engine, uint64_t offset, const void *bytes, size_t count, struct error *error)
+{
+	struct machine *machine = engine->machine;
+	struct hv_page *staging = staging_of(machine);
+	uint64_t index = offset / PAGE_BYTES;
+	engine_change(engine);
+	staging->ipa = GUEST_RAM_IPA + index * PAGE_BYTES;
+	staging->lines = UINT64_MAX;
+	memcpy(staging->bytes, engine_page(engine, index), PAGE_BYTES);
+	memcpy(staging->bytes + offset % PAGE_BYTES, bytes, count);
+	dirty_set(&engine->dirty, index);
+	machine->mailbox->page_count = 1;
+	engine->changed = false;
+	return command(engine, HV_COMMAND_LOAD, error);
+}
+
+enum engine_stop engine_run_diverted(struct engine *engine, uint64_t until_n, const struct hv_debug_point *points,
+				     size_t count, uint64_t *address, struct error *error)
+{
+	enum end_reason ended = engine_end_reason(engine);
+	if (!engine->changed && (ended == END_REASON_POWER_OFF || ended == END_REASON_RESET))
+		return ENGINE_END; /* it is off, and hv would go on behind the call that switched it off */
+	engine->machine->mailbox->page_count = 0;
+	if (engine->changed && !command(engine, HV_COMMAND_LOAD, error))
+		return ENGINE_FAILED;
+	engine->changed = false;
+	return run(engine, until_n, points, count, address, error);
+}
+
+enum end_reason engine_end_reason(const struct engine *engine)
+{
+	return (enum end_reason)engine->machine->mailbox->end_reason;
 }
 
 /* The keyframe to begin at; SIZE_MAX: the trace's beginning. Makes RAM that of the keyframe. */

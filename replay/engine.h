@@ -1,6 +1,9 @@
 /* The engine: a machine that replays for a debugger, and its commands. It knows positions and memory, no checkpoints.
  *
- * After engine_run and engine_load the machine is stopped; `state` and guest RAM are then the guest's. */
+ * 1. After engine_run, engine_run_diverted and engine_load the machine is stopped; `state` and guest RAM are then the
+ * guest's.
+ * 2. Diverted, from the first engine_change or engine_write to the next engine_load, the guest is no longer the
+ * recording's: engine_run and checkpoints are out of place. What is written then is dirty, as what the guest writes. */
 #pragma once
 #include "hv/host/dirty.h"
 #include "replay/events.h"
@@ -22,6 +25,10 @@ struct engine {
 	nfds_t wake_count;               /* up to ENGINE_WAKE_MAX */
 	void (*tick)(void *context);     /* called now and then while it waits for hv; NULL: nothing is */
 	void *tick_context;
+	bool diverted, changed; /* changed: hv does not know all of `state` yet */
+	/* Diverted: what the guest prints. NULL: it is dropped. */
+	void (*console)(void *context, const uint8_t *bytes, size_t count);
+	void *console_context;
 };
 
 /* Opens the trace and brings its guest to the last keyframe at or before `n`, or to the trace's start. NULL: error set.
@@ -31,7 +38,7 @@ void engine_close(struct engine *engine);
 
 /* The guest as it is now. */
 const struct guest_state *engine_state(const struct engine *engine);
-/* The trace's index of the next event that the guest has not passed. */
+/* The trace's index of the next event that the guest has not passed; diverted, of when it was diverted. */
 uint64_t engine_next_event(const struct engine *engine);
 
 enum engine_stop { ENGINE_UNTIL, ENGINE_END, ENGINE_BREAKPOINT, ENGINE_WATCHPOINT, ENGINE_INTERRUPTED, ENGINE_FAILED };
@@ -54,4 +61,13 @@ bool engine_load(struct engine *engine, const struct guest_state *state, uint64_
 uint64_t engine_page_set_words(const struct engine *engine);
 /* Sets `pages` to those that were written since the last engine_load. */
 void engine_pages_written(const struct engine *engine, uint64_t *pages);
+/* The guest's state, to be changed; hv takes it over before it runs. Diverts the guest. Cannot fail. */
+struct guest_state *engine_change(struct engine *engine);
+/* Writes guest RAM, inside of one page: `offset` in RAM, up to 4096 bytes. Diverts the guest. */
+bool engine_write(struct engine *engine, uint64_t offset, const void *bytes, size_t count, struct error *error);
+/* engine_run for a diverted guest, which runs by itself: no events, no input, idle time passes at once. ENGINE_END: the
+ * guest came to an end of its own, enum end_reason. */
+enum engine_stop engine_run_diverted(struct engine *engine, uint64_t until_n, const struct hv_debug_point *points,
+				     size_t count, uint64_t *address, struct error *error);
+enum end_reason engine_end_reason(const struct engine *engine);
 uint8_t *engine_page(const struct engine *engine, uint64_t index);

@@ -2,7 +2,7 @@
 #include "replay/exclusive.h"
 #include "replay/guest_memory.h"
 
-enum { LOOK_BACK = 32 };
+enum { LOOK_BACK = 32, LOOK_AHEAD = 32 };
 
 /* Load/store exclusive, register and pair (Arm ARM C4.1.88): o2 = 0, and not CASP, which shares the encoding. */
 static bool is_exclusive(uint32_t word, bool load)
@@ -30,4 +30,43 @@ bool exclusive_inside(const struct engine *engine, const struct vcpu_state *vcpu
 			return false;
 	}
 	return false;
+}
+
+static int64_t sign_extend(uint64_t value, uint32_t bits)
+{
+	uint64_t sign = UINT64_C(1) << (bits - 1);
+	return (int64_t)((value ^ sign) - sign);
+}
+
+/* How far B, B.cond, CBZ and TBZ lead (Arm ARM C4.1.86), in bytes; 0: no such branch. */
+static int64_t branch_bytes(uint32_t word)
+{
+	if ((word & 0xfc000000) == 0x14000000)
+		return sign_extend(word & 0x3ffffff, 26) * 4;
+	if ((word & 0xfe000000) == 0x54000000 || (word & 0x7e000000) == 0x34000000)
+		return sign_extend(word >> 5 & 0x7ffff, 19) * 4;
+	if ((word & 0x7e000000) == 0x36000000)
+		return sign_extend(word >> 5 & 0x3fff, 14) * 4;
+	return 0;
+}
+
+size_t exclusive_exits(const struct engine *engine, const struct vcpu_state *vcpu, uint64_t exits[EXCLUSIVE_EXITS_MAX])
+{
+	size_t count = 0;
+	for (uint64_t ahead = 0; ahead <= LOOK_AHEAD; ahead++) {
+		uint64_t at = vcpu->pc + 4 * ahead;
+		uint32_t word;
+		if (!guest_memory_read(engine, vcpu, (va_t){at}, &word, sizeof(word)) ||
+		    (ahead == 0 && !is_exclusive(word, true)) || count == EXCLUSIVE_EXITS_MAX)
+			return 0;
+		if (is_exclusive(word, false)) {
+			exits[count++] = at + 4;
+			return count;
+		}
+		if (branch_bytes(word) != 0)
+			exits[count++] = at + (uint64_t)branch_bytes(word);
+		else if (is_barrier(word))
+			return 0;
+	}
+	return 0;
 }

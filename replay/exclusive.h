@@ -5,3 +5,9 @@
 
 /* Looks back through the code before pc. Cannot fail: code that cannot be read is not inside one. */
 bool exclusive_inside(const struct engine *engine, const struct vcpu_state *vcpu);
+
+enum { EXCLUSIVE_EXITS_MAX = 4 };
+
+/* If a sequence begins with the instruction at pc: the addresses at which it is over, behind its store and where its
+ * branches lead, and how many they are. 0: none begins, or it is none that this function knows. */
+size_t exclusive_exits(const struct engine *engine, const struct vcpu_state *vcpu, uint64_t exits[EXCLUSIVE_EXITS_MAX]);

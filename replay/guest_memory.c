@@ -21,11 +21,17 @@
 
 enum { GUEST_PAGE_BYTES = 4096 };
 
+bool guest_memory_offset(const struct engine *engine, ipa_t ipa, size_t bytes, uint64_t *offset)
+{
+	uint64_t ram_bytes = engine->machine->guest_ram_bytes;
+	*offset = ipa.v - GUEST_RAM_IPA;
+	return ipa.v >= GUEST_RAM_IPA && *offset <= ram_bytes && bytes <= ram_bytes - *offset;
+}
+
 bool guest_memory_read_physical(const struct engine *engine, ipa_t ipa, void *to, size_t bytes)
 {
-	uint64_t offset = ipa.v - GUEST_RAM_IPA;
-	uint64_t ram_bytes = engine->machine->guest_ram_bytes;
-	if (ipa.v < GUEST_RAM_IPA || offset > ram_bytes || bytes > ram_bytes - offset)
+	uint64_t offset;
+	if (!guest_memory_offset(engine, ipa, bytes, &offset))
 		return false;
 	memcpy(to, engine->machine->guest_ram + offset, bytes);
 	return true;

@@ -7,6 +7,9 @@
  * TTBR0 and TTBR1). With the MMU off va is ipa. False: the guest would take a translation or address size fault. */
 bool guest_memory_translate(const struct engine *engine, const struct vcpu_state *vcpu, va_t va, ipa_t *ipa);
 
+/* Where `bytes` at `ipa` are in guest RAM. False: some of it is not RAM. */
+bool guest_memory_offset(const struct engine *engine, ipa_t ipa, size_t bytes, uint64_t *offset);
+
 /* Copies `bytes` of guest RAM out, by virtual or by physical address. False, with nothing promised about `to`, if any
  * of it is not mapped or not RAM. */
 bool guest_memory_read(const struct engine *engine, const struct vcpu_state *vcpu, va_t va, void *to, size_t bytes);

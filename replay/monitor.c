@@ -1,5 +1,6 @@
 /* The monitor's table of commands, and help. A line is a word and an argument, which the command reads itself. */
 #include "replay/monitor.h"
+#include "replay/diversion.h"
 #include "replay/monitor_parse.h"
 #include "replay/monitor_session.h"
 
@@ -36,47 +37,55 @@ bool monitor_fail(const struct monitor *monitor, const char *format, ...)
 
 static bool help(struct monitor *monitor, const char *argument);
 
+/* What a command does in a diversion: it works there, goes back to the recording first, or is refused, because it is
+ * about this place of the recording and would have to leave it. */
+enum when_diverted { WORKS, RETURNS, REFUSED };
+
 static const struct row {
 	const char *word;
 	bool (*run)(struct monitor *monitor, const char *argument);
+	enum when_diverted when_diverted;
 	const char *usage; /* without the word */
 	const char *brief;
 	const char *detail; /* whole lines */
 } rows[] = {
-	{"when", monitor_place_when, "", "where this is",
+	{"when", monitor_place_when, WORKS, "", "where this is",
 	 "Instruction, guest time, the next event, vCPU and pc; and the console's current line.\n"},
-	{"seek", monitor_seek, " N | event K | time SECONDS | P% | start | end", "go there",
+	{"seek", monitor_seek, RETURNS, " N | event K | time SECONDS | P% | start | end", "go there",
 	 "N is a number of instructions, with k, M or G for powers of 1000. A trap's place is before its instruction,\n"
 	 "an interrupt's behind it. Guest time has nine digits behind the point; inside idle time it is where the "
 	 "guest went idle.\n"},
-	{"back", monitor_seek_back, " [N]", "N instructions back", "One without N. Ends at the start.\n"},
-	{"forward", monitor_seek_forward, " [N]", "N instructions on", "One without N. Ends at the end.\n"},
-	{"next", monitor_events_next, " irq [INTID] | mmio [RANGE] | exception | console TEXT",
+	{"back", monitor_seek_back, RETURNS, " [N]", "N instructions back", "One without N. Ends at the start.\n"},
+	{"forward", monitor_seek_forward, RETURNS, " [N]", "N instructions on", "One without N. Ends at the end.\n"},
+	{"next", monitor_events_next, RETURNS, " irq [INTID] | mmio [RANGE] | exception | console TEXT",
 	 "go on to the next of these",
 	 "irq: an interrupt is made pending for the guest. mmio: a device is accessed; RANGE is a physical address,\n"
 	 "FROM..TO, or uart, rtc, gicd, gicr, virtio (virtio3: one of them). exception: an asynchronous exit, an "
 	 "external\n"
 	 "abort, a debug exception or a refused system register. console: TEXT has just been printed; it may be in "
 	 "\"\".\n"},
-	{"prev", monitor_events_prev, " irq [INTID] | mmio [RANGE] | exception | console TEXT",
+	{"prev", monitor_events_prev, RETURNS, " irq [INTID] | mmio [RANGE] | exception | console TEXT",
 	 "go back to the last of these", "See help next.\n"},
-	{"checkpoint", monitor_place_checkpoint, "", "name this place", "It gets a number, for restart and delete.\n"},
-	{"checkpoints", monitor_place_checkpoints, "", "list the named places",
+	{"checkpoint", monitor_place_checkpoint, REFUSED, "", "name this place",
+	 "It gets a number, for restart and delete.\n"},
+	{"checkpoints", monitor_place_checkpoints, WORKS, "", "list the named places",
 	 "And the guests of the past that are in memory: near one of them travelling is fast.\n"},
-	{"restart", monitor_place_restart, " K", "go to the place named K", "K or $K.\n"},
-	{"delete", monitor_place_delete, " K", "forget the place named K", "K or $K.\n"},
-	{"who-wrote", monitor_memory_who_wrote, " ADDRESS [LENGTH]", "go back to the last write there",
+	{"restart", monitor_place_restart, RETURNS, " K", "go to the place named K", "K or $K.\n"},
+	{"delete", monitor_place_delete, WORKS, " K", "forget the place named K", "K or $K.\n"},
+	{"who-wrote", monitor_memory_who_wrote, RETURNS, " ADDRESS [LENGTH]", "go back to the last write there",
 	 "A virtual address as gdb sees it here; up to 128 bytes, else to the end of its doubleword. Stops before the\n"
 	 "instruction that writes, so that again finds the write before. Writes through another mapping are not "
 	 "seen.\n"},
-	{"events", monitor_events, " [K | FROM..TO | n FROM..TO]", "print events of the trace",
+	{"events", monitor_events, WORKS, " [K | FROM..TO | n FROM..TO]", "print events of the trace",
 	 "By number, or by position with n, which takes k, M and G. Ten around here without a range. => is the next "
 	 "one.\n"},
-	{"phys", monitor_memory_phys, " [on|off]", "memory by guest physical address",
+	{"phys", monitor_memory_phys, WORKS, " [on|off]", "memory by guest physical address",
 	 "What gdb's addresses mean when it reads memory.\n"},
-	{"verify", monitor_verify, "", "replay everything and compare",
+	{"verify", monitor_verify, REFUSED, "", "replay everything and compare",
 	 "Every event from the start to the end, and the final state. Stays at this place.\n"},
-	{"help", help, " [COMMAND]", "this, or more about one command", ""},
+	{"back-to-replay", monitor_diversion_back, WORKS, "", "leave a diversion, back to the recording",
+	 "Writing registers or memory begins a diversion: a guest that runs on by itself and is thrown away.\n"},
+	{"help", help, WORKS, " [COMMAND]", "this, or more about one command", ""},
 };
 enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };
 
@@ -94,6 +103,16 @@ static bool help(struct monitor *monitor, const char *argument)
 	return *argument == 0 || monitor_fail(monitor, "there is no command '%s'; monitor help lists them\n", argument);
 }
 
+static bool may_run(struct monitor *monitor, const struct row *row)
+{
+	if (row->when_diverted == WORKS || !diversion_is_on(monitor->timeline))
+		return true;
+	if (row->when_diverted == RETURNS)
+		return monitor_diversion_leave(monitor);
+	return monitor_fail(monitor, "%s is about the recording, and this is a diversion; back-to-replay first\n",
+			    row->word);
+}
+
 /* What the user keeps outlives a client, so that one who connects again finds it; a process debugs one trace. */
 static struct monitor_kept kept;
 
@@ -108,7 +127,7 @@ bool monitor_command(struct timeline *timeline, struct gdbstub *stub, const char
 	for (size_t i = 0; i < ROW_COUNT; i++) {
 		const char *argument = monitor_parse_word(text, rows[i].word);
 		if (argument)
-			return rows[i].run(&monitor, argument);
+			return may_run(&monitor, &rows[i]) && rows[i].run(&monitor, argument);
 	}
 	return monitor_fail(&monitor, "there is no command '%s'; monitor help lists them\n", text);
 }

@@ -1,4 +1,5 @@
 /* The current place, and places with a name. A bookmark is a position, no memory: going there costs a goto. */
+#include "replay/diversion.h"
 #include "replay/monitor_parse.h"
 #include "replay/monitor_session.h"
 
@@ -29,6 +30,8 @@ bool monitor_place_when(struct monitor *monitor, const char *argument)
 {
 	if (*argument)
 		return monitor_fail(monitor, "when takes no argument\n");
+	if (diversion_is_on(monitor->timeline))
+		return monitor_diversion_when(monitor);
 	const struct guest_state *state = timeline_state(monitor->timeline);
 	uint64_t start = timeline_start_n(monitor->timeline), end = timeline_end_n(monitor->timeline);
 	uint64_t now_ns = time_ns(state);

@@ -45,6 +45,13 @@ bool monitor_place_go(struct monitor *monitor, uint64_t n);
 /* The same, and prints where that is. */
 bool monitor_place_go_when(struct monitor *monitor, uint64_t n);
 
+/* monitor_diversion.c */
+bool monitor_diversion_back(struct monitor *monitor, const char *argument);
+/* when, in a diversion. */
+bool monitor_diversion_when(struct monitor *monitor);
+/* Before a command that travels: ends a diversion, and says so. */
+bool monitor_diversion_leave(struct monitor *monitor);
+
 /* monitor_seek.c */
 bool monitor_seek(struct monitor *monitor, const char *argument);
 bool monitor_seek_back(struct monitor *monitor, const char *argument);

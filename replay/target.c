@@ -1,33 +1,26 @@
 /* struct target_ops on a timeline. A resume only begins here; the server's loop goes on with it (replay_target_run), so
- * that gdb's interrupt is heard meanwhile. */
+ * that gdb's interrupt is heard meanwhile.
+ *
+ * A write begins a diversion. What goes backwards, and a client that leaves, end it; monitor commands see to it
+ * themselves. */
 #include "replay/target.h"
+#include "replay/diversion.h"
 #include "replay/guest_memory.h"
 #include "replay/monitor.h"
 #include "replay/target_registers.h"
+#include "replay/target_state.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIGNAL_INTERRUPT = 2, SIGNAL_TRAP = 5 };
-
-struct replay_target {
-	struct timeline *timeline;
-	struct gdbstub *stub;
-	struct hv_debug_point *points; /* as many as gdb likes */
-	enum target_break_kind *kinds; /* of each */
-	size_t point_count, point_room;
-	char *monitor_line; /* a command under way; NULL: none */
-	bool running, interrupted;
-	bool skip_access; /* gdb did not want the access that it has just come to */
-	struct target_resume resume;
-	uint64_t origin_n; /* where a reverse run began */
-};
-
 struct replay_target *replay_target_new(struct timeline *timeline)
 {
 	struct replay_target *target = calloc(1, sizeof(*target));
-	if (target)
+	if (target) {
 		target->timeline = timeline;
+		target->broken.status = STATUS_OK;
+		replay_target_listen(target);
+	}
 	return target;
 }
 
@@ -68,14 +61,10 @@ static bool register_read(void *context, uint32_t thread, uint32_t number, struc
 	return target_registers_read(vcpu_of(context, thread), number, value);
 }
 
-/* A recording cannot be changed. */
 static bool register_write(void *context, uint32_t thread, uint32_t number, const struct target_value *value)
 {
-	(void)context;
-	(void)thread;
-	(void)number;
-	(void)value;
-	return false;
+	struct replay_target *target = context;
+	return diversion_register_write(target->timeline, thread, number, value);
 }
 
 static bool memory_read(void *context, uint32_t thread, struct target_address address, void *bytes, size_t count)
@@ -89,12 +78,8 @@ static bool memory_read(void *context, uint32_t thread, struct target_address ad
 
 static bool memory_write(void *context, uint32_t thread, struct target_address address, const void *bytes, size_t count)
 {
-	(void)context;
-	(void)thread;
-	(void)address;
-	(void)bytes;
-	(void)count;
-	return false;
+	struct replay_target *target = context;
+	return diversion_memory_write(target->timeline, thread, address, bytes, count, &target->broken);
 }
 
 static uint32_t access_of(enum target_break_kind kind)
@@ -188,6 +173,7 @@ static void resume(void *context, const struct target_resume *request)
 	target->running = true;
 	target->interrupted = false;
 	target->skip_access = false;
+	target->pass = true;
 	target->origin_n = timeline_n(target->timeline);
 }
 
@@ -197,10 +183,12 @@ static void interrupt(void *context)
 	target->interrupted = true;
 }
 
-/* What runs was interrupted; its end is told as always. The next client finds the guest where this one left it. */
+/* What runs was interrupted; its end is told as always. The next client finds the guest where this one left it, or left
+ * the recording. */
 static void client_gone(void *context)
 {
-	(void)context;
+	struct replay_target *target = context;
+	target->client_left = diversion_is_on(target->timeline);
 }
 
 static bool restart(void *context)
@@ -238,7 +226,7 @@ const struct target_ops replay_target_ops = {
 
 bool replay_target_running(const struct replay_target *target)
 {
-	return target->running || target->monitor_line;
+	return target->running || target->monitor_line || target->client_left || target->broken.status != STATUS_OK;
 }
 
 bool replay_target_in_monitor(const struct replay_target *target)
@@ -246,7 +234,7 @@ bool replay_target_in_monitor(const struct replay_target *target)
 	return target->monitor_line;
 }
 
-static void stopped(struct replay_target *target, enum target_reason reason, uint64_t address, uint8_t code)
+void replay_target_stopped(struct replay_target *target, enum target_reason reason, uint64_t address, uint8_t code)
 {
 	struct target_stop stop = {.reason = reason,
 				   .thread = thread_current(target),
@@ -262,6 +250,7 @@ static void stopped(struct replay_target *target, enum target_reason reason, uin
 	target->skip_access = reason == TARGET_STOP_WATCHPOINT;
 	if (conditional && !gdbstub_wants_stop(target->stub, &stop)) {
 		target->origin_n = timeline_n(target->timeline);
+		target->pass = true;
 		return; /* its condition is false: run on */
 	}
 	target->running = false;
@@ -276,16 +265,16 @@ static bool turn_continue(struct replay_target *target, struct error *error)
 		timeline, target->skip_access, target->points, target->point_count, error);
 	switch (hit.stop) {
 	case TIMELINE_BREAKPOINT:
-		stopped(target, TARGET_STOP_BREAKPOINT, hit.address, 0);
+		replay_target_stopped(target, TARGET_STOP_BREAKPOINT, hit.address, 0);
 		return true;
 	case TIMELINE_WATCHPOINT:
-		stopped(target, TARGET_STOP_WATCHPOINT, hit.address, 0);
+		replay_target_stopped(target, TARGET_STOP_WATCHPOINT, hit.address, 0);
 		return true;
 	case TIMELINE_BEGIN:
-		stopped(target, TARGET_STOP_REPLAYLOG_BEGIN, 0, 0);
+		replay_target_stopped(target, TARGET_STOP_REPLAYLOG_BEGIN, 0, 0);
 		return true;
 	case TIMELINE_END:
-		stopped(target, TARGET_STOP_REPLAYLOG_END, 0, 0);
+		replay_target_stopped(target, TARGET_STOP_REPLAYLOG_END, 0, 0);
 		return true;
 	case TIMELINE_INTERRUPTED:
 		/* Back to where it began, so that nothing is missed should it go on. */
@@ -296,46 +285,55 @@ static bool turn_continue(struct replay_target *target, struct error *error)
 	}
 }
 
+void replay_target_step_ended(struct replay_target *target)
+{
+	uint64_t pc = vcpu_of(target, thread_current(target))->pc;
+	for (size_t i = 0; i < target->point_count; i++) {
+		if (target->points[i].bytes == 0 && target->points[i].address == pc) {
+			replay_target_stopped(target, TARGET_STOP_BREAKPOINT, pc, 0);
+			if (!target->running)
+				return;
+		}
+	}
+	bool inside = pc >= target->resume.range_start.v && pc < target->resume.range_end.v;
+	if (target->resume.action == TARGET_STEP || !inside)
+		replay_target_stopped(target, TARGET_STOP_STEP, 0, 0);
+}
+
 /* One instruction. */
 static bool turn_step(struct replay_target *target, struct error *error)
 {
 	struct timeline *timeline = target->timeline;
 	uint64_t n = timeline_n(timeline);
 	if (target->resume.reverse && n <= timeline_start_n(timeline)) {
-		stopped(target, TARGET_STOP_REPLAYLOG_BEGIN, 0, 0);
+		replay_target_stopped(target, TARGET_STOP_REPLAYLOG_BEGIN, 0, 0);
 		return true;
 	}
 	if (!target->resume.reverse && n >= timeline_end_n(timeline)) {
-		stopped(target, TARGET_STOP_REPLAYLOG_END, 0, 0);
+		replay_target_stopped(target, TARGET_STOP_REPLAYLOG_END, 0, 0);
 		return true;
 	}
 	if (!timeline_goto(timeline, target->resume.reverse ? n - 1 : n + 1, error))
 		return false;
-	uint64_t pc = vcpu_of(target, thread_current(target))->pc;
-	for (size_t i = 0; i < target->point_count; i++) {
-		if (target->points[i].bytes == 0 && target->points[i].address == pc) {
-			stopped(target, TARGET_STOP_BREAKPOINT, pc, 0);
-			if (!target->running)
-				return true;
-		}
-	}
-	bool inside = pc >= target->resume.range_start.v && pc < target->resume.range_end.v;
-	if (target->resume.action == TARGET_STEP || !inside)
-		stopped(target, TARGET_STOP_STEP, 0, 0);
+	replay_target_step_ended(target);
 	return true;
+}
+
+void replay_target_stopped_elsewhere(struct replay_target *target)
+{
+	struct target_stop stop = {.reason = TARGET_STOP_SIGNAL, .thread = thread_current(target), .code = SIGNAL_TRAP};
+	gdbstub_stopped(target->stub, &stop);
 }
 
 static void run_monitor(struct replay_target *target)
 {
 	uint64_t before = timeline_n(target->timeline);
+	bool diverted = diversion_is_on(target->timeline);
 	bool ok = monitor_command(target->timeline, target->stub, target->monitor_line);
 	free(target->monitor_line);
 	target->monitor_line = NULL;
-	if (timeline_n(target->timeline) != before) {
-		struct target_stop stop = {
-			.reason = TARGET_STOP_SIGNAL, .thread = thread_current(target), .code = SIGNAL_TRAP};
-		gdbstub_stopped(target->stub, &stop);
-	}
+	if (timeline_n(target->timeline) != before || diversion_is_on(target->timeline) != diverted)
+		replay_target_stopped_elsewhere(target);
 	gdbstub_monitor_done(target->stub, ok);
 }
 
@@ -343,17 +341,29 @@ bool replay_target_run(struct replay_target *target, const struct pollfd *wake, 
 {
 	struct engine *engine = timeline_engine(target->timeline);
 	bool good;
+	if (target->broken.status != STATUS_OK) {
+		*error = target->broken;
+		return false;
+	}
 	if (target->monitor_line) {
 		run_monitor(target);
 		return true;
 	}
+	if (target->client_left)
+		return replay_target_leave_after_client(target, error);
+	if (target->running && target->resume.reverse && diversion_is_on(target->timeline))
+		return replay_target_leave_to_go_back(target, error);
 	if (target->interrupted) {
-		stopped(target, TARGET_STOP_SIGNAL, 0, SIGNAL_INTERRUPT);
+		replay_target_stopped(target, TARGET_STOP_SIGNAL, 0, SIGNAL_INTERRUPT);
 		return true;
 	}
 	engine->wake = wake;
-	engine->wake_count = target->resume.action == TARGET_CONTINUE ? wake_count : 0;
-	if (target->resume.action == TARGET_CONTINUE)
+	bool diverted = diversion_is_on(target->timeline);
+	/* A step of the recording ends; a diverted guest may take exceptions for ever and retire nothing. */
+	engine->wake_count = diverted || target->resume.action == TARGET_CONTINUE ? wake_count : 0;
+	if (diverted)
+		good = replay_target_turn_diverted(target, error);
+	else if (target->resume.action == TARGET_CONTINUE)
 		good = turn_continue(target, error);
 	else
 		good = turn_step(target, error);

@@ -10,6 +10,7 @@ struct timeline {
 	struct checkpoints checkpoints;
 	size_t base; /* RAM is that of this checkpoint and what is dirty */
 	uint64_t end_n;
+	uint64_t origin_n, origin_pc; /* where a diversion left the recording (replay/diversion.h) */
 };
 
 /* Takes a checkpoint at the current place, which must be one to go on from. */

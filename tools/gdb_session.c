@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* gdb gives a monitor command up after two seconds of silence, so a dot goes out now and then. */
+/* gdb gives a monitor command up after two seconds of silence, so a dot goes out now and then; and what a diverted
+ * guest prints goes out while it runs. */
 #define SILENCE_NS INT64_C(1000000000)
 
 struct session {
@@ -24,10 +25,16 @@ static void keep_alive(void *context)
 	struct session *session = context;
 	struct pollfd fds[SERVER_FD_COUNT_MAX];
 	int64_t now = session_now_ns();
-	if (!replay_target_in_monitor(session->target) || now - session->spoken_ns < SILENCE_NS)
+	size_t waiting;
+	if (!gdbstub_is_busy(session->stub))
+		return; /* in the middle of a packet: a write */
+	if (replay_target_in_monitor(session->target) && now - session->spoken_ns >= SILENCE_NS) {
+		session->spoken_ns = now;
+		gdbstub_print(session->stub, ".", 1);
+	}
+	gdbstub_output(session->stub, &waiting);
+	if (waiting == 0)
 		return;
-	session->spoken_ns = now;
-	gdbstub_print(session->stub, ".", 1);
 	nfds_t count = server_poll(session->server, fds);
 	for (nfds_t i = 0; i < count; i++)
 		fds[i].events &= POLLOUT; /* only sends: what comes in meanwhile waits */

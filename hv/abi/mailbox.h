@@ -3,7 +3,8 @@
  * The host writes the boot block before the machine starts; from then on each field has one writer. The rings carry
  * struct event (events; hv -> host while recording, host -> hv while replaying) and bytes (console input, host -> hv).
  * A ring index counts up for ever; slot = index % capacity; capacities are powers of two. The writer stores the slot
- * first, then the index with release order; the reader loads the index with acquire order.
+ * first, then the index with release order; the reader loads the index with acquire order. In a diversion the event
+ * ring goes from hv to the host, as while recording.
  *
  * The doorbell is one byte through the machine's PL011, in either direction: "look at the mailbox". It carries nothing
  * itself and may come too often. */
@@ -67,7 +68,7 @@ enum hv_state {
 /* What a debugger's host asks for; hv sets it back to none when it has begun. */
 enum hv_command {
 	HV_COMMAND_NONE = 0,
-	HV_COMMAND_RUN = 1,  /* replay up to run_until_n, with the debug points armed */
+	HV_COMMAND_RUN = 1,  /* replay, or run diverted, up to run_until_n, with the debug points armed */
 	HV_COMMAND_LOAD = 2, /* become final_state: copy page_count pages from the staging room, forget translations */
 };
 
@@ -133,6 +134,8 @@ struct hv_mailbox {
 	/* the host writes, for a debugger */
 	uint32_t command;   /* enum hv_command */
 	uint32_t interrupt; /* 1: stop a run at once */
+	uint32_t diverted;  /* 1: HV_COMMAND_RUN does not follow the trace: the guest is one that a debugger changed */
+	uint32_t zero1;
 	uint64_t run_until_n;
 	uint64_t page_count;
 	uint64_t debug_point_count;

@@ -11,12 +11,14 @@ struct board_map {
 };
 struct board_map board_map(void);
 
-/* What may interrupt the guest: everything (recording); the instruction alarm only (replay, invariant I1); the alarm
- * and the host's doorbell, whose stop is never gone on from (replay for a debugger). */
+/* What may interrupt the guest: everything (recording, and a diversion); the instruction alarm only (replay, invariant
+ * I1); the alarm and the host's doorbell, whose stop is never gone on from (replay for a debugger). */
 enum board_interrupts { BOARD_ALL, BOARD_ALARM, BOARD_ALARM_AND_HOST };
 
 /* Programs the interrupt controller and the doorbell. */
 void board_init(enum board_interrupts interrupts);
+/* From now on, of BOARD_ALL and BOARD_ALARM_AND_HOST. */
+void board_interrupts_set(enum board_interrupts interrupts);
 
 /* What came, as a set. All of it is acknowledged and does not fire again until it happens anew; the virtual timer's
  * interrupt not before board_vtimer_set_active(false) or the guest's own EOI through a HW list register, the virtual

@@ -48,6 +48,12 @@ static void gic_enable(uint32_t intid)
 	MMIO32(base, GICD_ISENABLER + intid / 32 * 4) = UINT32_C(1) << intid % 32;
 }
 
+static void gic_disable(uint32_t intid)
+{
+	uint64_t base = intid < 32 ? GICR_SGI : GICD;
+	MMIO32(base, GICD_ICENABLER + intid / 32 * 4) = UINT32_C(1) << intid % 32;
+}
+
 static void gic_init(void)
 {
 	MMIO32(GICD, GICD_CTLR) = GICD_CTLR_ENABLE_ARE;
@@ -73,10 +79,14 @@ void board_init(enum board_interrupts interrupts)
 	MMIO32(UART, UART_IMSC) = UART_RX_AND_TIMEOUT;
 	if (!host_silent)
 		gic_enable(INTID_UART);
-	if (interrupts == BOARD_ALL) {
-		gic_enable(INTID_MAINTENANCE);
-		gic_enable(INTID_VTIMER);
-	}
+	board_interrupts_set(interrupts);
+}
+
+void board_interrupts_set(enum board_interrupts interrupts)
+{
+	void (*set)(uint32_t intid) = interrupts == BOARD_ALL ? gic_enable : gic_disable;
+	set(INTID_MAINTENANCE);
+	set(INTID_VTIMER);
 }
 
 /* The interrupt is raised when the FIFO goes from empty to one byte, so it is cleared before the FIFO is emptied: a
@@ -146,7 +156,7 @@ uint32_t board_wait(void)
 	__asm__ volatile("dsb sy\n wfi" ::: "memory"); /* what the host shall see is written before we sleep */
 	uint32_t taken = board_irq_take();
 	if (host_silent)
-		MMIO32(GICD, GICD_ICENABLER + INTID_UART / 32 * 4) = UINT32_C(1) << INTID_UART % 32;
+		gic_disable(INTID_UART);
 	WRITE_SYSREG(cntv_ctl_el0, vtimer);
 	return taken;
 }

@@ -1,14 +1,29 @@
-/* The gate's front: fills in where an event stands and hands it to the recording or the replaying half. */
+/* The gate's front: fills in where an event stands and hands it to the half that is at work. A diverted guest's events
+ * go the recording's way, but nobody keeps them (replay/engine.c). */
 #include "hv/core/gate.h"
 #include "hv/core/gate_half.h"
 #include "hv/core/hv.h"
 #include "hv/core/interrupts.h"
 
-static bool replaying;
+static enum { RECORDING, REPLAYING, DIVERTED } half;
 
 void gate_init(void)
 {
-	replaying = hv.boot->mode == HV_MODE_REPLAY;
+	half = hv.boot->mode == HV_MODE_REPLAY ? REPLAYING : RECORDING;
+}
+
+void gate_run_begin(bool diverted)
+{
+	half = diverted ? DIVERTED : REPLAYING;
+	if (diverted)
+		divert_begin();
+}
+
+void gate_run_end(void)
+{
+	if (half == DIVERTED)
+		divert_end();
+	half = REPLAYING;
 }
 
 static struct event event_here(enum event_kind kind, uint64_t address, uint64_t value)
@@ -28,7 +43,7 @@ static void note(enum event_kind kind, uint64_t address, uint64_t value)
 	struct event event = event_here(kind, address, value);
 	if (hv.ended)
 		return;
-	if (replaying)
+	if (half == REPLAYING)
 		replay_event(&event, false);
 	else
 		record_event(&event);
@@ -40,7 +55,7 @@ void gate_trap(enum event_kind kind, uint64_t address, uint64_t value, uint8_t s
 	event.size = size;
 	if (hv.ended)
 		return;
-	if (replaying)
+	if (half == REPLAYING)
 		replay_event(&event, inexact);
 	else
 		record_event(&event);
@@ -59,7 +74,7 @@ static uint64_t check_roll(uint64_t check, const struct vcpu_state *vcpu)
 
 bool gate_exit(uint32_t reason)
 {
-	if (hv.ended || !(replaying ? replay_at(EVENT_EXIT, &reason) : reason != 0))
+	if (hv.ended || !(half == REPLAYING ? replay_at(EVENT_EXIT, &reason) : reason != 0))
 		return false;
 	hv.guest.check = check_roll(hv.guest.check, hv_vcpu());
 	note(EVENT_EXIT, reason, hv.guest.check & UINT32_MAX);
@@ -68,23 +83,30 @@ bool gate_exit(uint32_t reason)
 
 void gate_keyframe(void)
 {
-	if (!hv.ended && !replaying)
+	if (!hv.ended && half == RECORDING)
 		record_keyframe();
 }
 
 bool gate_stops_anywhere(void)
 {
-	return !replaying;
+	return half == RECORDING;
 }
 
 bool gate_note_due(void)
 {
-	return !hv.ended && replaying && replay_note_due();
+	return !hv.ended && half == REPLAYING && replay_note_due();
+}
+
+static bool input(uint8_t *byte)
+{
+	if (half == DIVERTED)
+		return false;
+	return half == REPLAYING ? replay_input(byte) : record_input(byte);
 }
 
 bool gate_input(ipa_t device, uint8_t *byte)
 {
-	if (hv.ended || !(replaying ? replay_input(byte) : record_input(byte)))
+	if (hv.ended || !input(byte))
 		return false;
 	note(EVENT_INPUT, device.v, *byte);
 	return !hv.ended;
@@ -92,13 +114,20 @@ bool gate_input(ipa_t device, uint8_t *byte)
 
 bool gate_idle_due(bool waits)
 {
-	return !hv.ended && (replaying ? replay_idle_due(waits) : waits);
+	return !hv.ended && (half == REPLAYING ? replay_idle_due(waits) : waits);
+}
+
+static ns_t idle(ns_t deadline)
+{
+	if (half == DIVERTED)
+		return divert_idle(deadline);
+	return half == REPLAYING ? replay_idle() : record_idle(deadline);
 }
 
 ns_t gate_idle(ns_t deadline)
 {
-	ns_t jump = replaying ? replay_idle() : record_idle(deadline);
-	if (jump.v != 0 || replaying) /* a trace's jump of 0 is damage: it must not come again and again */
+	ns_t jump = idle(deadline);
+	if (jump.v != 0 || half == REPLAYING) /* a trace's jump of 0 is damage: it must not come again and again */
 		note(EVENT_IDLE, deadline.v, jump.v);
 	return jump;
 }
@@ -118,21 +147,30 @@ void gate_end(enum end_reason reason)
 	hv_end(HV_STATE_ENDED);
 }
 
+static bool end_due(uint32_t *reason)
+{
+	if (half == DIVERTED)
+		return divert_end_due(reason);
+	return half == REPLAYING ? replay_end_due(reason) : record_end_due(reason);
+}
+
 bool gate_end_due(void)
 {
 	uint32_t reason = 0;
 	if (hv.ended)
 		return true;
-	if (!(replaying ? replay_end_due(&reason) : record_end_due(&reason)))
+	if (!end_due(&reason))
 		return false;
 	if (reason != 0)
 		gate_end((enum end_reason)reason);
 	else
-		hv_end(HV_STATE_ENDED); /* the replay was told to stop here, or its trace has no more */
+		hv_end(HV_STATE_ENDED); /* the run was told to stop here, or its trace has no more */
 	return true;
 }
 
 insn_t gate_next_stop(insn_t deadline, insn_t alarm)
 {
-	return replaying ? replay_next_stop(alarm) : record_next_stop(deadline);
+	if (half == DIVERTED)
+		return divert_next_stop(deadline);
+	return half == REPLAYING ? replay_next_stop(alarm) : record_next_stop(deadline);
 }

@@ -1,7 +1,8 @@
 /* The gate: the one place through which anything nondeterministic enters the guest, and through which every event goes.
  *
  * Recording, it takes a value from its source and appends the event; replaying, it takes the event from the trace and
- * checks kind, position, vCPU, pc, address and value. No other file of hv knows which of the two is happening.
+ * checks kind, position, vCPU, pc, address and value; diverted, it takes values as when recording, but there is no
+ * input. No other file of hv knows which of the three is happening.
  *
  * 1. Events are appended, and expected, at the current position hv.guest.n; several may share it.
  * 2. A full ring stalls the guest; nothing is dropped.
@@ -13,6 +14,10 @@
 
 /* Call once, before the first entry. */
 void gate_init(void);
+
+/* Around a run of a replay that serves a debugger: on the recording's way, or `diverted`. */
+void gate_run_begin(bool diverted);
+void gate_run_end(void);
 
 /* A trap: the guest's own instruction came to EL2. `value` is what hv computed, or what the guest wrote; `size` is the
  * bytes of an MMIO access or 0. With `inexact` the hardware may have counted the instruction wrongly: a replay takes
@@ -26,7 +31,7 @@ bool gate_exit(uint32_t reason);
 /* Right behind a recorded asynchronous exit, everything at rest: lets the host take a keyframe, if it wants one. */
 void gate_keyframe(void);
 
-/* Whether interrupts come wherever they like (recording), not only where the alarm was set. */
+/* Whether an interrupt that comes wherever it likes becomes an event, which must stand at a sure place (recording). */
 bool gate_stops_anywhere(void);
 
 /* Replaying: whether the trace has a note here, which the recording made at an exit that may not have happened now. */

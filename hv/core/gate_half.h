@@ -1,4 +1,5 @@
-/* The two halves of the gate; only gate.c calls them. Twins are spelled alike. */
+/* The halves of the gate, recording and replaying, and the diverted one beside them; only gate.c calls them. Twins are
+ * spelled alike. */
 #pragma once
 #include "hv/abi/event.h"
 #include "hv/abi/types.h"
@@ -19,15 +20,22 @@ bool replay_input(uint8_t *byte);
 ns_t record_idle(ns_t deadline);
 bool replay_idle_due(bool waits);
 ns_t replay_idle(void);
+ns_t divert_idle(ns_t deadline);
 
 /* Whether it all ends here; a reason of 0 is no event of the recording. */
 bool record_end_due(uint32_t *reason);
 bool replay_end_due(uint32_t *reason);
+bool divert_end_due(uint32_t *reason);
 
 insn_t record_next_stop(insn_t deadline);
 insn_t replay_next_stop(insn_t alarm);
+insn_t divert_next_stop(insn_t deadline);
 
 bool replay_note_due(void);
 
 /* Whether the trace's next event is of this kind and at this position; brings its address. */
 bool replay_at(enum event_kind kind, uint32_t *address);
+
+/* Lets the machine's interrupts out for a diverted run, and puts them back as a replay needs them. */
+void divert_begin(void);
+void divert_end(void);

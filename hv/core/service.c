@@ -1,12 +1,14 @@
-/* Obeys the debugger's host: run up to a position, become a checkpoint.
+/* Obeys the debugger's host: run up to a position, on the recording's way or diverted from it; become another guest.
  *
  * 1. A stop that the recording did not have is a view (invariant I8). It folds nothing and leaves no event; whether the
  *    guest may go on from it, or from a checkpoint before it, is the host's to know (replay/timeline.h).
- * 2. The host sets the event ring's indexes and contents before each command; hv only reads on from there. */
+ * 2. The host sets the event ring's indexes and contents before each command; replaying, hv only reads on from there.
+ */
 #include "hv/core/service.h"
 #include "hv/arch/arch.h"
 #include "hv/board/board.h"
 #include "hv/core/debug.h"
+#include "hv/core/gate.h"
 #include "hv/core/hv.h"
 #include "hv/core/interrupts.h"
 #include "hv/core/run.h"
@@ -59,7 +61,9 @@ void service_run(void)
 			continue;
 		}
 		hv.until_n = hv.mailbox->run_until_n;
+		gate_run_begin(hv.mailbox->diverted);
 		debug_load();
 		run();
+		gate_run_end();
 	}
 }

@@ -49,6 +49,11 @@ bool dirty_is(const struct dirty *dirty, uint64_t index)
 	return __atomic_load_n(leaf(dirty, index), __ATOMIC_RELAXED) & S2_AP_WRITE;
 }
 
+void dirty_set(struct dirty *dirty, uint64_t index)
+{
+	*leaf(dirty, index) |= S2_AP_WRITE;
+}
+
 uint64_t dirty_set_words(const struct dirty *dirty)
 {
 	return (dirty->page_count + TABLE_ENTRIES - 1) / TABLE_ENTRIES * WORDS_PER_TABLE;

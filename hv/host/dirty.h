@@ -20,5 +20,7 @@ uint64_t dirty_set_words(const struct dirty *dirty);
 void dirty_get(const struct dirty *dirty, uint64_t *pages);
 /* Whether page `index` of guest RAM was written. */
 bool dirty_is(const struct dirty *dirty, uint64_t index);
+/* The page counts as written. */
+void dirty_set(struct dirty *dirty, uint64_t index);
 /* From here on no page was. */
 void dirty_forget(struct dirty *dirty);

@@ -107,7 +107,13 @@ class Client:
             raise ProtocolError(f"{text[:40]}: {reply or 'not supported'}")
 
     def wait_stop(self):
-        return Stop(self.receive())
+        """What is printed before the stop goes to `console`."""
+        self.console = ""
+        while True:
+            reply = self.receive()
+            if reply[:1] != "O":
+                return Stop(reply)
+            self.console += bytes.fromhex(reply[1:]).decode(errors="replace")
 
     def resume(self, text):
         self.send(text)
@@ -137,6 +143,12 @@ class Client:
         if not reply or reply[0] == "E":
             raise ProtocolError(f"register {number}: {reply}")
         return int.from_bytes(bytes.fromhex(reply), "little")
+
+    def set_register(self, number, value, count=8):
+        self.expect_ok(f"P{number:x}={value.to_bytes(count, 'little').hex()}")
+
+    def set_memory(self, address, data):
+        self.expect_ok(f"M{address:x},{len(data):x}:{data.hex()}")
 
     @property
     def pc(self):

@@ -62,9 +62,9 @@ class Server:
         check(not os.path.exists(self.path), "hvrec left its socket behind")
 
 
-def served(name):
+def served(name, status=0):
     """Records a payload and serves it."""
-    harness.record(harness.payload(name))
+    harness.record(harness.payload(name), status=status)
     return Server()
 
 

@@ -146,9 +146,14 @@ uint32_t board_wait(void)
 	return irqs;
 }
 
-void board_init(enum board_interrupts interrupts)
+void board_interrupts_set(enum board_interrupts interrupts)
 {
 	alarm_only = interrupts != BOARD_ALL;
+}
+
+void board_init(enum board_interrupts interrupts)
+{
+	board_interrupts_set(interrupts);
 }
 
 struct board_map board_map(void)
@@ -158,6 +163,9 @@ struct board_map board_map(void)
 
 void arch_ich_restore(const struct vcpu_state *vcpu)
 {
+	fake_cpu.el1.ich_vmcr = vcpu->ich_vmcr;
+	fake_cpu.el1.ich_ap0r0 = vcpu->ich_ap0r0;
+	fake_cpu.el1.ich_ap1r0 = vcpu->ich_ap1r0;
 	arch_ich_load(vcpu);
 }
 

@@ -20,6 +20,10 @@ struct fake_memory {
 	struct event trace[FAKE_EVENTS_MAX];
 	size_t trace_count, fed_count;
 	size_t act_next;
+	struct event diverted[FAKE_EVENTS_MAX];
+	struct fake_stopped stopped[FAKE_COMMANDS_MAX];
+	size_t diverted_count, command_next, first_event;
+	bool is_diverted;
 	uint64_t sleeps, ring_most;
 	struct guest_state keyframe;
 	uint64_t keyframe_next_event;
@@ -54,11 +58,12 @@ static void events_take(uint64_t max)
 	uint64_t held = mailbox->event_head - mailbox->event_tail;
 	if (held > memory->ring_most)
 		memory->ring_most = held;
+	struct event *to = memory->is_diverted ? memory->diverted : memory->trace;
+	size_t *count = memory->is_diverted ? &memory->diverted_count : &memory->trace_count;
 	for (; max != 0 && mailbox->event_tail != mailbox->event_head; max--) {
-		if (memory->trace_count == FAKE_EVENTS_MAX)
+		if (*count == FAKE_EVENTS_MAX)
 			fake_machine_end(FAKE_STUCK);
-		memory->trace[memory->trace_count++] =
-			memory->ring[mailbox->event_tail++ % memory->boot.event_ring_count];
+		to[(*count)++] = memory->ring[mailbox->event_tail++ % memory->boot.event_ring_count];
 	}
 }
 
@@ -151,6 +156,54 @@ bool fake_machine_act_at_wfi(uint64_t n, bool *rang)
 	return true;
 }
 
+static uint64_t next_event(void)
+{
+	return memory->first_event + (memory->is_diverted ? 0 : memory->mailbox.event_tail);
+}
+
+/* The ring from here on, as replay/engine.c does it. */
+static void ring_restart(size_t first_event, bool diverted)
+{
+	memory->first_event = memory->fed_count = first_event;
+	memory->is_diverted = diverted;
+	memory->mailbox.event_head = memory->mailbox.event_tail = 0;
+	memory->mailbox.events_ended = 0;
+}
+
+static void stopped_keep(struct fake_stopped *stopped)
+{
+	const struct hv_mailbox *mailbox = &memory->mailbox;
+	*stopped = (struct fake_stopped){mailbox->state,      mailbox->end_reason, mailbox->stop,
+					 mailbox->exit_count, next_event(),        mailbox->final_state};
+	if (memory->is_diverted)
+		events_take(UINT64_MAX);
+}
+
+static void command_give(void)
+{
+	struct hv_mailbox *mailbox = &memory->mailbox;
+	size_t next = memory->command_next++;
+	const struct fake_command *command = &fake_config->commands[next];
+	if (next > 0)
+		stopped_keep(&memory->stopped[next - 1]);
+	if (next == fake_config->command_count)
+		fake_machine_end(FAKE_STOPPED);
+	if (command->command == HV_COMMAND_LOAD) {
+		ring_restart(memory->stopped[command->from].next_event, false);
+		mailbox->final_state = memory->stopped[command->from].guest;
+		if (command->change)
+			command->change(&mailbox->final_state);
+	} else if (command->diverted && !memory->is_diverted) {
+		ring_restart(next_event(), true);
+	}
+	if (!memory->is_diverted)
+		events_give(turn_max());
+	mailbox->diverted = command->diverted;
+	mailbox->interrupt = command->interrupt;
+	mailbox->run_until_n = command->until_n;
+	mailbox->command = command->command;
+}
+
 void fake_machine_yield(void)
 {
 	struct hv_mailbox *mailbox = &memory->mailbox;
@@ -168,11 +221,15 @@ uint32_t fake_machine_sleep(void)
 	const struct fake_act *act = act_next();
 	bool spurious = false;
 	uint32_t irqs = 0;
+	if (memory->boot.serve && !mailbox->waits) {
+		command_give();
+		return BOARD_IRQ_HOST;
+	}
 	if (ended())
 		fake_machine_end(FAKE_STOPPED);
 	if (++memory->sleeps > SLEEPS_MAX || !mailbox->waits)
 		fake_machine_end(FAKE_STUCK);
-	if (memory->boot.mode == HV_MODE_RECORD)
+	if (memory->boot.mode == HV_MODE_RECORD || memory->is_diverted)
 		events_take(turn_max());
 	else
 		events_give(turn_max());
@@ -207,9 +264,12 @@ static void boot_write(const struct fake_config *config, enum hv_mode mode)
 		.rtc_base_s = config->rtc_base_s,
 		.limit_n = config->limit_n,
 		.until_n = config->until_n ? config->until_n : UINT64_MAX,
+		.serve = mode == HV_MODE_REPLAY && config->command_count > 0,
 	};
 	memory->sleeps = memory->ring_most = 0;
 	memory->fed_count = memory->act_next = 0;
+	memory->diverted_count = memory->command_next = memory->first_event = 0;
+	memory->is_diverted = false;
 }
 
 static enum fake_result machine_run(const struct fake_config *config)
@@ -257,6 +317,17 @@ struct event *fake_trace(size_t *count)
 void fake_trace_cut(size_t count)
 {
 	memory->trace_count = count;
+}
+
+const struct fake_stopped *fake_stopped(size_t command)
+{
+	return &memory->stopped[command];
+}
+
+const struct event *fake_diverted(size_t *count)
+{
+	*count = memory->diverted_count;
+	return memory->diverted;
 }
 
 const struct guest_state *fake_keyframe(uint64_t *next_event)

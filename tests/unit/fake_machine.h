@@ -2,14 +2,15 @@
  * state fresh), against the scripted guest of fake_guest.h and a scripted host.
  *
  * fake_record runs a recording and keeps its events; fake_replay feeds them, as the test left them, to a replay. Memory
- * is shared: after a run the test reads mailbox and trace. A run that does not end by itself is FAKE_STUCK. */
+ * is shared: after a run the test reads mailbox and trace. A run that does not end by itself is FAKE_STUCK. A replay
+ * with commands serves a debugger, and keeps what it was at each stop. */
 #pragma once
 #include "hv/abi/mailbox.h"
 #include "hv/board/board.h"
 #include "tests/unit/fake_guest.h"
 #include <stddef.h>
 
-enum { FAKE_SEGMENTS = 4, FAKE_EVENTS_MAX = 4096, FAKE_RING_COUNT = 256 };
+enum { FAKE_SEGMENTS = 4, FAKE_EVENTS_MAX = 4096, FAKE_RING_COUNT = 256, FAKE_COMMANDS_MAX = 8 };
 
 enum fake_result {
 	FAKE_STOPPED, /* hv is at its end: the mailbox says which */
@@ -36,10 +37,29 @@ struct fake_act {
 	uint8_t byte;
 };
 
+/* What a debugger's host asks for. */
+struct fake_command {
+	enum hv_command command;
+	uint64_t until_n;
+	bool diverted, interrupt;
+	size_t from;                               /* HV_COMMAND_LOAD: become what the guest was after this command */
+	void (*change)(struct guest_state *guest); /* … and this; NULL: nothing */
+};
+
+/* What hv was after a command. */
+struct fake_stopped {
+	uint32_t state, end_reason, stop;
+	uint64_t exit_count; /* so far */
+	uint64_t next_event; /* of the trace; diverted, of where the diversion began */
+	struct guest_state guest;
+};
+
 struct fake_config {
 	struct fake_segment segments[FAKE_SEGMENTS];
 	const struct fake_act *acts;
 	size_t act_count;
+	const struct fake_command *commands; /* replay: up to FAKE_COMMANDS_MAX */
+	size_t command_count;
 	uint64_t limit_n, until_n;
 	uint64_t rtc_base_s;
 	uint64_t ring_count;  /* slots of the event ring; 0: FAKE_RING_COUNT */
@@ -62,6 +82,10 @@ struct hv_mailbox *fake_mailbox(void);
 struct event *fake_trace(size_t *count);
 /* Replays only the first `count` events. */
 void fake_trace_cut(size_t count);
+/* After the command. */
+const struct fake_stopped *fake_stopped(size_t command);
+/* The events of all diverted runs. */
+const struct event *fake_diverted(size_t *count);
 /* The state of the last keyframe, and how many events came before it. */
 const struct guest_state *fake_keyframe(uint64_t *next_event);
 /* How often hv slept, and the most events that were in the ring. */

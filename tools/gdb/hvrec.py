@@ -11,7 +11,7 @@ import struct
 import gdb
 import gdb.unwinder
 
-SHORT_NAMES = ("when", "seek")
+SHORT_NAMES = ("when", "seek", "back-to-replay")
 
 before = {"pc": None}
 

@@ -1,0 +1,37 @@
+/* What target.c and target_diverted.c share. */
+#pragma once
+#include "replay/target.h"
+
+enum { SIGNAL_INTERRUPT = 2, SIGNAL_TRAP = 5, SIGNAL_TERMINATED = 15 };
+
+struct replay_target {
+	struct timeline *timeline;
+	struct gdbstub *stub;
+	struct hv_debug_point *points; /* as many as gdb likes */
+	enum target_break_kind *kinds; /* of each */
+	size_t point_count, point_room;
+	char *monitor_line; /* a command under way; NULL: none */
+	bool running, interrupted;
+	bool skip_access; /* gdb did not want the access that it has just come to */
+	bool pass;        /* a breakpoint at this place has been told */
+	bool client_left;
+	struct error broken; /* a write found the machine broken */
+	struct target_resume resume;
+	uint64_t origin_n; /* where a reverse run began */
+};
+
+/* A resume has come to a place to stop at; unless gdb does not want it, the resume is over and gdb knows. */
+void replay_target_stopped(struct replay_target *target, enum target_reason reason, uint64_t address, uint8_t code);
+/* The same, behind an instruction that was stepped. */
+void replay_target_step_ended(struct replay_target *target);
+/* The target is at another place now, without a resume. */
+void replay_target_stopped_elsewhere(struct replay_target *target);
+
+/* Sends what a diverted guest prints to gdb's console. */
+void replay_target_listen(struct replay_target *target);
+/* One turn of a resume in a diversion. */
+bool replay_target_turn_diverted(struct replay_target *target, struct error *error);
+/* Leaves a diversion for what goes backwards, which goes on from where the recording was left. */
+bool replay_target_leave_to_go_back(struct replay_target *target, struct error *error);
+/* Leaves a diversion that nobody knows of any more. */
+bool replay_target_leave_after_client(struct replay_target *target, struct error *error);
