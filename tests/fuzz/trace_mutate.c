@@ -20,8 +20,20 @@ static size_t place(size_t bytes, size_t page_bytes)
 
 static void number_set(uint8_t *at, size_t room)
 {
-	static const uint64_t edges[] = {0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000,
-					 0xffffffff, INT64_MAX, UINT64_C(1) << 63, UINT64_MAX};
+	static const uint64_t edges[] = {0,
+					 1,
+					 0x7f,
+					 0x80,
+					 0xff,
+					 0x7fff,
+					 0x8000,
+					 0xffff,
+					 0x7fffffff,
+					 0x80000000,
+					 0xffffffff,
+					 INT64_MAX,
+					 UINT64_C(1) << 63,
+					 UINT64_MAX};
 	uint64_t value = edges[random_below(sizeof(edges) / sizeof(edges[0]))];
 	size_t bytes = (size_t)1 << random_below(4);
 	for (size_t i = 0; i < bytes && i < room; i++)

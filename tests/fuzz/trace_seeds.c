@@ -10,7 +10,6 @@
 
 enum { MADE_EVENTS = 150 };
 
-
 static void need(bool good, const char *what)
 {
 	if (good)
@@ -35,13 +34,13 @@ static uint8_t *file_load(const char *path, size_t *bytes)
 
 static struct event event_at(uint64_t i)
 {
-	static const uint16_t kinds[] = {EVENT_MMIO_READ, EVENT_MMIO_WRITE, EVENT_EXIT,   EVENT_INJECT,
-					 EVENT_SYSREG_WRITE, EVENT_IDLE,    EVENT_INPUT, EVENT_SMCCC_CALL};
+	static const uint16_t kinds[] = {EVENT_MMIO_READ,    EVENT_MMIO_WRITE, EVENT_EXIT,  EVENT_INJECT,
+					 EVENT_SYSREG_WRITE, EVENT_IDLE,       EVENT_INPUT, EVENT_SMCCC_CALL};
 	uint16_t kind = kinds[i * i % 23 % 8];
 	return (struct event){.n = i * 90 + i % 7,
 			      .pc = 0xffff800008000000 + i % 5 * 4,
 			      .address = kind == EVENT_EXIT ? EXIT_REASON_VTIMER : 0x09000000 + i % 3,
-			      .value = kind == EVENT_IDLE ? 1000 : (uint64_t)"the guest's console\n"[i % 20],
+			      .value = kind == EVENT_IDLE ? 1000 : (uint64_t) "the guest's console\n"[i % 20],
 			      .kind = kind,
 			      .size = 4};
 }
@@ -143,8 +142,12 @@ size_t trace_seeds_make(const char *golden, const char *folder, struct seed seed
 	static const struct {
 		uint64_t count, step;
 		bool finished, wal;
-	} recipes[] = {{MADE_EVENTS, 30, true, false}, {MADE_EVENTS, 30, false, false}, {0, 1, true, false},
-		       {MADE_EVENTS, 50, false, true}, {20, 4, false, true},            {0, 1, false, true}};
+	} recipes[] = {{MADE_EVENTS, 30, true, false},
+		       {MADE_EVENTS, 30, false, false},
+		       {0, 1, true, false},
+		       {MADE_EVENTS, 50, false, true},
+		       {20, 4, false, true},
+		       {0, 1, false, true}};
 	char path[512];
 	char pattern[512];
 	glob_t found = {0};
