@@ -223,31 +223,55 @@ void trace_close(struct trace_reader *r)
 	free(r);
 }
 
-/* A damaged table may lead back into itself: its names do not grow any more then. */
-static bool name_follows(struct trace_reader *r, const char **name, sqlite3_stmt *statement, char **last,
-			 struct error *error)
+struct names {
+	char **names; /* each malloc'd */
+	size_t count, room;
+};
+
+static bool names_add(struct names *list, const char *name)
 {
-	*name = sqlite3_column_type(statement, 0) == SQLITE_TEXT ? (const char *)sqlite3_column_text(statement, 0)
-								 : NULL;
-	bool follows = *name && (!*last || strcmp(*last, *name) < 0);
-	free(*last);
-	*last = follows ? strdup(*name) : NULL;
-	return follows ||
-	       error_set(error, STATUS_FAILED, "%s: is damaged: its list of files; copy or record it again", r->path);
+	if (list->count == list->room) {
+		char **names = realloc(list->names, (list->room * 2 + 16) * sizeof(*names));
+		if (!names)
+			return false;
+		list->names = names;
+		list->room = list->room * 2 + 16;
+	}
+	list->names[list->count] = strdup(name);
+	return list->names[list->count] && ++list->count;
 }
 
+/* A damaged table may lead back into itself: its names do not grow any more then. */
+static bool names_take(struct trace_reader *r, sqlite3_stmt *statement, struct names *list, struct error *error)
+{
+	enum trace_found found;
+	while ((found = trace_reader_step(r, statement, error)) == TRACE_FOUND) {
+		const char *last = list->count > 0 ? list->names[list->count - 1] : NULL;
+		const char *name = NULL;
+		if (sqlite3_column_type(statement, 0) == SQLITE_TEXT &&
+		    sqlite3_column_bytes(statement, 0) <= TRACE_NAME_BYTES_MAX)
+			name = (const char *)sqlite3_column_text(statement, 0);
+		if (!name || (last && strcmp(last, name) >= 0))
+			return error_set(error, STATUS_FAILED,
+					 "%s: is damaged: its list of files; copy or record it again", r->path);
+		if (!names_add(list, name))
+			return error_set(error, STATUS_FAILED, "%s: no memory", r->path);
+	}
+	return found == TRACE_ABSENT;
+}
+
+/* All names first: an open cursor of sqlite's on a damaged table takes, when another query fails, as much memory as the
+ * damaged row says to have. */
 bool trace_each_file(struct trace_reader *r, trace_file_fn *each, void *context, struct error *error)
 {
+	struct names list = {0};
 	sqlite3_stmt *statement = trace_reader_prepare(r, "SELECT name FROM file ORDER BY name", error);
-	enum trace_found found = statement ? trace_reader_step(r, statement, error) : TRACE_FAILED;
-	char *last = NULL;
-	while (found == TRACE_FOUND) {
-		const char *name = NULL;
-		if (!name_follows(r, &name, statement, &last, error) || !each(name, context, error))
-			break;
-		found = trace_reader_step(r, statement, error);
-	}
-	free(last);
+	bool good = statement && names_take(r, statement, &list, error);
 	sqlite3_finalize(statement);
-	return found == TRACE_ABSENT;
+	for (size_t i = 0; i < list.count; i++) {
+		good = good && each(list.names[i], context, error);
+		free(list.names[i]);
+	}
+	free(list.names);
+	return good;
 }

@@ -14,5 +14,6 @@ struct command {
 void record_command(int argc, char **argv, struct error *error);
 void replay_command(int argc, char **argv, struct error *error);
 void info_command(int argc, char **argv, struct error *error);
+void repair_command(int argc, char **argv, struct error *error);
 void debug_command(int argc, char **argv, struct error *error);
 void symbols_command(int argc, char **argv, struct error *error);

@@ -11,6 +11,7 @@ static const struct command commands[] = {
 	{"replay", replay_command, "re-execute a trace and check every event"},
 	{"debug", debug_command, "start gdb on a trace, with symbols"},
 	{"info", info_command, "what a trace holds"},
+	{"repair", repair_command, "save what a crash or a bad disk left of a trace"},
 	{"symbols", symbols_command, "an ELF with the kernel's symbols, for gdb"},
 };
 

@@ -4,6 +4,7 @@
 #include "replay/event_text.h"
 #include "replay/events.h"
 #include "storage/trace.h"
+#include "storage/trace_repair.h"
 #include "tests/fuzz/random.h"
 #include "tools/commands.h"
 
@@ -99,5 +100,8 @@ void trace_readers_run(const char *path)
 		readers[i].run(trace, &error);
 	}
 	trace_close(trace);
+	struct trace_repair_report report;
+	error = (struct error){.status = STATUS_OK};
+	trace_repair_survey(path, &report, &error);
 	command_run(&commands[random_below(sizeof(commands) / sizeof(commands[0]))], path);
 }
