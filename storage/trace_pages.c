@@ -35,7 +35,7 @@ struct trace_pages {
 	int fd, wal_fd;
 	size_t page_bytes;
 	uint64_t file_pages;
-	uint64_t limit; /* pages behind it are no part of the database */
+	uint64_t limit;       /* pages behind it are no part of the database */
 	struct frame *frames; /* sorted by page, the newest of each last */
 	size_t frame_count, frame_room;
 	uint64_t unreadable_bytes;

@@ -6,7 +6,13 @@
 
 enum { TRACE_RECORD_COLUMNS_MAX = 8 };
 
-enum trace_column_type { TRACE_COLUMN_NULL, TRACE_COLUMN_INTEGER, TRACE_COLUMN_REAL, TRACE_COLUMN_TEXT, TRACE_COLUMN_BLOB };
+enum trace_column_type {
+	TRACE_COLUMN_NULL,
+	TRACE_COLUMN_INTEGER,
+	TRACE_COLUMN_REAL,
+	TRACE_COLUMN_TEXT,
+	TRACE_COLUMN_BLOB
+};
 
 struct trace_column {
 	enum trace_column_type type;

@@ -24,9 +24,9 @@ struct repair {
 /* Written by the recorder's last commit, and by an earlier repair. */
 static bool key_of_end(const char *key)
 {
-	static const char *const keys[] = {"complete",      "events",       "final_state_hash", "final_n",
-					   "final_ns",      "console_bytes", "exit_count",      "denied_count",
-					   "end_reason",    "repair_reason", "repair_lost_events"};
+	static const char *const keys[] = {"complete",   "events",        "final_state_hash",  "final_n",
+					   "final_ns",   "console_bytes", "exit_count",        "denied_count",
+					   "end_reason", "repair_reason", "repair_lost_events"};
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		if (strcmp(keys[i], key) == 0)
 			return true;
@@ -66,23 +66,34 @@ static bool chunk_take(struct repair *r, const struct trace_salvage_chunk *chunk
 	return true;
 }
 
+/* The number of events that there were, at least, as far as what is left tells. A damaged chunk's word counts only
+ * where the new trace ends. */
+static uint64_t event_count_before(const struct repair *r)
+{
+	const struct trace_salvage *s = r->found;
+	const struct trace_salvage_meta *events = trace_salvage_meta_find(s, "events");
+	uint64_t count = r->report->event_count;
+	for (size_t i = 0; i < s->chunk_count; i++) {
+		const struct trace_chunk *row = &s->chunks[i].row;
+		uint64_t end = row->first_event + row->event_count;
+		bool counts =
+			s->chunks[i].sound ? row->first_event <= INT64_MAX : row->first_event == r->report->event_count;
+		if (counts && end > count)
+			count = end;
+	}
+	return events && !events->text && events->number > count ? events->number : count;
+}
+
 /* Takes chunks as long as one goes on where the last ended. Several may begin at one place: small ones that a full one
  * replaced; the longest sound one is taken. */
 static void events_take(struct repair *r)
 {
 	const struct trace_salvage *s = r->found;
-	uint64_t end = 0;
 	for (size_t i = 0; i < s->chunk_count && r->error->status == STATUS_OK; i++) {
-		const struct trace_chunk *row = &s->chunks[i].row;
-		if (row->first_event == r->report->event_count)
+		if (s->chunks[i].sound && s->chunks[i].row.first_event == r->report->event_count)
 			chunk_take(r, &s->chunks[i]);
-		if (row->first_event + row->event_count > end && row->first_event <= INT64_MAX)
-			end = row->first_event + row->event_count;
 	}
-	const struct trace_salvage_meta *events = trace_salvage_meta_find(s, "events");
-	if (events && !events->text && events->number > end)
-		end = events->number;
-	r->report->lost_event_count = end - r->report->event_count;
+	r->report->lost_event_count = event_count_before(r) - r->report->event_count;
 }
 
 static void files_take(struct repair *r)
@@ -109,8 +120,8 @@ static void metas_take(struct repair *r)
 {
 	for (size_t i = 0; i < r->found->meta_count && r->out && r->error->status == STATUS_OK; i++) {
 		const struct trace_salvage_meta *meta = &r->found->metas[i];
-		if (key_of_end(meta->key) && (!r->report->complete || strcmp(meta->key, "complete") == 0 ||
-					      strcmp(meta->key, "events") == 0))
+		if (key_of_end(meta->key) &&
+		    (!r->report->complete || strcmp(meta->key, "complete") == 0 || strcmp(meta->key, "events") == 0))
 			continue;
 		if (meta->text)
 			trace_put_text(r->out, meta->key, meta->text, r->error);

@@ -41,16 +41,17 @@ static bool chunk_take(struct trace_salvage *s, struct trace_cell cell)
 		if (i < CHUNK_CHECKSUM)
 			*fields[i - 1] = (uint64_t)columns[i].integer;
 	}
-	if (columns[CHUNK_DATA].type != TRACE_COLUMN_BLOB || row.event_count < 1 ||
-	    row.event_count > CHUNK_EVENTS_MAX || row.raw_bytes > CHUNK_RAW_BYTES_MAX ||
-	    trace_chunk_checksum(&row, columns[CHUNK_DATA].bytes, columns[CHUNK_DATA].byte_count) !=
-		    (uint64_t)columns[CHUNK_CHECKSUM].integer)
+	const struct trace_column *data = &columns[CHUNK_DATA];
+	if (data->type != TRACE_COLUMN_BLOB || row.event_count < 1 || row.event_count > CHUNK_EVENTS_MAX ||
+	    row.raw_bytes > CHUNK_RAW_BYTES_MAX)
 		return true;
+	bool sound =
+		trace_chunk_checksum(&row, data->bytes, data->byte_count) == (uint64_t)columns[CHUNK_CHECKSUM].integer;
 	struct trace_salvage_chunk *chunks = room(s->chunks, s->chunk_count, sizeof(*chunks));
 	if (!chunks)
 		return false;
 	s->chunks = chunks;
-	s->chunks[s->chunk_count++] = (struct trace_salvage_chunk){row, cell};
+	s->chunks[s->chunk_count++] = (struct trace_salvage_chunk){row, cell, sound};
 	return true;
 }
 

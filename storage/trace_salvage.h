@@ -1,5 +1,5 @@
-/* What can still be found of a damaged trace, page by page (trace_records.h): rows that look like a table's, and of
- * these the chunks whose checksums are right. The file is not changed. */
+/* What can still be found of a damaged trace, page by page (trace_records.h): rows that look like a table's, each
+ * judged by its checksum or hash where it has one. The file is not changed. */
 #pragma once
 #include "storage/trace_format.h"
 #include "storage/trace_records.h"
@@ -7,6 +7,7 @@
 struct trace_salvage_chunk {
 	struct trace_chunk row;
 	struct trace_cell cell;
+	bool sound; /* its checksum is right; otherwise it only tells of what is lost */
 };
 
 struct trace_salvage_meta {

@@ -59,8 +59,8 @@ static bool options_parse(int argc, char **argv, struct repair_options *options,
 	if (options->output && options->in_place)
 		return error_set(error, STATUS_FAILED, "give -o FILE or --in-place, not both");
 	if (path_same_file(options->trace, options->output))
-		return error_set(error, STATUS_FAILED, "-o %s is the trace itself; name another file, or use --in-place",
-				 options->output);
+		return error_set(error, STATUS_FAILED,
+				 "-o %s is the trace itself; name another file, or use --in-place", options->output);
 	return true;
 }
 
@@ -109,8 +109,8 @@ static bool put_in_place(const char *from, const char *trace, struct error *erro
 		int why = errno;
 		free(name);
 		if (!gone)
-			return error_set(error, STATUS_FAILED, "cannot remove %s%s: %s; the repaired trace is %s", trace,
-					 suffixes[i], strerror(why), from);
+			return error_set(error, STATUS_FAILED, "cannot remove %s%s: %s; the repaired trace is %s",
+					 trace, suffixes[i], strerror(why), from);
 	}
 	return rename(from, trace) == 0 ||
 	       error_set(error, STATUS_FAILED, "cannot replace %s: %s; the repaired trace is %s", trace,
