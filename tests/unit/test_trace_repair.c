@@ -260,3 +260,46 @@ Test(trace_repair, a_table_without_end_is_an_error, .timeout = 60)
 	cr_assert(trace_repair_survey(path, &report, &error), "%s", error.text);
 	cr_assert_eq(report.event_count, EVENTS);
 }
+
+static uint8_t *page_of(uint8_t *data, const char *table)
+{
+	char text[128];
+	snprintf(text, sizeof(text), "SELECT rootpage FROM sqlite_schema WHERE name = '%s'", table);
+	return data + (size_t)(number_of(text) - 1) * PAGE;
+}
+
+static bool file_get(const char *name, void *context, struct error *error)
+{
+	void *data = NULL;
+	size_t bytes = 0;
+	cr_assert_eq(trace_get_file(context, name, &data, &bytes, error), TRACE_FAILED);
+	return true;
+}
+
+/* The list's first row is moved to a free place and says that it goes on for 805 million bytes; and no file can be
+ * read, so that sqlite has an error while the list is being read. */
+Test(trace_repair, a_row_that_claims_to_be_huge_takes_no_memory)
+{
+	enum { FREE_PLACE = 1000, CELL_BYTES = 23 };
+	static const uint8_t length[] = {0x83, 0x80, 0x80, 0x80, 0x00};
+	struct error error = {0};
+	size_t bytes = 0;
+	fixture_record(EVENTS, 0);
+	uint8_t *data = fixture_load(&bytes);
+	uint8_t *page = page_of(data, "file");
+	const uint8_t *cell = page + ((unsigned)page[8] << 8 | page[9]);
+	cr_assert_eq(cell[0], CELL_BYTES - 1, "the row is not as expected");
+	memcpy(page + FREE_PLACE, length, sizeof(length));
+	memcpy(page + FREE_PLACE + sizeof(length), cell + 1, CELL_BYTES - 1);
+	page[8] = FREE_PLACE >> 8;
+	page[9] = FREE_PLACE & 0xff;
+	*page_of(data, "sqlite_autoindex_blob_1") = 0;
+	fixture_store(data, bytes);
+	free(data);
+	sqlite3_memory_highwater(1);
+	struct trace_reader *r = trace_open(path, &error);
+	cr_assert(r, "%s", error.text);
+	trace_each_file(r, file_get, r, &error);
+	trace_close(r);
+	cr_assert_lt(sqlite3_memory_highwater(0), 64 << 20);
+}
