@@ -101,7 +101,7 @@ $(BUILD)/fuzz_gdbstub: $(FUZZ_SOURCES:%.c=$(BUILD)/unit/%.o)
 	@$(CC) $(HOST_CFLAGS) $(SANITIZE) $^ -o $@
 
 # Traces that no hvrec would write, at everything that reads one; FUZZ_TRACE_COUNT of them, by two processes.
-FUZZ_TRACE_COUNT ?= 20000
+FUZZ_TRACE_COUNT ?= 10000
 FUZZ_TRACE_SOURCES := $(wildcard storage/*.c) replay/events.c $(wildcard replay/event_text*.c) hv/host/error.c \
 	tools/info_command.c tests/fuzz/fuzz_trace.c $(wildcard tests/fuzz/trace_*.c)
 $(BUILD)/fuzz_trace: $(FUZZ_TRACE_SOURCES:%.c=$(BUILD)/unit/%.o)
@@ -110,8 +110,8 @@ $(BUILD)/fuzz_trace: $(FUZZ_TRACE_SOURCES:%.c=$(BUILD)/unit/%.o)
 
 fuzz: $(BUILD)/fuzz_gdbstub $(BUILD)/fuzz_trace
 	$(BUILD)/fuzz_gdbstub $(FUZZ_COUNT) 1
-	half=$$(($(FUZZ_TRACE_COUNT) / 2)); $(BUILD)/fuzz_trace $$half 1 & first=$$!; \
-		$(BUILD)/fuzz_trace $$half 2 && wait $$first
+	half=$$(($(FUZZ_TRACE_COUNT) / 2)); $(BUILD)/fuzz_trace $$half 1 & first=$$!; status=0; \
+		$(BUILD)/fuzz_trace $$half 2 || status=1; wait $$first && exit $$status
 
 # The payloads pass on plain QEMU too: they test hv's machine against the real board.
 guest-check: guests
