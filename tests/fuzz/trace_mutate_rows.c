@@ -236,8 +236,8 @@ static void table_edit(sqlite3 *db)
 		"UPDATE chunk SET checksum = ?1",
 		"UPDATE chunk SET data = ?1",
 		"UPDATE OR REPLACE chunk SET first_event = ?1 WHERE first_event = 0",
-		"INSERT OR REPLACE INTO chunk SELECT first_event + event_count, event_count, first_n, last_n, "
-		"start_idle_ns, raw_bytes, checksum, data FROM chunk",
+		("INSERT OR REPLACE INTO chunk SELECT first_event + event_count, event_count, first_n, last_n, "
+		 "start_idle_ns, raw_bytes, checksum, data FROM chunk"),
 		"DELETE FROM chunk WHERE first_event > 0",
 		"DELETE FROM chunk",
 		"DELETE FROM blob",
