@@ -38,7 +38,6 @@ struct trace_pages {
 	uint64_t limit;       /* pages behind it are no part of the database */
 	struct frame *frames; /* sorted by page, the newest of each last */
 	size_t frame_count, frame_room;
-	uint64_t unreadable_bytes;
 	uint8_t *page;
 };
 
@@ -56,21 +55,19 @@ static bool page_bytes_valid(uint64_t bytes)
 	return bytes >= 512 && bytes <= 65536 && (bytes & (bytes - 1)) == 0;
 }
 
-/* Reads up to `bytes`; the rest is zeroes. Returns how many could not be read though the file has them. */
-static size_t read_at(int fd, void *to, size_t bytes, uint64_t offset)
+/* Reads up to `bytes`; what the file does not have, or the disk does not give, is zeroes. */
+static void read_at(int fd, void *to, size_t bytes, uint64_t offset)
 {
 	size_t done = 0;
 	while (done < bytes) {
 		ssize_t got = pread(fd, (uint8_t *)to + done, bytes - done, (off_t)(offset + done));
 		if (got < 0 && errno == EINTR)
 			continue;
-		if (got <= 0) {
-			memset((uint8_t *)to + done, 0, bytes - done);
-			return got < 0 ? bytes - done : 0;
-		}
+		if (got <= 0)
+			break;
 		done += (size_t)got;
 	}
-	return 0;
+	memset((uint8_t *)to + done, 0, bytes - done);
 }
 
 static bool frame_add(struct trace_pages *p, uint32_t page, uint64_t offset)
@@ -145,7 +142,7 @@ static bool wal_header_read(struct trace_pages *p, uint8_t *header)
 static bool sizes_read(struct trace_pages *p, uint64_t file_bytes)
 {
 	uint8_t header[HEADER_BYTES];
-	p->unreadable_bytes += read_at(p->fd, header, sizeof(header), 0);
+	read_at(p->fd, header, sizeof(header), 0);
 	uint64_t page_bytes = trace_pages_u32(header + HEADER_PAGE_BYTES) >> 16;
 	p->page_bytes = page_bytes == 1 ? 65536 : page_bytes_valid(page_bytes) ? page_bytes : PAGE_BYTES_DEFAULT;
 	bool wal = wal_header_read(p, header);
@@ -240,9 +237,9 @@ const uint8_t *trace_pages_get(struct trace_pages *p, uint32_t number)
 		return NULL;
 	size_t behind = frame_behind(p, number);
 	if (behind > 0 && p->frames[behind - 1].page == number)
-		p->unreadable_bytes += read_at(p->wal_fd, p->page, p->page_bytes, p->frames[behind - 1].offset);
+		read_at(p->wal_fd, p->page, p->page_bytes, p->frames[behind - 1].offset);
 	else if (number <= p->file_pages)
-		p->unreadable_bytes += read_at(p->fd, p->page, p->page_bytes, (uint64_t)(number - 1) * p->page_bytes);
+		read_at(p->fd, p->page, p->page_bytes, (uint64_t)(number - 1) * p->page_bytes);
 	else
 		return NULL;
 	return p->page;
@@ -251,9 +248,4 @@ const uint8_t *trace_pages_get(struct trace_pages *p, uint32_t number)
 uint64_t trace_pages_total_bytes(const struct trace_pages *p)
 {
 	return (p->file_pages + p->frame_count) * p->page_bytes;
-}
-
-uint64_t trace_pages_unreadable_bytes(const struct trace_pages *p)
-{
-	return p->unreadable_bytes;
 }

@@ -27,9 +27,6 @@ const uint8_t *trace_pages_get(struct trace_pages *pages, uint32_t number);
 /* An upper bound for what all pages together hold, in bytes. Cannot fail. */
 uint64_t trace_pages_total_bytes(const struct trace_pages *pages);
 
-/* Bytes of pages that the disk did not give. Cannot fail. */
-uint64_t trace_pages_unreadable_bytes(const struct trace_pages *pages);
-
 /* Goes on with a -wal's checksum over `bytes`, a multiple of 8; words are big-endian if `big`. */
 void trace_pages_wal_checksum(bool big, const uint8_t *data, size_t bytes, uint32_t sum[2]);
 

@@ -75,11 +75,13 @@ static void files_read_and_remove(void)
 
 static void case_bytes(const struct seed *seed)
 {
-	enum { WAL_FRAME_BYTES = 4096 + 24 };
+	enum { PAGE_BYTES = 4096, WAL_FRAME_BYTES = PAGE_BYTES + 24 };
 	bool in_wal = seed->wal && random_below(2);
 	size_t bytes = in_wal ? seed->wal_bytes : seed->file_bytes;
 	memcpy(data, in_wal ? seed->wal : seed->file, bytes);
-	trace_mutate_bytes(data, &bytes, in_wal ? WAL_FRAME_BYTES : 4096);
+	trace_mutate_bytes(data, &bytes, in_wal ? WAL_FRAME_BYTES : PAGE_BYTES);
+	if (in_wal && random_below(4))
+		trace_mutate_wal_seal(data, bytes, PAGE_BYTES);
 	file_write(in_wal ? wal_path : path, data, bytes);
 	if (in_wal)
 		file_write(path, seed->file, seed->file_bytes);

@@ -1,8 +1,19 @@
 /* Bytes: flips, numbers at the edges, blocks moved or zeroed, ends cut off. */
 #include "tests/fuzz/trace_mutate.h"
+#include "storage/trace_pages.h"
 #include "tests/fuzz/random.h"
 
 #include <string.h>
+
+/* https://www.sqlite.org/fileformat2.html, section 4.1 */
+enum {
+	WAL_HEADER_BYTES = 32,
+	WAL_SALTS = 16,
+	WAL_CHECKSUM = 24,
+	FRAME_SALTS = 8,
+	FRAME_CHECKSUM = 16,
+	FRAME_BYTES = 24
+};
 
 static size_t place(size_t bytes, size_t page_bytes)
 {
@@ -111,5 +122,29 @@ void trace_mutate_bytes(uint8_t *data, size_t *bytes, size_t page_bytes)
 			if (random_below(4) == 0)
 				length_change(data, bytes, page_bytes);
 		}
+	}
+}
+
+static void u32_put(uint8_t *at, uint32_t value)
+{
+	for (int i = 0; i < 4; i++)
+		at[i] = (uint8_t)(value >> (24 - 8 * i));
+}
+
+void trace_mutate_wal_seal(uint8_t *wal, size_t bytes, size_t page_bytes)
+{
+	uint32_t sum[2] = {0, 0};
+	if (bytes < WAL_HEADER_BYTES)
+		return;
+	bool big = wal[3] & 1;
+	trace_pages_wal_checksum(big, wal, WAL_CHECKSUM, sum);
+	u32_put(wal + WAL_CHECKSUM, sum[0]);
+	u32_put(wal + WAL_CHECKSUM + 4, sum[1]);
+	for (size_t at = WAL_HEADER_BYTES; at + FRAME_BYTES + page_bytes <= bytes; at += FRAME_BYTES + page_bytes) {
+		memcpy(wal + at + FRAME_SALTS, wal + WAL_SALTS, 8);
+		trace_pages_wal_checksum(big, wal + at, FRAME_SALTS, sum);
+		trace_pages_wal_checksum(big, wal + at + FRAME_BYTES, page_bytes, sum);
+		u32_put(wal + at + FRAME_CHECKSUM, sum[0]);
+		u32_put(wal + at + FRAME_CHECKSUM + 4, sum[1]);
 	}
 }

@@ -9,6 +9,9 @@ enum { MUTATE_BYTES_MAX = 1 << 18 };
  * `page_bytes`: where units begin, such as pages; at least 16. */
 void trace_mutate_bytes(uint8_t *data, size_t *bytes, size_t page_bytes);
 
+/* Makes the salts and checksums of a -wal with pages of `page_bytes` right again, so that sqlite takes its frames. */
+void trace_mutate_wal_seal(uint8_t *wal, size_t bytes, size_t page_bytes);
+
 /* Changes rows of seed->db and writes it as a file into `data`, which has room for MUTATE_BYTES_MAX. Returns its bytes.
  * The seed is afterwards as it was before. */
 size_t trace_mutate_rows(struct seed *seed, uint8_t *data);
