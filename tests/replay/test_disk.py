@@ -54,7 +54,7 @@ def recording_ended(result, mention="small/trace"):
 @test
 def a_trace_that_fills_its_disk_replays():
     for _ in range(POINTS):
-        size = rng.randrange(160, 500) << 10
+        size = rng.randrange(160, 500 if SOAK else 220) << 10
         with small_disk(size):
             result = hvrec("record", "-o", "small/trace", "--quiet", payload("ticks"), "forever")
             replayed = recording_ended(result)
