@@ -103,8 +103,18 @@ $(BUILD)/fuzz_gdbstub: $(FUZZ_SOURCES:%.c=$(BUILD)/unit/%.o)
 	@echo "  LINK  $@"
 	@$(CC) $(HOST_CFLAGS) $(SANITIZE) $^ -o $@
 
-fuzz: $(BUILD)/fuzz_gdbstub
+# Traces that no hvrec would write, at everything that reads one; FUZZ_TRACE_COUNT of them, by two processes.
+FUZZ_TRACE_COUNT ?= 10000
+FUZZ_TRACE_SOURCES := $(wildcard storage/*.c) replay/events.c $(wildcard replay/event_text*.c) hv/host/error.c \
+	tools/info_command.c tests/fuzz/fuzz_trace.c $(wildcard tests/fuzz/trace_*.c)
+$(BUILD)/fuzz_trace: $(FUZZ_TRACE_SOURCES:%.c=$(BUILD)/unit/%.o)
+	@echo "  LINK  $@"
+	@$(CC) $(HOST_CFLAGS) $(SANITIZE) $^ -lsqlite3 -llz4 -lxxhash -o $@
+
+fuzz: $(BUILD)/fuzz_gdbstub $(BUILD)/fuzz_trace
 	$(BUILD)/fuzz_gdbstub $(FUZZ_COUNT) 1
+	half=$$(($(FUZZ_TRACE_COUNT) / 2)); $(BUILD)/fuzz_trace $$half 1 & first=$$!; status=0; \
+		$(BUILD)/fuzz_trace $$half 2 || status=1; wait $$first && exit $$status
 
 # The payloads pass on plain QEMU too: they test hv's machine against the real board.
 guest-check: guests
@@ -134,7 +144,7 @@ soak: deps-check all guests $(BUILD)/tests/trace_edit
 	tools/fetch-guest --out $(BUILD)/guest
 	BUILD=$(BUILD) tests/replay/run --soak
 	BUILD=$(BUILD) tests/gdb/run --soak
-	$(MAKE) fuzz FUZZ_COUNT=10000000
+	$(MAKE) fuzz FUZZ_COUNT=10000000 FUZZ_TRACE_COUNT=5000000
 
 $(BUILD)/tests/decode_rate: tests/bench/decode_rate.c $(filter $(BUILD)/host/storage/%,$(HOST_OBJECTS)) \
 		$(BUILD)/host/hv/host/error.o

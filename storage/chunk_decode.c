@@ -203,7 +203,7 @@ bool chunk_weigh(const uint8_t *raw, size_t raw_bytes, struct event *events, siz
 	bool good = event_count >= 1 && event_count <= CHUNK_EVENTS_MAX && raw_bytes >= 1 &&
 		    raw_bytes <= CHUNK_RAW_BYTES_MAX;
 	if (good) {
-		d = calloc(1, sizeof(*d));
+		d = malloc(sizeof(*d));
 		if (d)
 			d->sites = calloc(event_count, sizeof(*d->sites));
 		if (!d || !d->sites) {

@@ -22,7 +22,8 @@ struct trace_cursor {
 	uint64_t end_idle_ns; /* after the last of events */
 	size_t at;
 	size_t event_count;
-	struct event events[CHUNK_EVENTS_MAX];
+	size_t event_room;
+	struct event *events; /* malloc; the chunk */
 };
 
 static bool damaged(struct trace_cursor *c, const char *what)
@@ -116,6 +117,16 @@ static uint64_t idle_of(const struct event *event)
 	return event->kind == EVENT_IDLE ? event->value : 0;
 }
 
+static bool room_make(struct trace_cursor *c, size_t event_count)
+{
+	if (event_count <= c->event_room)
+		return true;
+	free(c->events);
+	c->events = malloc(event_count * sizeof(*c->events));
+	c->event_room = c->events ? event_count : 0;
+	return c->events || error_set(&c->failed, STATUS_FAILED, "%s: no memory", c->reader->path);
+}
+
 /* Loads the next chunk and goes to `wanted` in it. At the end of the trace: no events. */
 static bool load(struct trace_cursor *c)
 {
@@ -125,7 +136,8 @@ static bool load(struct trace_cursor *c)
 	enum trace_found found = trace_reader_step(c->reader, c->rows, &c->failed);
 	if (found != TRACE_FOUND)
 		return found == TRACE_ABSENT;
-	if (!row_get(c, &chunk) || !row_follows(c, &chunk) || !data_decode(c, &chunk) || !events_agree(c, &chunk))
+	if (!row_get(c, &chunk) || !row_follows(c, &chunk) || !room_make(c, (size_t)chunk.event_count) ||
+	    !data_decode(c, &chunk) || !events_agree(c, &chunk))
 		return false;
 	c->event_count = (size_t)chunk.event_count;
 	c->idle_ns = chunk.start_idle_ns;
@@ -142,15 +154,14 @@ static bool load(struct trace_cursor *c)
 
 static bool start(struct trace_cursor *c, uint64_t first_event)
 {
-	struct trace_totals totals;
-	if (!trace_get_totals(c->reader, &totals, &c->failed))
+	uint64_t event_count = 0;
+	if (!trace_reader_event_count(c->reader, &event_count, &c->failed))
 		return false;
 	if (first_event < c->reader->first_event)
 		first_event = c->reader->first_event;
-	if (first_event > totals.event_count)
+	if (first_event > event_count)
 		return error_set(&c->failed, STATUS_FAILED, "%s: has %llu events, and event %llu was asked for",
-				 c->reader->path, (unsigned long long)totals.event_count,
-				 (unsigned long long)first_event);
+				 c->reader->path, (unsigned long long)event_count, (unsigned long long)first_event);
 	c->wanted = first_event;
 	c->rows = trace_reader_prepare(
 		c->reader,
@@ -251,5 +262,6 @@ void trace_cursor_free(struct trace_cursor *c)
 	if (!c)
 		return;
 	sqlite3_finalize(c->rows);
+	free(c->events);
 	free(c);
 }

@@ -1,6 +1,7 @@
 /* Opening a file that may be anything: each way of not being a trace gets its own message. The file is looked at
  * through sqlite's own handle only, because closing another descriptor of it would drop sqlite's POSIX locks. */
 #include "storage/trace_format.h"
+#include "storage/trace_limit.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -119,28 +120,33 @@ void trace_db_harden(sqlite3 *db)
 	sqlite3_busy_timeout(db, 5000);
 }
 
-/* Each of our tables must be a table, with our very text. Further tables are no harm. */
+/* One of our tables must be a table, with our very text. */
+static bool table_known(sqlite3_stmt *statement, int table, int version, const char *path, struct error *error)
+{
+	int code = sqlite3_bind_text(statement, 1, trace_table_names[table], -1, SQLITE_STATIC);
+	if (code == SQLITE_OK)
+		code = sqlite3_step(statement);
+	const char *sql = code == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : NULL;
+	bool same = sql && strcmp(sql, trace_table_sql[table]) == 0;
+	sqlite3_reset(statement);
+	if (code != SQLITE_ROW && code != SQLITE_DONE)
+		return trace_sql_error(sqlite3_db_handle(statement), path, "cannot read", code, error);
+	return same ||
+	       error_set(error, STATUS_FAILED, "%s: its table '%s' is not as trace format %d has it; record it again",
+			 path, trace_table_names[table], version);
+}
+
+/* Further tables are no harm. */
 static bool schema_known(sqlite3 *db, const char *path, int version, struct error *error)
 {
-	for (int i = 0; i < trace_table_count(version); i++) {
-		sqlite3_stmt *statement = NULL;
-		int code = sqlite3_prepare_v2(db, "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1",
-					      -1, &statement, NULL);
-		if (code == SQLITE_OK)
-			code = sqlite3_bind_text(statement, 1, trace_table_names[i], -1, SQLITE_STATIC);
-		if (code == SQLITE_OK)
-			code = sqlite3_step(statement);
-		const char *sql = code == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : NULL;
-		bool same = sql && strcmp(sql, trace_table_sql[i]) == 0;
-		sqlite3_finalize(statement);
-		if (code != SQLITE_ROW && code != SQLITE_DONE)
-			return trace_sql_error(db, path, "cannot read", code, error);
-		if (!same)
-			return error_set(error, STATUS_FAILED,
-					 "%s: its table '%s' is not as trace format %d has it; record it again", path,
-					 trace_table_names[i], version);
-	}
-	return true;
+	sqlite3_stmt *statement = NULL;
+	int code = sqlite3_prepare_v2(db, "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1", -1,
+				      &statement, NULL);
+	bool good = code == SQLITE_OK || trace_sql_error(db, path, "cannot read", code, error);
+	for (int i = 0; i < trace_table_count(version) && good; i++)
+		good = table_known(statement, i, version, path, error);
+	sqlite3_finalize(statement);
+	return good;
 }
 
 /* In a folder that cannot be written, sqlite cannot make the files that WAL needs. If no -wal is there, nothing is
@@ -176,7 +182,7 @@ static bool needs_writing(int code)
 /* The connection to read through: `db`, or its immutable stand-in. */
 static sqlite3 *readable(const char *path, sqlite3 *db)
 {
-	if (sqlite3_exec(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL) == SQLITE_OK ||
+	if (sqlite3_exec(db, "SELECT count(name) FROM sqlite_schema", NULL, NULL, NULL) == SQLITE_OK ||
 	    !needs_writing(sqlite3_errcode(db)))
 		return db;
 	sqlite3 *immutable = open_immutable(path);
@@ -184,6 +190,7 @@ static sqlite3 *readable(const char *path, sqlite3 *db)
 		return db;
 	sqlite3_close(db);
 	trace_db_harden(immutable);
+	trace_limit_set(immutable);
 	return immutable;
 }
 
@@ -200,8 +207,10 @@ sqlite3 *trace_db_open(const char *path, int *version, struct error *error)
 		trace_db_harden(db);
 	good = good && trace_db_identify(path, db, &identity, error) && identity_readable(path, &identity, error);
 	if (good) {
+		trace_limit_set(db);
 		db = readable(path, db);
 		good = schema_known(db, path, identity.version, error);
+		trace_limit_clear(db);
 	}
 	*version = identity.version;
 	if (!good) {

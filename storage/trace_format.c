@@ -142,6 +142,10 @@ bool trace_sql_error(sqlite3 *db, const char *path, const char *doing, int code,
 	case SQLITE_NOTADB:
 		return error_set(error, STATUS_FAILED, "%s: %s: the file is damaged (%s); copy or record it again",
 				 path, doing, sqlite3_errstr(code));
+	case SQLITE_INTERRUPT: /* trace_limit.h */
+		return error_set(error, STATUS_FAILED,
+				 "%s: %s: the file is damaged (a table has no end); copy or record it again", path,
+				 doing);
 	default:
 		return error_set(error, STATUS_FAILED, "%s: %s: %s", path, doing,
 				 db ? sqlite3_errmsg(db) : sqlite3_errstr(code));

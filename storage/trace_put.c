@@ -79,6 +79,9 @@ bool trace_put_file(struct trace_writer *w, const char *name, const void *data, 
 	if (w->failed.status == STATUS_OK && bytes > TRACE_FILE_BYTES_MAX)
 		error_set(&w->failed, STATUS_FAILED, "%s: %s has %zu bytes; a trace holds files of up to %d", w->path,
 			  name, bytes, TRACE_FILE_BYTES_MAX);
+	if (w->failed.status == STATUS_OK && strlen(name) > TRACE_NAME_BYTES_MAX)
+		error_set(&w->failed, STATUS_FAILED, "%s: a file's name has more than %d bytes", w->path,
+			  TRACE_NAME_BYTES_MAX);
 	if (trace_writer_begin(w)) {
 		uint8_t hash[TRACE_HASH_BYTES];
 		trace_blob_hash(data, bytes, hash);

@@ -2,6 +2,7 @@
  * its type and bounds before it is used or anything is allocated for it. */
 #include "storage/trace_reader.h"
 #include "storage/trace_format.h"
+#include "storage/trace_limit.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -19,7 +20,9 @@ sqlite3_stmt *trace_reader_prepare(struct trace_reader *r, const char *sql, stru
 enum trace_found trace_reader_step(struct trace_reader *r, sqlite3_stmt *statement, struct error *error)
 {
 	errno = 0;
+	trace_limit_set(r->db);
 	int code = sqlite3_step(statement);
+	trace_limit_clear(r->db);
 	if (code == SQLITE_ROW)
 		return TRACE_FOUND;
 	if (code == SQLITE_DONE)
@@ -131,17 +134,36 @@ bool trace_is_complete(const struct trace_reader *r)
 	return r->complete;
 }
 
+static bool no_numbers(struct trace_reader *r, struct error *error)
+{
+	return error_set(error, STATUS_FAILED, "%s: is damaged: its tables hold no numbers; copy or record it again",
+			 r->path);
+}
+
+bool trace_reader_event_count(struct trace_reader *r, uint64_t *event_count, struct error *error)
+{
+	sqlite3_stmt *statement = trace_reader_prepare(
+		r, "SELECT first_event + event_count FROM chunk ORDER BY first_event DESC LIMIT 1", error);
+	enum trace_found found = statement ? trace_reader_step(r, statement, error) : TRACE_FAILED;
+	if (found == TRACE_FOUND && sqlite3_column_type(statement, 0) != SQLITE_INTEGER)
+		no_numbers(r, error);
+	*event_count = found == TRACE_FOUND ? trace_u64_from_sql(sqlite3_column_int64(statement, 0)) : 0;
+	sqlite3_finalize(statement);
+	return error->status == STATUS_OK;
+}
+
 bool trace_get_totals(struct trace_reader *r, struct trace_totals *totals, struct error *error)
 {
+	/* count(*) would be one operation of sqlite's, which trace_limit.h cannot bound */
 	static const char *const keyframe_sql[] = {
-		"0, 0, 0", "(SELECT count(*) FROM keyframe), (SELECT ifnull(sum(page_count), 0) FROM page_group), "
+		"0, 0, 0", "(SELECT count(n) FROM keyframe), (SELECT ifnull(sum(page_count), 0) FROM page_group), "
 			   "(SELECT ifnull(sum(length(data)), 0) FROM page_group)"};
 	static const char sql[] =
 		"SELECT ifnull((SELECT first_event + event_count FROM chunk ORDER BY first_event DESC LIMIT 1), 0), "
-		"(SELECT count(*) FROM chunk), "
+		"(SELECT count(first_event) FROM chunk), "
 		"ifnull((SELECT last_n FROM chunk ORDER BY first_event DESC LIMIT 1), 0), "
 		"(SELECT ifnull(sum(raw_bytes), 0) FROM chunk), (SELECT ifnull(sum(length(data)), 0) FROM chunk), "
-		"(SELECT count(*) FROM file), "
+		"(SELECT count(name) FROM file), "
 		"(SELECT ifnull(sum(raw_bytes), 0) FROM blob), (SELECT ifnull(sum(length(data)), 0) FROM blob), %s";
 	uint64_t *const fields[] = {&totals->event_count,    &totals->chunk_count,       &totals->last_n,
 				    &totals->raw_bytes,      &totals->stored_bytes,      &totals->file_count,
@@ -154,9 +176,7 @@ bool trace_get_totals(struct trace_reader *r, struct trace_totals *totals, struc
 	for (int i = 0; good && i < (int)(sizeof(fields) / sizeof(fields[0])); i++) {
 		*fields[i] = trace_u64_from_sql(sqlite3_column_int64(statement, i));
 		if (sqlite3_column_type(statement, i) != SQLITE_INTEGER)
-			good = error_set(error, STATUS_FAILED,
-					 "%s: is damaged: its tables hold no numbers; copy or record it again",
-					 r->path);
+			good = no_numbers(r, error);
 	}
 	sqlite3_finalize(statement);
 	return good;
@@ -177,19 +197,19 @@ bool trace_get_bytes(struct trace_reader *r, uint64_t *bytes, struct error *erro
 static bool check_complete(struct trace_reader *r, struct error *error)
 {
 	uint64_t value = 0;
-	struct trace_totals totals;
+	uint64_t event_count = 0;
 	enum trace_found found = trace_get_u64(r, "complete", &value, error);
 	r->complete = found == TRACE_FOUND && value == 1;
 	if (found == TRACE_FAILED || !r->complete)
 		return found != TRACE_FAILED;
 	value = 0;
 	found = trace_get_u64(r, "events", &value, error);
-	if (found == TRACE_FAILED || !trace_get_totals(r, &totals, error))
+	if (found == TRACE_FAILED || !trace_reader_event_count(r, &event_count, error))
 		return false;
-	if (found == TRACE_ABSENT || totals.event_count != value)
+	if (found == TRACE_ABSENT || event_count != value)
 		return error_set(error, STATUS_FAILED,
 				 "%s: is damaged: it has %llu of %llu events; copy or record it again", r->path,
-				 (unsigned long long)totals.event_count, (unsigned long long)value);
+				 (unsigned long long)event_count, (unsigned long long)value);
 	return true;
 }
 
@@ -250,17 +270,40 @@ void trace_close(struct trace_reader *r)
 	free(r);
 }
 
-bool trace_each_file(struct trace_reader *r, trace_file_fn *each, void *context, struct error *error)
+struct names {
+	char **names; /* each malloc'd */
+	size_t count, room;
+};
+
+static bool names_add(struct names *list, const char *name)
 {
-	sqlite3_stmt *statement = trace_reader_prepare(r, "SELECT name FROM file ORDER BY name", error);
-	enum trace_found found = statement ? trace_reader_step(r, statement, error) : TRACE_FAILED;
-	while (found == TRACE_FOUND) {
-		const char *name = (const char *)sqlite3_column_text(statement, 0);
-		if (!name || !each(name, context, error))
-			break;
-		found = trace_reader_step(r, statement, error);
+	if (list->count == list->room) {
+		char **names = realloc(list->names, (list->room * 2 + 16) * sizeof(*names));
+		if (!names)
+			return false;
+		list->names = names;
+		list->room = list->room * 2 + 16;
 	}
-	sqlite3_finalize(statement);
+	list->names[list->count] = strdup(name);
+	return list->names[list->count] && ++list->count;
+}
+
+/* A damaged table may lead back into itself: its names do not grow any more then. */
+static bool names_take(struct trace_reader *r, sqlite3_stmt *statement, struct names *list, struct error *error)
+{
+	enum trace_found found;
+	while ((found = trace_reader_step(r, statement, error)) == TRACE_FOUND) {
+		const char *last = list->count > 0 ? list->names[list->count - 1] : NULL;
+		const char *name = NULL;
+		if (sqlite3_column_type(statement, 0) == SQLITE_TEXT &&
+		    sqlite3_column_bytes(statement, 0) <= TRACE_NAME_BYTES_MAX)
+			name = (const char *)sqlite3_column_text(statement, 0);
+		if (!name || (last && strcmp(last, name) >= 0))
+			return error_set(error, STATUS_FAILED,
+					 "%s: is damaged: its list of files; copy or record it again", r->path);
+		if (!names_add(list, name))
+			return error_set(error, STATUS_FAILED, "%s: no memory", r->path);
+	}
 	return found == TRACE_ABSENT;
 }
 
@@ -282,4 +325,20 @@ bool trace_each_meta(struct trace_reader *r, trace_meta_fn *each, void *context,
 	}
 	sqlite3_finalize(statement);
 	return found == TRACE_ABSENT;
+}
+
+/* All names first: an open cursor of sqlite's on a damaged table takes, when another query fails, as much memory as the
+ * damaged row says to have. */
+bool trace_each_file(struct trace_reader *r, trace_file_fn *each, void *context, struct error *error)
+{
+	struct names list = {0};
+	sqlite3_stmt *statement = trace_reader_prepare(r, "SELECT name FROM file ORDER BY name", error);
+	bool good = statement && names_take(r, statement, &list, error);
+	sqlite3_finalize(statement);
+	for (size_t i = 0; i < list.count; i++) {
+		good = good && each(list.names[i], context, error);
+		free(list.names[i]);
+	}
+	free(list.names);
+	return good;
 }

@@ -16,6 +16,7 @@ void replay_command(int argc, char **argv, struct error *error);
 void verify_command(int argc, char **argv, struct error *error);
 void trim_command(int argc, char **argv, struct error *error);
 void info_command(int argc, char **argv, struct error *error);
+void repair_command(int argc, char **argv, struct error *error);
 void debug_command(int argc, char **argv, struct error *error);
 void report_command(int argc, char **argv, struct error *error);
 void symbols_command(int argc, char **argv, struct error *error);

@@ -1,7 +1,9 @@
 /* The command hvrec: finds the subcommand, runs it, prints the one error line, and gives the exit status. */
 #include "tools/commands.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,6 +21,7 @@ static const struct command commands[] = {
 	{"diff", diff_command, "where two recordings first differ"},
 	{"extract", extract_command, "the recorded files, as files"},
 	{"report", report_command, "a trace as one HTML page, to look at in a browser"},
+	{"repair", repair_command, "save what a crash or a bad disk left of a trace"},
 	{"symbols", symbols_command, "an ELF with the kernel's symbols, for gdb"},
 };
 
@@ -53,25 +56,40 @@ static void standard_fds_open(void)
 		close(fd);
 }
 
+/* What was printed may still have to be written, and a full disk must not pass for success. */
+static void output_flush(struct error *error)
+{
+	if (fflush(stdout) != 0 || ferror(stdout))
+		error_set(error, STATUS_FAILED, "cannot write standard output: %s", strerror(errno));
+}
+
+/* Prints the one error line. Returns the exit status. */
+static int end(const char *name, struct error *error)
+{
+	output_flush(error);
+	if (error->status != STATUS_OK)
+		fprintf(stderr, "hvrec %s: %s\n", name, one_line(error->text));
+	return (int)error->status;
+}
+
 int main(int argc, char **argv)
 {
 	standard_fds_open();
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a write error like others */
 	struct error error = {.status = STATUS_OK};
 	if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
 		usage(stdout);
-		return STATUS_OK;
+		return end(argv[1], &error);
 	}
 	if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
 		puts("hvrec " HVREC_VERSION);
-		return STATUS_OK;
+		return end(argv[1], &error);
 	}
 	for (int i = 0; argc >= 2 && i < COMMAND_COUNT; i++) {
 		if (strcmp(argv[1], commands[i].name) != 0)
 			continue;
 		commands[i].run(argc - 1, argv + 1, &error);
-		if (error.status != STATUS_OK)
-			fprintf(stderr, "hvrec %s: %s\n", argv[1], one_line(error.text));
-		return (int)error.status;
+		return end(argv[1], &error);
 	}
 	usage(stderr);
 	if (argc >= 2)

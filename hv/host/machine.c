@@ -110,6 +110,8 @@ static bool wait_for_hv(struct machine *machine, struct error *error)
 		if (ticks * START_TICK_MS > START_PATIENCE_MS && !machine_is_debugged())
 			return error_set(error, STATUS_FAILED, "the machine (QEMU) runs, but hv does not start in it");
 		poll(&doorbell, 1, START_TICK_MS);
+		if (doorbell.revents & (POLLHUP | POLLERR)) /* it is about to end, and poll does not wait any more */
+			poll(NULL, 0, START_TICK_MS);
 		machine_doorbell_take(machine);
 	}
 	return true;

@@ -1,0 +1,197 @@
+/* Takes what trace_salvage.c finds, judges it as trace_cursor.c would, and hands it to the writer. The new trace is
+ * finished only if the old one was and nothing is missing; otherwise what only the end of a recording knows would not
+ * be true of it, and is left out. Keyframes are left out too: a trace replays without. */
+#include "storage/trace_repair.h"
+#include "storage/chunk.h"
+#include "storage/trace_create.h"
+#include "storage/trace_salvage.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct repair {
+	struct trace_salvage *found;
+	struct trace_writer *out; /* NULL: only a survey */
+	struct trace_repair_report *report;
+	struct event *events; /* room for CHUNK_EVENTS_MAX */
+	uint64_t idle_ns;     /* before the next event */
+	struct error *error;
+};
+
+/* Written by the recorder's last commit, and by an earlier repair. */
+static bool key_of_end(const char *key)
+{
+	static const char *const keys[] = {"complete",   "events",        "final_state_hash",  "final_n",
+					   "final_ns",   "console_bytes", "exit_count",        "denied_count",
+					   "end_reason", "repair_reason", "repair_lost_events"};
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (strcmp(keys[i], key) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool chunk_events(struct repair *r, const struct trace_salvage_chunk *chunk)
+{
+	struct error why = {.status = STATUS_OK};
+	uint64_t start_idle_ns = 0;
+	size_t count = (size_t)chunk->row.event_count, bytes = 0;
+	const uint8_t *stored = trace_salvage_chunk_data(r->found, chunk, &bytes);
+	uint8_t *raw = stored ? trace_decompress(stored, bytes, chunk->row.raw_bytes) : NULL;
+	bool good = raw && chunk_decode(raw, (size_t)chunk->row.raw_bytes, r->events, count, &start_idle_ns, &why) &&
+		    start_idle_ns == chunk->row.start_idle_ns && r->events[0].n == chunk->row.first_n &&
+		    r->events[count - 1].n == chunk->row.last_n;
+	for (size_t i = 1; good && i < count; i++)
+		good = r->events[i].n >= r->events[i - 1].n;
+	free(raw);
+	return good;
+}
+
+/* Takes a chunk that goes on where the new trace ends. False if it is not sound; what it holds is not taken then. */
+static bool chunk_take(struct repair *r, const struct trace_salvage_chunk *chunk)
+{
+	struct trace_repair_report *report = r->report;
+	if (chunk->row.start_idle_ns != r->idle_ns || chunk->row.first_n < report->last_n || !chunk_events(r, chunk))
+		return false;
+	size_t count = (size_t)chunk->row.event_count;
+	if (r->out && !trace_append(r->out, r->events, count, r->error))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		r->idle_ns += r->events[i].kind == EVENT_IDLE ? r->events[i].value : 0;
+	report->event_count += count;
+	report->last_n = chunk->row.last_n;
+	return true;
+}
+
+/* The number of events that there were, at least, as far as what is left tells. A damaged chunk's word counts only
+ * where the new trace ends. */
+static uint64_t event_count_before(const struct repair *r)
+{
+	const struct trace_salvage *s = r->found;
+	const struct trace_salvage_meta *events = trace_salvage_meta_find(s, "events");
+	uint64_t count = r->report->event_count;
+	for (size_t i = 0; i < s->chunk_count; i++) {
+		const struct trace_chunk *row = &s->chunks[i].row;
+		uint64_t end = row->first_event + row->event_count;
+		bool counts =
+			s->chunks[i].sound ? row->first_event <= INT64_MAX : row->first_event == r->report->event_count;
+		if (counts && end > count)
+			count = end;
+	}
+	return events && !events->text && events->number > count ? events->number : count;
+}
+
+/* Takes chunks as long as one goes on where the last ended. Several may begin at one place: small ones that a full one
+ * replaced; the longest sound one is taken. */
+static void events_take(struct repair *r)
+{
+	const struct trace_salvage *s = r->found;
+	for (size_t i = 0; i < s->chunk_count && r->error->status == STATUS_OK; i++) {
+		if (s->chunks[i].sound && s->chunks[i].row.first_event == r->report->event_count)
+			chunk_take(r, &s->chunks[i]);
+	}
+	r->report->lost_event_count = event_count_before(r) - r->report->event_count;
+}
+
+static void files_take(struct repair *r)
+{
+	struct trace_repair_report *report = r->report;
+	for (size_t i = 0; i < r->found->file_count && r->error->status == STATUS_OK; i++) {
+		const struct trace_salvage_file *file = &r->found->files[i];
+		size_t bytes = 0;
+		uint8_t *data = trace_salvage_contents(r->found, file, &bytes);
+		if (data) {
+			report->file_count++;
+			if (r->out)
+				trace_put_file(r->out, file->name, data, bytes, r->error);
+		} else {
+			size_t used = strlen(report->lost_files);
+			snprintf(report->lost_files + used, sizeof(report->lost_files) - used, "%s%s",
+				 report->lost_file_count++ ? ", " : "", file->name);
+		}
+		free(data);
+	}
+}
+
+static void metas_take(struct repair *r)
+{
+	for (size_t i = 0; i < r->found->meta_count && r->out && r->error->status == STATUS_OK; i++) {
+		const struct trace_salvage_meta *meta = &r->found->metas[i];
+		if (key_of_end(meta->key) &&
+		    (!r->report->complete || strcmp(meta->key, "complete") == 0 || strcmp(meta->key, "events") == 0))
+			continue;
+		if (meta->text)
+			trace_put_text(r->out, meta->key, meta->text, r->error);
+		else
+			trace_put_u64(r->out, meta->key, meta->number, r->error);
+	}
+}
+
+/* Judges what was found, and writes it down in the new trace. */
+static void conclude(struct repair *r)
+{
+	struct trace_repair_report *report = r->report;
+	const struct trace_salvage_meta *complete = trace_salvage_meta_find(r->found, "complete");
+	bool finished = complete && !complete->text && complete->number == 1;
+	report->complete = finished && !report->lost_event_count && !report->lost_file_count &&
+			   trace_salvage_meta_find(r->found, "events");
+	if (report->lost_event_count > 0)
+		snprintf(report->reason, sizeof(report->reason), "events from %" PRIu64 " on are damaged or missing",
+			 report->event_count);
+	else if (report->lost_file_count > 0)
+		snprintf(report->reason, sizeof(report->reason), "contents of files are damaged or missing");
+	else if (!report->complete)
+		snprintf(report->reason, sizeof(report->reason), "the recording was not finished");
+}
+
+static bool write_end(struct repair *r)
+{
+	if (r->report->complete)
+		return trace_finish(r->out, r->error);
+	return trace_put_text(r->out, "repair_reason", r->report->reason, r->error) &&
+	       trace_put_u64(r->out, "repair_lost_events", r->report->lost_event_count, r->error) &&
+	       trace_commit(r->out, r->error);
+}
+
+/* The steps, in order. */
+static bool run(struct repair *r)
+{
+	events_take(r);
+	files_take(r);
+	conclude(r);
+	metas_take(r);
+	return r->error->status == STATUS_OK && (!r->out || write_end(r));
+}
+
+static bool repair(const char *from, const char *to, struct trace_repair_report *report, struct error *error)
+{
+	struct repair r = {.report = report, .error = error};
+	*report = (struct trace_repair_report){0};
+	r.events = calloc(CHUNK_EVENTS_MAX, sizeof(*r.events));
+	if (!r.events)
+		return error_set(error, STATUS_FAILED, "%s: no memory", from);
+	r.found = trace_salvage_open(from, error);
+	if (r.found && to)
+		r.out = trace_create(to, error);
+	bool started = r.found && (!to || r.out);
+	bool good = started && run(&r);
+	trace_writer_free(r.out);
+	if (started && !good && to)
+		trace_remove(to);
+	trace_salvage_close(r.found);
+	free(r.events);
+	return good;
+}
+
+bool trace_repair(const char *from, const char *to, struct trace_repair_report *report, struct error *error)
+{
+	return repair(from, to, report, error);
+}
+
+bool trace_repair_survey(const char *from, struct trace_repair_report *report, struct error *error)
+{
+	return repair(from, NULL, report, error);
+}

@@ -1,0 +1,210 @@
+/* One pass over the pages. A row's table is told by its columns: a chunk has eight, a blob a hash, a size and data;
+ * metadata and named files have a text as their key. What is left of deleted rows is harmless: a chunk or blob that is
+ * what its checksum or hash says is right wherever it was found. */
+#include "storage/trace_salvage.h"
+#include "storage/chunk.h"
+#include "storage/trace.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK_COLUMNS = 8, CHUNK_CHECKSUM = 6, CHUNK_DATA = 7 };
+
+/* `array` with room for one entry more than `count`; NULL without memory. Room doubles at powers of two. */
+static void *room(void *array, size_t count, size_t entry_bytes)
+{
+	return count & (count - 1) ? array : realloc(array, (count ? count * 2 : 1) * entry_bytes);
+}
+
+/* A copy of a text column; NULL if it is none, is too long, holds a NUL, or there is no memory. */
+static char *text_of(const struct trace_column *column, size_t bytes_max)
+{
+	if (column->type != TRACE_COLUMN_TEXT || column->byte_count > bytes_max ||
+	    memchr(column->bytes, 0, column->byte_count))
+		return NULL;
+	return strndup((const char *)column->bytes, column->byte_count);
+}
+
+static bool is_hash(const struct trace_column *column)
+{
+	return column->type == TRACE_COLUMN_BLOB && column->byte_count == TRACE_HASH_BYTES;
+}
+
+static bool chunk_take(struct trace_salvage *s, struct trace_cell cell)
+{
+	const struct trace_column *columns = s->record.columns;
+	struct trace_chunk row = {.first_event = (uint64_t)s->record.rowid};
+	uint64_t *const fields[] = {&row.event_count, &row.first_n, &row.last_n, &row.start_idle_ns, &row.raw_bytes};
+	for (int i = 1; i <= CHUNK_CHECKSUM; i++) {
+		if (columns[i].type != TRACE_COLUMN_INTEGER)
+			return true;
+		if (i < CHUNK_CHECKSUM)
+			*fields[i - 1] = (uint64_t)columns[i].integer;
+	}
+	const struct trace_column *data = &columns[CHUNK_DATA];
+	if (data->type != TRACE_COLUMN_BLOB || row.event_count < 1 || row.event_count > CHUNK_EVENTS_MAX ||
+	    row.raw_bytes > CHUNK_RAW_BYTES_MAX)
+		return true;
+	bool sound =
+		trace_chunk_checksum(&row, data->bytes, data->byte_count) == (uint64_t)columns[CHUNK_CHECKSUM].integer;
+	struct trace_salvage_chunk *chunks = room(s->chunks, s->chunk_count, sizeof(*chunks));
+	if (!chunks)
+		return false;
+	s->chunks = chunks;
+	s->chunks[s->chunk_count++] = (struct trace_salvage_chunk){row, cell, sound};
+	return true;
+}
+
+static bool blob_take(struct trace_salvage *s, struct trace_cell cell)
+{
+	const struct trace_column *columns = s->record.columns;
+	if (!is_hash(&columns[0]) || columns[1].type != TRACE_COLUMN_INTEGER || columns[2].type != TRACE_COLUMN_BLOB)
+		return true;
+	struct trace_salvage_blob *blobs = room(s->blobs, s->blob_count, sizeof(*blobs));
+	if (!blobs)
+		return false;
+	s->blobs = blobs;
+	memcpy(blobs[s->blob_count].hash, columns[0].bytes, TRACE_HASH_BYTES);
+	blobs[s->blob_count++].cell = cell;
+	return true;
+}
+
+static bool file_take(struct trace_salvage *s, char *name)
+{
+	struct trace_salvage_file *files = room(s->files, s->file_count, sizeof(*files));
+	if (!files)
+		return false;
+	s->files = files;
+	files[s->file_count].name = name;
+	memcpy(files[s->file_count++].hash, s->record.columns[1].bytes, TRACE_HASH_BYTES);
+	return true;
+}
+
+/* False if it is not one, or without memory. */
+static bool meta_take(struct trace_salvage *s, char *key)
+{
+	const struct trace_column *value = &s->record.columns[1];
+	char *text = text_of(value, TRACE_TEXT_BYTES_MAX);
+	struct trace_salvage_meta *metas = NULL;
+	if (text || value->type == TRACE_COLUMN_INTEGER)
+		metas = room(s->metas, s->meta_count, sizeof(*metas));
+	if (!metas) {
+		free(text);
+		return false;
+	}
+	s->metas = metas;
+	metas[s->meta_count++] = (struct trace_salvage_meta){key, text, (uint64_t)value->integer};
+	return true;
+}
+
+/* A row of two columns with a text first: of `file` if the second is a hash, else of `meta`. */
+static void pair_take(struct trace_salvage *s)
+{
+	char *key = text_of(&s->record.columns[0], TRACE_NAME_BYTES_MAX);
+	if (key && !(is_hash(&s->record.columns[1]) ? file_take(s, key) : meta_take(s, key)))
+		free(key);
+}
+
+/* Takes a row in if it is one of a trace's. False without memory. */
+static bool record_take(struct trace_salvage *s, struct trace_cell cell)
+{
+	const struct trace_record *record = &s->record;
+	if (record->has_rowid && record->column_count == CHUNK_COLUMNS)
+		return chunk_take(s, cell);
+	if (record->has_rowid && record->column_count == 3)
+		return blob_take(s, cell);
+	if (!record->has_rowid && record->column_count == 2)
+		pair_take(s);
+	return true;
+}
+
+static int chunk_compare(const void *a, const void *b)
+{
+	const struct trace_chunk *x = a, *y = b; /* the first member */
+	if (x->first_event != y->first_event)
+		return x->first_event < y->first_event ? -1 : 1;
+	return x->event_count > y->event_count ? -1 : x->event_count < y->event_count;
+}
+
+static bool pages_walk(struct trace_salvage *s)
+{
+	for (uint32_t page = 0; (page = trace_pages_next(s->pages, page)) != 0;) {
+		uint16_t count = trace_records_count(s->pages, page);
+		for (uint16_t i = 0; i < count; i++) {
+			struct trace_cell cell = {page, i};
+			if (trace_records_get(s->pages, cell, &s->record) && !record_take(s, cell))
+				return false;
+		}
+	}
+	if (s->chunk_count > 0)
+		qsort(s->chunks, s->chunk_count, sizeof(*s->chunks), chunk_compare);
+	return true;
+}
+
+struct trace_salvage *trace_salvage_open(const char *path, struct error *error)
+{
+	struct trace_salvage *s = calloc(1, sizeof(*s));
+	if (s)
+		s->pages = trace_pages_open(path, error);
+	if (s && s->pages && pages_walk(s))
+		return s;
+	error_set(error, STATUS_FAILED, "%s: no memory", path); /* the only failure that has no text yet */
+	trace_salvage_close(s);
+	return NULL;
+}
+
+void trace_salvage_close(struct trace_salvage *s)
+{
+	if (!s)
+		return;
+	for (size_t i = 0; i < s->meta_count; i++) {
+		free(s->metas[i].key);
+		free(s->metas[i].text);
+	}
+	for (size_t i = 0; i < s->file_count; i++)
+		free(s->files[i].name);
+	free(s->chunks);
+	free(s->metas);
+	free(s->files);
+	free(s->blobs);
+	trace_record_free(&s->record);
+	trace_pages_close(s->pages);
+	free(s);
+}
+
+uint8_t *trace_salvage_contents(struct trace_salvage *s, const struct trace_salvage_file *file, size_t *bytes)
+{
+	for (size_t i = 0; i < s->blob_count; i++) {
+		uint8_t hash[TRACE_HASH_BYTES];
+		const struct trace_column *columns = s->record.columns;
+		if (memcmp(s->blobs[i].hash, file->hash, TRACE_HASH_BYTES) != 0 ||
+		    !trace_records_get(s->pages, s->blobs[i].cell, &s->record) || s->record.column_count != 3)
+			continue;
+		*bytes = (size_t)columns[1].integer;
+		uint8_t *raw = trace_decompress(columns[2].bytes, columns[2].byte_count, *bytes);
+		if (!raw)
+			continue;
+		trace_blob_hash(raw, *bytes, hash);
+		if (memcmp(hash, file->hash, TRACE_HASH_BYTES) == 0)
+			return raw;
+		free(raw);
+	}
+	return NULL;
+}
+
+const uint8_t *trace_salvage_chunk_data(struct trace_salvage *s, const struct trace_salvage_chunk *chunk, size_t *bytes)
+{
+	if (!trace_records_get(s->pages, chunk->cell, &s->record) || s->record.column_count != CHUNK_COLUMNS)
+		return NULL;
+	*bytes = s->record.columns[CHUNK_DATA].byte_count;
+	return s->record.columns[CHUNK_DATA].bytes;
+}
+
+const struct trace_salvage_meta *trace_salvage_meta_find(const struct trace_salvage *s, const char *key)
+{
+	for (size_t i = 0; i < s->meta_count; i++) {
+		if (strcmp(s->metas[i].key, key) == 0)
+			return &s->metas[i];
+	}
+	return NULL;
+}

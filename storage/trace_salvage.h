@@ -1,0 +1,53 @@
+/* What can still be found of a damaged trace, page by page (trace_records.h): rows that look like a table's, each
+ * judged by its checksum or hash where it has one. The file is not changed. */
+#pragma once
+#include "storage/trace_format.h"
+#include "storage/trace_records.h"
+
+struct trace_salvage_chunk {
+	struct trace_chunk row;
+	struct trace_cell cell;
+	bool sound; /* its checksum is right; otherwise it only tells of what is lost */
+};
+
+struct trace_salvage_meta {
+	char *key;
+	char *text; /* NULL: a number */
+	uint64_t number;
+};
+
+struct trace_salvage_file {
+	char *name;
+	uint8_t hash[TRACE_HASH_BYTES];
+};
+
+struct trace_salvage_blob {
+	uint8_t hash[TRACE_HASH_BYTES];
+	struct trace_cell cell;
+};
+
+struct trace_salvage {
+	struct trace_pages *pages;
+	struct trace_record record;
+	struct trace_salvage_chunk *chunks; /* by first_event, the longest first */
+	struct trace_salvage_meta *metas;
+	struct trace_salvage_file *files;
+	struct trace_salvage_blob *blobs;
+	size_t chunk_count, meta_count, file_count, blob_count;
+};
+
+/* Looks through all pages. NULL on failure: the file cannot be read, it is being recorded, no memory. */
+struct trace_salvage *trace_salvage_open(const char *path, struct error *error);
+
+/* Frees; NULL is allowed. */
+void trace_salvage_close(struct trace_salvage *s);
+
+/* The contents of a named file, malloc'd, the caller's; NULL if they are lost (or there is no memory for them). */
+uint8_t *trace_salvage_contents(struct trace_salvage *s, const struct trace_salvage_file *file, size_t *bytes);
+
+/* The row's data column, valid until the next call; NULL if it cannot be read any more. */
+const uint8_t *trace_salvage_chunk_data(struct trace_salvage *s, const struct trace_salvage_chunk *chunk,
+					size_t *bytes);
+
+/* The metadata under `key`; NULL: none. */
+const struct trace_salvage_meta *trace_salvage_meta_find(const struct trace_salvage *s, const char *key);

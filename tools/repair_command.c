@@ -1,0 +1,162 @@
+/* hvrec repair: makes a sound trace of a damaged or unfinished one, says what was saved and lost, and tries whether a
+ * replay can start from it. The damaged one is changed only with --in-place, and only if the repaired one replays. */
+#include "hv/host/path.h"
+#include "replay/guest.h"
+#include "storage/trace.h"
+#include "storage/trace_repair.h"
+#include "tools/commands.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char help[] =
+	"usage: hvrec repair TRACE [-o FILE | --in-place]\n"
+	"\n"
+	"Saves what a crash or a bad disk left of a trace: the events up to the first that is missing, and all files.\n"
+	"\n"
+	"  -o, --output FILE    the new trace (default: TRACE.repaired); TRACE is not changed\n"
+	"  --in-place           the new trace takes TRACE's place, if it can be replayed\n";
+
+enum { OPTION_IN_PLACE = 256, OPTION_HELP };
+
+static const struct option long_options[] = {
+	{"output", required_argument, NULL, 'o'},
+	{"in-place", no_argument, NULL, OPTION_IN_PLACE},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{0},
+};
+
+struct repair_options {
+	const char *trace, *output;
+	bool in_place, help;
+};
+
+static bool options_parse(int argc, char **argv, struct repair_options *options, struct error *error)
+{
+	int option;
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "o:", long_options, NULL)) >= 0) {
+		if (option == 'o')
+			options->output = optarg;
+		else if (option == OPTION_IN_PLACE)
+			options->in_place = true;
+		else if (option == OPTION_HELP)
+			options->help = true;
+		else
+			return error_set(error, STATUS_FAILED,
+					 "unknown option, or one without its value; see `hvrec repair --help`");
+	}
+	if (options->help)
+		return true;
+	if (argc - optind != 1)
+		return error_set(error, STATUS_FAILED, "give one TRACE; see `hvrec repair --help`");
+	options->trace = argv[optind];
+	if (options->output && options->in_place)
+		return error_set(error, STATUS_FAILED, "give -o FILE or --in-place, not both");
+	if (path_same_file(options->trace, options->output))
+		return error_set(error, STATUS_FAILED,
+				 "-o %s is the trace itself; name another file, or use --in-place", options->output);
+	return true;
+}
+
+static void report_print(const struct trace_repair_report *report)
+{
+	printf("saved  %" PRIu64 " events, up to instruction %" PRIu64 "; %" PRIu64 " files\n", report->event_count,
+	       report->last_n, report->file_count);
+	if (report->lost_event_count > 0)
+		printf("lost   %" PRIu64 " events or more, from event %" PRIu64 " on\n", report->lost_event_count,
+		       report->event_count);
+	if (report->lost_file_count > 0)
+		printf("lost   %" PRIu64 " files: %s\n", report->lost_file_count, report->lost_files);
+	if (report->complete)
+		printf("lost   nothing: the trace was whole\n");
+	else
+		printf("the new trace is incomplete: %s\n", report->reason);
+}
+
+/* Everything that a replay takes before its first event is there and is what was recorded, the guest's RAM included. */
+static bool replayable(const char *path, const struct trace_repair_report *report, struct error *error)
+{
+	struct machine_config config = {.mode = HV_MODE_REPLAY};
+	struct error why = {.status = STATUS_OK};
+	struct trace_reader *trace = trace_open(path, error);
+	if (!trace)
+		return false;
+	struct machine *machine = guest_restore(trace, &config, &why);
+	machine_destroy(machine);
+	trace_close(trace);
+	if (!machine)
+		return error_set(error, STATUS_FAILED, "%s cannot be replayed: %s", path, why.text);
+	return report->event_count > 0 ||
+	       error_set(error, STATUS_FAILED, "%s cannot be replayed: no event is left", path);
+}
+
+/* The old -wal goes first: beside the new trace it would be taken for the new one's. Killed in between, the new trace
+ * is still there under its own name. */
+static bool put_in_place(const char *from, const char *trace, struct error *error)
+{
+	static const char *const suffixes[] = {"-wal", "-shm", "-journal"};
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		char *name = NULL;
+		if (asprintf(&name, "%s%s", trace, suffixes[i]) < 0)
+			return error_set(error, STATUS_FAILED, "out of memory; the repaired trace is %s", from);
+		bool gone = unlink(name) == 0 || errno == ENOENT;
+		int why = errno;
+		free(name);
+		if (!gone)
+			return error_set(error, STATUS_FAILED, "cannot remove %s%s: %s; the repaired trace is %s",
+					 trace, suffixes[i], strerror(why), from);
+	}
+	return rename(from, trace) == 0 ||
+	       error_set(error, STATUS_FAILED, "cannot replace %s: %s; the repaired trace is %s", trace,
+			 strerror(errno), from);
+}
+
+static void repair(const struct repair_options *options, const char *output, struct error *error)
+{
+	struct trace_repair_report report;
+	if (!trace_repair(options->trace, output, &report, error))
+		return;
+	report_print(&report);
+	bool good = replayable(output, &report, error);
+	if (!options->in_place)
+		return;
+	if (good)
+		put_in_place(output, options->trace, error);
+	else
+		unlink(output);
+}
+
+void repair_command(int argc, char **argv, struct error *error)
+{
+	struct repair_options options = {0};
+	char *output = NULL;
+	if (!options_parse(argc, argv, &options, error))
+		return;
+	if (options.help) {
+		fputs(help, stdout);
+		return;
+	}
+	char *trace = realpath(options.trace, NULL); /* --in-place replaces the file behind a link */
+	if (!trace) {
+		error_set(error, STATUS_FAILED, "%s: %s; name a trace", options.trace, strerror(errno));
+		return;
+	}
+	if (options.in_place)
+		options.trace = trace;
+	if (options.output)
+		output = strdup(options.output);
+	else if (asprintf(&output, "%s.repaired", options.trace) < 0)
+		output = NULL;
+	if (output)
+		repair(&options, output, error);
+	else
+		error_set(error, STATUS_FAILED, "out of memory");
+	free(output);
+	free(trace);
+}
