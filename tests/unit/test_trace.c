@@ -454,11 +454,11 @@ Test(trace, each_way_of_not_being_a_trace_has_its_message)
 	open_fails("application_id 0x00000000");
 	unlink(path);
 	record(10);
-	sql("PRAGMA user_version = 2");
+	sql("PRAGMA user_version = 3");
 	open_fails("newer hvrec");
 	sql("PRAGMA user_version = 0");
 	open_fails("no valid trace format");
-	sql("PRAGMA user_version = 1; ALTER TABLE chunk ADD COLUMN extra");
+	sql("PRAGMA user_version = 2; ALTER TABLE chunk ADD COLUMN extra");
 	open_fails("'chunk'");
 	record(10);
 	sql("DROP TABLE meta; CREATE VIEW meta AS SELECT 'complete' AS key, 1 AS value");
