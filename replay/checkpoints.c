@@ -143,17 +143,18 @@ static bool table_move(struct checkpoints *checkpoints, uint64_t page_count, siz
 	return true;
 }
 
-/* The one whose loss costs least: the gap that it would leave, against its distance from the place of interest. */
-static size_t least_useful(const struct checkpoints *checkpoints, uint64_t near_n)
+/* The one whose loss costs least: the gap that it would leave, against its distance from the place of interest. Not the
+ * first, the last or `keep`. */
+static size_t least_useful(const struct checkpoints *checkpoints, uint64_t near_n, size_t keep)
 {
 	double least = 0;
-	size_t found = 1;
+	size_t found = 0;
 	for (size_t i = 1; i + 1 < checkpoints->count; i++) {
 		uint64_t n = checkpoints->at[i].n;
 		double gap = (double)(checkpoints->at[i + 1].n - checkpoints->at[i - 1].n);
 		double distance = (double)(n > near_n ? n - near_n : near_n - n) + 1e5;
 		double use = gap / distance;
-		if (i == 1 || use < least) {
+		if (i != keep && (found == 0 || use < least)) {
 			least = use;
 			found = i;
 		}
@@ -184,7 +185,8 @@ size_t checkpoints_take(struct checkpoints *checkpoints, const struct engine *en
 	size_t place = checkpoints->count == 0 ? 0 : base + 1;
 	new.state = malloc(sizeof(*new.state));
 	bool kept = checkpoints->count == 0 ? pages_keep_all(engine, &new) : pages_keep_written(engine, &new);
-	if (!new.state || !kept) {
+	/* Still one too many: there was no memory to drop it. */
+	if (!new.state || !kept || checkpoints->count > CHECKPOINTS_MAX) {
 		checkpoint_free(&new);
 		return error_set(error, STATUS_FAILED, "out of memory for checkpoints"), SIZE_MAX;
 	}
@@ -195,11 +197,9 @@ size_t checkpoints_take(struct checkpoints *checkpoints, const struct engine *en
 	checkpoints->table_at += checkpoints->table_at >= place;
 	checkpoints->count++;
 	if (checkpoints->count > CHECKPOINTS_MAX) {
-		size_t victim = least_useful(checkpoints, near_n);
-		if (victim != place) {
-			checkpoints_drop(checkpoints, victim);
-			place -= victim < place;
-		}
+		size_t victim = least_useful(checkpoints, near_n, place);
+		checkpoints_drop(checkpoints, victim);
+		place -= victim < place;
 	}
 	return place;
 }
