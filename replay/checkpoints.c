@@ -194,7 +194,6 @@ size_t checkpoints_take(struct checkpoints *checkpoints, const struct engine *en
 	memmove(&checkpoints->at[place + 1], &checkpoints->at[place],
 		(checkpoints->count - place) * sizeof(checkpoints->at[0]));
 	checkpoints->at[place] = new;
-	checkpoints->table_at += checkpoints->table_at >= place;
 	checkpoints->count++;
 	if (checkpoints->count > CHECKPOINTS_MAX) {
 		size_t victim = least_useful(checkpoints, near_n, place);

@@ -28,7 +28,8 @@ struct checkpoint {
 struct checkpoints {
 	struct checkpoint at[CHECKPOINTS_MAX + 1];
 	size_t count;
-	const uint8_t **table; /* of each page its bytes at checkpoint table_at, NULL for zeros: the last one gone to */
+	const uint8_t **table; /* of each page its bytes at checkpoint table_at, NULL for zeros: the last one gone to,
+				  so at or before the base */
 	size_t table_at;
 };
 
