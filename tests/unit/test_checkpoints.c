@@ -114,8 +114,10 @@ static void restore(size_t target)
 
 static void take(uint64_t near_n)
 {
+	uint64_t n = here();
 	size_t taken = checkpoints_take(&checkpoints, &engine, base, near_n, &error);
 	cr_assert_neq(taken, SIZE_MAX);
+	cr_assert_eq(checkpoints.at[taken].n, n);
 	base = taken;
 	restore(taken);
 }
