@@ -227,7 +227,7 @@ static uint64_t lines_that_differ(const uint8_t *a, const uint8_t *b)
 	uint64_t lines = 0;
 	if (memcmp(a, b, PAGE_BYTES) == 0)
 		return 0;
-	for (unsigned i = 0; i < PAGE_BYTES / LINE_BYTES; i++)
+	for (size_t i = 0; i < PAGE_BYTES / LINE_BYTES; i++)
 		lines |= (uint64_t)(memcmp(&a[i * LINE_BYTES], &b[i * LINE_BYTES], LINE_BYTES) != 0) << i;
 	return lines;
 }
