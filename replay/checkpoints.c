@@ -191,17 +191,18 @@ static bool table_move(struct checkpoints *checkpoints, uint64_t page_count, siz
 	return true;
 }
 
-/* The one whose loss costs least: the gap that it would leave, against its distance from the place of interest. */
-static size_t least_useful(const struct checkpoints *checkpoints, uint64_t near_n)
+/* The one whose loss costs least: the gap that it would leave, against its distance from the place of interest. Not the
+ * first, the last or `keep`. */
+static size_t least_useful(const struct checkpoints *checkpoints, uint64_t near_n, size_t keep)
 {
 	double least = 0;
-	size_t found = 1;
+	size_t found = 0;
 	for (size_t i = 1; i + 1 < checkpoints->count; i++) {
 		uint64_t n = checkpoints->at[i].n;
 		double gap = (double)(checkpoints->at[i + 1].n - checkpoints->at[i - 1].n);
 		double distance = (double)(n > near_n ? n - near_n : near_n - n) + 1e5;
 		double use = gap / distance;
-		if (i == 1 || use < least) {
+		if (i != keep && (found == 0 || use < least)) {
 			least = use;
 			found = i;
 		}
@@ -231,7 +232,8 @@ size_t checkpoints_take(struct checkpoints *checkpoints, const struct engine *en
 	struct checkpoint new = {.n = state->n, .next_event = engine_next_event(engine)};
 	size_t place = base + 1;
 	new.state = malloc(sizeof(*new.state));
-	if (!new.state || !pages_keep_written(engine, &new)) {
+	/* Still one too many: there was no memory to drop it. */
+	if (!new.state || !pages_keep_written(engine, &new) || checkpoints->count > CHECKPOINTS_MAX) {
 		checkpoint_free(&new);
 		return error_set(error, STATUS_FAILED, "out of memory for checkpoints"), SIZE_MAX;
 	}
@@ -239,14 +241,11 @@ size_t checkpoints_take(struct checkpoints *checkpoints, const struct engine *en
 	memmove(&checkpoints->at[place + 1], &checkpoints->at[place],
 		(checkpoints->count - place) * sizeof(checkpoints->at[0]));
 	checkpoints->at[place] = new;
-	checkpoints->table_at += checkpoints->table_at >= place;
 	checkpoints->count++;
 	if (checkpoints->count > CHECKPOINTS_MAX) {
-		size_t victim = least_useful(checkpoints, near_n);
-		if (victim != place) {
-			checkpoints_drop(checkpoints, victim);
-			place -= victim < place;
-		}
+		size_t victim = least_useful(checkpoints, near_n, place);
+		checkpoints_drop(checkpoints, victim);
+		place -= victim < place;
 	}
 	return place;
 }
@@ -275,7 +274,7 @@ static uint64_t lines_that_differ(const uint8_t *a, const uint8_t *b)
 	uint64_t lines = 0;
 	if (memcmp(a, b, PAGE_BYTES) == 0)
 		return 0;
-	for (unsigned i = 0; i < PAGE_BYTES / LINE_BYTES; i++)
+	for (size_t i = 0; i < PAGE_BYTES / LINE_BYTES; i++)
 		lines |= (uint64_t)(memcmp(&a[i * LINE_BYTES], &b[i * LINE_BYTES], LINE_BYTES) != 0) << i;
 	return lines;
 }

@@ -38,7 +38,8 @@ struct checkpoints {
 	struct checkpoint at[CHECKPOINTS_MAX + 1];
 	size_t count;
 	struct page_source source;
-	struct page_place *table; /* of each page, where its bytes are at checkpoint table_at: the last one gone to */
+	struct page_place *table; /* of each page, where its bytes are at checkpoint table_at: the last one gone to, so
+				     at or before the base */
 	size_t table_at;
 };
 

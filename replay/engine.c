@@ -187,8 +187,8 @@ static void page_stage(struct hv_page *staged, const struct engine_page *page)
 	staged->ipa = GUEST_RAM_IPA + page->index * PAGE_BYTES;
 	staged->lines = page->lines;
 	for (uint64_t left = page->lines; left != 0; left &= left - 1) {
-		unsigned line = (unsigned)__builtin_ctzll(left);
-		memcpy(&staged->bytes[line * LINE_BYTES], &page->bytes[line * LINE_BYTES], LINE_BYTES);
+		size_t at = (size_t)__builtin_ctzll(left) * LINE_BYTES;
+		memcpy(&staged->bytes[at], &page->bytes[at], LINE_BYTES);
 	}
 }
 
