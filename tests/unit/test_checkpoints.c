@@ -2,7 +2,7 @@
  *
  * 1. The engine is the real one, on a machine that was never started; a child process stands in for hv, and copies
  * pages as hv/core/service.c does. Only this program runs the guest: it writes RAM and stage 2's dirty state.
- * 2. The first 64 instructions have been executed before the first checkpoint. */
+ * 2. The start's RAM is in the trace, as a file. */
 #include "hv/arch/pagetable.h"
 #include "replay/checkpoints.h"
 #include "storage/trace.h"
@@ -16,7 +16,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { RAM_PAGES = 1024, TABLES = RAM_PAGES / TABLE_ENTRIES, FIRST_N = 64, TURNS = 1500, NEAR = 40 };
+enum {
+	RAM_PAGES = 1024,
+	TABLES = RAM_PAGES / TABLE_ENTRIES,
+	FIRST_N = 0,
+	START_BYTES = 128 * PAGE_BYTES,
+	TURNS = 1500,
+	NEAR = 40
+};
 #define RAM_BYTES ((uint64_t)RAM_PAGES * PAGE_BYTES)
 
 static struct machine *machine;
@@ -26,6 +33,7 @@ static struct error error;
 static size_t base;
 static uint64_t leaves[TABLES][TABLE_ENTRIES];
 static uint64_t *leaf_tables[TABLES] = {leaves[0], leaves[1]};
+static struct guest_state start_state;
 static uint8_t expected[RAM_BYTES];
 
 static void copy_lines(const struct hv_page *page)
@@ -57,15 +65,25 @@ static _Noreturn void serve(int doorbell)
 	_exit(0);
 }
 
+static void start_ram(uint8_t *ram)
+{
+	for (size_t i = 0; i < START_BYTES; i++)
+		ram[i] = (uint8_t)(i * 7 + i / PAGE_BYTES);
+}
+
 static void events_none(void)
 {
+	char name[32];
 	char path[] = "/tmp/hvrec-test-checkpoints-XXXXXX";
 	int fd = mkstemp(path);
 	cr_assert(fd >= 0);
 	close(fd);
 	unlink(path);
 	struct trace_writer *writer = trace_create(path, &error);
-	cr_assert(writer && trace_finish(writer, &error), "%s", error.text);
+	snprintf(name, sizeof(name), "ram/%llx", (unsigned long long)GUEST_RAM_IPA);
+	cr_assert(writer && trace_put_file(writer, name, machine->guest_ram, START_BYTES, &error) &&
+			  trace_finish(writer, &error),
+		  "%s", error.text);
 	trace_writer_free(writer);
 	engine.trace = trace_open(path, &error);
 	cr_assert(engine.trace, "%s", error.text);
@@ -97,6 +115,7 @@ static void run_to(uint64_t n)
 static void expect_guest_at(uint64_t n)
 {
 	memset(expected, 0, sizeof(expected));
+	start_ram(expected);
 	for (uint64_t i = 0; i < n; i++)
 		instruction(expected, i, false);
 	cr_assert_eq(here(), n);
@@ -134,10 +153,13 @@ static void setup(void)
 		serve(pair[1]);
 	cr_assert(machine->pid > 0);
 	close(pair[1]);
-	engine = (struct engine){.machine = machine, .leaf_tables = leaf_tables, .page_count = RAM_PAGES};
+	engine = (struct engine){.machine = machine,
+				 .dirty = {leaf_tables, RAM_PAGES},
+				 .page_count = RAM_PAGES,
+				 .start_state = &start_state};
+	start_ram(machine->guest_ram);
 	events_none();
-	run_to(FIRST_N);
-	take(0);
+	cr_assert(checkpoints_open(&checkpoints, &engine, 0, &error), "%s", error.text);
 }
 
 static void teardown(void)
