@@ -124,15 +124,14 @@ static bool load(struct trace_cursor *c)
 
 static bool start(struct trace_cursor *c, uint64_t first_event)
 {
-	struct trace_totals totals;
-	if (!trace_get_totals(c->reader, &totals, &c->failed))
+	uint64_t event_count = 0;
+	if (!trace_reader_event_count(c->reader, &event_count, &c->failed))
 		return false;
 	if (first_event < c->reader->first_event)
 		first_event = c->reader->first_event;
-	if (first_event > totals.event_count)
+	if (first_event > event_count)
 		return error_set(&c->failed, STATUS_FAILED, "%s: has %llu events, and event %llu was asked for",
-				 c->reader->path, (unsigned long long)totals.event_count,
-				 (unsigned long long)first_event);
+				 c->reader->path, (unsigned long long)event_count, (unsigned long long)first_event);
 	c->wanted = first_event;
 	c->rows = trace_reader_prepare(
 		c->reader,

@@ -168,8 +168,8 @@ Test(run, a_keyframe_is_the_state_that_a_replay_comes_to)
 Test(run, a_keyframe_asked_for_while_the_guest_sleeps_is_taken_where_a_replay_stops)
 {
 	static const struct fake_op ops[] = {
-		FAKE_GIC_SETUP,      FAKE_UNMASK,     FAKE_VTIMER(1, 100), FAKE_WFI,
-		FAKE_VTIMER(1, 300), FAKE_LOOP(5000), FAKE_OFF,
+		FAKE_GIC_SETUP,  FAKE_UNMASK, FAKE_VTIMER(1, 100), FAKE_WFI, FAKE_VTIMER(1, 300),
+		FAKE_LOOP(5000), FAKE_OFF,
 	};
 	const struct fake_act act = {FAKE_KEYFRAME, UINT64_MAX, 0};
 	struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(ops), FAKE_IRQ_SEGMENT(irq_handler)},
