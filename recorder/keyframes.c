@@ -22,12 +22,14 @@ void keyframes_close(struct keyframes *keyframes)
 void keyframes_request(struct keyframes *keyframes, int64_t now_ns)
 {
 	struct hv_mailbox *mailbox = keyframes->machine->mailbox;
-	/* hv tells the position at exits: no exit at all for so long means that the guest computes. */
-	uint64_t moved = machine_index_load(&mailbox->now_n) - keyframes->last_n;
+	/* hv tells the position at exits: one that stays the same means that the guest computes, or sleeps. */
+	uint64_t now_n = machine_index_load(&mailbox->now_n);
+	bool hardly_moved = now_n - keyframes->last_n < INSNS_MIN && now_n != keyframes->seen_n;
+	keyframes->seen_n = now_n;
 	bool sleeps = machine_index_load(&mailbox->idle_target_ns) != 0;
 	if (keyframes->interval_ns == 0 || now_ns - keyframes->last_ns < keyframes->interval_ns || sleeps)
 		return;
-	if (!mailbox->keyframe_request && moved != 0 && moved < INSNS_MIN)
+	if (!mailbox->keyframe_request && hardly_moved)
 		return;
 	__atomic_store_n(&mailbox->keyframe_request, 1, __ATOMIC_SEQ_CST);
 	machine_ring(keyframes->machine);

@@ -23,6 +23,7 @@ struct keyframes {
 	int64_t interval_ns; /* of real time; 0: no keyframes */
 	int64_t last_ns;     /* when the last one was taken */
 	uint64_t last_n;
+	uint64_t seen_n; /* the guest's position in the turn before, as far as it is known */
 };
 
 /* For a machine that has started. */
