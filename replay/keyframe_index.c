@@ -197,8 +197,10 @@ bool keyframe_index_state(const struct keyframe_index *index, size_t keyframe, s
 bool keyframe_index_pages(const struct keyframe_index *index, struct keyframe_page *pages, size_t count,
 			  keyframe_page_fn *each, void *context, struct error *error)
 {
-	uint8_t *bytes = malloc(TRACE_GROUP_PAGES_MAX * TRACE_PAGE_BYTES);
-	bool good = bytes || error_set(error, STATUS_FAILED, "out of memory for keyframes");
+	uint8_t *bytes = malloc((size_t)TRACE_GROUP_PAGES_MAX * TRACE_PAGE_BYTES);
+	bool good = true;
+	if (!bytes)
+		return error_set(error, STATUS_FAILED, "out of memory for keyframes");
 	qsort(pages, count, sizeof(*pages), compare_group);
 	for (size_t i = 0; good && i < count; i++) {
 		if (i == 0 || pages[i].group != pages[i - 1].group)

@@ -170,7 +170,7 @@ bool trace_get_totals(struct trace_reader *r, struct trace_totals *totals, struc
 					 r->path);
 	}
 	sqlite3_finalize(statement);
-	if (totals->last_n < r->start_n)
+	if (good && totals->last_n < r->start_n)
 		totals->last_n = r->start_n;
 	return good && trace_reader_event_count(r, &totals->event_count, error);
 }
