@@ -175,7 +175,7 @@ static bool interval_replay(const struct verifying *v, struct engine *engine, si
 	case ENGINE_FAILED:
 		return false;
 	case ENGINE_INTERRUPTED:
-		return error_set(error, STATUS_FAILED, "interrupted");
+		return error_set(error, STATUS_FAILED, "interrupted before everything was compared");
 	case ENGINE_UNTIL:
 	case ENGINE_END:
 	case ENGINE_BREAKPOINT:
