@@ -120,7 +120,8 @@ fuzz: $(BUILD)/fuzz_gdbstub $(BUILD)/fuzz_trace
 guest-check: guests
 	tests/guest/run-on-qemu.sh $(BUILD)/guest
 
-$(BUILD)/tests/trace_edit: tests/replay/trace_edit.c $(filter $(BUILD)/host/storage/%,$(HOST_OBJECTS)) \
+EDITORS := $(BUILD)/tests/trace_edit $(BUILD)/tests/keyframe_edit
+$(EDITORS): $(BUILD)/tests/%: tests/replay/%.c $(filter $(BUILD)/host/storage/%,$(HOST_OBJECTS)) \
 		$(BUILD)/host/hv/host/error.o
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) $^ -lsqlite3 -llz4 -lxxhash -o $@
@@ -130,7 +131,7 @@ $(BUILD)/checkpoint_cost: $(BUILD)/host/tests/bench/checkpoint_cost.o $(LIBRARY_
 	@echo "  LINK  $@"
 	@$(CC) $(HOST_CFLAGS) $(LDFLAGS) $^ $(HOST_LIBS) -o $@
 
-replay-check: all guests $(BUILD)/tests/trace_edit
+replay-check: all guests $(EDITORS)
 	tools/fetch-guest --out $(BUILD)/guest
 	BUILD=$(BUILD) tests/replay/run
 	BUILD=$(BUILD) tests/gdb/run
@@ -140,7 +141,7 @@ check: deps-check
 	$(MAKE) unit fuzz guest-check
 	$(MAKE) replay-check
 
-soak: deps-check all guests $(BUILD)/tests/trace_edit
+soak: deps-check all guests $(EDITORS)
 	tools/fetch-guest --out $(BUILD)/guest
 	BUILD=$(BUILD) tests/replay/run --soak
 	BUILD=$(BUILD) tests/gdb/run --soak

@@ -1,11 +1,12 @@
-/* A slice is some tens of milliseconds of compression. The keyframe itself is written when all events before it are. */
+/* A slice is some ten milliseconds of compression, for which events wait in the queue. The keyframe itself is written
+ * when all events before it are. */
 #include "recorder/keyframe_writer.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
-enum { SLICE_PAGES = 16 * TRACE_GROUP_PAGES_MAX };
+enum { SLICE_PAGES = 4 * TRACE_GROUP_PAGES_MAX };
 
 void keyframe_writer_begin(struct keyframe_writer *keyframes, struct capture *capture)
 {
@@ -45,17 +46,16 @@ static void page_compare(struct keyframe_writer *keyframes, struct trace_page *p
 	keyframes->hashes[page->index] = hash;
 }
 
-static void mark_add(struct keyframe_writer *keyframes, const struct capture *capture, uint64_t put_bytes,
+static bool mark_add(struct keyframe_writer *keyframes, const struct capture *capture, uint64_t put_bytes,
 		     struct error *error)
 {
 	size_t bytes = (keyframes->mark_count + 1) * sizeof(*keyframes->marks);
 	struct keyframe_mark *larger = realloc(keyframes->marks, bytes);
-	if (!larger) {
-		error_set(error, STATUS_FAILED, "out of memory for a keyframe");
-		return;
-	}
+	if (!larger)
+		return error_set(error, STATUS_FAILED, "out of memory for a keyframe");
 	keyframes->marks = larger;
 	keyframes->marks[keyframes->mark_count++] = (struct keyframe_mark){capture->n, capture->ns, put_bytes};
+	return true;
 }
 
 /* Whether the trace may start at the mark: what follows is enough. */
@@ -88,9 +88,10 @@ static void keyframe_end(struct keyframe_writer *keyframes, struct trace_writer 
 {
 	struct capture *capture = keyframes->capture;
 	keyframes->capture = NULL;
-	if (trace_put_keyframe(trace, capture->n, capture->next_event, &capture->state, sizeof(capture->state), error))
-		mark_add(keyframes, capture, trace_put_bytes(trace), error);
-	if (error->status == STATUS_OK)
+	bool keeps_all = keyframes->keep.ns == 0 && keyframes->keep.bytes == 0;
+	if (trace_put_keyframe(trace, capture->n, capture->next_event, &capture->state, sizeof(capture->state),
+			       error) &&
+	    !keeps_all && mark_add(keyframes, capture, trace_put_bytes(trace), error))
 		forget(keyframes, trace, error);
 	capture_free(capture);
 }

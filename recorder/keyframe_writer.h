@@ -15,7 +15,7 @@ struct keyframe_writer {
 	size_t done;             /* pages of it */
 	uint64_t *hashes;        /* of each page of RAM as it was kept last; 0: never */
 	size_t hash_count;
-	struct keyframe_mark *marks; /* what the trace has, oldest first */
+	struct keyframe_mark *marks; /* what the trace has, oldest first; none if it keeps all */
 	size_t mark_count;
 	bool forgot; /* the trace starts at marks[0] */
 };

@@ -22,11 +22,14 @@ void keyframes_close(struct keyframes *keyframes)
 void keyframes_request(struct keyframes *keyframes, int64_t now_ns)
 {
 	struct hv_mailbox *mailbox = keyframes->machine->mailbox;
-	/* hv tells the position at exits: no exit at all for so long means that the guest computes. */
-	uint64_t moved = machine_index_load(&mailbox->now_n) - keyframes->last_n;
+	/* hv tells the position at exits: one that stays the same means that the guest computes, or sleeps. */
+	uint64_t now_n = machine_index_load(&mailbox->now_n);
+	bool hardly_moved = now_n - keyframes->last_n < INSNS_MIN && now_n != keyframes->seen_n;
+	keyframes->seen_n = now_n;
 	bool sleeps = machine_index_load(&mailbox->idle_target_ns) != 0;
-	if (keyframes->interval_ns == 0 || now_ns - keyframes->last_ns < keyframes->interval_ns ||
-	    mailbox->keyframe_request || sleeps || (moved != 0 && moved < INSNS_MIN))
+	if (keyframes->interval_ns == 0 || now_ns - keyframes->last_ns < keyframes->interval_ns || sleeps)
+		return;
+	if (!mailbox->keyframe_request && hardly_moved)
 		return;
 	__atomic_store_n(&mailbox->keyframe_request, 1, __ATOMIC_SEQ_CST);
 	machine_ring(keyframes->machine);
@@ -57,22 +60,22 @@ static bool pages_copy(struct capture *capture, const struct keyframes *keyframe
 	return true;
 }
 
-struct capture *keyframes_take(struct keyframes *keyframes, int64_t now_ns, struct error *error)
+struct capture *keyframes_take(struct keyframes *keyframes, int64_t now_ns)
 {
 	struct hv_mailbox *mailbox = keyframes->machine->mailbox;
 	struct capture *capture = calloc(1, sizeof(*capture));
-	if (!capture || !pages_copy(capture, keyframes)) {
-		error_set(error, STATUS_FAILED, "out of memory for a keyframe");
+	if (capture && pages_copy(capture, keyframes)) {
+		capture->state = mailbox->final_state;
+		capture->n = capture->state.n;
+		capture->ns = capture->state.n + capture->state.idle_ns;
+		capture->next_event = machine_index_load(&mailbox->event_head);
+		dirty_forget(&keyframes->dirty);
+	} else {
 		capture_free(capture);
-		return NULL;
+		capture = NULL;
 	}
-	capture->state = mailbox->final_state;
-	capture->n = capture->state.n;
-	capture->ns = capture->state.n + capture->state.idle_ns;
-	capture->next_event = machine_index_load(&mailbox->event_head);
-	dirty_forget(&keyframes->dirty);
 	keyframes->last_ns = now_ns;
-	keyframes->last_n = capture->n;
+	keyframes->last_n = mailbox->final_state.n;
 	mailbox->keyframe_request = 0;
 	__atomic_store_n(&mailbox->state, (uint32_t)HV_STATE_RUNNING, __ATOMIC_SEQ_CST);
 	return capture;

@@ -23,15 +23,19 @@ struct keyframes {
 	int64_t interval_ns; /* of real time; 0: no keyframes */
 	int64_t last_ns;     /* when the last one was taken */
 	uint64_t last_n;
+	uint64_t seen_n; /* the guest's position in the turn before, as far as it is known */
 };
 
 /* For a machine that has started. */
 bool keyframes_open(struct keyframes *keyframes, struct machine *machine, int64_t interval_ns, int64_t now_ns,
 		    struct error *error);
 void keyframes_close(struct keyframes *keyframes);
-/* Asks hv for a keyframe if one is due. */
+/* Asks hv for a keyframe if one is due, and again as long as hv has not come to a place for it. Cannot fail. */
 void keyframes_request(struct keyframes *keyframes, int64_t now_ns);
-/* If hv stands still for one: takes it, lets hv go on, and returns it; NULL without memory, error set. */
+/* Whether hv stands still for one. Cannot fail. */
 bool keyframes_due(const struct keyframes *keyframes);
-struct capture *keyframes_take(struct keyframes *keyframes, int64_t now_ns, struct error *error);
+/* Takes it and lets hv go on; the caller's, for capture_free. NULL: there is no memory for one now; nothing is lost,
+ * the next keyframe has its pages too. */
+struct capture *keyframes_take(struct keyframes *keyframes, int64_t now_ns);
+/* Frees; NULL is allowed. */
 void capture_free(struct capture *capture);

@@ -73,10 +73,10 @@ static bool events_drain(struct recording *r)
 }
 
 /* Takes the keyframe that hv stands still for, or asks for the next one. */
-static void keyframes_turn(struct recording *r, struct error *error)
+static void keyframes_turn(struct recording *r)
 {
 	if (keyframes_due(&r->keyframes)) {
-		struct capture *capture = keyframes_take(&r->keyframes, session_now_ns(), error);
+		struct capture *capture = keyframes_take(&r->keyframes, session_now_ns());
 		if (capture)
 			writer_give_keyframe(r->writer, capture);
 	} else if (writer_wants_keyframe(r->writer) && r->stop_ns == 0) {
@@ -144,6 +144,12 @@ static void limits_check(struct recording *r, struct error *error)
 		error_set(error, STATUS_FAILED, "the machine does not stop; the trace is kept up to its last event");
 }
 
+/* A machine that stands still for a keyframe goes on when the next turn has taken it. */
+static bool goes_on(uint32_t state)
+{
+	return state == HV_STATE_OFF || state == HV_STATE_RUNNING || state == HV_STATE_KEYFRAME;
+}
+
 /* One turn of the loop. Returns whether the machine goes on. */
 static bool turn(struct recording *r, struct error *error)
 {
@@ -158,8 +164,8 @@ static bool turn(struct recording *r, struct error *error)
 		stop_request(r);
 	if (fds[2].revents != 0)
 		input_take(r);
-	keyframes_turn(r, error);
-	bool ended = machine_state(r->machine) != HV_STATE_OFF && machine_state(r->machine) != HV_STATE_RUNNING;
+	keyframes_turn(r);
+	bool ended = !goes_on(machine_state(r->machine));
 	bool left = events_drain(r);
 	if (!left && r->machine->mailbox->idle_target_ns == 0)
 		machine_ring_if_waiting(r->machine);

@@ -50,12 +50,20 @@ static bool ram_check(struct trace_reader *trace, const struct machine *machine,
 	       error_set(error, STATUS_FAILED, "the trace's initial RAM is not what was recorded: it is damaged");
 }
 
+bool guest_ram_bytes(struct trace_reader *trace, uint64_t *bytes, struct error *error)
+{
+	if (!number_get(trace, "ram_bytes", bytes, error))
+		return false;
+	return (*bytes != 0 && *bytes % 4096 == 0 && *bytes <= UINT64_C(255) << 30) ||
+	       error_set(error, STATUS_FAILED, "the trace's RAM size is impossible: it is damaged");
+}
+
 static bool config_get(struct trace_reader *trace, struct machine_config *config, uint64_t *ram_bytes,
 		       struct error *error)
 {
 	uint64_t version = 0, vcpu_count = 0;
-	if (!number_get(trace, "machine_version", &version, error) ||
-	    !number_get(trace, "ram_bytes", ram_bytes, error) || !number_get(trace, "vcpu_count", &vcpu_count, error) ||
+	if (!number_get(trace, "machine_version", &version, error) || !guest_ram_bytes(trace, ram_bytes, error) ||
+	    !number_get(trace, "vcpu_count", &vcpu_count, error) ||
 	    !number_get(trace, "entry_ipa", &config->entry_ipa, error) ||
 	    !number_get(trace, "dtb_ipa", &config->dtb_ipa, error) ||
 	    !number_get(trace, "rtc_base_s", &config->rtc_base_s, error))
@@ -66,8 +74,6 @@ static bool config_get(struct trace_reader *trace, struct machine_config *config
 	if (vcpu_count != 1)
 		return error_set(error, STATUS_FAILED, "the trace has %llu vCPUs; this version replays one",
 				 (unsigned long long)vcpu_count);
-	if (*ram_bytes == 0 || *ram_bytes % 4096 != 0 || *ram_bytes > UINT64_C(255) << 30)
-		return error_set(error, STATUS_FAILED, "the trace's RAM size is impossible: it is damaged");
 	return true;
 }
 

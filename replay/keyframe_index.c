@@ -7,7 +7,8 @@
 /* While the index is made. */
 struct making {
 	struct keyframe_index *index;
-	struct keyframe_page *newest; /* of each page of RAM; `index` is UINT64_MAX: none yet */
+	struct keyframe_page *newest; /* of each page of RAM, if `known`: both are only touched where there are pages */
+	bool *known;
 	uint64_t ram_pages;
 	uint64_t *groups; /* ids of all groups, by id */
 	size_t group_count, group_at;
@@ -42,6 +43,7 @@ static bool group_take(struct making *m, struct keyframe *keyframe, uint64_t gro
 		if (page.index >= m->ram_pages)
 			return damaged(keyframe->row.n, "has a page outside of RAM", error);
 		m->newest[page.index] = page;
+		m->known[page.index] = true;
 		if (!page_add(m, keyframe, &page, error))
 			return false;
 	}
@@ -57,7 +59,8 @@ static bool same_take(struct making *m, struct keyframe *keyframe, struct error 
 	bool good = state &&
 		    trace_get_keyframe(m->index->trace, &keyframe->row, state, sizeof(*state), &same, &count, error);
 	for (size_t i = 0; good && i < count; i++) {
-		if (same[i] >= m->ram_pages || m->newest[same[i]].index != same[i])
+		if (same[i] >= m->ram_pages || !m->known[same[i]] ||
+		    m->newest[same[i]].group >= keyframe->row.first_group)
 			good = damaged(keyframe->row.n, "has a page of before that is not there", error);
 		else
 			good = page_add(m, keyframe, &m->newest[same[i]], error);
@@ -96,17 +99,17 @@ static void pages_sort(struct making *m, struct keyframe *keyframe)
 
 static bool keyframe_fill(struct making *m, struct keyframe *keyframe, struct error *error)
 {
-	uint64_t end = keyframe->row.first_group + keyframe->row.group_count;
+	uint64_t end = keyframe->row.first_group + keyframe->row.group_count, own_count = 0;
 	m->room = 0;
 	for (; m->group_at < m->group_count && m->groups[m->group_at] < end; m->group_at++) {
+		own_count += m->groups[m->group_at] >= keyframe->row.first_group;
 		if (!group_take(m, keyframe, m->groups[m->group_at], error))
 			return false;
 	}
-	if (keyframe == m->index->at) {
-		pages_sort(m, keyframe); /* before `same`, which names what the sort keeps */
-		return keyframe->row.n == trace_start_n(m->index->trace) || same_take(m, keyframe, error);
-	}
-	if (!same_take(m, keyframe, error))
+	if (own_count != keyframe->row.group_count)
+		return damaged(keyframe->row.n, "lacks a page group", error);
+	/* What a trace's start has the same as before is in older groups, which are all taken in there. */
+	if (keyframe->row.n != trace_start_n(m->index->trace) && !same_take(m, keyframe, error))
 		return false;
 	pages_sort(m, keyframe);
 	return true;
@@ -116,10 +119,10 @@ static bool make(struct making *m, struct error *error)
 {
 	struct keyframe_index *index = m->index;
 	struct trace_keyframe *rows = NULL;
-	m->newest = malloc((m->ram_pages + 1) * sizeof(*m->newest));
-	if (!m->newest)
+	m->newest = calloc(m->ram_pages + 1, sizeof(*m->newest));
+	m->known = calloc(m->ram_pages + 1, sizeof(*m->known));
+	if (!m->newest || !m->known)
 		return error_set(error, STATUS_FAILED, "out of memory for keyframes");
-	memset(m->newest, 0xff, m->ram_pages * sizeof(*m->newest));
 	if (!trace_get_keyframes(index->trace, &rows, &index->count, error))
 		return false;
 	index->at = calloc(index->count + 1, sizeof(*index->at));
@@ -145,6 +148,7 @@ bool keyframe_index_open(struct keyframe_index *index, struct trace_reader *trac
 	struct making m = {.index = index, .ram_pages = ram_pages};
 	bool good = make(&m, error);
 	free(m.newest);
+	free(m.known);
 	free(m.groups);
 	return good;
 }
@@ -165,6 +169,18 @@ size_t keyframe_index_before(const struct keyframe_index *index, uint64_t n)
 	return found;
 }
 
+/* Whether hv can take up the state: what it uses as an index or a mode is one. */
+static bool state_possible(const struct guest_state *state)
+{
+	enum { MODE_MASK = 0x1f, EL0T = 0, EL1T = 4, EL1H = 5, EL0_AARCH32 = 0x10 };
+	const struct vcpu_state *vcpu = &state->vcpu[0];
+	uint64_t mode = vcpu->pstate & MODE_MASK;
+	bool modes = mode == EL0T || mode == EL1T || mode == EL1H || mode == EL0_AARCH32;
+	bool uart = state->uart.rx_first < PL011_FIFO_BYTES && state->uart.rx_count <= PL011_FIFO_BYTES;
+	bool gic = state->vgic.stage <= VGIC_LOADED && state->vgic.redist[0].lr_used < 1U << GUEST_LR_COUNT;
+	return state->vcpu_count == 1 && state->current == 0 && modes && uart && gic;
+}
+
 bool keyframe_index_state(const struct keyframe_index *index, size_t keyframe, struct guest_state *state,
 			  struct error *error)
 {
@@ -173,16 +189,18 @@ bool keyframe_index_state(const struct keyframe_index *index, size_t keyframe, s
 	bool good =
 		trace_get_keyframe(index->trace, &index->at[keyframe].row, state, sizeof(*state), &same, &count, error);
 	free(same);
-	if (good && (state->n != index->at[keyframe].row.n || state->vcpu_count != 1 || state->current != 0))
-		good = damaged(index->at[keyframe].row.n, "has the state of another place", error);
+	if (good && (state->n != index->at[keyframe].row.n || !state_possible(state)))
+		good = damaged(index->at[keyframe].row.n, "has a state that no guest has there", error);
 	return good;
 }
 
 bool keyframe_index_pages(const struct keyframe_index *index, struct keyframe_page *pages, size_t count,
 			  keyframe_page_fn *each, void *context, struct error *error)
 {
-	uint8_t *bytes = malloc(TRACE_GROUP_PAGES_MAX * TRACE_PAGE_BYTES);
-	bool good = bytes || error_set(error, STATUS_FAILED, "out of memory for keyframes");
+	uint8_t *bytes = malloc((size_t)TRACE_GROUP_PAGES_MAX * TRACE_PAGE_BYTES);
+	bool good = true;
+	if (!bytes)
+		return error_set(error, STATUS_FAILED, "out of memory for keyframes");
 	qsort(pages, count, sizeof(*pages), compare_group);
 	for (size_t i = 0; good && i < count; i++) {
 		if (i == 0 || pages[i].group != pages[i - 1].group)

@@ -34,6 +34,7 @@ void keyframe_index_close(struct keyframe_index *index);
 /* The last keyframe at or before position `n`; SIZE_MAX: there is none. */
 size_t keyframe_index_before(const struct keyframe_index *index, uint64_t n);
 
+/* The guest at the keyframe, but its RAM. */
 bool keyframe_index_state(const struct keyframe_index *index, size_t keyframe, struct guest_state *state,
 			  struct error *error);
 /* The pages that were written between two keyframes (`from` SIZE_MAX: since the start), each as it is at `to`;

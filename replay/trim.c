@@ -3,6 +3,7 @@
 #include "replay/trim.h"
 #include "hv/host/path.h"
 #include "replay/events.h"
+#include "replay/guest.h"
 #include "replay/keyframe_index.h"
 
 #include <stdlib.h>
@@ -191,10 +192,8 @@ static bool copy(struct trimming *t)
 static bool start_find(struct trimming *t, uint64_t first_n)
 {
 	uint64_t ram_bytes = 0, start_n = trace_start_n(t->from);
-	enum trace_found found = trace_get_u64(t->from, "ram_bytes", &ram_bytes, t->error);
-	if (found == TRACE_ABSENT)
-		error_set(t->error, STATUS_FAILED, "the trace has no ram_bytes: it ended before the guest started");
-	if (found != TRACE_FOUND || !keyframe_index_open(&t->index, t->from, ram_bytes / TRACE_PAGE_BYTES, t->error))
+	if (!guest_ram_bytes(t->from, &ram_bytes, t->error) ||
+	    !keyframe_index_open(&t->index, t->from, ram_bytes / TRACE_PAGE_BYTES, t->error))
 		return false;
 	t->first = keyframe_index_before(&t->index, first_n > start_n ? first_n : start_n);
 	return true;
@@ -224,6 +223,8 @@ bool trim_run(const char *from, const char *to, uint64_t first_n, uint64_t last_
 	if (t->to && copy(t) && (trace_is_complete(t->from) ? trace_finish(t->to, error) : trace_commit(t->to, error)))
 		result->from_bytes = file_bytes(from);
 	trace_writer_free(t->to);
+	if (t->to && error->status != STATUS_OK)
+		trace_remove(to);
 	result->to_bytes = file_bytes(to);
 	keyframe_index_close(&t->index);
 	trace_close(t->from);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { JOBS_MAX = 64 };
+enum { LOAD_PAGES = 256 };
 
 /* What the workers share. */
 struct verifying {
@@ -24,6 +24,7 @@ struct verifying {
 	struct error error;       /* of that one */
 	struct verify_result result;
 	struct pollfd wake; /* a signal ends it */
+	bool shown;         /* progress, on a terminal */
 };
 
 bool verify_final_state(const struct engine *engine, struct error *error)
@@ -102,11 +103,23 @@ static size_t interval_start(const struct verifying *v, size_t interval)
 	return v->starts_at_keyframe ? interval : interval - 1;
 }
 
+/* Pages on their way into the machine. */
 struct loading {
-	struct engine_page *pages;
-	uint8_t *bytes;
+	struct engine *engine;
+	const struct guest_state *state;
+	uint64_t next_event;
+	struct error *error;
 	size_t count;
+	struct engine_page pages[LOAD_PAGES];
+	uint8_t bytes[LOAD_PAGES * TRACE_PAGE_BYTES];
 };
+
+static bool pages_load(struct loading *loading)
+{
+	size_t count = loading->count;
+	loading->count = 0;
+	return engine_load(loading->engine, loading->state, loading->next_event, loading->pages, count, loading->error);
+}
 
 static bool page_load(const struct keyframe_page *page, const uint8_t *bytes, void *context)
 {
@@ -114,29 +127,32 @@ static bool page_load(const struct keyframe_page *page, const uint8_t *bytes, vo
 	uint8_t *copy = loading->bytes + loading->count * TRACE_PAGE_BYTES;
 	memcpy(copy, bytes, TRACE_PAGE_BYTES);
 	loading->pages[loading->count++] = (struct engine_page){page->index, UINT64_MAX, copy};
-	return true;
+	return loading->count < LOAD_PAGES || pages_load(loading);
 }
 
 /* Brings the engine from keyframe `from`, whose RAM it has, to keyframe `to`, the same or a later one. */
 static bool go_to_keyframe(struct engine *engine, size_t from, size_t to, struct error *error)
 {
+	const struct keyframe *at = engine->keyframes.at;
 	struct guest_state *state = malloc(sizeof(*state));
-	bool good = state && keyframe_index_state(&engine->keyframes, to, state, error);
-	/* The pages of each keyframe between, oldest first: a later version of a page comes over an earlier one. */
-	for (size_t i = from; good && i < to; i++) {
-		const struct keyframe *at = &engine->keyframes.at[i + 1];
-		struct keyframe_page *pages = pages_copy(at);
-		struct loading loading = {.pages = malloc((at->page_count + 1) * sizeof(*loading.pages)),
-					  .bytes = malloc(at->page_count * TRACE_PAGE_BYTES + 1)};
-		good = pages && loading.pages && loading.bytes &&
-		       keyframe_index_pages(&engine->keyframes, pages, at->page_count, page_load, &loading, error) &&
-		       engine_load(engine, state, engine->keyframes.at[to].row.next_event, loading.pages, loading.count,
-				   error);
-		free(pages);
-		free(loading.pages);
-		free(loading.bytes);
+	struct loading *loading = malloc(sizeof(*loading));
+	bool good = state && loading && keyframe_index_state(&engine->keyframes, to, state, error);
+	if (loading) {
+		loading->engine = engine;
+		loading->state = state;
+		loading->next_event = at[to].row.next_event;
+		loading->error = error;
+		loading->count = 0;
 	}
-	good = good && engine_load(engine, state, engine->keyframes.at[to].row.next_event, NULL, 0, error);
+	/* The pages of each keyframe between, oldest first: a later version of a page comes over an earlier one. */
+	for (size_t i = from + 1; good && i <= to; i++) {
+		struct keyframe_page *pages = pages_copy(&at[i]);
+		good = pages &&
+		       keyframe_index_pages(&engine->keyframes, pages, at[i].page_count, page_load, loading, error);
+		free(pages);
+	}
+	good = good && pages_load(loading);
+	free(loading);
 	free(state);
 	return good || error_set(error, STATUS_FAILED, "out of memory");
 }
@@ -159,7 +175,7 @@ static bool interval_replay(const struct verifying *v, struct engine *engine, si
 	case ENGINE_FAILED:
 		return false;
 	case ENGINE_INTERRUPTED:
-		return error_set(error, STATUS_FAILED, "interrupted");
+		return error_set(error, STATUS_FAILED, "interrupted before everything was compared");
 	case ENGINE_UNTIL:
 	case ENGINE_END:
 	case ENGINE_BREAKPOINT:
@@ -185,8 +201,8 @@ static void interval_done(struct verifying *v, size_t interval, const struct err
 		v->failed_first = interval;
 		v->error = *error;
 	}
-	if (!v->options->quiet && isatty(STDERR_FILENO))
-		fprintf(stderr, "\rhvrec: %zu of %zu intervals%s", v->done, v->count, v->done == v->count ? "\n" : "");
+	if (v->shown)
+		fprintf(stderr, "\rhvrec: %zu of %zu intervals", v->done, v->count);
 	pthread_mutex_unlock(&v->mutex);
 }
 
@@ -241,19 +257,22 @@ static bool trace_look(struct verifying *v, struct error *error)
 
 static void workers_run(struct verifying *v, struct error *error)
 {
-	pthread_t threads[JOBS_MAX];
-	unsigned started = 0, jobs = v->options->jobs < JOBS_MAX ? v->options->jobs : JOBS_MAX;
+	pthread_t threads[VERIFY_JOBS_MAX];
+	unsigned started = 0, jobs = v->options->jobs;
 	while (started < jobs && started < v->count && pthread_create(&threads[started], NULL, worker_main, v) == 0)
 		started++;
 	if (started == 0)
 		error_set(error, STATUS_FAILED, "cannot start a thread");
 	for (unsigned i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
+	if (v->shown)
+		fputc('\n', stderr);
 }
 
 bool verify_run(const struct verify_options *options, struct verify_result *result, struct error *error)
 {
 	struct verifying v = {.options = options, .failed_first = SIZE_MAX, .mutex = PTHREAD_MUTEX_INITIALIZER};
+	v.shown = !options->quiet && isatty(STDERR_FILENO);
 	v.wake = (struct pollfd){.fd = session_signals(error), .events = POLLIN};
 	if (v.wake.fd >= 0 && trace_look(&v, error))
 		workers_run(&v, error);

@@ -4,9 +4,11 @@
 #pragma once
 #include "replay/engine.h"
 
+enum { VERIFY_JOBS_MAX = 64 };
+
 struct verify_options {
 	const char *trace;
-	unsigned jobs; /* machines; at least 1 */
+	unsigned jobs; /* machines; 1 to VERIFY_JOBS_MAX */
 	bool quiet;
 };
 

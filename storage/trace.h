@@ -59,7 +59,8 @@ struct trace_keyframe {
 /* Keeps pages of the keyframe that comes next: in any number of calls, all that were written since the one before, in
  * the order of RAM. */
 bool trace_put_pages(struct trace_writer *w, const struct trace_page *pages, size_t count, struct error *error);
-/* Keeps the keyframe itself, at `n`, right before event `next_event`. `state` is opaque here. Positions must grow. */
+/* Keeps the keyframe itself, at `n`, right before event `next_event`. `state` is opaque here. Positions must grow
+ * and are never 0. */
 bool trace_put_keyframe(struct trace_writer *w, uint64_t n, uint64_t next_event, const void *state, size_t state_bytes,
 			struct error *error);
 
@@ -79,6 +80,10 @@ bool trace_finish(struct trace_writer *w, struct error *error);
 
 /* Frees; NULL is allowed. Without trace_finish an incomplete trace remains, up to its last commit. Cannot fail. */
 void trace_writer_free(struct trace_writer *w);
+
+/* Removes a trace that nobody has open, and what sqlite keeps beside it. Cannot fail; what is not there is no matter.
+ */
+void trace_remove(const char *path);
 
 /* Opens for reading, without changing the file; finished, incomplete, or still being recorded. NULL on failure. */
 struct trace_reader *trace_open(const char *path, struct error *error);

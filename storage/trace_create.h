@@ -9,6 +9,3 @@ int trace_create_file(const char *path, struct error *error);
 
 /* Writes an empty trace into the empty file `fd`, which is `path`, and opens it, in WAL mode. NULL on failure. */
 sqlite3 *trace_create_db(const char *path, int fd, struct error *error);
-
-/* Removes a trace and what sqlite keeps beside it. Cannot fail; what is not there is no matter. */
-void trace_remove(const char *path);

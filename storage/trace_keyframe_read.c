@@ -62,26 +62,49 @@ static bool keyframe_add(struct trace_keyframe **keyframes, size_t *count, const
 	return true;
 }
 
-/* Keyframes whose events were not committed any more are left out. */
+/* Whether the row, behind the `count` keyframes that are known, can be one. sqlite's order is that of signed numbers.
+ */
+static bool keyframe_possible(struct trace_reader *r, const struct trace_keyframe *known, size_t count,
+			      const struct trace_keyframe *row, struct error *error)
+{
+	struct trace_keyframe before = count > 0 ? known[count - 1] : (struct trace_keyframe){0};
+	uint64_t first_group = before.first_group + before.group_count;
+	if (row->n > INT64_MAX || row->n <= before.n)
+		return damaged(r, row->n, "that is no position", error);
+	if (row->next_event > INT64_MAX || row->next_event < before.next_event)
+		return damaged(r, row->n, "its events go back", error);
+	if (row->first_group > INT64_MAX || row->group_count > INT64_MAX - row->first_group)
+		return damaged(r, row->n, "it has impossible page groups", error);
+	if (row->first_group != first_group && (count > 0 || r->start_n == 0))
+		return damaged(r, row->n, "its page groups do not follow those before", error);
+	return true;
+}
+
+/* Keyframes whose events were not committed any more are left out. The one that the trace starts at needs none. */
 bool trace_get_keyframes(struct trace_reader *r, struct trace_keyframe **keyframes, size_t *count, struct error *error)
 {
 	*keyframes = NULL;
 	*count = 0;
+	uint64_t event_count = 0;
 	if (r->version < 2)
 		return true;
+	if (!trace_reader_event_count(r, &event_count, error))
+		return false;
 	sqlite3_stmt *row = trace_reader_prepare(r,
 						 "SELECT n, next_event, first_group, group_count FROM keyframe WHERE "
-						 "next_event <= ifnull((SELECT first_event + event_count FROM chunk "
-						 "ORDER BY first_event DESC LIMIT 1), 0) ORDER BY n",
+						 "n = ?1 OR next_event <= ?2 ORDER BY n",
 						 error);
+	if (row) {
+		sqlite3_bind_int64(row, 1, trace_sql_from_u64(r->start_n));
+		sqlite3_bind_int64(row, 2, trace_sql_from_u64(event_count));
+	}
 	enum trace_found found = row ? trace_reader_step(r, row, error) : TRACE_FAILED;
 	while (found == TRACE_FOUND) {
-		struct trace_keyframe keyframe;
+		struct trace_keyframe keyframe = {0};
 		uint64_t *const fields[] = {&keyframe.n, &keyframe.next_event, &keyframe.first_group,
 					    &keyframe.group_count};
 		bool good = numbers_get(row, 0, fields, 4) || damaged(r, 0, "its row holds no numbers", error);
-		if (good && *count > 0 && keyframe.next_event < (*keyframes)[*count - 1].next_event)
-			good = damaged(r, keyframe.n, "its events go back", error);
+		good = good && keyframe_possible(r, *keyframes, *count, &keyframe, error);
 		if (!good || !keyframe_add(keyframes, count, &keyframe)) {
 			found = TRACE_FAILED;
 			break;
@@ -164,6 +187,10 @@ bool trace_get_groups(struct trace_reader *r, uint64_t end, uint64_t **ids, size
 			*ids = larger;
 		}
 		(*ids)[(*count)++] = trace_u64_from_sql(sqlite3_column_int64(row, 0));
+		if ((*ids)[*count - 1] > INT64_MAX) {
+			group_damaged(r, (*ids)[*count - 1], "that is no number of one", error);
+			break;
+		}
 	}
 	sqlite3_finalize(row);
 	if (found == TRACE_ABSENT)

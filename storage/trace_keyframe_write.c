@@ -104,7 +104,7 @@ static bool row_put(struct trace_writer *w, const struct trace_keyframe *keyfram
 static bool keyframe_valid(struct trace_writer *w, const struct trace_keyframe *keyframe)
 {
 	uint64_t appended = w->group_first + w->event_count;
-	if (keyframe->next_event <= appended && (!w->has_keyframe || keyframe->n > w->keyframe_n))
+	if (keyframe->next_event <= appended && keyframe->n > w->keyframe_n)
 		return true;
 	return error_set(&w->failed, STATUS_FAILED,
 			 "%s: a keyframe at n %llu, before event %llu of %llu: a bug of hvrec", w->path,
@@ -121,7 +121,6 @@ bool trace_put_keyframe(struct trace_writer *w, uint64_t n, uint64_t next_event,
 					  .group_count = w->group_next - w->keyframe_first_group};
 	if (trace_writer_begin(w) && keyframe_valid(w, &keyframe) && row_put(w, &keyframe, state, state_bytes)) {
 		w->keyframe_n = n;
-		w->has_keyframe = true;
 		w->keyframe_first_group = w->group_next;
 		w->keyframe_same.count = 0;
 		w->keyframe_same_next = 0;

@@ -140,14 +140,16 @@ static bool no_numbers(struct trace_reader *r, struct error *error)
 			 r->path);
 }
 
-bool trace_reader_event_count(struct trace_reader *r, uint64_t *event_count, struct error *error)
+bool trace_reader_event_count(struct trace_reader *r, uint64_t *count, struct error *error)
 {
 	sqlite3_stmt *statement = trace_reader_prepare(
 		r, "SELECT first_event + event_count FROM chunk ORDER BY first_event DESC LIMIT 1", error);
 	enum trace_found found = statement ? trace_reader_step(r, statement, error) : TRACE_FAILED;
 	if (found == TRACE_FOUND && sqlite3_column_type(statement, 0) != SQLITE_INTEGER)
 		no_numbers(r, error);
-	*event_count = found == TRACE_FOUND ? trace_u64_from_sql(sqlite3_column_int64(statement, 0)) : 0;
+	*count = found == TRACE_FOUND ? trace_u64_from_sql(sqlite3_column_int64(statement, 0)) : 0;
+	if (*count < r->first_event)
+		*count = r->first_event;
 	sqlite3_finalize(statement);
 	return error->status == STATUS_OK;
 }
@@ -159,16 +161,15 @@ bool trace_get_totals(struct trace_reader *r, struct trace_totals *totals, struc
 		"0, 0, 0", "(SELECT count(n) FROM keyframe), (SELECT ifnull(sum(page_count), 0) FROM page_group), "
 			   "(SELECT ifnull(sum(length(data)), 0) FROM page_group)"};
 	static const char sql[] =
-		"SELECT ifnull((SELECT first_event + event_count FROM chunk ORDER BY first_event DESC LIMIT 1), 0), "
-		"(SELECT count(first_event) FROM chunk), "
+		"SELECT (SELECT count(first_event) FROM chunk), "
 		"ifnull((SELECT last_n FROM chunk ORDER BY first_event DESC LIMIT 1), 0), "
 		"(SELECT ifnull(sum(raw_bytes), 0) FROM chunk), (SELECT ifnull(sum(length(data)), 0) FROM chunk), "
 		"(SELECT count(name) FROM file), "
 		"(SELECT ifnull(sum(raw_bytes), 0) FROM blob), (SELECT ifnull(sum(length(data)), 0) FROM blob), %s";
-	uint64_t *const fields[] = {&totals->event_count,    &totals->chunk_count,       &totals->last_n,
-				    &totals->raw_bytes,      &totals->stored_bytes,      &totals->file_count,
-				    &totals->blob_raw_bytes, &totals->blob_stored_bytes, &totals->keyframe_count,
-				    &totals->page_count,     &totals->page_stored_bytes};
+	uint64_t *const fields[] = {&totals->chunk_count,       &totals->last_n,         &totals->raw_bytes,
+				    &totals->stored_bytes,      &totals->file_count,     &totals->blob_raw_bytes,
+				    &totals->blob_stored_bytes, &totals->keyframe_count, &totals->page_count,
+				    &totals->page_stored_bytes};
 	char *text = sqlite3_mprintf(sql, keyframe_sql[r->version >= 2]);
 	sqlite3_stmt *statement = text ? trace_reader_prepare(r, text, error) : NULL;
 	sqlite3_free(text);
@@ -179,7 +180,9 @@ bool trace_get_totals(struct trace_reader *r, struct trace_totals *totals, struc
 			good = no_numbers(r, error);
 	}
 	sqlite3_finalize(statement);
-	return good;
+	if (good && totals->last_n < r->start_n)
+		totals->last_n = r->start_n;
+	return good && trace_reader_event_count(r, &totals->event_count, error);
 }
 
 bool trace_get_bytes(struct trace_reader *r, uint64_t *bytes, struct error *error)
@@ -213,22 +216,20 @@ static bool check_complete(struct trace_reader *r, struct error *error)
 	return true;
 }
 
-/* A trace whose beginning was forgotten starts at a keyframe, which must be there. */
+/* A trace whose beginning was forgotten starts at a keyframe, which must be its first. */
 static bool find_start(struct trace_reader *r, struct error *error)
 {
 	struct trace_keyframe *keyframes = NULL;
-	size_t count = 0, i = 0;
+	size_t count = 0;
 	enum trace_found found = trace_get_u64(r, "start_n", &r->start_n, error);
 	if (found != TRACE_FOUND)
 		return found == TRACE_ABSENT;
 	if (!trace_get_keyframes(r, &keyframes, &count, error))
 		return false;
-	while (i < count && keyframes[i].n != r->start_n)
-		i++;
-	if (i < count)
-		r->first_event = keyframes[i].next_event;
+	bool there = count > 0 && keyframes[0].n == r->start_n;
+	r->first_event = there ? keyframes[0].next_event : 0;
 	free(keyframes);
-	return i < count ||
+	return there ||
 	       error_set(error, STATUS_FAILED,
 			 "%s: is damaged: the keyframe that it starts at is missing; copy or record it again", r->path);
 }

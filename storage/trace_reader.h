@@ -14,8 +14,8 @@ struct trace_reader {
 /* NULL fills `error`. The caller finalizes. */
 sqlite3_stmt *trace_reader_prepare(struct trace_reader *r, const char *sql, struct error *error);
 
+/* The number of the last event + 1, from the last chunk's row alone. */
+bool trace_reader_event_count(struct trace_reader *r, uint64_t *count, struct error *error);
+
 /* TRACE_FOUND: a row. */
 enum trace_found trace_reader_step(struct trace_reader *r, sqlite3_stmt *statement, struct error *error);
-
-/* The number of events, from the last chunk's row alone. */
-bool trace_reader_event_count(struct trace_reader *r, uint64_t *event_count, struct error *error);

@@ -24,7 +24,7 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
 	[NEXT_GROUP] = "SELECT id, indexes FROM page_group WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 1",
 	[DROP_GROUP] = "DELETE FROM page_group WHERE id = ?1",
 	[DROP_KEYFRAMES] = "DELETE FROM keyframe WHERE n < ?1",
-	[DROP_CHUNKS_BEFORE] = "DELETE FROM chunk WHERE first_event + event_count <= ?1",
+	[DROP_CHUNKS_BEFORE] = "DELETE FROM chunk WHERE first_event < ?1 AND first_event + event_count <= ?1",
 };
 
 static bool put_chunk_row(struct trace_writer *w, const struct trace_chunk *chunk, const void *data, size_t bytes)

@@ -50,8 +50,7 @@ struct trace_writer {
 	uint64_t keyframe_first_group; /* of the keyframe that comes next */
 	struct bytes keyframe_same;    /* its pages that hold the same again, encoded */
 	uint64_t keyframe_same_next;   /* no page below can follow in there */
-	bool has_keyframe;
-	uint64_t keyframe_n; /* of the last keyframe */
+	uint64_t keyframe_n;           /* of the last keyframe; 0: there is none */
 	struct trace_live live;
 	uint64_t live_end; /* groups below are in `live` */
 };

@@ -11,7 +11,7 @@
 static const char help[] =
 	"usage: hvrec info TRACE [--json]\n"
 	"\n"
-	"Prints the guest, its machine, the length, events by kind, bytes, and the final state's hash.\n";
+	"Prints the guest, its machine, the length, events by kind, keyframes, bytes, and the final state's hash.\n";
 
 enum { OPTION_JSON = 256, OPTION_HELP, BATCH_EVENTS = 4096 };
 
@@ -34,7 +34,7 @@ static const struct kind_info kinds[EVENT_KIND_MAX + 1] = {
 struct info {
 	bool complete;
 	char *kernel_name, *kernel_kind, *bootargs, *machine, *end_reason, *final_state_hash; /* NULL: not known */
-	uint64_t ram_bytes, vcpu_count, instructions, guest_ns;
+	uint64_t ram_bytes, vcpu_count, start_n, first_event, instructions, guest_ns;
 	uint64_t counts[EVENT_KIND_MAX + 1];
 	struct trace_totals totals;
 };
@@ -66,6 +66,8 @@ static bool events_count(struct trace_reader *trace, struct info *info, struct e
 static bool info_get(struct trace_reader *trace, struct info *info, struct error *error)
 {
 	info->complete = trace_is_complete(trace);
+	info->start_n = info->instructions = trace_start_n(trace);
+	info->first_event = trace_first_event(trace);
 	return text_get(trace, "kernel_name", &info->kernel_name, error) &&
 	       text_get(trace, "kernel_kind", &info->kernel_kind, error) &&
 	       text_get(trace, "bootargs", &info->bootargs, error) &&
@@ -104,12 +106,19 @@ static void print_text(const char *path, const struct info *info)
 	       info->vcpu_count, or_unknown(info->machine));
 	printf("length        %" PRIu64 " instructions, %.9f s of guest time\n", info->instructions,
 	       (double)info->guest_ns / 1e9);
+	if (info->start_n != 0)
+		printf("start         at a keyframe at instruction %" PRIu64 ", event %" PRIu64
+		       ": what was before is left out\n",
+		       info->start_n, info->first_event);
 	printf("end           %s\n", or_unknown(info->end_reason));
 	printf("final state   %s\n", or_unknown(info->final_state_hash));
 	printf("events        %" PRIu64 " in %" PRIu64 " chunks: %" PRIu64 " bytes raw, %" PRIu64
 	       " stored (%.4f and %.4f per 1000 instructions)\n",
 	       totals->event_count, totals->chunk_count, totals->raw_bytes, totals->stored_bytes,
 	       (double)totals->raw_bytes * per_thousand, (double)totals->stored_bytes * per_thousand);
+	printf("keyframes     %" PRIu64 ": %" PRIu64 " pages (%" PRIu64 " bytes), %" PRIu64 " stored\n",
+	       totals->keyframe_count, totals->page_count, totals->page_count * TRACE_PAGE_BYTES,
+	       totals->page_stored_bytes);
 	printf("files         %" PRIu64 ": %" PRIu64 " bytes raw, %" PRIu64 " stored\n", totals->file_count,
 	       totals->blob_raw_bytes, totals->blob_stored_bytes);
 	for (int kind = 1; kind <= EVENT_KIND_MAX; kind++) {
@@ -153,6 +162,12 @@ static void print_json(const char *path, const struct info *info)
 	print_json_number("chunk_count", info->totals.chunk_count);
 	print_json_number("raw_bytes", info->totals.raw_bytes);
 	print_json_number("stored_bytes", info->totals.stored_bytes);
+	print_json_number("start_n", info->start_n);
+	print_json_number("first_event", info->first_event);
+	print_json_number("keyframe_count", info->totals.keyframe_count);
+	print_json_number("keyframe_page_count", info->totals.page_count);
+	print_json_number("keyframe_raw_bytes", info->totals.page_count * TRACE_PAGE_BYTES);
+	print_json_number("keyframe_stored_bytes", info->totals.page_stored_bytes);
 	print_json_number("file_raw_bytes", info->totals.blob_raw_bytes);
 	print_json_number("file_stored_bytes", info->totals.blob_stored_bytes);
 	fputs("  \"events\": {", stdout);

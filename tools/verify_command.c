@@ -2,11 +2,11 @@
 #include "replay/verify.h"
 #include "hv/host/session.h"
 #include "tools/commands.h"
-#include "tools/options.h"
 
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static const char help[] =
@@ -30,11 +30,11 @@ static const struct option long_options[] = {
 
 static bool jobs_parse(const char *text, unsigned *jobs, struct error *error)
 {
-	uint64_t value;
-	if (!options_count("--jobs", text, &value, error))
-		return false;
-	if (value < 1 || value > 64)
-		return error_set(error, STATUS_FAILED, "--jobs %s is not between 1 and 64", text);
+	char *end;
+	long value = strtol(text, &end, 10);
+	if (end == text || *end || value < 1 || value > VERIFY_JOBS_MAX)
+		return error_set(error, STATUS_FAILED, "--jobs %s is not a number between 1 and %d", text,
+				 VERIFY_JOBS_MAX);
 	*jobs = (unsigned)value;
 	return true;
 }
@@ -56,7 +56,9 @@ static void verify(const struct verify_options *options, struct error *error)
 void verify_command(int argc, char **argv, struct error *error)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	struct verify_options options = {.jobs = cores < 1 ? 1 : cores > 64 ? 64 : (unsigned)cores};
+	struct verify_options options = {.jobs = cores < 1                 ? 1
+						 : cores > VERIFY_JOBS_MAX ? VERIFY_JOBS_MAX
+									   : (unsigned)cores};
 	int option;
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":j:", long_options, NULL)) >= 0) {

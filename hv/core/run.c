@@ -60,10 +60,11 @@ static void input_poll(void)
 	}
 }
 
-/* Brings everything that stands at this position to rest, so that the guest can go on. */
+/* Brings everything that stands at this position to rest, so that the guest can go on. A replay that is told to stop at
+ * this position stops in the first turn, so only there is a place for a keyframe. */
 static void settle(bool waits)
 {
-	for (;;) {
+	for (bool first = true;; first = false) {
 		bool exit = gate_exit(exit_reason(pending_irqs));
 		if (exit) {
 			interrupts_fold();
@@ -77,7 +78,7 @@ static void settle(bool waits)
 		interrupts_flush();
 		if (gate_end_due())
 			return;
-		if (exit)
+		if (exit && first)
 			gate_keyframe();
 		if (!gate_idle_due(idle))
 			return;

@@ -164,6 +164,27 @@ Test(run, a_keyframe_is_the_state_that_a_replay_comes_to)
 	}
 }
 
+/* Woken from its sleep, the guest has passed an IDLE at this position, and a replay to the position stops before it. */
+Test(run, a_keyframe_asked_for_while_the_guest_sleeps_is_taken_where_a_replay_stops)
+{
+	static const struct fake_op ops[] = {
+		FAKE_GIC_SETUP,  FAKE_UNMASK, FAKE_VTIMER(1, 100), FAKE_WFI, FAKE_VTIMER(1, 300),
+		FAKE_LOOP(5000), FAKE_OFF,
+	};
+	const struct fake_act act = {FAKE_KEYFRAME, UINT64_MAX, 0};
+	struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(ops), FAKE_IRQ_SEGMENT(irq_handler)},
+				     .acts = &act,
+				     .act_count = 1,
+				     .pace = HV_PACE_REAL};
+	uint64_t next_event;
+	fake_round_trip(config, END_REASON_POWER_OFF);
+	const struct guest_state *keyframe = fake_keyframe(&next_event);
+	cr_assert_gt(keyframe->n, fake_find(EVENT_IDLE, 0)->n);
+	config.until_n = keyframe->n;
+	fake_expect_replay(&config, keyframe, 0);
+	cr_assert_eq(fake_mailbox()->event_tail, next_event);
+}
+
 Test(run, an_interrupt_that_was_gone_is_an_exit_all_the_same)
 {
 	const struct fake_act acts[] = {{FAKE_SPURIOUS, 150, 0}, {FAKE_RING, 210, 0}};

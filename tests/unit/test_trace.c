@@ -461,6 +461,12 @@ Test(trace, each_way_of_not_being_a_trace_has_its_message)
 	sql("PRAGMA user_version = 2; ALTER TABLE chunk ADD COLUMN extra");
 	open_fails("'chunk'");
 	record(10);
+	sql("ALTER TABLE page_group ADD COLUMN extra");
+	open_fails("'page_group'");
+	record(10);
+	sql("DROP TABLE keyframe");
+	open_fails("'keyframe'");
+	record(10);
 	sql("DROP TABLE meta; CREATE VIEW meta AS SELECT 'complete' AS key, 1 AS value");
 	open_fails("'meta'");
 	record(10);

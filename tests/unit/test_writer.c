@@ -144,3 +144,66 @@ Test(writer, the_room_is_what_was_not_given_yet)
 	trace_writer_free(trace);
 	remove_all();
 }
+
+static struct capture *capture_of(uint64_t next_event, size_t page_count)
+{
+	struct capture *capture = calloc(1, sizeof(*capture));
+	capture->n = 1 + next_event * 3;
+	capture->next_event = next_event;
+	capture->pages = calloc(page_count, sizeof(*capture->pages));
+	capture->bytes = malloc(page_count * TRACE_PAGE_BYTES);
+	memset(capture->bytes, (int)next_event, page_count * TRACE_PAGE_BYTES);
+	for (size_t i = 0; i < page_count; i++)
+		capture->pages[i] = (struct trace_page){i, capture->bytes + i * TRACE_PAGE_BYTES};
+	capture->page_count = page_count;
+	return capture;
+}
+
+static void expect_keyframes(uint64_t count)
+{
+	struct error error = {0};
+	struct trace_keyframe *keyframes = NULL;
+	size_t found = 0;
+	struct trace_reader *reader = trace_open(path, &error);
+	cr_assert(reader, "%s", error.text);
+	cr_assert(trace_get_keyframes(reader, &keyframes, &found, &error), "%s", error.text);
+	cr_assert_eq(found, count);
+	free(keyframes);
+	trace_close(reader);
+}
+
+/* Its events may come after it, and the recording may end at once. */
+Test(writer, keyframes_that_were_given_are_in_the_trace)
+{
+	struct error error = {0};
+	struct trace_writer *trace = create();
+	struct writer *writer = writer_start(trace, (struct writer_keep){0}, &error);
+	for (uint64_t i = 1; i <= 3; i++) {
+		while (!writer_wants_keyframe(writer))
+			nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+		writer_give_keyframe(writer, capture_of(i * 5000, 2000));
+		cr_assert_not(writer_wants_keyframe(writer));
+		give(writer, (i - 1) * 5000, 5000);
+	}
+	cr_assert(writer_stop(writer, &error), "%s", error.text);
+	cr_assert(trace_finish(trace, &error), "%s", error.text);
+	trace_writer_free(trace);
+	expect_events(15000);
+	expect_keyframes(3);
+	remove_all();
+}
+
+Test(writer, a_keyframe_whose_events_never_come_is_dropped)
+{
+	struct error error = {0};
+	struct trace_writer *trace = create();
+	struct writer *writer = writer_start(trace, (struct writer_keep){0}, &error);
+	writer_give_keyframe(writer, capture_of(5000, 300));
+	give(writer, 0, 4999);
+	cr_assert(writer_stop(writer, &error), "%s", error.text);
+	cr_assert(trace_finish(trace, &error), "%s", error.text);
+	trace_writer_free(trace);
+	expect_events(4999);
+	expect_keyframes(0);
+	remove_all();
+}
