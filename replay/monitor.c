@@ -74,6 +74,8 @@ static const struct row {
 	 "one.\n"},
 	{"phys", monitor_memory_phys, " [on|off]", "memory by guest physical address",
 	 "What gdb's addresses mean when it reads memory.\n"},
+	{"hash", monitor_memory_hash, "", "hash of the guest's memory",
+	 "All of RAM as it is here: the same in every replay, however one came here.\n"},
 	{"verify", monitor_verify, "", "replay everything and compare",
 	 "Every event from the start to the end, and the final state. Stays at this place.\n"},
 	{"help", help, " [COMMAND]", "this, or more about one command", ""},

@@ -66,6 +66,7 @@ bool monitor_console_go(struct monitor *monitor, const char *text, bool forwards
 /* monitor_memory.c */
 bool monitor_memory_who_wrote(struct monitor *monitor, const char *argument);
 bool monitor_memory_phys(struct monitor *monitor, const char *argument);
+bool monitor_memory_hash(struct monitor *monitor, const char *argument);
 
 /* monitor_verify.c */
 bool monitor_verify(struct monitor *monitor, const char *argument);

@@ -67,15 +67,28 @@ def served(name):
     return Server()
 
 
-def debian_trace():
-    """The one that all test programs of a run share: who comes first records it."""
-    path = os.path.join(os.environ["TEST_FOLDER"], "debian.trace")
+def debian_trace(length=None):
+    """One that all test programs of a run share: who comes first records it. `length`: so many instructions, as hvrec
+    record takes them, of a longer workload."""
+    path = os.path.join(os.environ["TEST_FOLDER"], f"debian-{length or 'short'}.trace")
+    limit = ("--max-instructions", length) if length else ()
+    append = f"console=ttyAMA0 hvrec.scale={2 if length else 0}"
     with open(path + ".lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not os.path.exists(path):
-            harness.record(*harness.debian("cloud", "console=ttyAMA0 hvrec.scale=0"), "--console", "none", trace="new")
+            harness.record(*harness.debian("cloud", append), "--console", "none", *limit, trace="new")
             os.rename("new", path)
     return path
+
+
+def debian_traces():
+    """What the project promises is promised of traces of 1 G and of 5 G instructions."""
+    return [debian_trace(length) for length in ("1G", "5G")] if SOAK else [debian_trace()]
+
+
+def say(text):
+    """A figure for whoever looks; no result."""
+    print(f"# {text}", flush=True)
 
 
 def gdb(server, script, elf):
