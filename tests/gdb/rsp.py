@@ -148,8 +148,10 @@ class Client:
     def u64(self, address):
         return int.from_bytes(self.memory(address, 8) or b"", "little")
 
-    def insert(self, kind, address, count=4):
-        self.expect_ok(f"Z{kind},{address:x},{count:x}")
+    def insert(self, kind, address, count=4, condition=None):
+        """`condition`: an agent expression's bytes."""
+        tail = f";X{len(condition):x},{condition.hex()}" if condition else ""
+        self.expect_ok(f"Z{kind},{address:x},{count:x}{tail}")
 
     def remove(self, kind, address, count=4):
         self.expect_ok(f"z{kind},{address:x},{count:x}")

@@ -70,14 +70,14 @@ def mirrored_places(trace):
 
 @test
 def steps_back_mirror_steps_forward():
-    mirrored_places(session.debian_traces()[0])
+    mirrored_places(session.debian_trace("1G" if SOAK else None))
 
 
 @test
 def steps_back_mirror_steps_forward_in_a_long_trace():
     if not SOAK:
         raise harness.Skipped("a soak test")
-    mirrored_places(session.debian_traces()[1])
+    mirrored_places(session.debian_trace("5G"))
 
 
 def walk(client, start, count):
