@@ -59,6 +59,17 @@ enum packet_reply packet_offsets(struct gdbstub *stub, struct args *args)
 	return PACKET_TEXT;
 }
 
+/* gdb sends no interrupt character during a monitor command: at Ctrl-C it stops to listen. This packet, which
+ * tools/gdb/hvrec.py sends then, ends the command and has no reply of its own, so that the sender reads the command's.
+ */
+enum packet_reply packet_interrupt(struct gdbstub *stub, struct args *args)
+{
+	(void)args;
+	if (stub->state == STUB_RUNNING || stub->state == STUB_MONITOR)
+		stub->ops->interrupt(stub->context);
+	return PACKET_NONE;
+}
+
 /* The command is copied: the packet's memory is used again while it runs. */
 enum packet_reply packet_monitor(struct gdbstub *stub, struct args *args)
 {

@@ -17,13 +17,18 @@ struct engine {
 	uint64_t page_count;         /* of guest RAM */
 	const struct pollfd *wake;   /* any of these readable: interrupt a run */
 	nfds_t wake_count;           /* up to ENGINE_WAKE_MAX */
-	void (*tick)(void *context); /* called now and then while it waits for hv; NULL: nothing is */
+	bool (*tick)(void *context); /* called now and then in what takes long; true: end that. NULL: nothing is */
 	void *tick_context;
+	bool ending; /* tick wanted the end, and nobody was told yet */
 };
 
 /* Opens the trace and brings its guest to position 0. NULL: error set. */
 struct engine *engine_open(const char *trace, struct error *error);
 void engine_close(struct engine *engine);
+
+/* To be asked now and then by what takes long without the machine: whether it is to end. Says so once; so does
+ * engine_run. */
+bool engine_interrupted(struct engine *engine);
 
 /* The guest as it is now. */
 const struct guest_state *engine_state(const struct engine *engine);

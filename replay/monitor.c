@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PRINT_BYTES = ERROR_TEXT_BYTES + 256 };
+enum { PRINT_BYTES = ERROR_TEXT_BYTES + 256, EVENTS_PER_TICK = 1024 };
 
 static void print_arguments(const struct monitor *monitor, const char *format, va_list arguments)
 {
@@ -32,6 +32,16 @@ bool monitor_fail(const struct monitor *monitor, const char *format, ...)
 	print_arguments(monitor, format, arguments);
 	va_end(arguments);
 	return false;
+}
+
+const struct event *monitor_event(const struct monitor *monitor, uint64_t index, struct error *error)
+{
+	struct engine *engine = timeline_engine(monitor->timeline);
+	if (index % EVENTS_PER_TICK == 0 && engine_interrupted(engine)) {
+		error_set(error, STATUS_FAILED, "interrupted");
+		return NULL;
+	}
+	return events_get(engine->events, index, error);
 }
 
 static bool help(struct monitor *monitor, const char *argument);

@@ -98,6 +98,8 @@ static enum timeline_stop last_write(struct monitor *monitor, const struct watch
 	for (int foreign = 0; foreign < FOREIGN_MAX; foreign++) {
 		struct timeline_hit hit =
 			timeline_reverse(monitor->timeline, foreign > 0, watched->points, watched->point_count, error);
+		if (hit.stop == TIMELINE_INTERRUPTED)
+			error_set(error, STATUS_FAILED, "interrupted");
 		if (hit.stop != TIMELINE_WATCHPOINT || space_here(monitor, watched->address) == watched->space)
 			return hit.stop;
 	}

@@ -30,9 +30,12 @@ static bool replay_all(struct monitor *monitor, struct error *error)
 {
 	struct engine *engine = timeline_engine(monitor->timeline);
 	uint64_t address;
-	return timeline_goto(monitor->timeline, 0, error) &&
-	       engine_run(engine, UINT64_MAX, NULL, 0, &address, error) != ENGINE_FAILED &&
-	       final_state_agrees(engine, error);
+	if (!timeline_goto(monitor->timeline, 0, error))
+		return false;
+	enum engine_stop stop = engine_run(engine, UINT64_MAX, NULL, 0, &address, error);
+	if (stop == ENGINE_INTERRUPTED)
+		return error_set(error, STATUS_FAILED, "interrupted");
+	return stop != ENGINE_FAILED && final_state_agrees(engine, error);
 }
 
 bool monitor_verify(struct monitor *monitor, const char *argument)

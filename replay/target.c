@@ -17,7 +17,7 @@ struct replay_target {
 	enum target_break_kind *kinds; /* of each */
 	size_t point_count, point_room;
 	char *monitor_line; /* a command under way; NULL: none */
-	bool running, interrupted;
+	bool running, interrupted, monitor_ending;
 	bool skip_access; /* gdb did not want the access that it has just come to */
 	struct target_resume resume;
 	uint64_t origin_n; /* where a reverse run began */
@@ -214,6 +214,8 @@ static bool restart(void *context)
 static void monitor(void *context, const char *command)
 {
 	struct replay_target *target = context;
+	target->interrupted = false;
+	target->monitor_ending = false;
 	target->monitor_line = strdup(command);
 	if (!target->monitor_line)
 		gdbstub_monitor_done(target->stub, false);
@@ -244,6 +246,13 @@ bool replay_target_running(const struct replay_target *target)
 bool replay_target_in_monitor(const struct replay_target *target)
 {
 	return target->monitor_line;
+}
+
+bool replay_target_monitor_ends(struct replay_target *target, bool wanted)
+{
+	bool ends = target->monitor_line && !target->monitor_ending && (target->interrupted || wanted);
+	target->monitor_ending |= ends;
+	return ends;
 }
 
 static void stopped(struct replay_target *target, enum target_reason reason, uint64_t address, uint8_t code)

@@ -21,7 +21,8 @@ const struct checkpoints *timeline_checkpoints(const struct timeline *timeline);
 /* Position of the trace's end. */
 uint64_t timeline_end_n(const struct timeline *timeline);
 
-/* Goes to position `n`, or to the end if that is before it. */
+/* Goes to position `n`, or to the end if that is before it. False: error set, and the place is undefined; it is
+ * "interrupted" if the engine's tick wanted that. */
 bool timeline_goto(struct timeline *timeline, uint64_t n, struct error *error);
 
 enum timeline_stop {

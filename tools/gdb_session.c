@@ -18,20 +18,23 @@ struct session {
 	int64_t spoken_ns;
 };
 
-static void keep_alive(void *context)
+/* Keeps the connection going during a monitor command. Answers whether that is to end. */
+static bool monitor_tick(void *context)
 {
 	struct session *session = context;
-	struct pollfd fds[SERVER_FD_COUNT_MAX];
+	struct pollfd fds[SERVER_FD_COUNT_MAX + 1];
 	int64_t now = session_now_ns();
-	if (!replay_target_in_monitor(session->target) || now - session->spoken_ns < SILENCE_NS)
-		return;
-	session->spoken_ns = now;
-	gdbstub_print(session->stub, ".", 1);
+	if (!replay_target_in_monitor(session->target))
+		return false;
+	if (now - session->spoken_ns >= SILENCE_NS) {
+		session->spoken_ns = now;
+		gdbstub_print(session->stub, ".", 1);
+	}
 	nfds_t count = server_poll(session->server, fds);
-	for (nfds_t i = 0; i < count; i++)
-		fds[i].events &= POLLOUT; /* only sends: what comes in meanwhile waits */
-	poll(fds, count, 0);
+	fds[count] = (struct pollfd){.fd = session->signal_fd, .events = POLLIN};
+	poll(fds, count + 1, 0);
 	server_service(session->server, fds, count);
+	return replay_target_monitor_ends(session->target, fds[count].revents != 0);
 }
 
 static void serve(struct session *session, struct error *error)
@@ -66,7 +69,7 @@ void gdb_session_run(const char *trace, const char *address, bool quiet, struct 
 			fprintf(stderr, "hvrec: serving gdb at %s: target remote %s\n", server_address(server),
 				server_address(server));
 		struct session session = {.server = server, .stub = stub, .target = target, .signal_fd = signal_fd};
-		timeline_engine(timeline)->tick = keep_alive;
+		timeline_engine(timeline)->tick = monitor_tick;
 		timeline_engine(timeline)->tick_context = &session;
 		serve(&session, error);
 		timeline_engine(timeline)->tick = NULL;

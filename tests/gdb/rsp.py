@@ -159,6 +159,9 @@ class Client:
     def monitor(self, command):
         """What it prints, and whether it succeeded."""
         self.send("qRcmd," + command.encode().hex())
+        return self.monitor_answer()
+
+    def monitor_answer(self):
         text = ""
         while True:
             reply = self.receive()
