@@ -49,13 +49,12 @@ enum packet_reply packet_attached(struct gdbstub *stub, struct args *args)
 
 enum packet_reply packet_offsets(struct gdbstub *stub, struct args *args)
 {
-	struct target_offsets offsets;
+	va_t start;
 
 	(void)args;
-	if (!stub->ops->offsets || !stub->ops->offsets(stub->context, &offsets))
+	if (!stub->ops->program_va || !stub->ops->program_va(stub->context, &start))
 		return PACKET_UNKNOWN;
-	text_format(&stub->reply, "Text=%llx;Data=%llx;Bss=%llx", (unsigned long long)offsets.text,
-		    (unsigned long long)offsets.data, (unsigned long long)offsets.data);
+	text_format(&stub->reply, "TextSeg=%llx", (unsigned long long)start.v);
 	return PACKET_TEXT;
 }
 

@@ -3,6 +3,7 @@
 #include "replay/target.h"
 #include "replay/guest_memory.h"
 #include "replay/monitor.h"
+#include "replay/program_place.h"
 #include "replay/target_registers.h"
 
 #include <stdlib.h>
@@ -21,13 +22,17 @@ struct replay_target {
 	bool skip_access; /* gdb did not want the access that it has just come to */
 	struct target_resume resume;
 	uint64_t origin_n; /* where a reverse run began */
+	enum { PLACE_UNKNOWN, PLACE_NONE, PLACE_FOUND } place;
+	uint64_t program_va; /* with PLACE_FOUND */
 };
 
-struct replay_target *replay_target_new(struct timeline *timeline)
+struct replay_target *replay_target_new(struct timeline *timeline, bool placed)
 {
 	struct replay_target *target = calloc(1, sizeof(*target));
-	if (target)
+	if (target) {
 		target->timeline = timeline;
+		target->place = placed ? PLACE_NONE : PLACE_UNKNOWN;
+	}
 	return target;
 }
 
@@ -221,6 +226,16 @@ static void monitor(void *context, const char *command)
 		gdbstub_monitor_done(target->stub, false);
 }
 
+/* Finding a kernel takes a moment; it does not move. */
+static bool program_va(void *context, va_t *start)
+{
+	struct replay_target *target = context;
+	if (target->place == PLACE_UNKNOWN)
+		target->place = program_place_find(target->timeline, &target->program_va) ? PLACE_FOUND : PLACE_NONE;
+	start->v = target->program_va;
+	return target->place == PLACE_FOUND;
+}
+
 const struct target_ops replay_target_ops = {
 	.thread_count = thread_count,
 	.thread_current = thread_current,
@@ -236,6 +251,7 @@ const struct target_ops replay_target_ops = {
 	.kill = client_gone,
 	.restart = restart,
 	.monitor = monitor,
+	.program_va = program_va,
 };
 
 bool replay_target_running(const struct replay_target *target)

@@ -7,8 +7,8 @@ struct replay_target;
 
 extern const struct target_ops replay_target_ops;
 
-/* NULL: out of memory. `timeline` must outlive it. */
-struct replay_target *replay_target_new(struct timeline *timeline);
+/* NULL: out of memory. `timeline` must outlive it. `placed`: gdb has the symbols where they belong, and is not told. */
+struct replay_target *replay_target_new(struct timeline *timeline, bool placed);
 void replay_target_free(struct replay_target *target);
 /* Whom to tell of stops; once, before the first client. */
 void replay_target_attach(struct replay_target *target, struct gdbstub *stub);

@@ -36,7 +36,7 @@ static _Noreturn void serve(const char *trace, const char *path, int output, pid
 	dup2(nothing, STDOUT_FILENO);
 	dup2(output, STDERR_FILENO);
 	snprintf(address, sizeof(address), "unix:%s", path);
-	gdb_session_run(trace, address, false, &error);
+	gdb_session_run(trace, address, false, true, &error);
 	if (error.status != STATUS_OK)
 		dprintf(STDERR_FILENO, "%s\n", error.text);
 	_exit((int)error.status);

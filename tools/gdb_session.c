@@ -56,11 +56,11 @@ static void serve(struct session *session, struct error *error)
 	}
 }
 
-void gdb_session_run(const char *trace, const char *address, bool quiet, struct error *error)
+void gdb_session_run(const char *trace, const char *address, bool quiet, bool placed, struct error *error)
 {
 	int signal_fd = session_signals(error);
 	struct timeline *timeline = signal_fd >= 0 ? timeline_open(trace, error) : NULL;
-	struct replay_target *target = timeline ? replay_target_new(timeline) : NULL;
+	struct replay_target *target = timeline ? replay_target_new(timeline, placed) : NULL;
 	struct gdbstub *stub = target ? gdbstub_new(&replay_target_ops, target) : NULL;
 	struct server *server = stub ? server_open(address, false, stub, error) : NULL;
 	if (server) {

@@ -65,7 +65,7 @@ void replay_command(int argc, char **argv, struct error *error)
 	}
 	options.trace = argv[optind];
 	if (gdb)
-		gdb_session_run(options.trace, gdb, options.quiet, error);
+		gdb_session_run(options.trace, gdb, options.quiet, false, error);
 	else
 		replay_run(&options, error);
 }

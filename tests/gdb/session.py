@@ -114,8 +114,12 @@ def marked(output):
 
 
 def symbols(elf):
+    return symbols_of(harness.payload(elf))
+
+
+def symbols_of(path):
     """{name: address}; of a name that is there twice, one."""
-    with open(harness.payload(elf), "rb") as file:
+    with open(path, "rb") as file:
         data = file.read()
 
     def number(at, count):
