@@ -76,6 +76,11 @@ bool gate_note_due(void)
 	return !hv.ended && replaying && replay_note_due();
 }
 
+bool gate_debug_due(void)
+{
+	return !hv.ended && replaying && replay_debug_due();
+}
+
 bool gate_input(ipa_t device, uint8_t *byte)
 {
 	if (hv.ended || !(replaying ? replay_input(byte) : record_input(byte)))

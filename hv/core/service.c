@@ -30,6 +30,7 @@ static void pages_copy(void)
 static void load(void)
 {
 	pages_copy();
+	hv.mailbox->debug_point_count = 0; /* the next run brings its own */
 	hv.guest = *(const struct guest_state *)&hv.mailbox->final_state;
 	arch_tlb_forget();
 	arch_el1_load(hv_vcpu());

@@ -136,6 +136,11 @@ class Client:
             raise ProtocolError(f"register {number}: {reply}")
         return int.from_bytes(bytes.fromhex(reply), "little")
 
+    def named(self, name):
+        """A register by the name that the target description gives it."""
+        text = self.request("qXfer:features:read:target.xml:0,ffff")
+        return self.register(re.findall(r'<reg name="(\w+)"', text).index(name))
+
     @property
     def pc(self):
         return self.register(PC)

@@ -1,12 +1,9 @@
 """Breakpoints and watchpoints in the Debian kernel and its processes: what a run forwards hits, and at which
 instruction, a run backwards hits in mirrored order.
-
-A hit is (position of the instruction that is or accesses it, kind, address). Forwards both stop before that
-instruction; backwards a watchpoint stops right behind it. From either side gdb takes the watchpoints out, makes one
-step, and puts them back: so does this.
 """
 import rsp
 import session
+from points import Points, hits
 from session import SOAK, check, harness, rng, test
 
 HITS = 250 if SOAK else 24
@@ -18,58 +15,6 @@ WINDOW = 3_000_000  # instructions from which the places are taken
 # Agent expressions: the register's lowest bit; its logical not.
 X0_IS_ODD = bytes([0x26, 0, rsp.X0, 0x22, 1, 0x0f, 0x27])
 X0_IS_EVEN = X0_IS_ODD[:-1] + bytes([0x0e, 0x27])
-
-
-class Points:
-    """What is inserted. `conditions`: {address: agent expression} of some of the breakpoints."""
-
-    def __init__(self, client, breakpoints, watchpoints=(), conditions=()):
-        self.client = client
-        self.breakpoints, self.watchpoints = list(breakpoints), list(watchpoints)
-        for address in self.breakpoints:
-            code = dict(conditions).get(address)
-            client.insert(rsp.SOFTWARE, address, condition=code)
-        self.watch()
-
-    def watch(self):
-        for kind, address, count in self.watchpoints:
-            self.client.insert(kind, address, count)
-
-    def unwatch(self):
-        for kind, address, count in self.watchpoints:
-            self.client.remove(kind, address, count)
-
-    def clear(self):
-        self.unwatch()
-        for address in self.breakpoints:
-            self.client.remove(rsp.SOFTWARE, address)
-
-    def watched(self, address):
-        return next(at for _, at, count in self.watchpoints if at <= address < at + count)
-
-
-def hits(points, back, count):
-    """The next hits in one direction; fewer at its end."""
-    client, found = points.client, []
-    last = None
-    while len(found) < count:
-        stop = client.go_back() if back else client.go_on()
-        if stop.kind in ("begin", "end"):
-            break
-        n = client.n
-        check(n != last or stop.kind != found[-1][1], f"stopped twice at {n}: {stop}")
-        last = n
-        if stop.kind == "swbreak":
-            found.append((n, "break", client.pc))
-            continue
-        check(stop.kind in ("watch", "rwatch", "awatch"), f"{stop} at {n}")
-        found.append((n - 1 if back else n, stop.kind, points.watched(stop.address)))
-        points.unwatch()
-        stop = client.reverse_step() if back else client.step()
-        points.watch()
-        if stop.kind == "swbreak":
-            found.append((client.n, "break", client.pc))
-    return found
 
 
 def compare(points, start, forward):
