@@ -49,14 +49,24 @@ enum packet_reply packet_attached(struct gdbstub *stub, struct args *args)
 
 enum packet_reply packet_offsets(struct gdbstub *stub, struct args *args)
 {
-	struct target_offsets offsets;
+	va_t start;
 
 	(void)args;
-	if (!stub->ops->offsets || !stub->ops->offsets(stub->context, &offsets))
+	if (!stub->ops->program_va || !stub->ops->program_va(stub->context, &start))
 		return PACKET_UNKNOWN;
-	text_format(&stub->reply, "Text=%llx;Data=%llx;Bss=%llx", (unsigned long long)offsets.text,
-		    (unsigned long long)offsets.data, (unsigned long long)offsets.data);
+	text_format(&stub->reply, "TextSeg=%llx", (unsigned long long)start.v);
 	return PACKET_TEXT;
+}
+
+/* gdb sends no interrupt character during a monitor command: at Ctrl-C it stops to listen. This packet, which
+ * tools/gdb/hvrec.py sends then, ends the command and has no reply of its own, so that the sender reads the command's.
+ */
+enum packet_reply packet_interrupt(struct gdbstub *stub, struct args *args)
+{
+	(void)args;
+	if (stub->state == STUB_RUNNING || stub->state == STUB_MONITOR)
+		stub->ops->interrupt(stub->context);
+	return PACKET_NONE;
 }
 
 /* The command is copied: the packet's memory is used again while it runs. */

@@ -88,11 +88,6 @@ struct target_stop {
 	uint8_t code;
 };
 
-/* By how much text and data were moved from their addresses in the ELF file, in bytes modulo 2^64. */
-struct target_offsets {
-	uint64_t text, data;
-};
-
 struct target_region {
 	uint64_t start, bytes;
 	bool writable;
@@ -139,8 +134,9 @@ struct target_ops {
 	/* Optional. A line of text from `monitor`; answers with gdbstub_print, ends with gdbstub_monitor_done. */
 	void (*monitor)(void *context, const char *command);
 
-	/* Optional. False: nothing was moved. */
-	bool (*offsets)(void *context, struct target_offsets *offsets);
+	/* Optional. Where the first segment of the program's ELF file is; the others keep their distances. False: where
+	 * the file says, or not known. */
+	bool (*program_va)(void *context, va_t *start);
 
 	/* Optional. Region `index` (from 0) of gdb's memory map; false: there are no more. gdb refuses every (virtual)
 	 * address outside of the map without asking. */

@@ -92,8 +92,21 @@ static void machine_wait(struct engine *engine)
 		if (fds[1 + i].revents != 0)
 			machine->mailbox->interrupt = 1;
 	}
-	if (wake_count > 0 && machine->mailbox->interrupt)
-		machine_ring(machine);
+}
+
+/* What wants the end may come while hv is stopping by itself, so it is kept until someone is told. */
+static void tick(struct engine *engine)
+{
+	if (engine->tick && engine->tick(engine->tick_context))
+		engine->ending = true;
+}
+
+bool engine_interrupted(struct engine *engine)
+{
+	tick(engine);
+	bool ending = engine->ending;
+	engine->ending = false;
+	return ending;
 }
 
 /* Sends a command and waits until hv has stopped again. */
@@ -109,8 +122,11 @@ static bool command(struct engine *engine, enum hv_command kind, struct error *e
 	machine_ring(machine);
 	while (machine_state(machine) == HV_STATE_RUNNING) {
 		machine_wait(engine);
-		if (engine->tick)
-			engine->tick(engine->tick_context);
+		tick(engine);
+		if (kind == HV_COMMAND_RUN && engine->ending)
+			machine->mailbox->interrupt = 1;
+		if (machine->mailbox->interrupt)
+			machine_ring(machine);
 		if (!ring_serve(engine, error) || !machine_running(machine, error))
 			return false;
 		if (machine_stuck(machine, &watch))
@@ -155,7 +171,11 @@ static enum engine_stop run(struct engine *engine, uint64_t until_n, const struc
 	if (!command(engine, HV_COMMAND_RUN, error))
 		return ENGINE_FAILED;
 	*address = mailbox->stop_address;
-	return stop_of(engine, until_n, error);
+	enum engine_stop stop = stop_of(engine, until_n, error);
+	if (!engine->ending || stop == ENGINE_FAILED)
+		return stop;
+	engine->ending = false;
+	return ENGINE_INTERRUPTED;
 }
 
 enum engine_stop engine_run(struct engine *engine, uint64_t until_n, const struct hv_debug_point *points, size_t count,

@@ -23,8 +23,9 @@ struct engine {
 	uint64_t page_count;             /* of guest RAM */
 	const struct pollfd *wake;       /* any of these readable: interrupt a run */
 	nfds_t wake_count;               /* up to ENGINE_WAKE_MAX */
-	void (*tick)(void *context);     /* called now and then while it waits for hv; NULL: nothing is */
+	bool (*tick)(void *context);     /* called now and then in what takes long; true: end that. NULL: nothing is */
 	void *tick_context;
+	bool ending;            /* tick wanted the end, and nobody was told yet */
 	bool diverted, changed; /* changed: hv does not know all of `state` yet */
 	/* Diverted: what the guest prints. NULL: it is dropped. */
 	void (*console)(void *context, const uint8_t *bytes, size_t count);
@@ -35,6 +36,10 @@ struct engine {
  */
 struct engine *engine_open(const char *trace, uint64_t n, struct error *error);
 void engine_close(struct engine *engine);
+
+/* To be asked now and then by what takes long without the machine: whether it is to end. Says so once; so does
+ * engine_run. */
+bool engine_interrupted(struct engine *engine);
 
 /* The guest as it is now. */
 const struct guest_state *engine_state(const struct engine *engine);

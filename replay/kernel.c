@@ -4,22 +4,18 @@
  * themselves twice: so two places in a row have to agree. */
 #include "replay/kernel.h"
 #include "replay/guest_memory.h"
-#include "replay/timeline.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAMPLE_BYTES = 1 << 16, FIRST_N = 4000000, STRIDE = 4 };
+enum { SAMPLE_BYTES = 1 << 16, FIRST_N = 4000000, STRIDE = 4, FAR_N = 256000000 };
 
-bool kernel_load(const char *path, struct kernel *kernel, struct error *error)
+bool kernel_read(struct trace_reader *trace, const char *path, struct kernel *kernel, struct error *error)
 {
 	char *kind = NULL, name[32];
 	*kernel = (struct kernel){0};
-	struct trace_reader *trace = trace_open(path, error);
-	if (!trace)
-		return false;
 	if (trace_get_text(trace, "kernel_kind", &kind, error) == TRACE_FOUND && strcmp(kind, "Linux Image") != 0) {
 		error_set(error, STATUS_FAILED, "%s: the guest is no Linux Image (%s): it has no kallsyms", path, kind);
 	} else if (kind && trace_get_u64(trace, "entry_ipa", &kernel->ipa, error) == TRACE_FOUND) {
@@ -27,11 +23,19 @@ bool kernel_load(const char *path, struct kernel *kernel, struct error *error)
 		trace_get_file(trace, name, &kernel->image, &kernel->image_bytes, error);
 	}
 	free(kind);
-	trace_close(trace);
 	if (!kernel->image)
 		return error_set(error, STATUS_FAILED, "%s: the kernel is missing: the trace is damaged", path);
 	kernel->has_kallsyms = kallsyms_find(kernel->image, kernel->image_bytes, &kernel->kallsyms);
 	return true;
+}
+
+bool kernel_load(const char *path, struct kernel *kernel, struct error *error)
+{
+	*kernel = (struct kernel){0};
+	struct trace_reader *trace = trace_open(path, error);
+	bool loaded = trace && kernel_read(trace, path, kernel, error);
+	trace_close(trace);
+	return loaded;
 }
 
 /* Not everything has to be mapped: the image's head is not, and memory for initialisation is given back. */
@@ -73,12 +77,16 @@ static bool locate_here(struct kernel *kernel, struct timeline *timeline, uint64
 		kernel->relative_base - *va < kernel->image_bytes);
 }
 
-bool kernel_locate(const char *trace, struct kernel *kernel, struct error *error)
+bool kernel_find(struct kernel *kernel, struct timeline *timeline, const char *path, struct error *error)
 {
-	struct timeline *timeline = timeline_open(trace, 0, error);
 	uint64_t n = FIRST_N, va;
 	bool seen = false, again = false;
-	while (timeline && !again && timeline_goto(timeline, n, error)) {
+	/* Far from the start it is where it stays. */
+	if (timeline_n(timeline) > FAR_N && locate_here(kernel, timeline, &va)) {
+		kernel->va = va;
+		return true;
+	}
+	while (!again && timeline_goto(timeline, n, error)) {
 		if (locate_here(kernel, timeline, &va)) {
 			again = seen && va == kernel->va;
 			kernel->va = va;
@@ -88,10 +96,16 @@ bool kernel_locate(const char *trace, struct kernel *kernel, struct error *error
 			break;
 		n *= STRIDE;
 	}
+	return seen || error_set(error, STATUS_FAILED,
+				 "%s: the kernel cannot be seen at its own address: does it get as far as that?", path);
+}
+
+bool kernel_locate(const char *trace, struct kernel *kernel, struct error *error)
+{
+	struct timeline *timeline = timeline_open(trace, 0, error);
+	bool found = timeline && kernel_find(kernel, timeline, trace, error);
 	timeline_close(timeline);
-	return seen ||
-	       error_set(error, STATUS_FAILED,
-			 "%s: the kernel cannot be seen at its own address: does it get as far as that?", trace);
+	return found;
 }
 
 void kernel_free(struct kernel *kernel)

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PRINT_BYTES = ERROR_TEXT_BYTES + 256 };
+enum { PRINT_BYTES = ERROR_TEXT_BYTES + 256, EVENTS_PER_TICK = 1024 };
 
 static void print_arguments(const struct monitor *monitor, const char *format, va_list arguments)
 {
@@ -33,6 +33,16 @@ bool monitor_fail(const struct monitor *monitor, const char *format, ...)
 	print_arguments(monitor, format, arguments);
 	va_end(arguments);
 	return false;
+}
+
+const struct event *monitor_event(const struct monitor *monitor, uint64_t index, struct error *error)
+{
+	struct engine *engine = timeline_engine(monitor->timeline);
+	if (index % EVENTS_PER_TICK == 0 && engine_interrupted(engine)) {
+		error_set(error, STATUS_FAILED, "interrupted");
+		return NULL;
+	}
+	return events_get(engine->events, index, error);
 }
 
 static bool help(struct monitor *monitor, const char *argument);
@@ -81,6 +91,8 @@ static const struct row {
 	 "one.\n"},
 	{"phys", monitor_memory_phys, WORKS, " [on|off]", "memory by guest physical address",
 	 "What gdb's addresses mean when it reads memory.\n"},
+	{"hash", monitor_memory_hash, WORKS, "", "hash of the guest's memory",
+	 "All of RAM as it is here: the same in every replay, however one came here.\n"},
 	{"verify", monitor_verify, REFUSED, "", "replay everything and compare",
 	 "Every event from the start to the end, and the final state. Stays at this place.\n"},
 	{"back-to-replay", monitor_diversion_back, WORKS, "", "leave a diversion, back to the recording",

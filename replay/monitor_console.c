@@ -15,7 +15,7 @@ static bool console_byte(const struct event *event, uint8_t *byte)
 /* 1: the event printed `byte`; 0: it did not; -1: the trace is damaged there. */
 static int event_byte(struct monitor *monitor, uint64_t index, uint8_t *byte, struct error *error)
 {
-	const struct event *event = events_get(timeline_engine(monitor->timeline)->events, index, error);
+	const struct event *event = monitor_event(monitor, index, error);
 	if (!event)
 		return -1;
 	return console_byte(event, byte) ? 1 : 0;

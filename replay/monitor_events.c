@@ -87,7 +87,7 @@ static bool go_to_wanted(struct monitor *monitor, const struct event_filter *wan
 	uint64_t index = events_find(events, forwards ? here + 1 : here, &error);
 	while (error.status == STATUS_OK && (forwards ? index < count : index > events_first(events))) {
 		uint64_t at = forwards ? index++ : --index;
-		const struct event *event = events_get(events, at, &error);
+		const struct event *event = monitor_event(monitor, at, &error);
 		if (!event || !event_filter_wants(wanted, event))
 			continue;
 		return monitor_place_go(monitor, event->n) && print_event(monitor, at) &&

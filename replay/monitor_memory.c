@@ -1,7 +1,8 @@
-/* Commands about guest memory: who wrote a place, and how addresses are meant.
+/* Commands about guest memory: who wrote a place, how addresses are meant, and a hash to compare places by.
  *
  * who-wrote arms write watchpoints, which know virtual addresses only: a write through another mapping of the same
  * memory is not seen, and one to the same address in another address space (another TTBR0) is passed over. */
+#include "hv/host/state_hash.h"
 #include "replay/guest_memory.h"
 #include "replay/monitor_parse.h"
 #include "replay/monitor_session.h"
@@ -97,6 +98,8 @@ static enum timeline_stop last_write(struct monitor *monitor, const struct watch
 	for (int foreign = 0; foreign < FOREIGN_MAX; foreign++) {
 		struct timeline_hit hit =
 			timeline_reverse(monitor->timeline, foreign > 0, watched->points, watched->point_count, error);
+		if (hit.stop == TIMELINE_INTERRUPTED)
+			error_set(error, STATUS_FAILED, "interrupted");
 		if (hit.stop != TIMELINE_WATCHPOINT || space_here(monitor, watched->address) == watched->space)
 			return hit.stop;
 	}
@@ -150,5 +153,16 @@ bool monitor_memory_phys(struct monitor *monitor, const char *argument)
 		gdbstub_set_physical(monitor->stub, on);
 	monitor_print(monitor, "gdb's addresses are %s\n",
 		      gdbstub_physical(monitor->stub) ? "guest physical" : "guest virtual");
+	return true;
+}
+
+bool monitor_memory_hash(struct monitor *monitor, const char *argument)
+{
+	char hash[STATE_HASH_TEXT_BYTES];
+	if (*argument)
+		return monitor_fail(monitor, "hash takes no argument\n");
+	if (!state_hash(timeline_engine(monitor->timeline)->machine, NULL, hash))
+		return monitor_fail(monitor, "out of memory\n");
+	monitor_print(monitor, "memory %s\n", hash);
 	return true;
 }

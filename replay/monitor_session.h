@@ -1,7 +1,8 @@
 /* What the monitor's files share: a command's surroundings, and the commands, which monitor.c puts into its table.
  *
  * 1. A command prints what it found, or one line that says what is wrong and returns false.
- * 2. It leaves the timeline at a place; one that fails leaves it where it was, unless the timeline itself is broken. */
+ * 2. It leaves the timeline at a place; one that fails, or is interrupted, leaves it where it was, unless the timeline
+ *    itself is broken. */
 #pragma once
 #include "gdbstub/gdbstub.h"
 #include "replay/timeline.h"
@@ -33,6 +34,9 @@ struct monitor {
 __attribute__((format(printf, 2, 3))) void monitor_print(const struct monitor *monitor, const char *format, ...);
 /* monitor_print, and false. */
 __attribute__((format(printf, 2, 3))) bool monitor_fail(const struct monitor *monitor, const char *format, ...);
+
+/* An event of the trace. NULL: error set; also if gdb wants the command to end. */
+const struct event *monitor_event(const struct monitor *monitor, uint64_t index, struct error *error);
 
 /* monitor_place.c: where this is, going, and bookmarks */
 bool monitor_place_when(struct monitor *monitor, const char *argument);
@@ -73,6 +77,7 @@ bool monitor_console_go(struct monitor *monitor, const char *text, bool forwards
 /* monitor_memory.c */
 bool monitor_memory_who_wrote(struct monitor *monitor, const char *argument);
 bool monitor_memory_phys(struct monitor *monitor, const char *argument);
+bool monitor_memory_hash(struct monitor *monitor, const char *argument);
 
 /* monitor_verify.c */
 bool monitor_verify(struct monitor *monitor, const char *argument);

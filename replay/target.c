@@ -7,18 +7,20 @@
 #include "replay/diversion.h"
 #include "replay/guest_memory.h"
 #include "replay/monitor.h"
+#include "replay/program_place.h"
 #include "replay/target_registers.h"
 #include "replay/target_state.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-struct replay_target *replay_target_new(struct timeline *timeline)
+struct replay_target *replay_target_new(struct timeline *timeline, bool placed)
 {
 	struct replay_target *target = calloc(1, sizeof(*target));
 	if (target) {
 		target->timeline = timeline;
 		target->broken.status = STATUS_OK;
+		target->place = placed ? PLACE_NONE : PLACE_UNKNOWN;
 		replay_target_listen(target);
 	}
 	return target;
@@ -202,9 +204,21 @@ static bool restart(void *context)
 static void monitor(void *context, const char *command)
 {
 	struct replay_target *target = context;
+	target->interrupted = false;
+	target->monitor_ending = false;
 	target->monitor_line = strdup(command);
 	if (!target->monitor_line)
 		gdbstub_monitor_done(target->stub, false);
+}
+
+/* Finding a kernel takes a moment; it does not move. */
+static bool program_va(void *context, va_t *start)
+{
+	struct replay_target *target = context;
+	if (target->place == PLACE_UNKNOWN)
+		target->place = program_place_find(target->timeline, &target->program_va) ? PLACE_FOUND : PLACE_NONE;
+	start->v = target->program_va;
+	return target->place == PLACE_FOUND;
 }
 
 const struct target_ops replay_target_ops = {
@@ -222,6 +236,7 @@ const struct target_ops replay_target_ops = {
 	.kill = client_gone,
 	.restart = restart,
 	.monitor = monitor,
+	.program_va = program_va,
 };
 
 bool replay_target_running(const struct replay_target *target)
@@ -232,6 +247,13 @@ bool replay_target_running(const struct replay_target *target)
 bool replay_target_in_monitor(const struct replay_target *target)
 {
 	return target->monitor_line;
+}
+
+bool replay_target_monitor_ends(struct replay_target *target, bool wanted)
+{
+	bool ends = target->monitor_line && !target->monitor_ending && (target->interrupted || wanted);
+	target->monitor_ending |= ends;
+	return ends;
 }
 
 void replay_target_stopped(struct replay_target *target, enum target_reason reason, uint64_t address, uint8_t code)

@@ -11,13 +11,15 @@ struct replay_target {
 	enum target_break_kind *kinds; /* of each */
 	size_t point_count, point_room;
 	char *monitor_line; /* a command under way; NULL: none */
-	bool running, interrupted;
+	bool running, interrupted, monitor_ending;
 	bool skip_access; /* gdb did not want the access that it has just come to */
 	bool pass;        /* a breakpoint at this place has been told */
 	bool client_left;
 	struct error broken; /* a write found the machine broken */
 	struct target_resume resume;
 	uint64_t origin_n; /* where a reverse run began */
+	enum { PLACE_UNKNOWN, PLACE_NONE, PLACE_FOUND } place;
+	uint64_t program_va; /* with PLACE_FOUND */
 };
 
 /* A resume has come to a place to stop at; unless gdb does not want it, the resume is over and gdb knows. */

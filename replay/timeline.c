@@ -135,12 +135,20 @@ static bool load_before(struct timeline *t, uint64_t n, struct error *error)
 	return true;
 }
 
+/* Without points. Where it was interrupted is no place to stop at. */
+static bool run_to(struct timeline *t, uint64_t n, struct error *error)
+{
+	uint64_t address;
+	enum engine_stop stop = engine_run(t->engine, n, NULL, 0, &address, error);
+	if (stop == ENGINE_INTERRUPTED)
+		return error_set(error, STATUS_FAILED, "interrupted");
+	return stop != ENGINE_FAILED;
+}
+
 /* Runs from a checkpoint to a safe position and takes a checkpoint there. */
 static bool run_to_safe(struct timeline *t, uint64_t n, struct error *error)
 {
-	uint64_t address;
-	return engine_run(t->engine, n, NULL, 0, &address, error) != ENGINE_FAILED &&
-	       timeline_checkpoint_here(t, error);
+	return run_to(t, n, error) && timeline_checkpoint_here(t, error);
 }
 
 bool timeline_inside_exclusive(const struct timeline *t)
@@ -162,20 +170,19 @@ static bool registers_equal(const struct guest_state *a, const struct guest_stat
  * afterwards. */
 static bool checkpoint_view(struct timeline *t, uint64_t n, struct error *error)
 {
-	uint64_t address, proof_n = n + PROOF_INSNS;
-	if (engine_run(t->engine, proof_n, NULL, 0, &address, error) == ENGINE_FAILED)
+	uint64_t proof_n = n + PROOF_INSNS;
+	if (!run_to(t, proof_n, error))
 		return false;
 	struct guest_state *through = malloc(sizeof(*through));
 	if (!through)
 		return error_set(error, STATUS_FAILED, "out of memory");
 	*through = *timeline_state(t);
-	bool done = load_before(t, n, error) && engine_run(t->engine, n, NULL, 0, &address, error) != ENGINE_FAILED;
-	if (done && !timeline_inside_exclusive(t)) {
-		done = timeline_checkpoint_here(t, error) &&
-		       engine_run(t->engine, proof_n, NULL, 0, &address, error) != ENGINE_FAILED;
-		if (done && !registers_equal(through, timeline_state(t))) {
+	bool done = load_before(t, n, error) && run_to(t, n, error);
+	if (done && !timeline_inside_exclusive(t) && (done = timeline_checkpoint_here(t, error))) {
+		done = run_to(t, proof_n, error);
+		if (!done || !registers_equal(through, timeline_state(t))) {
 			size_t bad = t->base;
-			done = checkpoints_restore(&t->checkpoints, t->engine, bad, bad - 1, error);
+			done = checkpoints_restore(&t->checkpoints, t->engine, bad, bad - 1, error) && done;
 			t->base = bad - 1;
 			checkpoints_drop(&t->checkpoints, bad);
 		}
@@ -194,7 +201,6 @@ static bool checkpoint_near(struct timeline *t, uint64_t n, struct error *error)
 
 static bool go(struct timeline *t, uint64_t n, struct error *error)
 {
-	uint64_t address;
 	n = n < t->end_n ? n : t->end_n;
 	n = n > timeline_start_n(t) ? n : timeline_start_n(t);
 	if (!load_before(t, n, error))
@@ -210,7 +216,7 @@ static bool go(struct timeline *t, uint64_t n, struct error *error)
 		if (!run_to_safe(t, next != 0 ? next : last, error))
 			return false;
 	}
-	return checkpoint_near(t, n, error) && engine_run(t->engine, n, NULL, 0, &address, error) != ENGINE_FAILED;
+	return checkpoint_near(t, n, error) && run_to(t, n, error);
 }
 
 /* Half of the way is no place to stop at, so nothing interrupts here. */

@@ -22,7 +22,8 @@ const struct checkpoints *timeline_checkpoints(const struct timeline *timeline);
 uint64_t timeline_start_n(const struct timeline *timeline);
 uint64_t timeline_end_n(const struct timeline *timeline);
 
-/* Goes to position `n`, or to the start or end if it is beyond. */
+/* Goes to position `n`, or to the start or end if it is beyond. False: error set, and the place is undefined; it is
+ * "interrupted" if the engine's tick wanted that. */
 bool timeline_goto(struct timeline *timeline, uint64_t n, struct error *error);
 
 enum timeline_stop {

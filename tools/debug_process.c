@@ -36,7 +36,8 @@ static _Noreturn void serve(const char *trace, const char *at, const char *path,
 	dup2(nothing, STDOUT_FILENO);
 	dup2(output, STDERR_FILENO);
 	snprintf(address, sizeof(address), "unix:%s", path);
-	gdb_session_run(trace, address, at, false, &error);
+	const struct gdb_session session = {.trace = trace, .address = address, .at = at, .placed = true};
+	gdb_session_run(&session, &error);
 	if (error.status != STATUS_OK)
 		dprintf(STDERR_FILENO, "%s\n", error.text);
 	_exit((int)error.status);

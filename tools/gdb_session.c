@@ -20,26 +20,27 @@ struct session {
 	int64_t spoken_ns;
 };
 
-static void keep_alive(void *context)
+/* Keeps the connection going during a monitor command. Answers whether that is to end. */
+static bool monitor_tick(void *context)
 {
 	struct session *session = context;
-	struct pollfd fds[SERVER_FD_COUNT_MAX];
+	struct pollfd fds[SERVER_FD_COUNT_MAX + 1];
 	int64_t now = session_now_ns();
 	size_t waiting;
 	if (!gdbstub_is_busy(session->stub))
-		return; /* in the middle of a packet: a write */
+		return false; /* in the middle of a packet: a write */
 	if (replay_target_in_monitor(session->target) && now - session->spoken_ns >= SILENCE_NS) {
 		session->spoken_ns = now;
 		gdbstub_print(session->stub, ".", 1);
 	}
 	gdbstub_output(session->stub, &waiting);
-	if (waiting == 0)
-		return;
+	if (waiting == 0 && !replay_target_in_monitor(session->target))
+		return false;
 	nfds_t count = server_poll(session->server, fds);
-	for (nfds_t i = 0; i < count; i++)
-		fds[i].events &= POLLOUT; /* only sends: what comes in meanwhile waits */
-	poll(fds, count, 0);
+	fds[count] = (struct pollfd){.fd = session->signal_fd, .events = POLLIN};
+	poll(fds, count + 1, 0);
 	server_service(session->server, fds, count);
+	return replay_target_monitor_ends(session->target, fds[count].revents != 0);
 }
 
 static void serve(struct session *session, struct error *error)
@@ -72,23 +73,23 @@ static bool place_of(const char *path, const char *at, uint64_t *n, struct error
 	return found;
 }
 
-void gdb_session_run(const char *trace, const char *address, const char *at, bool quiet, struct error *error)
+void gdb_session_run(const struct gdb_session *options, struct error *error)
 {
 	uint64_t n = 0;
-	if (at && !place_of(trace, at, &n, error))
+	if (options->at && !place_of(options->trace, options->at, &n, error))
 		return;
 	int signal_fd = session_signals(error);
-	struct timeline *timeline = signal_fd >= 0 ? timeline_open(trace, n, error) : NULL;
-	struct replay_target *target = timeline ? replay_target_new(timeline) : NULL;
+	struct timeline *timeline = signal_fd >= 0 ? timeline_open(options->trace, n, error) : NULL;
+	struct replay_target *target = timeline ? replay_target_new(timeline, options->placed) : NULL;
 	struct gdbstub *stub = target ? gdbstub_new(&replay_target_ops, target) : NULL;
-	struct server *server = stub ? server_open(address, false, stub, error) : NULL;
+	struct server *server = stub ? server_open(options->address, false, stub, error) : NULL;
 	if (server) {
 		replay_target_attach(target, stub);
-		if (!quiet)
+		if (!options->quiet)
 			fprintf(stderr, "hvrec: serving gdb at %s: target remote %s\n", server_address(server),
 				server_address(server));
 		struct session session = {.server = server, .stub = stub, .target = target, .signal_fd = signal_fd};
-		timeline_engine(timeline)->tick = keep_alive;
+		timeline_engine(timeline)->tick = monitor_tick;
 		timeline_engine(timeline)->tick_context = &session;
 		serve(&session, error);
 		timeline_engine(timeline)->tick = NULL;

@@ -2,6 +2,13 @@
 #pragma once
 #include "hv/host/error.h"
 
-/* Serves `trace`, standing at `at` (NULL: its start, or what `monitor seek` takes), at `address` (HOST:PORT, unix:PATH,
- * "-") until the user ends it or, with "-", gdb leaves. */
-void gdb_session_run(const char *trace, const char *address, const char *at, bool quiet, struct error *error);
+struct gdb_session {
+	const char *trace;
+	const char *address; /* HOST:PORT, unix:PATH, or "-" */
+	const char *at;      /* where it begins, as `monitor seek` takes it; NULL: at the start */
+	bool quiet;
+	bool placed; /* gdb was given symbols at the right place: it need not be told of it */
+};
+
+/* Serves the trace until the user ends it or, with "-", gdb leaves. */
+void gdb_session_run(const struct gdb_session *options, struct error *error);

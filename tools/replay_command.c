@@ -74,8 +74,9 @@ void replay_command(int argc, char **argv, struct error *error)
 		return;
 	}
 	options.trace = argv[optind];
+	const struct gdb_session session = {.trace = options.trace, .address = gdb, .at = at, .quiet = options.quiet};
 	if (gdb)
-		gdb_session_run(options.trace, gdb, at, options.quiet, error);
+		gdb_session_run(&session, error);
 	else
 		replay_run(&options, error);
 }

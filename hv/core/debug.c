@@ -2,7 +2,7 @@
  *
  * With debug exceptions routed to EL2 the CPU takes them even where EL1 would have had them masked (PSTATE.D, KDE, the
  * OS lock). There hv lets the guest pass: a step exception steps on, a breakpoint or watchpoint is stepped over with
- * all of them off for one instruction. These exits come again in a replay and need no event. */
+ * all of the guest's off for one instruction. These exits come again in a replay and need no event. */
 #include "hv/core/debug.h"
 #include "hv/arch/arch.h"
 #include "hv/arch/field.h"
@@ -58,29 +58,53 @@ static uint64_t range_bits(const volatile struct hv_debug_point *point)
 	return FIELD_PUT(DBGWCR_BAS, 0xff) | FIELD_PUT(DBGWCR_MASK, mask);
 }
 
-static void point_place(struct vcpu_state *vcpu, const volatile struct hv_debug_point *point)
+/* False: there is no room. */
+static bool point_place(struct vcpu_state *vcpu, const volatile struct hv_debug_point *point)
 {
 	if (point->bytes == 0) {
 		uint32_t slot = slot_free(vcpu->dbgbcr, GUEST_BREAKPOINT_COUNT);
 		if (slot == GUEST_BREAKPOINT_COUNT)
-			return;
+			return false;
 		vcpu->dbgbvr[slot] = point->address;
 		vcpu->dbgbcr[slot] = DBGBCR_EL1_AND_EL0;
-		return;
+		return true;
 	}
 	uint32_t slot = slot_free(vcpu->dbgwcr, GUEST_WATCHPOINT_COUNT);
 	if (slot == GUEST_WATCHPOINT_COUNT)
-		return;
+		return false;
 	vcpu->dbgwvr[slot] = point->address & ~UINT64_C(7);
 	vcpu->dbgwcr[slot] = DBGWCR_EL1_AND_EL0 | FIELD_PUT(DBGWCR_LSC, point->access) | range_bits(point);
+	return true;
+}
+
+/* The debugger's points, as many as there is room for; false: that is not all. */
+static bool points_place(struct vcpu_state *vcpu)
+{
+	bool all = true;
+	for (uint64_t i = 0; i < hv.mailbox->debug_point_count; i++) {
+		all &= point_place(vcpu, &hv.mailbox->debug_points[i]);
+		vcpu->mdscr_el1 |= MDSCR_MDE;
+	}
+	return all;
+}
+
+static void own_points_clear(struct vcpu_state *vcpu)
+{
+	for (uint32_t i = 0; i < GUEST_BREAKPOINT_COUNT; i++)
+		vcpu->dbgbcr[i] &= ~DBGCR_E;
+	for (uint32_t i = 0; i < GUEST_WATCHPOINT_COUNT; i++)
+		vcpu->dbgwcr[i] &= ~DBGCR_E;
+	vcpu->mdscr_el1 &= ~MDSCR_MDE;
 }
 
 void debug_load(void)
 {
 	struct vcpu_state merged = *hv_vcpu();
-	for (uint64_t i = 0; i < hv.mailbox->debug_point_count; i++) {
-		point_place(&merged, &hv.mailbox->debug_points[i]);
-		merged.mdscr_el1 |= MDSCR_MDE;
+	hv.own_points_out = !points_place(&merged) && !gate_debug_due();
+	if (hv.own_points_out) {
+		merged = *hv_vcpu();
+		own_points_clear(&merged);
+		points_place(&merged);
 	}
 	arch_debug_load(&merged);
 }
@@ -111,6 +135,13 @@ static bool debugger_hit(const struct exit *exit, bool is_watchpoint)
 	return false;
 }
 
+void debug_update(void)
+{
+	struct exit none = {.esr = 0};
+	if (hv.own_points_out && gate_debug_due() && !debugger_hit(&none, false))
+		debug_load();
+}
+
 /* Whether EL1 would take a debug exception now (Arm ARM D2.4). */
 static bool unmasked(void)
 {
@@ -126,6 +157,7 @@ static enum exit_answer pass_on(const struct exit *exit, bool has_far)
 {
 	gate_trap(EVENT_DEBUG_EXCEPTION, exit->esr, has_far ? exit->far.v : 0, 0, false);
 	inject_debug(exit->esr, exit->far, has_far);
+	debug_load(); /* the guest's points may have to make room again */
 	return EXIT_RESUME;
 }
 
@@ -140,9 +172,14 @@ enum exit_answer debug_breakpoint(const struct exit *exit)
 	bool is_watchpoint = FIELD_GET(exit->esr, ESR_EC) == EC_WATCHPOINT;
 	if (debugger_hit(exit, is_watchpoint))
 		return EXIT_STOP;
+	/* A breakpoint comes before the alarm of its position, which is for the place before the exception. */
+	if (!gate_stops_anywhere() && gate_end_due())
+		return EXIT_STOP;
 	if (unmasked())
 		return pass_on(exit, is_watchpoint);
-	stepping.mdscr_el1 = (stepping.mdscr_el1 & ~MDSCR_MDE) | MDSCR_SS;
+	own_points_clear(&stepping);
+	points_place(&stepping);
+	stepping.mdscr_el1 |= MDSCR_SS;
 	arch_debug_load(&stepping);
 	hv_vcpu()->pstate |= PSTATE_SS;
 	hv_vcpu()->stepping |= VCPU_PASSING;

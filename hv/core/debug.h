@@ -12,5 +12,9 @@ enum exit_answer debug_step(const struct exit *exit);
 void debug_pass_end(void);
 
 /* Loads the guest's debug registers into the CPU, and the debugger's points into the ones that the guest does not use.
- */
+ * If they do not fit, the guest's own points are out until just before they are due (hv.own_points_out). */
 void debug_load(void);
+
+/* Call before each entry: brings the guest's own points in where the trace has an exception of theirs, or stops at a
+ * breakpoint of the debugger's there. */
+void debug_update(void);

@@ -104,6 +104,11 @@ static bool input(uint8_t *byte)
 	return half == REPLAYING ? replay_input(byte) : record_input(byte);
 }
 
+bool gate_debug_due(void)
+{
+	return !hv.ended && half == REPLAYING && replay_debug_due();
+}
+
 bool gate_input(ipa_t device, uint8_t *byte)
 {
 	if (hv.ended || !input(byte))

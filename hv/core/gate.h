@@ -37,6 +37,9 @@ bool gate_stops_anywhere(void);
 /* Replaying: whether the trace has a note here, which the recording made at an exit that may not have happened now. */
 bool gate_note_due(void);
 
+/* Replaying: whether the trace has an exception of the guest's own breakpoints or watchpoints here. */
+bool gate_debug_due(void);
+
 /* Takes one byte of console input for the device at `device`, if there is one now. */
 bool gate_input(ipa_t device, uint8_t *byte);
 

@@ -32,6 +32,7 @@ insn_t replay_next_stop(insn_t alarm);
 insn_t divert_next_stop(insn_t deadline);
 
 bool replay_note_due(void);
+bool replay_debug_due(void);
 
 /* Whether the trace's next event is of this kind and at this position; brings its address. */
 bool replay_at(enum event_kind kind, uint32_t *address);

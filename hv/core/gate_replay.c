@@ -2,12 +2,19 @@
  *
  * 1. The trace's next event is always known before the guest is entered.
  * 2. For a trap no alarm is needed: it comes by itself. One is set far enough behind it that a guest which lost its way
- *    is stopped, never so near that it could stop a guest which did not. */
+ *    is stopped, never so near that it could stop a guest which did not. But where the guest's own breakpoints had to
+ *    make room for a debugger's, the alarm stops it before the exception that they are to cause. */
 #include "hv/core/gate_half.h"
+#include "hv/arch/field.h"
+#include "hv/core/hv.h"
 #include "hv/core/ring.h"
 #include <stddef.h>
 
 #define LOST_INSNS UINT64_C(0x1000000)
+#define ESR_EC_HI  31
+#define ESR_EC_LO  26
+
+enum { EC_BREAKPOINT = 0x30, EC_WATCHPOINT = 0x34 };
 
 static uint64_t exit_n = UINT64_MAX; /* of the last EXIT */
 
@@ -150,6 +157,19 @@ static bool comes_by_itself(const struct event *next)
 	       (next->kind == EVENT_END && (next->n == hv.guest.n || !ends_from_outside(next)));
 }
 
+/* An exception that needs the guest's breakpoints and watchpoints in the CPU. */
+static bool needs_own_points(const struct event *next)
+{
+	uint64_t ec = FIELD_GET(next->address, ESR_EC);
+	return next->kind == EVENT_DEBUG_EXCEPTION && (ec == EC_BREAKPOINT || ec == EC_WATCHPOINT);
+}
+
+bool replay_debug_due(void)
+{
+	const struct event *next = next_here(EVENT_DEBUG_EXCEPTION);
+	return next && needs_own_points(next);
+}
+
 insn_t replay_next_stop(insn_t alarm)
 {
 	const struct event *next = next_event();
@@ -161,6 +181,8 @@ insn_t replay_next_stop(insn_t alarm)
 	if (comes_by_itself(next)) {
 		bool behind = alarm.v > next->n && alarm.v - next->n <= 2 * LOST_INSNS;
 		stop = behind ? alarm.v : next->n + LOST_INSNS;
+		if (hv.own_points_out && needs_own_points(next) && next->n > hv.guest.n)
+			stop = next->n;
 	}
 	return (insn_t){stop < hv.until_n ? stop : hv.until_n};
 }

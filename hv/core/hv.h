@@ -8,8 +8,9 @@ struct hv {
 	const struct hv_boot *boot;
 	volatile struct hv_mailbox *mailbox;
 	struct guest_state guest;
-	uint64_t until_n; /* a replay stops here */
-	bool ended;       /* nothing enters the guest any more, or until the next command */
+	uint64_t until_n;    /* a replay stops here */
+	bool ended;          /* nothing enters the guest any more, or until the next command */
+	bool own_points_out; /* the guest's breakpoints and watchpoints had to make room for the debugger's */
 };
 
 extern struct hv hv;

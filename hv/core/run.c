@@ -16,6 +16,7 @@
 #include "hv/core/run.h"
 #include "hv/arch/arch.h"
 #include "hv/board/board.h"
+#include "hv/core/debug.h"
 #include "hv/core/exit.h"
 #include "hv/core/gate.h"
 #include "hv/core/hv.h"
@@ -149,6 +150,7 @@ static enum taken exit_take(enum arch_exit kind, uint64_t entry_n)
 void run(void)
 {
 	settle(false);
+	debug_update();
 	alarm_update();
 	while (!hv.ended) {
 		uint64_t entry_n = hv.guest.n;
@@ -161,6 +163,7 @@ void run(void)
 		hv.mailbox->now_ns = hv_now().v;
 		hv.mailbox->exit_count++;
 		settle(taken == TAKEN_WAITS);
+		debug_update();
 		alarm_update();
 	}
 }

@@ -44,6 +44,7 @@ void service_resume(void)
 static void load(void)
 {
 	pages_copy();
+	hv.mailbox->debug_point_count = 0; /* the next run brings its own */
 	service_resume();
 	hv_end(HV_STATE_STOPPED);
 }

@@ -150,6 +150,11 @@ class Client:
     def set_memory(self, address, data):
         self.expect_ok(f"M{address:x},{len(data):x}:{data.hex()}")
 
+    def named(self, name):
+        """A register by the name that the target description gives it."""
+        text = self.request("qXfer:features:read:target.xml:0,ffff")
+        return self.register(re.findall(r'<reg name="(\w+)"', text).index(name))
+
     @property
     def pc(self):
         return self.register(PC)
@@ -162,8 +167,10 @@ class Client:
     def u64(self, address):
         return int.from_bytes(self.memory(address, 8) or b"", "little")
 
-    def insert(self, kind, address, count=4):
-        self.expect_ok(f"Z{kind},{address:x},{count:x}")
+    def insert(self, kind, address, count=4, condition=None):
+        """`condition`: an agent expression's bytes."""
+        tail = f";X{len(condition):x},{condition.hex()}" if condition else ""
+        self.expect_ok(f"Z{kind},{address:x},{count:x}{tail}")
 
     def remove(self, kind, address, count=4):
         self.expect_ok(f"z{kind},{address:x},{count:x}")
@@ -171,6 +178,9 @@ class Client:
     def monitor(self, command):
         """What it prints, and whether it succeeded."""
         self.send("qRcmd," + command.encode().hex())
+        return self.monitor_answer()
+
+    def monitor_answer(self):
         text = ""
         while True:
             reply = self.receive()

@@ -68,15 +68,24 @@ def served(name, status=0):
     return Server()
 
 
-def debian_trace():
-    """The one that all test programs of a run share: who comes first records it."""
-    path = os.path.join(os.environ["TEST_FOLDER"], "debian.trace")
+def debian_trace(length=None):
+    """One that all test programs of a run share: who comes first records it. `length`: so many instructions, as hvrec
+    record takes them, of a longer workload."""
+    path = os.path.join(os.environ["TEST_FOLDER"], f"debian-{length or 'short'}.trace")
+    limit = ("--max-instructions", length) if length else ()
+    append = f"console=ttyAMA0 hvrec.scale={2 if length else 0}"
     with open(path + ".lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not os.path.exists(path):
-            harness.record(*harness.debian("cloud", "console=ttyAMA0 hvrec.scale=0"), "--console", "none", trace="new")
+            harness.record(*harness.debian("cloud", append), "--console", "none", *limit, trace="new",
+                           status=3 if length else 0)
             os.rename("new", path)
     return path
+
+
+def say(text):
+    """A figure for whoever looks; no result."""
+    print(f"# {text}", flush=True)
 
 
 def gdb(server, script, elf):
@@ -106,8 +115,12 @@ def marked(output):
 
 
 def symbols(elf):
+    return symbols_of(harness.payload(elf))
+
+
+def symbols_of(path):
     """{name: address}; of a name that is there twice, one."""
-    with open(harness.payload(elf), "rb") as file:
+    with open(path, "rb") as file:
         data = file.read()
 
     def number(at, count):

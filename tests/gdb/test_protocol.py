@@ -43,6 +43,52 @@ def interrupt_stops_a_run_in_both_directions():
         check(client.registers() == registers, f"interrupted at {where}: other registers than coming there anew")
 
 
+LONG_COMMANDS = ("seek end", "who-wrote 0x123456789a8 8", "verify", "next console workload", "back 100M")
+
+
+def monitor_interrupted(client, command, after, interrupt):
+    """Answers what it printed, whether it succeeded, and how long it took to end."""
+    client.send("qRcmd," + command.encode().hex())
+    time.sleep(after)
+    since = time.monotonic()
+    interrupt()
+    text, good = client.monitor_answer()
+    return text, good, time.monotonic() - since
+
+
+@test
+def interrupt_ends_a_monitor_command_where_it_began():
+    """By the interrupt character, and by the packet that hvrec.py sends at Ctrl-C."""
+    ended = 0
+    for command in LONG_COMMANDS:
+        with session.Server(session.debian_trace()) as server, server.client() as client:
+            end = client.position()[1]
+            client.seek(end * 2 // 3 if command[0] in "wb" else 1000)
+            before = client.n, client.registers()
+            interrupt = rng.choice((client.interrupt, lambda: client.send("Qhvrec.Interrupt")))
+            text, good, seconds = monitor_interrupted(client, command, 0.1, interrupt)
+            check(seconds < 5, f"monitor {command} ended {seconds:.1f} s after the interrupt")
+            if good:
+                continue  # it was faster
+            ended += 1
+            check(text.strip(".") == "interrupted\n", f"monitor {command}: {text!r}")
+            check((client.n, client.registers()) == before, f"monitor {command} left {before[0]} for {client.n}")
+            check(client.step().signal == 5 and client.n == before[0] + 1, f"no step after monitor {command}")
+            text, good = client.monitor("seek 50%")
+            check(good and client.n == end // 2, f"monitor seek after the interrupt: {text}")
+    check(ended >= 3, f"only {ended} of the commands took long enough")
+
+
+@test
+def client_that_vanishes_in_a_monitor_command_can_come_back():
+    with session.Server(session.debian_trace()) as server:
+        with server.client() as client:
+            client.send("qRcmd," + b"verify".hex())
+            time.sleep(0.1)
+        with reconnected(server) as client:
+            check(client.n == 0 and client.step().signal == 5, "no step after reconnecting")
+
+
 @test
 def interrupt_while_nothing_runs_does_nothing():
     with session.served("corruption") as server, server.client() as client:

@@ -1,12 +1,9 @@
 """Breakpoints and watchpoints in the Debian kernel and its processes: what a run forwards hits, and at which
 instruction, a run backwards hits in mirrored order.
-
-A hit is (position of the instruction that is or accesses it, kind, address). Forwards both stop before that
-instruction; backwards a watchpoint stops right behind it. From either side gdb takes the watchpoints out, makes one
-step, and puts them back: so does this.
 """
 import rsp
 import session
+from points import Points, hits
 from session import SOAK, check, harness, rng, test
 
 HITS = 250 if SOAK else 24
@@ -15,55 +12,9 @@ BREAKPOINTS = 8  # more than the CPU has
 WINDOW = 3_000_000  # instructions from which the places are taken
 
 
-class Points:
-    """What is inserted: {(kind, address): bytes}."""
-
-    def __init__(self, client, breakpoints, watchpoints=()):
-        self.client = client
-        self.breakpoints, self.watchpoints = list(breakpoints), list(watchpoints)
-        for address in self.breakpoints:
-            client.insert(rsp.SOFTWARE, address)
-        self.watch()
-
-    def watch(self):
-        for kind, address, count in self.watchpoints:
-            self.client.insert(kind, address, count)
-
-    def unwatch(self):
-        for kind, address, count in self.watchpoints:
-            self.client.remove(kind, address, count)
-
-    def clear(self):
-        self.unwatch()
-        for address in self.breakpoints:
-            self.client.remove(rsp.SOFTWARE, address)
-
-    def watched(self, address):
-        return next(at for _, at, count in self.watchpoints if at <= address < at + count)
-
-
-def hits(points, back, count):
-    """The next hits in one direction; fewer at its end."""
-    client, found = points.client, []
-    last = None
-    while len(found) < count:
-        stop = client.go_back() if back else client.go_on()
-        if stop.kind in ("begin", "end"):
-            break
-        n = client.n
-        check(n != last or stop.kind != found[-1][1], f"stopped twice at {n}: {stop}")
-        last = n
-        if stop.kind == "swbreak":
-            found.append((n, "break", client.pc))
-            continue
-        check(stop.kind in ("watch", "rwatch", "awatch"), f"{stop} at {n}")
-        found.append((n - 1 if back else n, stop.kind, points.watched(stop.address)))
-        points.unwatch()
-        stop = client.reverse_step() if back else client.step()
-        points.watch()
-        if stop.kind == "swbreak":
-            found.append((client.n, "break", client.pc))
-    return found
+# Agent expressions: the register's lowest bit; its logical not.
+X0_IS_ODD = bytes([0x26, 0, rsp.X0, 0x22, 1, 0x0f, 0x27])
+X0_IS_EVEN = X0_IS_ODD[:-1] + bytes([0x0e, 0x27])
 
 
 def compare(points, start, forward):
@@ -139,6 +90,115 @@ def watchpoints_hit_the_same_in_both_directions():
             watched.append((rsp.WATCH, pick([sp & -16 for _, level, sp, _ in samples if level == 0], 1)[0] - 8, 4))
             breakpoint_pc = pick([pc for pc, level, _, _ in samples if level == 0], 1)
             different += there_and_back(Points(client, breakpoint_pc, watched), start)
+
+
+def chosen(points, hit, count):
+    """Without the point that nearly all hits are of: it is in a loop."""
+    for kind, address in {found[1:] for found in hit}:
+        if len([found for found in hit if found[1:] == (kind, address)]) > count // 3:
+            points.breakpoints = [at for at in points.breakpoints if (kind, at) != ("break", address)]
+            points.watchpoints = [point for point in points.watchpoints if point[1] != address or kind == "break"]
+    return points
+
+
+def mixed_points(client):
+    """Breakpoints and watchpoints in code and data of both levels; a place before them, and what they hit from there."""
+    for _ in range(100):
+        start, samples = user_window(client)
+        user = pick([pc for pc, level, _, _ in samples if level == 0], BREAKPOINTS // 2)
+        kernel = pick([pc for pc, level, _, _ in samples if level == 1], BREAKPOINTS - len(user))
+        stacks = pick([sp & -16 for _, level, sp, _ in samples if level == 1], 2)
+        stacks += pick([(sp & -16) - 16 for _, level, sp, _ in samples if level == 0], 2)
+        watched = [(kind, address, 8) for kind, address in zip((rsp.WATCH, rsp.RWATCH, rsp.AWATCH, rsp.WATCH), stacks)]
+        points = Points(client, user + kernel, watched)
+        for _ in range(6):
+            client.seek(start)
+            hit = hits(points, False, HITS)
+            points.clear()
+            before = len(points.breakpoints) + len(points.watchpoints)
+            points = chosen(points, hit, HITS)
+            if len(points.breakpoints) + len(points.watchpoints) == before:
+                break
+            points = Points(client, points.breakpoints, points.watchpoints)
+        else:
+            points.clear()
+            continue
+        kinds = {kind for _, kind, _ in hit}
+        broken = {address for _, kind, address in hit if kind == "break"}
+        if len(hit) == HITS and len(kinds) > 1 and broken & set(user) and broken & set(kernel):
+            return start, points, hit
+    raise harness.Failed("no place with hits of all sorts was found")
+
+
+@test
+def mixed_points_hit_the_same_in_both_directions():
+    """Breakpoints, half of them with a condition, and watchpoints at once, in code and data of EL0 and EL1."""
+    with session.Server(session.debian_trace("1G" if SOAK else None)) as server, server.client() as client:
+        start, points, every = mixed_points(client)
+        conditions = {at: rng.choice((X0_IS_ODD, X0_IS_EVEN)) for at in points.breakpoints[::2]}
+        expected = []
+        for hit in every:
+            client.seek(hit[0])
+            odd = client.register(rsp.X0) & 1
+            if hit[1] != "break" or hit[2] not in conditions or odd == (conditions[hit[2]] == X0_IS_ODD):
+                expected.append(hit)
+        points = Points(client, points.breakpoints, points.watchpoints, conditions)
+        client.seek(start)
+        forward = hits(points, False, len(expected))
+        check(forward == expected, f"from {start}: with conditions {forward}, expected {expected}")
+        compare(points, start, forward)
+        kinds = {kind: len([1 for hit in forward if hit[1] == kind]) for _, kind, _ in forward}
+        session.say(f"{len(every)} hits of {len({hit[1:] for hit in every})} points, {len(forward)} with conditions "
+                    f"({kinds}), mirrored (SEED={harness.seed})")
+
+
+@test
+def hits_at_one_position_come_in_order():
+    """A fault, or an interrupt, and its vector are at one position; so are a breakpoint and the access of its
+    instruction. More points than the CPU has at once must not lose one of them."""
+    names = session.symbols("el0")
+    with session.served("el0") as server, server.client() as client:
+        vectors = names["vectors"]
+        load, store = client.position()[1] - 8000, names["vectors"] + 0x400
+        client.seek(load)
+        client.insert(rsp.SOFTWARE, store)
+        faults = []
+        while client.go_on().kind != "end":
+            n = client.n
+            client.seek(n)
+            if client.pc != store:
+                faults.append((n, "break", client.pc))
+            client.seek(n + 1)
+        client.remove(rsp.SOFTWARE, store)
+        check(len(faults) == 4, f"{faults}")
+        points = Points(client, [vectors + 0x80 * i for i in range(16)] + sorted({pc for _, _, pc in faults}))
+        client.seek(load)
+        forward = hits(points, False, 100)
+        for n, kind, pc in faults:
+            at = forward.index((n, kind, pc)) if (n, kind, pc) in forward else -2
+            check(forward[at + 1:at + 2] == [(n, "break", store)], f"the fault at {n}: {forward}")
+        client.seek("end")
+        backward = [hit for hit in hits(points, True, len(forward) + 1) if hit[0] > load]
+        check(backward == forward[::-1], f"forwards {forward}, backwards {backward}")
+
+
+@test
+def breakpoint_comes_before_the_access_of_its_instruction():
+    with session.served("exclusives") as server, server.client() as client:
+        names = session.symbols("exclusives")
+        watch = (rsp.WATCH, names["timer_irq_count"], 8)
+        points = Points(client, [], [watch])
+        accesses = hits(points, False, 12)[4:]
+        points.clear()
+        client.seek(accesses[0][0])
+        others = [names["vectors"] + 0x80 * i for i in range(16) if i not in (4, 5)]
+        points = Points(client, others + [client.pc], [watch])
+        client.seek(accesses[0][0] - 1)
+        expected = [(n, kind, at) for n, _, _ in accesses for kind, at in (("break", points.breakpoints[-1]),
+                                                                         ("watch", watch[1]))]
+        forward = hits(points, False, len(expected))
+        check(forward == expected, f"forwards {forward}, expected {expected}")
+        compare(points, accesses[0][0] - 1, forward)
 
 
 @test

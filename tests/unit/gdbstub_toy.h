@@ -403,10 +403,10 @@ static inline void toy_monitor(void *context, const char *command)
 	gdbstub_monitor_done(toy->stub, strcmp(command, "fail") != 0);
 }
 
-static inline bool toy_offsets(void *context, struct target_offsets *offsets)
+static inline bool toy_program_va(void *context, va_t *start)
 {
 	(void)context;
-	*offsets = (struct target_offsets){.text = 0x1000, .data = 0x2000};
+	start->v = 0x1000;
 	return true;
 }
 
@@ -433,7 +433,7 @@ static const struct target_ops toy_ops = {
 	.kill = toy_kill,
 	.restart = toy_restart,
 	.monitor = toy_monitor,
-	.offsets = toy_offsets,
+	.program_va = toy_program_va,
 	.memory_map = toy_memory_map,
 };
 

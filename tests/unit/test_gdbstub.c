@@ -242,7 +242,7 @@ Test(gdbstub, small_queries)
 {
 	cr_expect_str_eq(client_ask(&toy, "qAttached"), "1");
 	cr_expect_str_eq(client_ask(&toy, "qAttached:a410"), "1");
-	cr_expect_str_eq(client_ask(&toy, "qOffsets"), "Text=1000;Data=2000;Bss=2000");
+	cr_expect_str_eq(client_ask(&toy, "qOffsets"), "TextSeg=1000");
 	cr_expect_str_eq(client_ask(&toy, "vCont?"), "vCont;c;C;s;S;t;r");
 	cr_expect_str_eq(client_ask(&toy, "!"), "OK");
 }
@@ -254,7 +254,7 @@ Test(gdbstub, optional_operations_may_be_missing)
 
 	ops.thread_text = NULL;
 	ops.monitor = NULL;
-	ops.offsets = NULL;
+	ops.program_va = NULL;
 	ops.memory_map = NULL;
 	toy_open(&bare, &ops, 10);
 	cr_expect(strstr(client_ask(&bare, "qSupported"), "qXfer:memory-map:read-"));

@@ -45,9 +45,25 @@ def monitor_ended():
         gdb.execute("frame")
 
 
+def monitor_abandon():
+    """Ends the monitor command that gdb does not listen to any more, and reads what it still says.
+
+    gdb would take that for the replies to what it asks next. The packet that ends the command has no reply, so each
+    one that is sent reads one packet of the command's: pieces of text, and its result at last."""
+    connection = gdb.selected_inferior().connection
+    while re.fullmatch(b"O([0-9a-f]{2})+", connection.send_packet("Qhvrec.Interrupt")):
+        pass
+
+
 def monitor(words):
     """Runs a monitor command. gdb runs its hooks too, unless it is inside of one."""
-    gdb.execute("monitor " + words)
+    try:
+        gdb.execute("monitor " + words)
+    except KeyboardInterrupt:
+        if hasattr(gdb, "TargetConnection"):  # since gdb 12
+            monitor_abandon()
+            caches_drop()
+        raise gdb.GdbError("interrupted") from None
 
 
 class Hvrec(gdb.Command):
