@@ -21,7 +21,7 @@ PAYLOAD ?= $(BUILD)/guest/console.elf
 WARNINGS := -Wall -Wextra -Wpedantic -Werror -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla \
 	-Wswitch-enum
 HOST_CFLAGS := -std=c11 -O2 -g -D_GNU_SOURCE $(WARNINGS) -I.
-HOST_LIBS := -lsqlite3 -llz4 -lxxhash -lfdt -lz -lpthread
+HOST_LIBS := -lsqlite3 -llz4 -lzstd -lxxhash -lfdt -lz -lpthread
 HV_CFLAGS := -std=c11 -O2 -g -ffreestanding -nostdlib -mgeneral-regs-only -mstrict-align -fno-pic -no-pie \
 	-march=armv8.2-a -fno-stack-protector -ffunction-sections $(WARNINGS) -I.
 HV_LDFLAGS := -static -Wl,-T,hv/arch/hv.ld -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
@@ -124,7 +124,7 @@ EDITORS := $(BUILD)/tests/trace_edit $(BUILD)/tests/keyframe_edit
 $(EDITORS): $(BUILD)/tests/%: tests/replay/%.c $(filter $(BUILD)/host/storage/%,$(HOST_OBJECTS)) \
 		$(BUILD)/host/hv/host/error.o
 	@mkdir -p $(@D)
-	$(CC) $(HOST_CFLAGS) $^ -lsqlite3 -llz4 -lxxhash -o $@
+	$(CC) $(HOST_CFLAGS) $^ -lsqlite3 -llz4 -lzstd -lxxhash -o $@
 
 $(BUILD)/checkpoint_cost: $(BUILD)/host/tests/bench/checkpoint_cost.o $(LIBRARY_SOURCES:%.c=$(BUILD)/host/%.o)
 	@mkdir -p $(@D)

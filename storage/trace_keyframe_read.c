@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <zstd.h>
 
 /* No RAM is larger than 2^32 pages; a list of more is damage. */
 #define PAGE_INDEX_MAX UINT64_C(0xffffffff)
@@ -244,12 +245,9 @@ bool trace_get_group(struct trace_reader *r, uint64_t id, uint8_t pages[TRACE_GR
 	size_t count = found == TRACE_FOUND ? group_blob(r, row, id, &blob, error) : 0;
 	if (found == TRACE_ABSENT)
 		group_damaged(r, id, "it is missing", error);
-	uint8_t *raw = count > 0 ? trace_decompress(blob.data, blob.count, count * TRACE_PAGE_BYTES) : NULL;
-	if (raw)
-		memcpy(pages, raw, count * TRACE_PAGE_BYTES);
-	else if (count > 0)
-		group_damaged(r, id, "it cannot be decompressed", error);
-	free(raw);
+	size_t raw_bytes = count * TRACE_PAGE_BYTES;
+	if (count > 0 && ZSTD_decompress(pages, raw_bytes, blob.data, blob.count) != raw_bytes)
+		count = group_damaged(r, id, "it cannot be decompressed", error);
 	sqlite3_finalize(row);
-	return raw != NULL;
+	return count > 0;
 }

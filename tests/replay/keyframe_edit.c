@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zstd.h>
 
 static sqlite3 *db;
 
@@ -59,24 +60,26 @@ static struct trace_bytes blob(sqlite3_stmt *row, int at)
 	return (struct trace_bytes){data ? data : "", (size_t)sqlite3_column_bytes(row, at)};
 }
 
-/* The unpacked bytes with one of them changed. */
-static uint8_t *unpack_changed(struct trace_bytes packed, size_t raw_bytes, uint64_t at, uint64_t mask)
+/* The packed state, and the packed pages, with one of their bytes changed. */
+static struct trace_bytes state_change(struct trace_bytes packed, uint64_t at, uint64_t mask)
 {
-	uint8_t *raw = trace_decompress(packed.data, packed.count, raw_bytes);
-	if (!raw || at >= raw_bytes)
+	uint8_t *raw = trace_decompress(packed.data, packed.count, sizeof(struct guest_state));
+	if (!raw || at >= sizeof(struct guest_state))
 		fail("there is no such byte");
 	raw[at] = (uint8_t)(raw[at] ^ mask);
-	return raw;
-}
-
-static struct trace_bytes pack(uint8_t *raw, size_t raw_bytes)
-{
-	struct trace_bytes packed = {0};
-	packed.data = trace_compress(raw, raw_bytes, true, &packed.count);
-	if (!packed.data)
-		fail("out of memory");
+	packed.data = trace_compress(raw, sizeof(struct guest_state), true, &packed.count);
 	free(raw);
 	return packed;
+}
+
+static struct trace_bytes pages_change(struct trace_bytes packed, size_t raw_bytes, uint64_t at, uint64_t mask)
+{
+	static uint8_t raw[TRACE_GROUP_PAGES_MAX * TRACE_PAGE_BYTES];
+	static uint8_t stored[ZSTD_COMPRESSBOUND(sizeof(raw))];
+	if (ZSTD_decompress(raw, raw_bytes, packed.data, packed.count) != raw_bytes || at >= raw_bytes)
+		fail("there is no such byte");
+	raw[at] = (uint8_t)(raw[at] ^ mask);
+	return (struct trace_bytes){stored, ZSTD_compress(stored, sizeof(stored), raw, raw_bytes, 1)};
 }
 
 static void update(sqlite3_stmt *statement)
@@ -99,7 +102,7 @@ static void keyframe_edit(uint64_t n, const char *field, uint64_t at, uint64_t m
 	else if (strcmp(field, "same") == 0)
 		same = (struct trace_bytes){list, 2};
 	else
-		state = pack(unpack_changed(state, sizeof(struct guest_state), at, mask), sizeof(struct guest_state));
+		state = state_change(state, at, mask);
 	uint64_t checksum = trace_keyframe_checksum(&keyframe, sizeof(struct guest_state), state, same);
 	sqlite3_stmt *statement =
 		prepare("UPDATE keyframe SET next_event = ?2, state = ?3, same = ?4, checksum = ?5 WHERE n = ?1", n);
@@ -121,7 +124,7 @@ static void group_edit(uint64_t id, const char *field, uint64_t at, uint64_t mas
 	if (strcmp(field, "index") == 0 && at < indexes.count)
 		list[at] = (uint8_t)(list[at] ^ mask);
 	else
-		data = pack(unpack_changed(data, count * TRACE_PAGE_BYTES, at, mask), count * TRACE_PAGE_BYTES);
+		data = pages_change(data, count * TRACE_PAGE_BYTES, at, mask);
 	indexes.data = list;
 	sqlite3_stmt *statement = prepare("UPDATE page_group SET indexes = ?2, data = ?3, indexes_checksum = ?4, "
 					  "data_checksum = ?5 WHERE id = ?1",
