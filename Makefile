@@ -29,16 +29,22 @@ HV_LDFLAGS := -static -Wl,-T,hv/arch/hv.ld -Wl,--gc-sections -Wl,--build-id=none
 
 HV_SOURCES := $(wildcard hv/arch/*.c hv/core/*.c hv/dev/*.c) hv/board/$(BOARD).c
 HV_OBJECTS := $(HV_SOURCES:%.c=$(BUILD)/hv/%.o) $(BUILD)/hv/hv/arch/entry.o $(BUILD)/hv/hv/arch/simd.o
-LIBRARY_SOURCES := $(wildcard gdbstub/*.c hv/host/*.c recorder/*.c replay/*.c storage/*.c)
+LIBRARY_SOURCES := $(wildcard gdbstub/*.c hv/host/*.c recorder/*.c replay/*.c storage/*.c) \
+	$(filter-out sql/sql_extension.c,$(wildcard sql/*.c))
 HOST_SOURCES := $(LIBRARY_SOURCES) $(wildcard tools/*.c)
 HOST_OBJECTS := $(HOST_SOURCES:%.c=$(BUILD)/host/%.o)
+# The sqlite extension: the readers among the sources, once more, against the sqlite of the program that loads it.
+EXTENSION_SOURCES := $(wildcard sql/*.c) hv/host/error.c hv/host/session_console.c \
+	$(addprefix replay/,console_lines.c event_text.c event_text_names.c utf8_text.c) \
+	$(addprefix storage/,chunk_decode.c chunk_model.c trace_cursor.c trace_db.c trace_format.c trace_read.c trace_scan.c)
+EXTENSION_OBJECTS := $(EXTENSION_SOURCES:%.c=$(BUILD)/extension/%.o)
 C_FILES = $(shell git ls-files '*.c' '*.h')
 
 .DELETE_ON_ERROR:
 .PHONY: all guests check unit guest-check replay-check fuzz demo soak bench debug install clean deps deps-check format \
 	format-check lint clang
 
-all: $(BUILD)/hvrec $(BUILD)/hv.elf
+all: $(BUILD)/hvrec $(BUILD)/hv.elf $(BUILD)/hvrec_sqlite.so
 
 $(BUILD)/hv.elf: $(HV_OBJECTS) hv/arch/hv.ld
 	@echo "  LINK  $@"
@@ -47,6 +53,15 @@ $(BUILD)/hv.elf: $(HV_OBJECTS) hv/arch/hv.ld
 $(BUILD)/hvrec: $(HOST_OBJECTS)
 	@echo "  LINK  $@"
 	@$(CC) $(HOST_CFLAGS) $(LDFLAGS) $(HOST_OBJECTS) $(HOST_LIBS) -o $@
+
+$(BUILD)/hvrec_sqlite.so: $(EXTENSION_OBJECTS)
+	@echo "  LINK  $@"
+	@$(CC) $(HOST_CFLAGS) $(LDFLAGS) -shared -Wl,-z,defs $(EXTENSION_OBJECTS) -llz4 -lxxhash -o $@
+
+$(BUILD)/extension/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  EXT   $<"
+	@$(CC) $(HOST_CFLAGS) $(CFLAGS) -fPIC -fvisibility=hidden -include sql/sql_extension.h -MMD -MP -c $< -o $@
 
 $(BUILD)/hv/%.o: %.c
 	@mkdir -p $(@D)
@@ -170,6 +185,7 @@ debug: all guests
 install: all
 	install -D -m 755 $(BUILD)/hvrec $(DESTDIR)$(PREFIX)/bin/hvrec
 	install -D -m 644 $(BUILD)/hv.elf $(DESTDIR)$(PREFIX)/lib/hvrec/hv.elf
+	install -D -m 644 $(BUILD)/hvrec_sqlite.so $(DESTDIR)$(PREFIX)/lib/hvrec/hvrec_sqlite.so
 	install -D -m 644 tools/gdb/hvrec.py $(DESTDIR)$(PREFIX)/share/hvrec/hvrec.py
 	install -D -m 644 tools/hvrec.1 $(DESTDIR)$(PREFIX)/share/man/man1/hvrec.1
 

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { NAME_BYTES = 96 };
 
@@ -183,6 +184,54 @@ void event_text_meaning(const struct event *event, char *text, size_t bytes)
 	else
 		append(&line, "kind %u", event->kind);
 	append_details(&line, event);
+}
+
+static void copy_reason(const char *reason, char *text, size_t bytes)
+{
+	snprintf(text, bytes, "%s", reason ? reason : "");
+}
+
+static void copy_function(const struct event *event, char *text, size_t bytes)
+{
+	event_text_call(event->address, event->value, text, bytes);
+	char *result = strstr(text, " = ");
+	if (result)
+		*result = 0;
+}
+
+bool event_text_name(const struct event *event, char *text, size_t bytes)
+{
+	text[0] = 0;
+	switch ((enum event_kind)event->kind) {
+	case EVENT_MMIO_READ:
+	case EVENT_MMIO_WRITE:
+	case EVENT_EXTERNAL_ABORT:
+	case EVENT_INPUT:
+		event_text_address(event->address, text, bytes);
+		break;
+	case EVENT_SYSREG_READ:
+	case EVENT_SYSREG_WRITE:
+	case EVENT_SYSREG_DENIED:
+		event_text_sysreg(event->address, text, bytes);
+		break;
+	case EVENT_SMCCC_CALL:
+		copy_function(event, text, bytes);
+		break;
+	case EVENT_EXIT:
+		copy_reason(event_text_exit_reason(event->address), text, bytes);
+		break;
+	case EVENT_INJECT:
+		event_text_interrupt(event->address, text, bytes);
+		break;
+	case EVENT_END:
+		copy_reason(event_text_end_reason(event->address), text, bytes);
+		break;
+	case EVENT_DEBUG_EXCEPTION:
+	case EVENT_IDLE:
+	default:
+		break;
+	}
+	return text[0] != 0;
 }
 
 void event_text_line(const struct event *event, char *text, size_t bytes)

@@ -14,5 +14,9 @@ const char *event_text_kind(uint16_t kind);
 /* What happened, without where: "MMIO_WRITE uart UARTDR <- 0x48 'H', 1 byte". "nothing" for kind 0. */
 void event_text_meaning(const struct event *event, char *text, size_t bytes);
 
+/* What the event is about: "uart UARTDR", "CNTPCT_EL0", "27 (virtual timer)", "PSCI_VERSION", "power off". False, and
+ * an empty text, for kinds that are about nothing with a name. */
+bool event_text_name(const struct event *event, char *text, size_t bytes);
+
 /* Position, pc, vCPU and meaning, in columns. No newline. */
 void event_text_line(const struct event *event, char *text, size_t bytes);

@@ -79,15 +79,26 @@ struct trace_totals {
 	uint64_t blob_stored_bytes;
 };
 
+/* How many chunks the cursors of this reader have decoded so far. Cannot fail. */
+uint64_t trace_chunks_read(const struct trace_reader *r);
+
 bool trace_get_totals(struct trace_reader *r, struct trace_totals *totals, struct error *error);
 
 /* A cursor before event `first_event` (0: the first; the number of events: the end, nothing beyond). NULL on failure.
  */
 struct trace_cursor *trace_seek(struct trace_reader *r, uint64_t first_event, struct error *error);
 
+/* A cursor before the first event whose n is at least `n`, or whose guest time is at least `ns`; at the end if there is
+ * none. Only the chunks from there on are read, and checked. NULL on failure. */
+struct trace_cursor *trace_seek_n(struct trace_reader *r, uint64_t n, struct error *error);
+struct trace_cursor *trace_seek_ns(struct trace_reader *r, uint64_t ns, struct error *error);
+
 /* Reads up to `max` events. Returns how many, 0 only at the end (or for max 0), -1 on damage: a checksum, a malformed
  * chunk, a gap, n that decreases. After -1 the cursor stays there and gives -1 again. */
 int64_t trace_next(struct trace_cursor *c, struct event *out, size_t max, struct error *error);
+
+/* Index of the next event. Cannot fail. */
+uint64_t trace_cursor_index(const struct trace_cursor *c);
 
 /* Idle time of the guest before the next event: guest time is n + this. Cannot fail. */
 uint64_t trace_cursor_idle_ns(const struct trace_cursor *c);

@@ -109,6 +109,7 @@ static bool load(struct trace_cursor *c)
 		return found == TRACE_ABSENT;
 	if (!row_get(c, &chunk) || !row_follows(c, &chunk) || !data_decode(c, &chunk) || !events_agree(c, &chunk))
 		return false;
+	c->reader->chunks_read++;
 	c->event_count = (size_t)chunk.event_count;
 	c->idle_ns = chunk.start_idle_ns;
 	for (c->at = 0; c->at < c->wanted - chunk.first_event; c->at++)
@@ -122,6 +123,7 @@ static bool load(struct trace_cursor *c)
 	return true;
 }
 
+/* Goes to event `first_event`, whose chunk it reads. */
 static bool start(struct trace_cursor *c, uint64_t first_event)
 {
 	struct trace_totals totals;
@@ -135,25 +137,100 @@ static bool start(struct trace_cursor *c, uint64_t first_event)
 	c->rows = trace_reader_prepare(
 		c->reader,
 		"SELECT first_event, event_count, first_n, last_n, start_idle_ns, raw_bytes, "
-		"checksum, data FROM chunk WHERE first_event >= ifnull((SELECT max(first_event) FROM "
-		"chunk WHERE first_event <= ?1), 0) ORDER BY first_event",
+		"checksum, data FROM main.chunk WHERE first_event >= ifnull((SELECT max(first_event) FROM "
+		"main.chunk WHERE first_event <= ?1), 0) ORDER BY first_event",
 		&c->failed);
 	return c->rows && sqlite3_bind_int64(c->rows, 1, trace_sql_from_u64(first_event)) == SQLITE_OK && load(c);
 }
 
-struct trace_cursor *trace_seek(struct trace_reader *r, uint64_t first_event, struct error *error)
+static struct trace_cursor *cursor_new(struct trace_reader *r, struct error *error)
 {
 	struct trace_cursor *c = calloc(1, sizeof(*c));
-	if (!c) {
+	if (c)
+		c->reader = r;
+	else
 		error_set(error, STATUS_FAILED, "%s: no memory", r->path);
-		return NULL;
-	}
-	c->reader = r;
-	if (start(c, first_event))
+	return c;
+}
+
+/* The cursor if it is `good`; else frees it and hands out why. */
+static struct trace_cursor *cursor_if(bool good, struct trace_cursor *c, struct error *error)
+{
+	if (good)
 		return c;
 	error_set(error, STATUS_FAILED, "%s", c->failed.text);
 	trace_cursor_free(c);
 	return NULL;
+}
+
+struct trace_cursor *trace_seek(struct trace_reader *r, uint64_t first_event, struct error *error)
+{
+	struct trace_cursor *c = cursor_new(r, error);
+	return c ? cursor_if(start(c, first_event), c, error) : NULL;
+}
+
+/* Where a chunk begins, by a query with one parameter. */
+static bool chunk_find(struct trace_cursor *c, const char *sql, uint64_t parameter, uint64_t *first_event)
+{
+	sqlite3_stmt *statement = trace_reader_prepare(c->reader, sql, &c->failed);
+	if (!statement)
+		return false;
+	sqlite3_bind_int64(statement, 1, trace_sql_from_u64(parameter));
+	enum trace_found found = trace_reader_step(c->reader, statement, &c->failed);
+	if (found == TRACE_FOUND)
+		*first_event = trace_u64_from_sql(sqlite3_column_int64(statement, 0));
+	sqlite3_finalize(statement);
+	return found == TRACE_FOUND;
+}
+
+/* The limit of a search; the place is the first event at or behind it. */
+struct limit {
+	uint64_t value;
+	bool is_time; /* guest time, else n */
+};
+
+/* Skips what is before the limit, over the end of a chunk too. */
+static bool skip(struct trace_cursor *c, const struct limit *limit)
+{
+	while (c->event_count) {
+		for (; c->at < c->event_count; c->at++) {
+			const struct event *event = &c->events[c->at];
+			if (event->n + (limit->is_time ? c->idle_ns : 0) >= limit->value)
+				return true;
+			c->idle_ns += idle_of(event);
+		}
+		if (!load(c))
+			return false;
+	}
+	return true;
+}
+
+static struct trace_cursor *seek_limit(struct trace_reader *r, const struct limit *limit, const char *sql,
+				       struct error *error)
+{
+	struct trace_cursor *c = cursor_new(r, error);
+	if (!c)
+		return NULL;
+	uint64_t first_event = 0;
+	bool good = chunk_find(c, sql, limit->value, &first_event) && start(c, first_event) && skip(c, limit);
+	return cursor_if(good, c, error);
+}
+
+/* The first chunk that does not end before it; else the end of the last one. */
+struct trace_cursor *trace_seek_n(struct trace_reader *r, uint64_t n, struct error *error)
+{
+	static const char sql[] =
+		"SELECT coalesce((SELECT first_event FROM main.chunk WHERE last_n >= ?1 ORDER BY first_event LIMIT 1), "
+		"(SELECT first_event + event_count FROM main.chunk ORDER BY first_event DESC LIMIT 1), 0)";
+	return seek_limit(r, &(struct limit){.value = n}, sql, error);
+}
+
+/* A row does not say when its last event is: the next one's start does. */
+struct trace_cursor *trace_seek_ns(struct trace_reader *r, uint64_t ns, struct error *error)
+{
+	static const char sql[] =
+		"SELECT ifnull((SELECT max(first_event) FROM main.chunk WHERE first_n + start_idle_ns < ?1), 0)";
+	return seek_limit(r, &(struct limit){.value = ns, .is_time = true}, sql, error);
 }
 
 int64_t trace_next(struct trace_cursor *c, struct event *out, size_t max, struct error *error)
@@ -173,6 +250,11 @@ int64_t trace_next(struct trace_cursor *c, struct event *out, size_t max, struct
 		c->idle_ns += idle_of(&c->events[c->at + i]);
 	c->at += count;
 	return (int64_t)count;
+}
+
+uint64_t trace_cursor_index(const struct trace_cursor *c)
+{
+	return c->wanted - (c->event_count - c->at);
 }
 
 uint64_t trace_cursor_idle_ns(const struct trace_cursor *c)

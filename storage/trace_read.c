@@ -53,7 +53,7 @@ static enum trace_found meta_wrong(struct trace_reader *r, const char *key, cons
 enum trace_found trace_get_text(struct trace_reader *r, const char *key, char **value, struct error *error)
 {
 	sqlite3_stmt *statement = NULL;
-	enum trace_found found = find(r, "SELECT value FROM meta WHERE key = ?1", key, &statement, error);
+	enum trace_found found = find(r, "SELECT value FROM main.meta WHERE key = ?1", key, &statement, error);
 	if (found == TRACE_FOUND) {
 		const char *text = NULL;
 		if (sqlite3_column_type(statement, 0) == SQLITE_TEXT &&
@@ -72,7 +72,7 @@ enum trace_found trace_get_text(struct trace_reader *r, const char *key, char **
 enum trace_found trace_get_u64(struct trace_reader *r, const char *key, uint64_t *value, struct error *error)
 {
 	sqlite3_stmt *statement = NULL;
-	enum trace_found found = find(r, "SELECT value FROM meta WHERE key = ?1", key, &statement, error);
+	enum trace_found found = find(r, "SELECT value FROM main.meta WHERE key = ?1", key, &statement, error);
 	if (found == TRACE_FOUND) {
 		if (sqlite3_column_type(statement, 0) == SQLITE_INTEGER)
 			*value = trace_u64_from_sql(sqlite3_column_int64(statement, 0));
@@ -109,8 +109,8 @@ enum trace_found trace_get_file(struct trace_reader *r, const char *name, void *
 {
 	sqlite3_stmt *statement = NULL;
 	enum trace_found found = find(r,
-				      "SELECT file.hash, blob.raw_bytes, blob.data FROM file "
-				      "LEFT JOIN blob ON blob.hash = file.hash WHERE file.name = ?1",
+				      "SELECT file.hash, blob.raw_bytes, blob.data FROM main.file "
+				      "LEFT JOIN main.blob ON blob.hash = file.hash WHERE file.name = ?1",
 				      name, &statement, error);
 	if (found == TRACE_FOUND) {
 		uint8_t *raw = blob_unpack(statement, bytes);
@@ -133,13 +133,15 @@ bool trace_is_complete(const struct trace_reader *r)
 
 bool trace_get_totals(struct trace_reader *r, struct trace_totals *totals, struct error *error)
 {
-	static const char sql[] =
-		"SELECT ifnull((SELECT first_event + event_count FROM chunk ORDER BY first_event DESC LIMIT 1), 0), "
-		"(SELECT count(*) FROM chunk), "
-		"ifnull((SELECT last_n FROM chunk ORDER BY first_event DESC LIMIT 1), 0), "
-		"(SELECT ifnull(sum(raw_bytes), 0) FROM chunk), (SELECT ifnull(sum(length(data)), 0) FROM chunk), "
-		"(SELECT count(*) FROM file), "
-		"(SELECT ifnull(sum(raw_bytes), 0) FROM blob), (SELECT ifnull(sum(length(data)), 0) FROM blob)";
+	static const char sql[] = "SELECT ifnull((SELECT first_event + event_count FROM main.chunk ORDER BY "
+				  "first_event DESC LIMIT 1), 0), "
+				  "(SELECT count(*) FROM main.chunk), "
+				  "ifnull((SELECT last_n FROM main.chunk ORDER BY first_event DESC LIMIT 1), 0), "
+				  "(SELECT ifnull(sum(raw_bytes), 0) FROM main.chunk), (SELECT "
+				  "ifnull(sum(length(data)), 0) FROM main.chunk), "
+				  "(SELECT count(*) FROM main.file), "
+				  "(SELECT ifnull(sum(raw_bytes), 0) FROM main.blob), (SELECT "
+				  "ifnull(sum(length(data)), 0) FROM main.blob)";
 	uint64_t *const fields[] = {&totals->event_count,    &totals->chunk_count,      &totals->last_n,
 				    &totals->raw_bytes,      &totals->stored_bytes,     &totals->file_count,
 				    &totals->blob_raw_bytes, &totals->blob_stored_bytes};
@@ -176,36 +178,56 @@ static bool check_complete(struct trace_reader *r, struct error *error)
 	return true;
 }
 
-struct trace_reader *trace_open(const char *path, struct error *error)
+/* Makes a reader of `db`, which is closed with it unless it is borrowed; also if this fails. */
+static struct trace_reader *reader_new(sqlite3 *db, bool borrowed, const char *path, struct error *error)
 {
 	struct trace_reader *r = calloc(1, sizeof(*r));
 	char *copy = strdup(path);
-	if (!r || !copy) {
-		free(r);
-		free(copy);
-		error_set(error, STATUS_FAILED, "%s: no memory", path);
+	if (r && copy) {
+		*r = (struct trace_reader){.db = db, .borrowed = borrowed, .path = copy};
+		if (check_complete(r, error))
+			return r;
+		trace_close(r);
 		return NULL;
 	}
-	r->path = copy;
-	r->db = trace_db_open(path, error);
-	if (r->db && check_complete(r, error))
-		return r;
-	trace_close(r);
+	free(r);
+	free(copy);
+	if (!borrowed)
+		sqlite3_close(db);
+	error_set(error, STATUS_FAILED, "%s: no memory", path);
 	return NULL;
+}
+
+struct trace_reader *trace_open(const char *path, struct error *error)
+{
+	sqlite3 *db = trace_db_open(path, error);
+	return db ? reader_new(db, false, path, error) : NULL;
+}
+
+struct trace_reader *trace_reader_borrow(sqlite3 *db, struct error *error)
+{
+	const char *path;
+	return trace_db_check(db, &path, error) ? reader_new(db, true, path, error) : NULL;
 }
 
 void trace_close(struct trace_reader *r)
 {
 	if (!r)
 		return;
-	sqlite3_close(r->db);
+	if (!r->borrowed)
+		sqlite3_close(r->db);
 	free(r->path);
 	free(r);
 }
 
+uint64_t trace_chunks_read(const struct trace_reader *r)
+{
+	return r->chunks_read;
+}
+
 bool trace_each_file(struct trace_reader *r, trace_file_fn *each, void *context, struct error *error)
 {
-	sqlite3_stmt *statement = trace_reader_prepare(r, "SELECT name FROM file ORDER BY name", error);
+	sqlite3_stmt *statement = trace_reader_prepare(r, "SELECT name FROM main.file ORDER BY name", error);
 	enum trace_found found = statement ? trace_reader_step(r, statement, error) : TRACE_FAILED;
 	while (found == TRACE_FOUND) {
 		const char *name = (const char *)sqlite3_column_text(statement, 0);
