@@ -7,9 +7,9 @@
 enum { CONSOLE_LINES_BYTES_MAX = 16384 }; /* of a line; the rest of a longer one is left out */
 
 struct console_lines {
-	uint64_t line; /* of the line at hand, from 1 */
+	uint64_t line;              /* of the line at hand, from 1 */
 	uint64_t event, n, time_ns; /* of its first byte */
-	bool complete;		    /* the next byte begins a new line */
+	bool complete;              /* the next byte begins a new line */
 	size_t byte_count;
 	char bytes[CONSOLE_LINES_BYTES_MAX];
 	char text[3 * CONSOLE_LINES_BYTES_MAX + 1]; /* valid UTF-8; set when a line is complete */

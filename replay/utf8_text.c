@@ -22,7 +22,7 @@ size_t utf8_text_length(const char *at, size_t left)
 {
 	uint8_t bytes[4] = {0};
 	memcpy(bytes, at, left < sizeof(bytes) ? left : sizeof(bytes));
-	size_t length = bytes[0] < 0x80			? 1
+	size_t length = bytes[0] < 0x80                ? 1
 			: within(bytes[0], 0xc2, 0xdf) ? 2
 			: within(bytes[0], 0xe0, 0xef) ? 3
 			: within(bytes[0], 0xf0, 0xf4) ? 4

@@ -7,9 +7,9 @@
 #include <string.h>
 
 enum {
-	PLAN_CHARS_MAX = 64,		 /* further constraints are left to sqlite */
+	PLAN_CHARS_MAX = 64,               /* further constraints are left to sqlite */
 	CHUNK_COST = CHUNK_EVENTS_MAX / 8, /* to decode an event is much less than to hand a row to sqlite */
-	IN_VERSION = 3038000,		 /* the first sqlite with sqlite3_vtab_in */
+	IN_VERSION = 3038000,              /* the first sqlite with sqlite3_vtab_in */
 };
 
 static char comparison(int op)

@@ -10,7 +10,7 @@ enum sql_range_field { SQL_RANGE_EVENT, SQL_RANGE_N, SQL_RANGE_TIME_NS, SQL_RANG
 
 struct sql_range {
 	uint64_t first[SQL_RANGE_FIELD_COUNT], last[SQL_RANGE_FIELD_COUNT]; /* inclusive; 0 and UINT64_MAX: no limit */
-	int kind;							    /* 0: any */
+	int kind;                                                           /* 0: any */
 };
 
 /* The numbers of a table's columns; -1 for one that it does not have. */

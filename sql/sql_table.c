@@ -31,8 +31,8 @@ static struct trace_reader *trace_of(sqlite3 *db, int argc, const char *const *a
 	if (argc <= ARGUMENT)
 		return trace_reader_borrow(db, error);
 	if (argc > ARGUMENT + 1 || strcmp(argv[DATABASE], "temp") != 0) {
-		error_set(error, STATUS_FAILED, "a table of another trace is CREATE VIRTUAL TABLE temp.NAME USING %s('FILE')",
-			  argv[0]);
+		error_set(error, STATUS_FAILED,
+			  "a table of another trace is CREATE VIRTUAL TABLE temp.NAME USING %s('FILE')", argv[0]);
 		return NULL;
 	}
 	char *path = unquoted(argv[ARGUMENT]);

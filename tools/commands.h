@@ -16,3 +16,4 @@ void replay_command(int argc, char **argv, struct error *error);
 void info_command(int argc, char **argv, struct error *error);
 void debug_command(int argc, char **argv, struct error *error);
 void symbols_command(int argc, char **argv, struct error *error);
+void sql_command(int argc, char **argv, struct error *error);

@@ -11,6 +11,7 @@ static const struct command commands[] = {
 	{"replay", replay_command, "re-execute a trace and check every event"},
 	{"debug", debug_command, "start gdb on a trace, with symbols"},
 	{"info", info_command, "what a trace holds"},
+	{"sql", sql_command, "ask a trace questions in SQL"},
 	{"symbols", symbols_command, "an ELF with the kernel's symbols, for gdb"},
 };
 

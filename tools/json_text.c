@@ -1,0 +1,22 @@
+/* Escapes what must be, and DEL, which terminals act upon. */
+#include "tools/json_text.h"
+#include "replay/utf8_text.h"
+
+void json_text_put(FILE *to, const char *text, size_t bytes)
+{
+	fputc('"', to);
+	for (size_t at = 0; at < bytes;) {
+		size_t length = utf8_text_length(text + at, bytes - at);
+		unsigned char byte = (unsigned char)text[at];
+		if (length == 0)
+			fputs(UTF8_TEXT_REPLACEMENT, to);
+		else if (byte == '"' || byte == '\\')
+			fprintf(to, "\\%c", byte);
+		else if (byte < ' ' || byte == 0x7f)
+			fprintf(to, "\\u%04x", byte);
+		else
+			fwrite(text + at, 1, length, to);
+		at += length > 0 ? length : 1;
+	}
+	fputc('"', to);
+}
