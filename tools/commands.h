@@ -15,5 +15,6 @@ void record_command(int argc, char **argv, struct error *error);
 void replay_command(int argc, char **argv, struct error *error);
 void info_command(int argc, char **argv, struct error *error);
 void debug_command(int argc, char **argv, struct error *error);
+void export_command(int argc, char **argv, struct error *error);
 void symbols_command(int argc, char **argv, struct error *error);
 void sql_command(int argc, char **argv, struct error *error);

@@ -12,6 +12,7 @@ static const struct command commands[] = {
 	{"debug", debug_command, "start gdb on a trace, with symbols"},
 	{"info", info_command, "what a trace holds"},
 	{"sql", sql_command, "ask a trace questions in SQL"},
+	{"export", export_command, "a trace for timeline viewers"},
 	{"symbols", symbols_command, "an ELF with the kernel's symbols, for gdb"},
 };
 

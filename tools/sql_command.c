@@ -13,7 +13,8 @@
 static const char help[] =
 	"usage: hvrec sql TRACE [QUERY] [OPTIONS]\n"
 	"\n"
-	"Runs SQL over the tables events, console, keyframes and meta. Without QUERY, statements come from standard input.\n"
+	"Runs SQL over the tables events, console, keyframes and meta. Without QUERY, statements come from standard "
+	"input.\n"
 	"\n"
 	"      --format table|csv|json   (default: table on a terminal, else csv)\n"
 	"\n"
@@ -47,8 +48,7 @@ static bool open_trace(struct session *session, const char *path, struct error *
 	session->db = trace_db_open(path, error);
 	if (!session->db)
 		return false;
-	if (sql_register(session->db) == SQLITE_OK &&
-	    sqlite3_exec(session->db, sql, NULL, NULL, NULL) == SQLITE_OK)
+	if (sql_register(session->db) == SQLITE_OK && sqlite3_exec(session->db, sql, NULL, NULL, NULL) == SQLITE_OK)
 		return true;
 	return error_set(error, STATUS_FAILED, "%s", sqlite3_errmsg(session->db));
 }
