@@ -96,6 +96,17 @@ static struct trace_cursor *seek(struct trace_reader *trace, const struct sql_ra
 					       : trace_seek(trace, 0, error);
 }
 
+/* The inner table of a join is filtered once for each row of the outer one, and often near the last place. */
+static bool at_hand(struct events_cursor *c)
+{
+	uint64_t event = c->range.first[SQL_RANGE_EVENT], n = c->range.first[SQL_RANGE_N];
+	if (!c->scan.cursor ||
+	    !(event ? trace_cursor_try(c->scan.cursor, event) : trace_cursor_try_n(c->scan.cursor, n)))
+		return false;
+	trace_scan_start(&c->scan, c->scan.cursor);
+	return true;
+}
+
 static int events_filter(sqlite3_vtab_cursor *cursor, int plan_number, const char *plan, int value_count,
 			 sqlite3_value **values)
 {
@@ -103,9 +114,11 @@ static int events_filter(sqlite3_vtab_cursor *cursor, int plan_number, const cha
 	struct events_cursor *c = (struct events_cursor *)cursor;
 	struct sql_table *table = (struct sql_table *)cursor->pVtab;
 	struct error error = {.status = STATUS_OK};
-	trace_scan_end(&c->scan);
 	sql_range_get(&c->range, plan, value_count, values);
 	c->at_end = false;
+	if (at_hand(c))
+		return events_next(cursor);
+	trace_scan_end(&c->scan);
 	struct trace_cursor *at = seek(table->trace, &c->range, &c->at_end, &error);
 	if (c->at_end)
 		return SQLITE_OK;

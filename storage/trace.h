@@ -93,6 +93,11 @@ struct trace_cursor *trace_seek(struct trace_reader *r, uint64_t first_event, st
 struct trace_cursor *trace_seek_n(struct trace_reader *r, uint64_t n, struct error *error);
 struct trace_cursor *trace_seek_ns(struct trace_reader *r, uint64_t ns, struct error *error);
 
+/* Moves the cursor to where trace_seek or trace_seek_n would put one, if that is in the chunk that it has decoded.
+ * False: it is not there, or not certainly; the cursor is where it was. */
+bool trace_cursor_try(struct trace_cursor *c, uint64_t event);
+bool trace_cursor_try_n(struct trace_cursor *c, uint64_t n);
+
 /* Reads up to `max` events. Returns how many, 0 only at the end (or for max 0), -1 on damage: a checksum, a malformed
  * chunk, a gap, n that decreases. After -1 the cursor stays there and gives -1 again. */
 int64_t trace_next(struct trace_cursor *c, struct event *out, size_t max, struct error *error);

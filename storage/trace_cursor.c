@@ -14,11 +14,12 @@ struct trace_cursor {
 	struct trace_reader *reader;
 	sqlite3_stmt *rows;
 	struct error failed;
-	uint64_t wanted;      /* the next chunk must begin here; the first one may begin before */
-	bool started;         /* a chunk was read */
-	uint64_t last_n;      /* of the chunk before */
-	uint64_t idle_ns;     /* before events[at] */
-	uint64_t end_idle_ns; /* after the last of events */
+	uint64_t wanted;        /* the next chunk must begin here; the first one may begin before */
+	bool started;           /* a chunk was read */
+	uint64_t last_n;        /* of the chunk before */
+	uint64_t start_idle_ns; /* before events[0] */
+	uint64_t idle_ns;       /* before events[at] */
+	uint64_t end_idle_ns;   /* after the last of events */
 	size_t at;
 	size_t event_count;
 	struct event events[CHUNK_EVENTS_MAX];
@@ -111,7 +112,7 @@ static bool load(struct trace_cursor *c)
 		return false;
 	c->reader->chunks_read++;
 	c->event_count = (size_t)chunk.event_count;
-	c->idle_ns = chunk.start_idle_ns;
+	c->idle_ns = c->start_idle_ns = chunk.start_idle_ns;
 	for (c->at = 0; c->at < c->wanted - chunk.first_event; c->at++)
 		c->idle_ns += idle_of(&c->events[c->at]);
 	c->end_idle_ns = c->idle_ns;
@@ -250,6 +251,34 @@ int64_t trace_next(struct trace_cursor *c, struct event *out, size_t max, struct
 		c->idle_ns += idle_of(&c->events[c->at + i]);
 	c->at += count;
 	return (int64_t)count;
+}
+
+static void rewind_to_start(struct trace_cursor *c)
+{
+	c->at = 0;
+	c->idle_ns = c->start_idle_ns;
+}
+
+bool trace_cursor_try(struct trace_cursor *c, uint64_t event)
+{
+	uint64_t first_event = c->wanted - c->event_count;
+	if (c->failed.status != STATUS_OK || event < first_event || event >= c->wanted)
+		return false;
+	if (event - first_event < c->at)
+		rewind_to_start(c);
+	for (; c->at < event - first_event; c->at++)
+		c->idle_ns += idle_of(&c->events[c->at]);
+	return true;
+}
+
+bool trace_cursor_try_n(struct trace_cursor *c, uint64_t n)
+{
+	/* events with the first one's n may be in the chunk before, too */
+	if (c->failed.status != STATUS_OK || !c->event_count || n <= c->events[0].n ||
+	    n > c->events[c->event_count - 1].n)
+		return false;
+	rewind_to_start(c);
+	return skip(c, &(struct limit){.value = n});
 }
 
 uint64_t trace_cursor_index(const struct trace_cursor *c)

@@ -29,7 +29,8 @@ static const enum event_class classes[EVENT_KIND_MAX + 1] = {
 #undef EVENT
 };
 
-struct export {
+struct export
+{
 	FILE *to;
 	bool any; /* an event was written: the next one needs a comma */
 	bool vcpu_named[VCPU_COUNT_MAX];
