@@ -147,6 +147,31 @@ Test(event_text, addresses_have_devices_and_registers)
 	expect_address(UINT64_MAX, "0xffffffffffffffff");
 }
 
+Test(event_text, an_event_has_the_name_of_what_it_is_about)
+{
+	static const struct {
+		struct event event;
+		const char *name;
+	} cases[] = {
+		{{.kind = EVENT_MMIO_WRITE, .address = GUEST_UART_IPA}, "uart UARTDR"},
+		{{.kind = EVENT_INPUT, .address = GUEST_UART_IPA}, "uart UARTDR"},
+		{{.kind = EVENT_MMIO_READ, .address = 0x123}, "0x123"},
+		{{.kind = EVENT_SYSREG_READ, .address = SYSREG_KEY(3, 3, 14, 0, 1)}, "CNTPCT_EL0"},
+		{{.kind = EVENT_SMCCC_CALL, .address = 0x84000000, .value = 0x10001}, "PSCI_VERSION"},
+		{{.kind = EVENT_EXIT, .address = EXIT_REASON_VTIMER}, "virtual timer"},
+		{{.kind = EVENT_EXIT, .address = 99}, ""},
+		{{.kind = EVENT_INJECT, .address = 27}, "27 (virtual timer)"},
+		{{.kind = EVENT_END, .address = END_REASON_HANG}, "hang"},
+		{{.kind = EVENT_IDLE}, ""},
+		{{.kind = 999}, ""},
+	};
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char name[EVENT_TEXT_BYTES];
+		cr_expect_eq(event_text_name(&cases[i].event, name, sizeof(name)), cases[i].name[0] != 0, "case %u", i);
+		cr_expect_str_eq(name, cases[i].name, "case %u", i);
+	}
+}
+
 Test(event_text, devices_by_name)
 {
 	static const char *const bad[] = {"",
