@@ -143,9 +143,10 @@ soak: deps-check all guests $(BUILD)/tests/trace_edit
 	BUILD=$(BUILD) tests/gdb/run --soak
 	$(MAKE) fuzz FUZZ_COUNT=10000000
 
-bench: deps all
+bench: deps all guests
 	tools/fetch-guest --out $(BUILD)/guest
 	tests/bench/bench --build $(BUILD) --guest $(BUILD)/guest --json $(BUILD)/bench.json
+	tests/bench/bench-sql --build $(BUILD)
 
 # ---- how the code must look ----
 

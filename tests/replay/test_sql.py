@@ -319,6 +319,17 @@ def names_of_the_file_do_not_hide_the_tables():
 
 
 @test
+def the_manuals_queries_work():
+    record(*harness.debian("cloud"), "--max-instructions", "600M", status=3)
+    with open(os.path.join(harness.TOP, "docs", "SQL.md"), encoding="utf-8") as file:
+        queries = [part.split("```")[0] for part in file.read().split("```sql\n")[1:]]
+    check(len(queries) > 5, f"{len(queries)} queries in the manual")
+    for query in queries:
+        result = hvrec("sql", "trace", query, "--format", "csv")
+        check(result.status == 0 and result.out.count(b"\n") > 1, f"{query}: {result}, {result.out}")
+
+
+@test
 def bad_questions_are_refused():
     record(payload("console"))
     for query, mention in (("SELEC", "syntax"), ("SELECT nothing FROM events", "nothing"), ("SELECT * FROM nowhere", "nowhere"),
