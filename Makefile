@@ -1,9 +1,9 @@
 # hvrec: time travel for ARM64 systems.
-#   make          build/hvrec and build/hv.elf
+#   make          build/hvrec, build/hv.elf and build/hvrec_sqlite.so
 #   make demo     installs what is missing, records a Debian kernel, replays it
 #   make check    installs what is missing, builds and tests everything: what CI runs
 #   make soak     the long forms of the tests
-#   make bench    speed and trace size beside QEMU's own record/replay
+#   make bench    speed and trace size beside QEMU's own record/replay; SQL's scan rate
 #   make debug PAYLOAD=FILE   runs hv under a debugger (docs/DEBUGGING-HV.md)
 #   make install PREFIX=/usr/local
 
@@ -159,13 +159,13 @@ format-check:
 # The whole of it with clang too, for both sides; nothing of it is linked.
 CLANG_HV_FLAGS = $(filter-out -fno-pic -no-pie,$(HV_CFLAGS)) --target=aarch64-none-elf -Wno-unused-command-line-argument
 clang:
-	@for f in $(HOST_SOURCES); do clang $(HOST_CFLAGS) -fsyntax-only $$f || exit 1; done
+	@for f in $(HOST_SOURCES) sql/sql_extension.c; do clang $(HOST_CFLAGS) -fsyntax-only $$f || exit 1; done
 	@for f in $(HV_SOURCES); do clang $(CLANG_HV_FLAGS) -fsyntax-only $$f || exit 1; done
 
 lint:
 	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -I. --enable=warning,portability \
-		--suppressions-list=tests/cppcheck-suppressions.txt $(HOST_SOURCES) $(filter hv/core/% hv/dev/%,$(HV_SOURCES))
-	@clang-tidy --quiet --warnings-as-errors='*' $(HOST_SOURCES) -- $(HOST_CFLAGS)
+		--suppressions-list=tests/cppcheck-suppressions.txt $(HOST_SOURCES) sql/sql_extension.c $(filter hv/core/% hv/dev/%,$(HV_SOURCES))
+	@clang-tidy --quiet --warnings-as-errors='*' $(HOST_SOURCES) sql/sql_extension.c -- $(HOST_CFLAGS)
 	@clang-tidy --quiet --warnings-as-errors='*' $(HV_SOURCES) -- $(CLANG_HV_FLAGS)
 
 # ---- for people ----

@@ -54,8 +54,8 @@ static char constraint_letter(sqlite3_index_info *info, int i, const struct sql_
 		return 0;
 	if (columns->kind >= 0 && constraint->iColumn == columns->kind)
 		return constraint->op == SQLITE_INDEX_CONSTRAINT_EQ && kind_useful(info, i) ? 'k' : 0;
-	int field = field_of(columns, constraint->iColumn);
-	return field < SQL_RANGE_FIELD_COUNT ? (char)('0' + field) : 0;
+	static const char letters[SQL_RANGE_FIELD_COUNT + 1] = "012"; /* and 0 for no field */
+	return letters[field_of(columns, constraint->iColumn)];
 }
 
 /* Events are in the order of each of the fields; by event, which has no equals, further terms do not matter. */
@@ -155,10 +155,10 @@ static int kind_of(sqlite3_value *value)
 void sql_range_get(struct sql_range *range, const char *plan, int value_count, sqlite3_value **values)
 {
 	*range = (struct sql_range){.last = {UINT64_MAX, UINT64_MAX, UINT64_MAX}};
-	for (int i = 0; i < value_count; i++) {
-		if (plan[2 * i] == 'k')
+	for (int i = 0; i < value_count; i++, plan += 2) {
+		if (plan[0] == 'k')
 			range->kind = kind_of(values[i]);
 		else
-			limit(range, plan[2 * i] - '0', plan[2 * i + 1], values[i]);
+			limit(range, plan[0] - '0', plan[1], values[i]);
 	}
 }

@@ -78,16 +78,21 @@ static bool run_all(const struct session *session, const char *sql, struct error
 	return true;
 }
 
-/* False: no memory; *sql stays as it is. */
-static bool append(char **sql, size_t *bytes, const char *line, size_t line_bytes)
+/* What was typed and not run yet. */
+struct typed {
+	char *sql; /* malloc'd, with a NUL */
+	size_t bytes;
+};
+
+static bool append(struct typed *typed, const char *line, size_t line_bytes)
 {
-	char *longer = realloc(*sql, *bytes + line_bytes + 1);
+	char *longer = realloc(typed->sql, typed->bytes + line_bytes + 1);
 	if (!longer)
 		return false;
-	memcpy(longer + *bytes, line, line_bytes);
-	*bytes += line_bytes;
-	longer[*bytes] = 0;
-	*sql = longer;
+	memcpy(longer + typed->bytes, line, line_bytes);
+	typed->bytes += line_bytes;
+	longer[typed->bytes] = 0;
+	typed->sql = longer;
 	return true;
 }
 
@@ -99,41 +104,54 @@ static void prompt(bool interactive, bool continued)
 	fflush(stdout);
 }
 
-/* At a terminal an error is printed and the session goes on; elsewhere it ends it. */
-static bool run_typed(const struct session *session, const char *sql, bool interactive, struct error *error)
+/* Runs what was typed. At a terminal an error is printed and the session goes on; elsewhere it ends it. */
+static bool run_typed(const struct session *session, struct typed *typed, bool interactive, struct error *error)
 {
 	struct error mine = {.status = STATUS_OK};
-	if (run_all(session, sql, &mine))
-		return true;
-	if (!interactive)
-		return error_set(error, mine.status, "%s", mine.text);
-	fprintf(stderr, "%s\n", mine.text);
-	return true;
+	bool good = !typed->sql || run_all(session, typed->sql, &mine);
+	typed->bytes = 0;
+	if (!good && interactive)
+		fprintf(stderr, "%s\n", mine.text);
+	else if (!good)
+		error_set(error, mine.status, "%s", mine.text);
+	return good || interactive;
 }
 
-/* Reads lines and runs what is complete; the last statement needs no semicolon. */
+static bool blank(const char *line)
+{
+	return line[strspn(line, " \t\r\n")] == 0;
+}
+
+/* Takes one line, and runs what it completes. */
+static bool take_line(const struct session *session, struct typed *typed, const char *line, size_t line_bytes,
+		      bool interactive, struct error *error)
+{
+	if (typed->bytes == 0 && blank(line))
+		return true;
+	if (!append(typed, line, line_bytes))
+		return error_set(error, STATUS_FAILED, "no memory");
+	return !sqlite3_complete(typed->sql) || run_typed(session, typed, interactive, error);
+}
+
+/* Reads lines to the end; the last statement needs no semicolon. */
 static bool run_input(const struct session *session, bool interactive, struct error *error)
 {
-	char *line = NULL, *sql = NULL;
-	size_t line_room = 0, sql_bytes = 0;
+	struct typed typed = {0};
+	char *line = NULL;
+	size_t line_room = 0;
 	ssize_t length;
 	bool good = true;
 	prompt(interactive, false);
 	while (good && (length = getline(&line, &line_room, stdin)) >= 0) {
-		good = append(&sql, &sql_bytes, line, (size_t)length) || error_set(error, STATUS_FAILED, "no memory");
-		bool complete = good && sqlite3_complete(sql);
-		if (complete) {
-			good = run_typed(session, sql, interactive, error);
-			sql_bytes = 0;
-		}
-		prompt(interactive, sql_bytes > 0);
+		good = take_line(session, &typed, line, (size_t)length, interactive, error);
+		prompt(interactive, typed.bytes > 0);
 	}
 	if (good && ferror(stdin))
 		good = error_set(error, STATUS_FAILED, "cannot read standard input: %s", strerror(errno));
-	if (good && sql_bytes > 0)
-		good = run_typed(session, sql, interactive, error);
+	if (good && typed.bytes > 0)
+		good = run_typed(session, &typed, interactive, error);
 	free(line);
-	free(sql);
+	free(typed.sql);
 	return good;
 }
 

@@ -87,10 +87,29 @@ Test(sql, a_range_gives_what_a_plain_table_gives)
 {
 	static const char *const fields[] = {"event", "n", "time_ns"};
 	static const char *const comparisons[] = {"=", "<", "<=", ">", ">=", "IS"};
-	static const char *const values[] = {
-		"0", "-1", "1", "10", "9.5", "10.0", "65535", "65536", "65536.5", "218450", "149999", "150000", "499990",
-		"500000", "574990", "1e300", "-1e300", "9223372036854775807", "-9223372036854775808", "NULL", "'10'",
-		"'x'", "x'00'"};
+	static const char *const values[] = {"0",
+					     "-1",
+					     "1",
+					     "10",
+					     "9.5",
+					     "10.0",
+					     "65535",
+					     "65536",
+					     "65536.5",
+					     "218450",
+					     "149999",
+					     "150000",
+					     "499990",
+					     "500000",
+					     "574990",
+					     "1e300",
+					     "-1e300",
+					     "9223372036854775807",
+					     "-9223372036854775808",
+					     "NULL",
+					     "'10'",
+					     "'x'",
+					     "x'00'"};
 	write_trace(EVENT_COUNT);
 	sqlite3 *db = open_tables();
 	cr_assert_eq(sqlite3_exec(db,
@@ -197,5 +216,41 @@ Test(sql, hostile_rows_never_crash)
 		number(db, "SELECT count(*) FROM console");
 		number(db, "SELECT count(*) FROM keyframes");
 		cr_expect_eq(sqlite3_close(db), SQLITE_OK, "%s", changes[i]);
+	}
+}
+
+static void flip(uint64_t at, uint8_t mask)
+{
+	FILE *file = fopen(path, "r+");
+	cr_assert(file);
+	fseek(file, (long)at, SEEK_SET);
+	int byte = fgetc(file);
+	fseek(file, (long)at, SEEK_SET);
+	fputc(byte ^ mask, file);
+	fclose(file);
+}
+
+Test(sql, flipped_bytes_anywhere_never_crash)
+{
+	write_trace(3000);
+	FILE *file = fopen(path, "r");
+	cr_assert(file);
+	fseek(file, 0, SEEK_END);
+	uint64_t bytes = (uint64_t)ftell(file), random = 88172645463325252;
+	fclose(file);
+	for (int i = 0; i < 400; i++) {
+		random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+		uint64_t at = random % bytes;
+		uint8_t mask = (uint8_t)(1 << (random >> 40) % 8);
+		sqlite3 *db;
+		flip(at, mask);
+		cr_assert_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+		if (sql_register(db) == SQLITE_OK) {
+			number(db, "SELECT count(text) FROM events WHERE n >= 10");
+			number(db, "SELECT count(*) FROM console");
+			number(db, "SELECT count(*) FROM keyframes");
+		}
+		cr_assert_eq(sqlite3_close(db), SQLITE_OK);
+		flip(at, mask);
 	}
 }
