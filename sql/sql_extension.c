@@ -5,7 +5,7 @@
 
 SQLITE_EXTENSION_INIT1
 
-enum { VERSION_MIN = 3031000 }; /* Debian 11's; of the functions used, the last ones came with 3.25 */
+enum { VERSION_MIN = 3033000 }; /* the first that knows the name sqlite_schema */
 
 __attribute__((visibility("default"))) int sqlite3_extension_init(sqlite3 *db, char **message,
 								  const sqlite3_api_routines *api);
@@ -14,7 +14,7 @@ int sqlite3_extension_init(sqlite3 *db, char **message, const sqlite3_api_routin
 {
 	SQLITE_EXTENSION_INIT2(api)
 	if (sqlite3_libversion_number() < VERSION_MIN) {
-		*message = sqlite3_mprintf("hvrec_sqlite needs sqlite 3.31 or newer; this is %s", sqlite3_libversion());
+		*message = sqlite3_mprintf("hvrec_sqlite needs sqlite 3.33 or newer; this is %s", sqlite3_libversion());
 		return SQLITE_ERROR;
 	}
 	return sql_register(db);

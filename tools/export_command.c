@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char help[] = "usage: hvrec export TRACE --format perfetto [OPTIONS]\n"
 			   "\n"
@@ -27,9 +28,12 @@ static const struct option long_options[] = {
 static bool replaceable(const char *path, struct error *error)
 {
 	char head[16] = {0};
+	struct stat status;
+	if (stat(path, &status) || !S_ISREG(status.st_mode))
+		return true; /* nothing to lose; and a pipe must not be opened twice */
 	FILE *file = fopen(path, "re");
 	if (!file)
-		return true; /* if it exists all the same, opening it for writing says what is wrong */
+		return true; /* opening it for writing says what is wrong */
 	size_t bytes = fread(head, 1, sizeof(head), file);
 	fclose(file);
 	if (bytes == sizeof(head) && memcmp(head, "SQLite format 3", sizeof(head)) == 0)

@@ -146,9 +146,15 @@ def output_goes_where_it_is_told():
     record(payload("console"))
     result = hvrec("export", "trace", "--format", "perfetto", "-o", "out.json")
     check(result.status == 0 and not result.out, f"export -o: {result}")
+    expected = hvrec("export", "trace", "--format", "perfetto").out
     with open("out.json", "rb") as file:
-        check(file.read() == hvrec("export", "trace", "--format", "perfetto").out, "-o and standard output differ")
-    harness.only_files("trace", "out.json")
+        check(file.read() == expected, "-o and standard output differ")
+    os.mkfifo("pipe")
+    process = harness.start("export", "trace", "--format", "perfetto", "-o", "pipe")
+    with open("pipe", "rb") as pipe:
+        check(pipe.read() == expected, "a pipe gets something else")
+    check(harness.finish(process).status == 0, "export to a pipe failed")
+    harness.only_files("trace", "out.json", "pipe")
 
 
 @test

@@ -316,6 +316,10 @@ def names_of_the_file_do_not_hide_the_tables():
     connection.close()
     check(rows(GROUPS) == expected, "the file's own table events was taken")
     check(len(rows("SELECT text FROM console")) > 1, "the file's own view console was taken")
+    connection = connect()
+    connection.execute("CREATE VIRTUAL TABLE temp.events USING hvrec_events")
+    check([list(row) for row in connection.execute(GROUPS)] == expected, "the extension took the file's own table")
+    connection.close()
 
 
 @test
