@@ -164,7 +164,8 @@ clang:
 
 lint:
 	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -I. --enable=warning,portability \
-		--suppressions-list=tests/cppcheck-suppressions.txt $(HOST_SOURCES) sql/sql_extension.c $(filter hv/core/% hv/dev/%,$(HV_SOURCES))
+		--suppressions-list=tests/cppcheck-suppressions.txt $(HOST_SOURCES) sql/sql_extension.c \
+		$(filter hv/core/% hv/dev/%,$(HV_SOURCES))
 	@clang-tidy --quiet --warnings-as-errors='*' $(HOST_SOURCES) sql/sql_extension.c -- $(HOST_CFLAGS)
 	@clang-tidy --quiet --warnings-as-errors='*' $(HV_SOURCES) -- $(CLANG_HV_FLAGS)
 

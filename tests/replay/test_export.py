@@ -61,7 +61,7 @@ def agree(whole, trace="trace"):
 
 
 def counters_agree(whole):
-    """The counter has the exits of each 10 ms of guest time; a window that is not there has as many as the one before."""
+    """The counter has the exits of each 10 ms of guest time; a window that is missing has as many as the one before."""
     counts, shown = {}, {}
     for event in whole["traceEvents"]:
         if event.get("cat") in ("trap", "stop"):
@@ -164,7 +164,8 @@ def bad_requests_are_refused():
         before = file.read()
     for arguments in ((), ("trace",), ("trace", "--format", "xml"), ("trace", "--format"), ("--format", "perfetto"),
                       ("trace", "trace", "--format", "perfetto"), ("missing", "--format", "perfetto"),
-                      ("trace", "--format", "perfetto", "-o", "trace"), ("trace", "--format", "perfetto", "-o", "no/file"),
+                      ("trace", "--format", "perfetto", "-o", "trace"),
+                      ("trace", "--format", "perfetto", "-o", "no/file"),
                       ("trace", "--format", "perfetto", "-o", "/dev/full"), ("trace", "--nonsense")):
         error_line(hvrec("export", *arguments), "export")
     with open("/dev/full", "wb") as full:
