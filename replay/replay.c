@@ -2,6 +2,7 @@
 #include "replay/replay.h"
 #include "hv/host/path.h"
 #include "hv/host/session.h"
+#include "hv/host/session_console.h"
 #include "hv/host/state_hash.h"
 #include "replay/divergence.h"
 #include "replay/guest.h"

@@ -2,6 +2,7 @@
 #include "storage/trace.h"
 #include "tools/commands.h"
 #include "tools/output.h"
+#include "tools/output_text.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -125,7 +126,7 @@ static void print_json_text(const char *key, const char *text)
 		fputs("null,\n", stdout);
 		return;
 	}
-	output_json_text(text);
+	output_text_json(stdout, text);
 	fputs(",\n", stdout);
 }
 

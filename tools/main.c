@@ -18,6 +18,8 @@ static const struct command commands[] = {
 	{"stat", stat_command, "exits, registers, interrupts and bytes, counted"},
 	{"diff", diff_command, "where two recordings first differ"},
 	{"extract", extract_command, "the recorded files, as files"},
+	{"sql", sql_command, "ask a trace questions in SQL"},
+	{"export", export_command, "a trace for timeline viewers"},
 	{"symbols", symbols_command, "an ELF with the kernel's symbols, for gdb"},
 };
 

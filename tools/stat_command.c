@@ -4,6 +4,7 @@
 #include "replay/trace_stat.h"
 #include "tools/commands.h"
 #include "tools/output.h"
+#include "tools/output_text.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -198,7 +199,7 @@ static void json_registers(const struct trace_stat *stat)
 static void print_json(const char *path, const struct trace_stat *stat)
 {
 	fputs("{\n  \"trace\": ", stdout);
-	output_json_text(path);
+	output_text_json(stdout, path);
 	printf(",\n  \"instructions\": %" PRIu64 ",\n  \"guest_ns\": %" PRIu64 ",\n  \"idle_ns\": %" PRIu64
 	       ",\n  \"idle_share\": %.9f,\n",
 	       stat->instructions, stat->guest_ns, stat->idle_ns, ratio(stat->idle_ns, stat->guest_ns));
