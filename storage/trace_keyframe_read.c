@@ -77,7 +77,7 @@ bool trace_get_keyframes(struct trace_reader *r, struct trace_keyframe **keyfram
 				     error);
 	enum trace_found found = row ? trace_reader_step(r, row, error) : TRACE_FAILED;
 	while (found == TRACE_FOUND) {
-		struct trace_keyframe keyframe;
+		struct trace_keyframe keyframe = {0};
 		uint64_t *const fields[] = {&keyframe.n, &keyframe.next_event, &keyframe.first_group,
 					    &keyframe.group_count};
 		bool good = numbers_get(row, 0, fields, 4) || damaged(r, 0, "its row holds no numbers", error);

@@ -5,17 +5,13 @@
 
 #include <stdlib.h>
 
-static uint64_t later(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
 static bool start(struct trace_cursor *c, uint64_t first_event)
 {
 	uint64_t event_count, last_n;
 	if (!trace_get_end(c->reader, &event_count, &last_n, &c->failed))
 		return false;
-	first_event = later(first_event, c->reader->first_event);
+	if (first_event < c->reader->first_event)
+		first_event = c->reader->first_event;
 	return first_event <= event_count
 		       ? trace_cursor_start(c, first_event)
 		       : error_set(&c->failed, STATUS_FAILED, "%s: has %llu events, and event %llu was asked for",
@@ -137,7 +133,6 @@ static void rewind_to_start(struct trace_cursor *c)
 
 bool trace_cursor_try(struct trace_cursor *c, uint64_t event)
 {
-	event = later(event, c->reader->first_event);
 	if (c->failed.status != STATUS_OK || event < chunk_first(c) || event >= c->wanted)
 		return false;
 	if (event - chunk_first(c) < c->at)

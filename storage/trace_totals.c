@@ -21,18 +21,18 @@ static bool numbers_get(struct trace_reader *r, const char *sql, uint64_t *const
 
 bool trace_get_end(struct trace_reader *r, uint64_t *event_count, uint64_t *last_n, struct error *error)
 {
-	static const char sql[] =
-		"SELECT ifnull((SELECT first_event + event_count FROM main.chunk ORDER BY first_event DESC LIMIT 1), 0), "
-		"ifnull((SELECT last_n FROM main.chunk ORDER BY first_event DESC LIMIT 1), 0)";
+	static const char sql[] = "SELECT ifnull((SELECT first_event + event_count FROM main.chunk ORDER BY "
+				  "first_event DESC LIMIT 1), 0), "
+				  "ifnull((SELECT last_n FROM main.chunk ORDER BY first_event DESC LIMIT 1), 0)";
 	return numbers_get(r, sql, (uint64_t *const[]){event_count, last_n}, 2, error);
 }
 
 static bool keyframes_get(struct trace_reader *r, struct trace_totals *totals, struct error *error)
 {
-	static const char sql[] =
-		"SELECT (SELECT count(*) FROM main.keyframe), (SELECT ifnull(sum(page_count), 0) FROM main.page_group), "
-		"(SELECT ifnull(sum(length(state) + length(same)), 0) FROM main.keyframe) + "
-		"(SELECT ifnull(sum(length(indexes) + length(data)), 0) FROM main.page_group)";
+	static const char sql[] = "SELECT (SELECT count(*) FROM main.keyframe), (SELECT ifnull(sum(page_count), 0) "
+				  "FROM main.page_group), "
+				  "(SELECT ifnull(sum(length(state) + length(same)), 0) FROM main.keyframe) + "
+				  "(SELECT ifnull(sum(length(indexes) + length(data)), 0) FROM main.page_group)";
 	uint64_t *const fields[] = {&totals->keyframe_count, &totals->page_count, &totals->keyframe_stored_bytes};
 	return numbers_get(r, sql, fields, 3, error);
 }
