@@ -20,8 +20,12 @@ static struct event event_at(uint64_t i)
 {
 	if (i % 100 == 7)
 		return (struct event){.n = i / 2 * 40, .pc = 0x1000, .value = 3, .kind = EVENT_IDLE};
-	return (struct event){
-		.n = i / 2 * 40, .pc = 0x2000, .address = 0x09000000, .value = 'a', .kind = EVENT_MMIO_WRITE, .size = 1};
+	return (struct event){.n = i / 2 * 40,
+			      .pc = 0x2000,
+			      .address = 0x09000000,
+			      .value = 'a',
+			      .kind = EVENT_MMIO_WRITE,
+			      .size = 1};
 }
 
 static uint64_t idle_before(uint64_t event)
@@ -206,7 +210,8 @@ Test(trace_start, sql_has_the_keyframes)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		uint64_t n = event_at(cases[i].next_event - 1).n + 10;
 		char query[128];
-		snprintf(query, sizeof(query), "SELECT n FROM keyframes WHERE next_event = %d", (int)cases[i].next_event);
+		snprintf(query, sizeof(query), "SELECT n FROM keyframes WHERE next_event = %d",
+			 (int)cases[i].next_event);
 		cr_expect_eq(number(db, query), (int64_t)n);
 		snprintf(query, sizeof(query), "SELECT page_count FROM keyframes WHERE n = %d", (int)n);
 		cr_expect_eq(number(db, query), (int64_t)cases[i].page_count);
@@ -214,8 +219,9 @@ Test(trace_start, sql_has_the_keyframes)
 		cr_expect_eq(number(db, query), (int64_t)(n + idle_before(cases[i].next_event)));
 	}
 	cr_expect_eq(number(db, "SELECT sum(stored_bytes) FROM keyframes"),
-		     number(db, "SELECT (SELECT sum(length(state) + length(same)) FROM keyframe) + sum(length(indexes) + "
-				"length(data)) FROM page_group WHERE id >= (SELECT min(first_group) FROM keyframe)"));
+		     number(db,
+			    "SELECT (SELECT sum(length(state) + length(same)) FROM keyframe) + sum(length(indexes) + "
+			    "length(data)) FROM page_group WHERE id >= (SELECT min(first_group) FROM keyframe)"));
 	cr_assert_eq(sqlite3_exec(db, "DELETE FROM chunk WHERE first_event > 0", NULL, NULL, NULL), SQLITE_OK);
 	cr_expect_eq(number(db, "SELECT count(*) FROM keyframes"), 2, "one has no events");
 	sqlite3_close(db);
