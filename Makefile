@@ -1,9 +1,9 @@
 # hvrec: time travel for ARM64 systems.
-#   make          build/hvrec and build/hv.elf
+#   make          build/hvrec, build/hv.elf and build/hvrec_sqlite.so
 #   make demo     installs what is missing, records a Debian kernel, replays it
 #   make check    installs what is missing, builds and tests everything: what CI runs
 #   make soak     the long forms of the tests
-#   make bench    speed, trace size and the cost of travelling, beside QEMU's own record/replay
+#   make bench    speed, trace size, the cost of travelling and SQL's scan rate, beside QEMU's own record/replay
 #   make debug PAYLOAD=FILE   runs hv under a debugger (docs/DEBUGGING-HV.md)
 #   make install PREFIX=/usr/local
 
@@ -29,16 +29,23 @@ HV_LDFLAGS := -static -Wl,-T,hv/arch/hv.ld -Wl,--gc-sections -Wl,--build-id=none
 
 HV_SOURCES := $(wildcard hv/arch/*.c hv/core/*.c hv/dev/*.c) hv/board/$(BOARD).c
 HV_OBJECTS := $(HV_SOURCES:%.c=$(BUILD)/hv/%.o) $(BUILD)/hv/hv/arch/entry.o $(BUILD)/hv/hv/arch/simd.o
-LIBRARY_SOURCES := $(wildcard gdbstub/*.c hv/host/*.c recorder/*.c replay/*.c storage/*.c)
+LIBRARY_SOURCES := $(wildcard gdbstub/*.c hv/host/*.c recorder/*.c replay/*.c storage/*.c) \
+	$(filter-out tools/sql/sql_extension.c,$(wildcard tools/sql/*.c))
 HOST_SOURCES := $(LIBRARY_SOURCES) $(wildcard tools/*.c)
 HOST_OBJECTS := $(HOST_SOURCES:%.c=$(BUILD)/host/%.o)
+# The sqlite extension: the readers among the sources, once more, against the sqlite of the program that loads it.
+EXTENSION_SOURCES := $(wildcard tools/sql/*.c) hv/host/error.c hv/host/session_console.c \
+	$(addprefix replay/,console_lines.c event_stream.c event_text.c event_text_names.c utf8_text.c) \
+	$(addprefix storage/,chunk_decode.c chunk_model.c trace_cursor.c trace_db.c trace_format.c trace_keyframe_read.c trace_limit.c \
+	trace_read.c trace_seek.c trace_totals.c)
+EXTENSION_OBJECTS := $(EXTENSION_SOURCES:%.c=$(BUILD)/extension/%.o)
 C_FILES = $(shell git ls-files '*.c' '*.h')
 
 .DELETE_ON_ERROR:
 .PHONY: all guests check unit guest-check replay-check fuzz demo soak bench decode-bench debug install clean deps deps-check format \
 	format-check lint clang
 
-all: $(BUILD)/hvrec $(BUILD)/hv.elf
+all: $(BUILD)/hvrec $(BUILD)/hv.elf $(BUILD)/hvrec_sqlite.so
 
 $(BUILD)/hv.elf: $(HV_OBJECTS) hv/arch/hv.ld
 	@echo "  LINK  $@"
@@ -47,6 +54,15 @@ $(BUILD)/hv.elf: $(HV_OBJECTS) hv/arch/hv.ld
 $(BUILD)/hvrec: $(HOST_OBJECTS)
 	@echo "  LINK  $@"
 	@$(CC) $(HOST_CFLAGS) $(LDFLAGS) $(HOST_OBJECTS) $(HOST_LIBS) -o $@
+
+$(BUILD)/hvrec_sqlite.so: $(EXTENSION_OBJECTS)
+	@echo "  LINK  $@"
+	@$(CC) $(HOST_CFLAGS) $(LDFLAGS) -shared -Wl,-z,defs $(EXTENSION_OBJECTS) -llz4 -lzstd -lxxhash -o $@
+
+$(BUILD)/extension/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  EXT   $<"
+	@$(CC) $(HOST_CFLAGS) $(CFLAGS) -fPIC -fvisibility=hidden -include tools/sql/sql_extension.h -MMD -MP -c $< -o $@
 
 $(BUILD)/hv/%.o: %.c
 	@mkdir -p $(@D)
@@ -150,7 +166,7 @@ soak: deps-check all guests $(EDITORS)
 $(BUILD)/tests/decode_rate: tests/bench/decode_rate.c $(filter $(BUILD)/host/storage/%,$(HOST_OBJECTS)) \
 		$(BUILD)/host/hv/host/error.o
 	@mkdir -p $(@D)
-	$(CC) $(HOST_CFLAGS) $^ -lsqlite3 -llz4 -lxxhash -o $@
+	$(CC) $(HOST_CFLAGS) $^ -lsqlite3 -llz4 -lzstd -lxxhash -o $@
 
 decode-bench: all $(BUILD)/tests/decode_rate
 	tools/fetch-guest --out $(BUILD)/guest
@@ -159,10 +175,11 @@ decode-bench: all $(BUILD)/tests/decode_rate
 	$(BUILD)/tests/decode_rate $(BUILD)/decode.trace $(BUILD)/decode-many.trace
 	@rm -f $(BUILD)/decode.trace $(BUILD)/decode-many.trace
 
-bench: deps-check all decode-bench $(BUILD)/checkpoint_cost
+bench: deps-check all guests decode-bench $(BUILD)/checkpoint_cost
 	tools/fetch-guest --out $(BUILD)/guest
 	tests/bench/bench --build $(BUILD) --guest $(BUILD)/guest --json $(BUILD)/bench.json
 	tests/bench/bench-gdb --build $(BUILD) --guest $(BUILD)/guest --json $(BUILD)/bench-gdb.json
+	tests/bench/bench-sql --build $(BUILD)
 
 # ---- how the code must look ----
 
@@ -175,13 +192,14 @@ format-check:
 # The whole of it with clang too, for both sides; nothing of it is linked.
 CLANG_HV_FLAGS = $(filter-out -fno-pic -no-pie,$(HV_CFLAGS)) --target=aarch64-none-elf -Wno-unused-command-line-argument
 clang:
-	@for f in $(HOST_SOURCES); do clang $(HOST_CFLAGS) -fsyntax-only $$f || exit 1; done
+	@for f in $(HOST_SOURCES) tools/sql/sql_extension.c; do clang $(HOST_CFLAGS) -fsyntax-only $$f || exit 1; done
 	@for f in $(HV_SOURCES); do clang $(CLANG_HV_FLAGS) -fsyntax-only $$f || exit 1; done
 
 lint:
 	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -I. --enable=warning,portability \
-		--suppressions-list=tests/cppcheck-suppressions.txt $(HOST_SOURCES) $(filter hv/core/% hv/dev/%,$(HV_SOURCES))
-	@clang-tidy --quiet --warnings-as-errors='*' $(HOST_SOURCES) -- $(HOST_CFLAGS)
+		--suppressions-list=tests/cppcheck-suppressions.txt $(HOST_SOURCES) tools/sql/sql_extension.c \
+		$(filter hv/core/% hv/dev/%,$(HV_SOURCES))
+	@clang-tidy --quiet --warnings-as-errors='*' $(HOST_SOURCES) tools/sql/sql_extension.c -- $(HOST_CFLAGS)
 	@clang-tidy --quiet --warnings-as-errors='*' $(HV_SOURCES) -- $(CLANG_HV_FLAGS)
 
 # ---- for people ----
@@ -202,6 +220,7 @@ debug: all guests
 install: all
 	install -D -m 755 $(BUILD)/hvrec $(DESTDIR)$(PREFIX)/bin/hvrec
 	install -D -m 644 $(BUILD)/hv.elf $(DESTDIR)$(PREFIX)/lib/hvrec/hv.elf
+	install -D -m 644 $(BUILD)/hvrec_sqlite.so $(DESTDIR)$(PREFIX)/lib/hvrec/hvrec_sqlite.so
 	install -D -m 644 tools/gdb/hvrec.py $(DESTDIR)$(PREFIX)/share/hvrec/hvrec.py
 	install -D -m 644 tools/hvrec.1 $(DESTDIR)$(PREFIX)/share/man/man1/hvrec.1
 

@@ -7,6 +7,7 @@
 #include "hv/host/machine_process.h"
 #include "hv/host/path.h"
 #include "hv/host/session.h"
+#include "hv/host/session_console.h"
 #include "hv/host/state_hash.h"
 #include "recorder/guest.h"
 #include "recorder/keyframes.h"

@@ -1,7 +1,8 @@
 /* The search is Knuth, Morris and Pratt's: fallback[i] is the length of the longest beginning of `find` that also ends
  * its first i + 1 bytes. So no byte is looked at twice, whatever lines it is in. */
 #include "replay/console_lines.h"
-#include "hv/host/session.h"
+#include "hv/host/session_console.h"
+#include "replay/utf8_text.h"
 
 #include <string.h>
 
@@ -34,20 +35,22 @@ static bool search(struct console_lines *lines, char byte)
 static void line_begin(struct console_lines *lines, const struct event_at *at)
 {
 	lines->open = true;
-	lines->text_bytes = 0;
-	lines->line.text[0] = 0;
+	lines->byte_count = 0;
+	lines->line.number++;
+	lines->line.event = at->index;
 	lines->line.n = at->event.n;
 	lines->line.guest_ns = at->guest_ns;
 	lines->line.found = false;
 }
 
-static void text_append(struct console_lines *lines, uint8_t byte)
+/* Only now the bytes become text: a character may have come in several. */
+static void line_end(struct console_lines *lines)
 {
-	bool shown = (byte >= ' ' && byte != 0x7f) || byte == '\t';
-	if (!shown || lines->text_bytes == CONSOLE_LINE_BYTES_MAX)
-		return;
-	lines->line.text[lines->text_bytes++] = (char)byte;
-	lines->line.text[lines->text_bytes] = 0;
+	size_t count = lines->byte_count;
+	while (count > 0 && lines->bytes[count - 1] == '\r')
+		count--;
+	lines->line.text_bytes = utf8_text_copy(lines->bytes, count, lines->line.text);
+	lines->open = false;
 }
 
 bool console_lines_take(struct console_lines *lines, const struct event_at *at)
@@ -61,17 +64,17 @@ bool console_lines_take(struct console_lines *lines, const struct event_at *at)
 		lines->line.found = true;
 		lines->line.found_n = at->event.n + 1;
 	}
-	if (byte != '\n') {
-		text_append(lines, byte);
-		return false;
-	}
-	lines->open = false;
-	return true;
+	if (byte == '\n')
+		line_end(lines);
+	else if (lines->byte_count < CONSOLE_LINE_BYTES_MAX)
+		lines->bytes[lines->byte_count++] = (char)byte;
+	return byte == '\n';
 }
 
 bool console_lines_end(struct console_lines *lines)
 {
 	bool left = lines->open;
-	lines->open = false;
+	if (left)
+		line_end(lines);
 	return left;
 }

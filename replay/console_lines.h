@@ -3,21 +3,25 @@
 #pragma once
 #include "replay/event_stream.h"
 
-enum { CONSOLE_LINE_BYTES_MAX = 4096, CONSOLE_FIND_BYTES_MAX = 1024 };
+enum { CONSOLE_LINE_BYTES_MAX = 16384, CONSOLE_FIND_BYTES_MAX = 1024 };
 
 struct console_line {
-	char text[CONSOLE_LINE_BYTES_MAX + 1]; /* without control characters but tabs */
-	uint64_t n;                            /* of the write of its first byte */
-	uint64_t guest_ns;                     /* guest time there */
-	bool found;                            /* the text that is looked for ends in it */
-	uint64_t found_n; /* position just behind the write of that text's last byte, as `monitor next console` goes to
-			   */
+	char text[3 * CONSOLE_LINE_BYTES_MAX +
+		  1]; /* valid UTF-8, without the line's end and carriage returns before it */
+	size_t text_bytes;
+	uint64_t number; /* from 1, in the trace */
+	uint64_t event;  /* of the write of its first byte */
+	uint64_t n;
+	uint64_t guest_ns;
+	bool found;       /* the text that is looked for ends in it */
+	uint64_t found_n; /* position just behind the write of that text's last byte, as `monitor next console` goes */
 };
 
 struct console_lines {
 	struct console_line line;
-	size_t text_bytes;
-	bool open; /* a byte of the line was printed */
+	bool open; /* a byte of the line was printed, and its end was not */
+	size_t byte_count;
+	char bytes[CONSOLE_LINE_BYTES_MAX]; /* of the open line, as they were printed */
 	const char *find;
 	size_t find_bytes, matched;
 	size_t fallback[CONSOLE_FIND_BYTES_MAX];

@@ -2,6 +2,7 @@
 #include "replay/engine.h"
 #include "hv/arch/pagetable.h"
 #include "hv/host/session.h"
+#include "hv/host/session_console.h"
 #include "replay/divergence.h"
 #include "replay/guest.h"
 

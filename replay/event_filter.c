@@ -1,7 +1,7 @@
 /* Kinds as a set of bits, groups as several of them. The group console is no kind: it is those writes of UARTDR that
  * print a byte. */
 #include "replay/event_filter.h"
-#include "hv/host/session.h"
+#include "hv/host/session_console.h"
 #include "replay/event_text_names.h"
 #include "replay/monitor_parse.h"
 

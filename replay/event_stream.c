@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { BATCH_EVENTS = 1024 };
+enum { BATCH_EVENTS = 256 }; /* few, because a join in SQL begins a batch for each row */
 
 struct event_stream {
 	struct trace_cursor *cursor;
@@ -12,6 +12,14 @@ struct event_stream {
 	int64_t at, count; /* in the batch */
 	struct event batch[BATCH_EVENTS];
 };
+
+/* The next event is the cursor's. */
+static void batch_begin(struct event_stream *stream)
+{
+	stream->at = stream->count = 0;
+	stream->index = trace_cursor_event(stream->cursor);
+	stream->idle_ns = trace_cursor_idle_ns(stream->cursor);
+}
 
 struct event_stream *event_stream_open(struct trace_cursor *cursor, struct error *error)
 {
@@ -22,9 +30,24 @@ struct event_stream *event_stream_open(struct trace_cursor *cursor, struct error
 		return NULL;
 	}
 	stream->cursor = cursor;
-	stream->index = trace_cursor_event(cursor);
-	stream->idle_ns = trace_cursor_idle_ns(cursor);
+	batch_begin(stream);
 	return stream;
+}
+
+bool event_stream_try(struct event_stream *stream, uint64_t index)
+{
+	if (!trace_cursor_try(stream->cursor, index))
+		return false;
+	batch_begin(stream);
+	return true;
+}
+
+bool event_stream_try_n(struct event_stream *stream, uint64_t n)
+{
+	if (!trace_cursor_try_n(stream->cursor, n))
+		return false;
+	batch_begin(stream);
+	return true;
 }
 
 bool event_stream_next(struct event_stream *stream, struct event_at *at, struct error *error)

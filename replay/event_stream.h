@@ -1,5 +1,5 @@
-/* A trace's events one after the other, each with its number and guest time, in constant memory: for commands that walk
- * over a trace without a machine. */
+/* A trace's events one after the other, each with its number and guest time, in constant memory: for whoever walks over
+ * a trace without a machine. */
 #pragma once
 #include "storage/trace.h"
 
@@ -17,6 +17,11 @@ struct event_stream *event_stream_open(struct trace_cursor *cursor, struct error
 
 /* False: the trace is at its end, or damaged there (`error` set). */
 bool event_stream_next(struct event_stream *stream, struct event_at *at, struct error *error);
+
+/* Go on from event `index`, or from the first whose n is at least `n`, if that is in the chunk that the stream is in:
+ * nothing is read. False: it is not there, or not certainly; nothing has changed. */
+bool event_stream_try(struct event_stream *stream, uint64_t index);
+bool event_stream_try_n(struct event_stream *stream, uint64_t n);
 
 /* Number of the next event; at the end, the number of events. Cannot fail. */
 uint64_t event_stream_index(const struct event_stream *stream);

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { NAME_BYTES = 96 };
 
@@ -194,39 +195,44 @@ void event_text_details(const struct event *event, char *text, size_t bytes)
 	snprintf(text, bytes, "%s", details + 1);
 }
 
-void event_text_subject(const struct event *event, char *text, size_t bytes)
+static void copy_reason(const char *reason, char *text, size_t bytes)
 {
-	const char *reason = NULL;
+	snprintf(text, bytes, "%s", reason ? reason : "");
+}
+
+bool event_text_name(const struct event *event, char *text, size_t bytes)
+{
+	text[0] = 0;
 	switch ((enum event_kind)event->kind) {
 	case EVENT_MMIO_READ:
 	case EVENT_MMIO_WRITE:
 	case EVENT_EXTERNAL_ABORT:
 	case EVENT_INPUT:
 		event_text_address(event->address, text, bytes);
-		return;
+		break;
 	case EVENT_SYSREG_READ:
 	case EVENT_SYSREG_WRITE:
 	case EVENT_SYSREG_DENIED:
 		event_text_sysreg(event->address, text, bytes);
-		return;
+		break;
 	case EVENT_SMCCC_CALL:
 		event_text_function(event->address, text, bytes);
-		return;
+		break;
+	case EVENT_EXIT:
+		copy_reason(event_text_exit_reason(event->address), text, bytes);
+		break;
 	case EVENT_INJECT:
 		event_text_interrupt(event->address, text, bytes);
-		return;
-	case EVENT_EXIT:
-		reason = event_text_exit_reason(event->address);
 		break;
 	case EVENT_END:
-		reason = event_text_end_reason(event->address);
+		copy_reason(event_text_end_reason(event->address), text, bytes);
 		break;
 	case EVENT_DEBUG_EXCEPTION:
 	case EVENT_IDLE:
 	default:
 		break;
 	}
-	snprintf(text, bytes, "%s", reason ? reason : "");
+	return text[0] != 0;
 }
 
 void event_text_line(const struct event *event, char *text, size_t bytes)

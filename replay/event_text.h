@@ -17,9 +17,9 @@ void event_text_meaning(const struct event *event, char *text, size_t bytes);
 /* The same without the kind: "uart UARTDR <- 0x48 'H', 1 byte". Empty for kind 0. */
 void event_text_details(const struct event *event, char *text, size_t bytes);
 
-/* The name alone of what the event is about: register, interrupt, function or reason: "uart UARTDR". Empty where the
- * kind has none. */
-void event_text_subject(const struct event *event, char *text, size_t bytes);
+/* The name alone of what the event is about: "uart UARTDR", "CNTPCT_EL0", "27 (virtual timer)", "PSCI_VERSION", "power
+ * off". False, and an empty text, for kinds that are about nothing with a name. */
+bool event_text_name(const struct event *event, char *text, size_t bytes);
 
 /* Position, pc, vCPU and meaning, in columns. No newline. */
 void event_text_line(const struct event *event, char *text, size_t bytes);

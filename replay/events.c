@@ -14,11 +14,11 @@ struct events {
 
 struct events *events_open(struct trace_reader *trace, struct error *error)
 {
-	struct trace_totals totals;
-	if (!trace_get_totals(trace, &totals, error))
+	uint64_t event_count, last_n;
+	if (!trace_get_end(trace, &event_count, &last_n, error))
 		return NULL;
 	struct events *events = calloc(1, sizeof(*events));
-	uint64_t room = totals.event_count < WINDOW_EVENTS ? totals.event_count + 1 : WINDOW_EVENTS;
+	uint64_t room = event_count < WINDOW_EVENTS ? event_count + 1 : WINDOW_EVENTS;
 	if (events)
 		events->window = malloc(room * sizeof(struct event));
 	if (!events || !events->window) {
@@ -27,7 +27,7 @@ struct events *events_open(struct trace_reader *trace, struct error *error)
 		return NULL;
 	}
 	events->trace = trace;
-	events->total = totals.event_count;
+	events->total = event_count;
 	return events;
 }
 

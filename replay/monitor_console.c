@@ -1,6 +1,6 @@
 /* The console as the events have it: every write of UARTDR is one byte. Lines are counted from where they were counted
  * last, so that what is near is cheap. */
-#include "hv/host/session.h"
+#include "hv/host/session_console.h"
 #include "replay/monitor_session.h"
 
 #include <inttypes.h>

@@ -2,6 +2,7 @@
 #include "replay/replay.h"
 #include "hv/host/path.h"
 #include "hv/host/session.h"
+#include "hv/host/session_console.h"
 #include "hv/host/state_hash.h"
 #include "replay/divergence.h"
 #include "replay/guest.h"
@@ -152,15 +153,15 @@ static void summary(const struct replaying *r)
 
 static bool replay_in_machine(struct replaying *r, struct machine_config *config, struct error *error)
 {
-	struct trace_totals totals;
-	if (!trace_get_totals(r->trace, &totals, error))
+	uint64_t event_count, last_n;
+	if (!trace_get_end(r->trace, &event_count, &last_n, error))
 		return false;
 	r->cursor = trace_seek(r->trace, 0, error);
 	if (!r->cursor || !events_fill(r, error) || !machine_start(r->machine, config, error))
 		return false;
 	if (machine_state(r->machine) != HV_STATE_REFUSED && !guest_fingerprint_check(r->trace, r->machine, error))
 		return false;
-	uint64_t total = totals.last_n < config->until_n ? totals.last_n : config->until_n;
+	uint64_t total = last_n < config->until_n ? last_n : config->until_n;
 	progress_start(&r->progress, !r->options->quiet && !r->console.on_terminal, total);
 	while (turn(r, error))
 		;

@@ -1,6 +1,6 @@
 /* Two streams in lock-step, each showing only the events that are compared. */
 #include "replay/trace_diff.h"
-#include "hv/host/session.h"
+#include "hv/host/session_console.h"
 #include "replay/event_text_names.h"
 
 #include <string.h>

@@ -32,7 +32,7 @@ static void count_register(struct trace_stat *stat, const struct event *event)
 static void count(struct trace_stat *stat, const struct event *event)
 {
 	stat->kinds[event->kind <= EVENT_KIND_MAX ? event->kind : 0]++;
-	stat->instructions = event->n;
+	stat->instructions = event->n - stat->start_n;
 	if (event->kind == EVENT_MMIO_READ || event->kind == EVENT_MMIO_WRITE)
 		count_register(stat, event);
 	if (event->kind == EVENT_EXIT)
@@ -50,14 +50,17 @@ static bool events_count(struct trace_reader *trace, struct trace_stat *stat, st
 	if (!events)
 		error_set(error, STATUS_FAILED, "out of memory");
 	int64_t got = events && cursor ? 1 : -1;
+	uint64_t start_idle_ns = cursor ? trace_cursor_idle_ns(cursor) : 0;
+	stat->start_n = trace_start_n(trace);
+	stat->start_ns = stat->start_n + start_idle_ns;
 	while (got > 0) {
 		got = trace_next(cursor, events, BATCH_EVENTS, error);
 		for (int64_t i = 0; i < got; i++)
 			count(stat, &events[i]);
 	}
 	if (got == 0) {
-		stat->event_count = trace_cursor_event(cursor);
-		stat->idle_ns = trace_cursor_idle_ns(cursor);
+		stat->event_count = trace_cursor_event(cursor) - trace_first_event(trace);
+		stat->idle_ns = trace_cursor_idle_ns(cursor) - start_idle_ns;
 		stat->guest_ns = stat->instructions + stat->idle_ns;
 	}
 	trace_cursor_free(cursor);

@@ -1,4 +1,5 @@
-/* A trace in numbers: one pass over its events, in bounded memory. For `hvrec stat` and whoever else counts. */
+/* A trace in numbers: one pass over its events, in bounded memory. For `hvrec stat`, `hvrec info` and whoever else
+ * counts. */
 #pragma once
 #include "hv/abi/machine.h"
 #include "storage/trace.h"
@@ -13,9 +14,11 @@ struct trace_stat_register {
 
 struct trace_stat {
 	bool complete;
-	uint64_t event_count;
-	uint64_t instructions; /* n of the last event */
-	uint64_t guest_ns;     /* guest time behind it */
+	uint64_t start_n; /* where the trace starts: the position, and guest time there */
+	uint64_t start_ns;
+	uint64_t event_count;  /* from there on, like all that follows */
+	uint64_t instructions; /* up to the last event */
+	uint64_t guest_ns;     /* up to behind it */
 	uint64_t idle_ns;
 	uint64_t kinds[EVENT_KIND_MAX + 1];     /* events; [0]: kinds that do not exist */
 	uint64_t exits[TRACE_STAT_REASONS];     /* EXITs by enum exit_reason; [0]: others */
@@ -25,7 +28,7 @@ struct trace_stat {
 	size_t register_count;
 	uint64_t register_other; /* accesses of registers that the table had no room for */
 	struct trace_totals totals;
-	struct trace_weights weights; /* of the events */
+	struct trace_weights weights; /* of the events; chunks are weighed whole, also if the trace starts inside one */
 	uint64_t file_bytes;          /* the whole trace */
 };
 

@@ -236,17 +236,17 @@ static void *worker_main(void *context)
 /* What the trace says of itself. */
 static bool trace_look(struct verifying *v, struct error *error)
 {
-	struct trace_totals totals;
+	uint64_t event_count, last_n;
 	struct trace_reader *trace = trace_open(v->options->trace, error);
 	char *hash = NULL;
-	bool good = trace && trace_get_totals(trace, &totals, error) &&
+	bool good = trace && trace_get_end(trace, &event_count, &last_n, error) &&
 		    trace_get_keyframes(trace, &v->rows, &v->row_count, error) &&
 		    trace_get_text(trace, "final_state_hash", &hash, error) != TRACE_FAILED;
 	if (good) {
 		v->starts_at_keyframe = trace_start_n(trace) != 0;
 		v->count = v->row_count + !v->starts_at_keyframe;
-		v->result = (struct verify_result){.instructions = totals.last_n - trace_start_n(trace),
-						   .events = totals.event_count - trace_first_event(trace),
+		v->result = (struct verify_result){.instructions = last_n - trace_start_n(trace),
+						   .events = event_count - trace_first_event(trace),
 						   .intervals = v->count,
 						   .final_state = hash != NULL};
 	}

@@ -142,11 +142,17 @@ struct trace_totals {
 	uint64_t blob_raw_bytes; /* their contents, equal ones counted once */
 	uint64_t blob_stored_bytes;
 	uint64_t keyframe_count;
-	uint64_t page_count; /* kept for keyframes */
-	uint64_t page_stored_bytes;
+	uint64_t page_count;            /* kept for keyframes */
+	uint64_t keyframe_stored_bytes; /* those pages, compressed, and the keyframes themselves */
 };
 
+/* How many chunks the cursors of this reader have decoded so far. Cannot fail. */
+uint64_t trace_chunks_read(const struct trace_reader *r);
+
 bool trace_get_totals(struct trace_reader *r, struct trace_totals *totals, struct error *error);
+
+/* The totals' event_count and last_n alone: as cheap in a long trace as in a short one. */
+bool trace_get_end(struct trace_reader *r, uint64_t *event_count, uint64_t *last_n, struct error *error);
 
 /* Size of the database, bytes: of the file, and of what is committed beside it already. */
 bool trace_get_bytes(struct trace_reader *r, uint64_t *bytes, struct error *error);
@@ -155,9 +161,10 @@ bool trace_get_bytes(struct trace_reader *r, uint64_t *bytes, struct error *erro
  * nothing beyond). NULL on failure. */
 struct trace_cursor *trace_seek(struct trace_reader *r, uint64_t first_event, struct error *error);
 
-/* A cursor before the first event whose n is `n` or above (all may be below: the end). It reads two chunks at most,
- * whatever comes before. NULL on failure. */
+/* A cursor before the first event whose n is at least `n`, or whose guest time is at least `ns`; at the end if there is
+ * none. Only the chunks from there on are read, and checked. NULL on failure. */
 struct trace_cursor *trace_seek_n(struct trace_reader *r, uint64_t n, struct error *error);
+struct trace_cursor *trace_seek_ns(struct trace_reader *r, uint64_t ns, struct error *error);
 
 /* What the events of each kind take in the file; [0]: what a chunk takes at any rate, and kinds that do not exist. The
  * sums are trace_totals' raw_bytes and stored_bytes. An event's raw bytes are those that its decoding takes; compressed
@@ -170,6 +177,11 @@ struct trace_weights {
 /* A cursor before the first event; each chunk that it reads is added to *weights, which must live as long as it. NULL
  * on failure. */
 struct trace_cursor *trace_weigh(struct trace_reader *r, struct trace_weights *weights, struct error *error);
+
+/* Moves the cursor to where trace_seek or trace_seek_n would put one, if that is in the chunk that it has decoded.
+ * False: it is not there, or not certainly; the cursor is where it was. */
+bool trace_cursor_try(struct trace_cursor *c, uint64_t event);
+bool trace_cursor_try_n(struct trace_cursor *c, uint64_t n);
 
 /* Reads up to `max` events. Returns how many, 0 only at the end (or for max 0), -1 on damage: a checksum, a malformed
  * chunk, a gap, n that decreases. After -1 the cursor stays there and gives -1 again. */

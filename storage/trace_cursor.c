@@ -1,30 +1,13 @@
 /* The cursor: events in order, one decoded chunk in memory at a time. It checks each chunk on its own (bounds,
  * checksum, contents against the row) and against the one before (no gap, no overlap, n and idle time go on), before it
  * hands out any event of it. */
-#include "storage/chunk.h"
+#include "storage/trace_cursor.h"
 #include "storage/trace_format.h"
-#include "storage/trace_reader.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum column { FIRST_EVENT, EVENT_COUNT, FIRST_N, LAST_N, START_IDLE_NS, RAW_BYTES, CHECKSUM, DATA };
-
-struct trace_cursor {
-	struct trace_reader *reader;
-	sqlite3_stmt *rows;
-	struct trace_weights *weights; /* NULL: not asked for */
-	struct error failed;
-	uint64_t wanted;      /* the next chunk must begin here; the first one may begin before */
-	bool started;         /* a chunk was read */
-	uint64_t last_n;      /* of the chunk before */
-	uint64_t idle_ns;     /* before events[at] */
-	uint64_t end_idle_ns; /* after the last of events */
-	size_t at;
-	size_t event_count;
-	size_t event_room;
-	struct event *events; /* malloc; the chunk */
-};
 
 static bool damaged(struct trace_cursor *c, const char *what)
 {
@@ -127,8 +110,7 @@ static bool room_make(struct trace_cursor *c, size_t event_count)
 	return c->events || error_set(&c->failed, STATUS_FAILED, "%s: no memory", c->reader->path);
 }
 
-/* Loads the next chunk and goes to `wanted` in it. At the end of the trace: no events. */
-static bool load(struct trace_cursor *c)
+bool trace_cursor_load(struct trace_cursor *c)
 {
 	struct trace_chunk chunk = {0};
 	c->at = 0;
@@ -139,10 +121,11 @@ static bool load(struct trace_cursor *c)
 	if (!row_get(c, &chunk) || !row_follows(c, &chunk) || !room_make(c, (size_t)chunk.event_count) ||
 	    !data_decode(c, &chunk) || !events_agree(c, &chunk))
 		return false;
+	c->reader->chunks_read++;
 	c->event_count = (size_t)chunk.event_count;
-	c->idle_ns = chunk.start_idle_ns;
-	for (c->at = 0; c->at < c->wanted - chunk.first_event; c->at++)
-		c->idle_ns += idle_of(&c->events[c->at]);
+	c->idle_ns = c->start_idle_ns = chunk.start_idle_ns;
+	while (c->at < c->wanted - chunk.first_event)
+		trace_cursor_skip(c);
 	c->end_idle_ns = c->idle_ns;
 	for (size_t i = c->at; i < c->event_count; i++)
 		c->end_idle_ns += idle_of(&c->events[i]);
@@ -152,86 +135,28 @@ static bool load(struct trace_cursor *c)
 	return true;
 }
 
-static bool start(struct trace_cursor *c, uint64_t first_event)
+bool trace_cursor_start(struct trace_cursor *c, uint64_t first_event)
 {
-	uint64_t event_count = 0;
-	if (!trace_reader_event_count(c->reader, &event_count, &c->failed))
-		return false;
-	if (first_event < c->reader->first_event)
-		first_event = c->reader->first_event;
-	if (first_event > event_count)
-		return error_set(&c->failed, STATUS_FAILED, "%s: has %llu events, and event %llu was asked for",
-				 c->reader->path, (unsigned long long)event_count, (unsigned long long)first_event);
 	c->wanted = first_event;
 	c->rows = trace_reader_prepare(
 		c->reader,
 		"SELECT first_event, event_count, first_n, last_n, start_idle_ns, raw_bytes, "
-		"checksum, data FROM chunk WHERE first_event >= ifnull((SELECT max(first_event) FROM "
-		"chunk WHERE first_event <= ?1), 0) ORDER BY first_event",
+		"checksum, data FROM main.chunk WHERE first_event >= ifnull((SELECT max(first_event) FROM "
+		"main.chunk WHERE first_event <= ?1), 0) ORDER BY first_event",
 		&c->failed);
-	return c->rows && sqlite3_bind_int64(c->rows, 1, trace_sql_from_u64(first_event)) == SQLITE_OK && load(c);
+	return c->rows && sqlite3_bind_int64(c->rows, 1, trace_sql_from_u64(first_event)) == SQLITE_OK &&
+	       trace_cursor_load(c);
 }
 
-static struct trace_cursor *seek(struct trace_reader *r, uint64_t first_event, struct trace_weights *weights,
-				 struct error *error)
+void trace_cursor_skip(struct trace_cursor *c)
 {
-	struct trace_cursor *c = calloc(1, sizeof(*c));
-	if (!c) {
-		error_set(error, STATUS_FAILED, "%s: no memory", r->path);
-		return NULL;
-	}
-	c->reader = r;
-	c->weights = weights;
-	if (start(c, first_event))
-		return c;
-	error_set(error, STATUS_FAILED, "%s", c->failed.text);
-	trace_cursor_free(c);
-	return NULL;
-}
-
-struct trace_cursor *trace_seek(struct trace_reader *r, uint64_t first_event, struct error *error)
-{
-	return seek(r, first_event, NULL, error);
-}
-
-struct trace_cursor *trace_weigh(struct trace_reader *r, struct trace_weights *weights, struct error *error)
-{
-	*weights = (struct trace_weights){0};
-	return seek(r, 0, weights, error);
-}
-
-/* The first event of the last chunk that begins before `n`: the next one begins at `n` or behind it. */
-static bool chunk_before(struct trace_reader *r, uint64_t n, uint64_t *first_event, struct error *error)
-{
-	sqlite3_stmt *statement = trace_reader_prepare(
-		r, "SELECT first_event FROM chunk WHERE first_n < ?1 ORDER BY first_event DESC LIMIT 1", error);
-	enum trace_found found = TRACE_FAILED;
-	if (statement && sqlite3_bind_int64(statement, 1, trace_sql_from_u64(n)) == SQLITE_OK)
-		found = trace_reader_step(r, statement, error);
-	*first_event = found == TRACE_FOUND ? trace_u64_from_sql(sqlite3_column_int64(statement, 0)) : 0;
-	sqlite3_finalize(statement);
-	return found != TRACE_FAILED;
-}
-
-struct trace_cursor *trace_seek_n(struct trace_reader *r, uint64_t n, struct error *error)
-{
-	uint64_t first_event;
-	if (!chunk_before(r, n, &first_event, error))
-		return NULL;
-	struct trace_cursor *c = trace_seek(r, first_event, error);
-	while (c && c->at < c->event_count && c->events[c->at].n < n) {
-		c->idle_ns += idle_of(&c->events[c->at]);
-		/* what cannot be read now is found again by trace_next */
-		if (++c->at == c->event_count)
-			load(c);
-	}
-	return c;
+	c->idle_ns += idle_of(&c->events[c->at++]);
 }
 
 int64_t trace_next(struct trace_cursor *c, struct event *out, size_t max, struct error *error)
 {
 	if (c->failed.status == STATUS_OK && c->at == c->event_count && c->event_count && max)
-		load(c);
+		trace_cursor_load(c);
 	if (c->failed.status != STATUS_OK) {
 		error_set(error, c->failed.status, "%s", c->failed.text);
 		return -1;

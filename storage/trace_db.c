@@ -140,7 +140,7 @@ static bool table_known(sqlite3_stmt *statement, int table, int version, const c
 static bool schema_known(sqlite3 *db, const char *path, int version, struct error *error)
 {
 	sqlite3_stmt *statement = NULL;
-	int code = sqlite3_prepare_v2(db, "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1", -1,
+	int code = sqlite3_prepare_v2(db, "SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?1", -1,
 				      &statement, NULL);
 	bool good = code == SQLITE_OK || trace_sql_error(db, path, "cannot read", code, error);
 	for (int i = 0; i < trace_table_count(version) && good; i++)
@@ -192,6 +192,20 @@ static sqlite3 *readable(const char *path, sqlite3 *db)
 	trace_db_harden(immutable);
 	trace_limit_set(immutable);
 	return immutable;
+}
+
+bool trace_db_check(sqlite3 *db, const char **path, int *version, struct error *error)
+{
+	struct trace_identity identity = {0};
+	const char *file = sqlite3_db_filename(db, "main");
+	if (!file || !*file)
+		return error_set(error, STATUS_FAILED, "the main database is not a file; open a trace as the database");
+	if (!trace_db_identify(file, db, &identity, error) || !identity_readable(file, &identity, error) ||
+	    !schema_known(db, file, identity.version, error))
+		return false;
+	*path = file;
+	*version = identity.version;
+	return true;
 }
 
 sqlite3 *trace_db_open(const char *path, int *version, struct error *error)

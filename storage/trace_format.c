@@ -21,8 +21,8 @@ const char *const trace_table_sql[TRACE_TABLE_COUNT] = {
 	"CREATE TABLE keyframe(n INTEGER PRIMARY KEY, next_event INTEGER NOT NULL, first_group INTEGER NOT NULL, "
 	"group_count INTEGER NOT NULL, state_bytes INTEGER NOT NULL, checksum INTEGER NOT NULL, state BLOB NOT NULL, "
 	"same BLOB NOT NULL)",
-	"CREATE TABLE page_group(id INTEGER PRIMARY KEY, page_count INTEGER NOT NULL, indexes_checksum INTEGER NOT "
-	"NULL, data_checksum INTEGER NOT NULL, indexes BLOB NOT NULL, data BLOB NOT NULL)",
+	("CREATE TABLE page_group(id INTEGER PRIMARY KEY, page_count INTEGER NOT NULL, indexes_checksum INTEGER NOT "
+	 "NULL, data_checksum INTEGER NOT NULL, indexes BLOB NOT NULL, data BLOB NOT NULL)"),
 };
 
 int trace_table_count(int version)

@@ -63,6 +63,10 @@ void trace_db_harden(sqlite3 *db);
  * that it must have. NULL on failure. The caller closes (sqlite3_close). */
 sqlite3 *trace_db_open(const char *path, int *version, struct error *error);
 
+/* The same check for what `db`, which somebody else opened, has as its main database. *path is its file, valid as long
+ * as `db`, *version its format; both only set on success. */
+bool trace_db_check(sqlite3 *db, const char **path, int *version, struct error *error);
+
 /* What the header of a trace says. */
 struct trace_identity {
 	int version;

@@ -86,15 +86,16 @@ bool trace_get_keyframes(struct trace_reader *r, struct trace_keyframe **keyfram
 {
 	*keyframes = NULL;
 	*count = 0;
-	uint64_t event_count = 0;
+	uint64_t event_count = 0, last_n = 0;
 	if (r->version < 2)
 		return true;
-	if (!trace_reader_event_count(r, &event_count, error))
+	if (!trace_get_end(r, &event_count, &last_n, error))
 		return false;
-	sqlite3_stmt *row = trace_reader_prepare(r,
-						 "SELECT n, next_event, first_group, group_count FROM keyframe WHERE "
-						 "n = ?1 OR next_event <= ?2 ORDER BY n",
-						 error);
+	sqlite3_stmt *row =
+		trace_reader_prepare(r,
+				     "SELECT n, next_event, first_group, group_count FROM main.keyframe WHERE "
+				     "n = ?1 OR next_event <= ?2 ORDER BY n",
+				     error);
 	if (row) {
 		sqlite3_bind_int64(row, 1, trace_sql_from_u64(r->start_n));
 		sqlite3_bind_int64(row, 2, trace_sql_from_u64(event_count));
@@ -164,7 +165,7 @@ static bool row_decode(struct trace_reader *r, sqlite3_stmt *row, const struct t
 bool trace_get_keyframe(struct trace_reader *r, const struct trace_keyframe *keyframe, void *state, size_t state_bytes,
 			uint64_t **same, size_t *same_count, struct error *error)
 {
-	sqlite3_stmt *row = prepare_with(r, "SELECT state_bytes, checksum, state, same FROM keyframe WHERE n = ?1",
+	sqlite3_stmt *row = prepare_with(r, "SELECT state_bytes, checksum, state, same FROM main.keyframe WHERE n = ?1",
 					 keyframe->n, error);
 	enum trace_found found = row ? trace_reader_step(r, row, error) : TRACE_FAILED;
 	bool good = found == TRACE_FOUND && row_decode(r, row, keyframe, state, state_bytes, same, same_count, error);
@@ -176,7 +177,7 @@ bool trace_get_keyframe(struct trace_reader *r, const struct trace_keyframe *key
 
 bool trace_get_groups(struct trace_reader *r, uint64_t end, uint64_t **ids, size_t *count, struct error *error)
 {
-	sqlite3_stmt *row = prepare_with(r, "SELECT id FROM page_group WHERE id < ?1 ORDER BY id", end, error);
+	sqlite3_stmt *row = prepare_with(r, "SELECT id FROM main.page_group WHERE id < ?1 ORDER BY id", end, error);
 	enum trace_found found = row ? trace_reader_step(r, row, error) : TRACE_FAILED;
 	*ids = NULL;
 	*count = 0;
@@ -220,7 +221,7 @@ size_t trace_get_group_indexes(struct trace_reader *r, uint64_t id, uint64_t ind
 {
 	struct trace_bytes blob;
 	sqlite3_stmt *row = prepare_with(
-		r, "SELECT page_count, indexes_checksum, indexes FROM page_group WHERE id = ?1", id, error);
+		r, "SELECT page_count, indexes_checksum, indexes FROM main.page_group WHERE id = ?1", id, error);
 	enum trace_found found = row ? trace_reader_step(r, row, error) : TRACE_FAILED;
 	size_t count = found == TRACE_FOUND ? group_blob(r, row, id, &blob, error) : 0;
 	if (found == TRACE_ABSENT)
@@ -240,7 +241,7 @@ bool trace_get_group(struct trace_reader *r, uint64_t id, uint8_t pages[TRACE_GR
 {
 	struct trace_bytes blob;
 	sqlite3_stmt *row =
-		prepare_with(r, "SELECT page_count, data_checksum, data FROM page_group WHERE id = ?1", id, error);
+		prepare_with(r, "SELECT page_count, data_checksum, data FROM main.page_group WHERE id = ?1", id, error);
 	enum trace_found found = row ? trace_reader_step(r, row, error) : TRACE_FAILED;
 	size_t count = found == TRACE_FOUND ? group_blob(r, row, id, &blob, error) : 0;
 	if (found == TRACE_ABSENT)

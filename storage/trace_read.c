@@ -20,9 +20,11 @@ sqlite3_stmt *trace_reader_prepare(struct trace_reader *r, const char *sql, stru
 enum trace_found trace_reader_step(struct trace_reader *r, sqlite3_stmt *statement, struct error *error)
 {
 	errno = 0;
-	trace_limit_set(r->db);
+	if (!r->borrowed) /* the limit is a progress handler, of which a connection has one */
+		trace_limit_set(r->db);
 	int code = sqlite3_step(statement);
-	trace_limit_clear(r->db);
+	if (!r->borrowed)
+		trace_limit_clear(r->db);
 	if (code == SQLITE_ROW)
 		return TRACE_FOUND;
 	if (code == SQLITE_DONE)
@@ -56,7 +58,7 @@ static enum trace_found meta_wrong(struct trace_reader *r, const char *key, cons
 enum trace_found trace_get_text(struct trace_reader *r, const char *key, char **value, struct error *error)
 {
 	sqlite3_stmt *statement = NULL;
-	enum trace_found found = find(r, "SELECT value FROM meta WHERE key = ?1", key, &statement, error);
+	enum trace_found found = find(r, "SELECT value FROM main.meta WHERE key = ?1", key, &statement, error);
 	if (found == TRACE_FOUND) {
 		const char *text = NULL;
 		if (sqlite3_column_type(statement, 0) == SQLITE_TEXT &&
@@ -75,7 +77,7 @@ enum trace_found trace_get_text(struct trace_reader *r, const char *key, char **
 enum trace_found trace_get_u64(struct trace_reader *r, const char *key, uint64_t *value, struct error *error)
 {
 	sqlite3_stmt *statement = NULL;
-	enum trace_found found = find(r, "SELECT value FROM meta WHERE key = ?1", key, &statement, error);
+	enum trace_found found = find(r, "SELECT value FROM main.meta WHERE key = ?1", key, &statement, error);
 	if (found == TRACE_FOUND) {
 		if (sqlite3_column_type(statement, 0) == SQLITE_INTEGER)
 			*value = trace_u64_from_sql(sqlite3_column_int64(statement, 0));
@@ -112,8 +114,8 @@ enum trace_found trace_get_file(struct trace_reader *r, const char *name, void *
 {
 	sqlite3_stmt *statement = NULL;
 	enum trace_found found = find(r,
-				      "SELECT file.hash, blob.raw_bytes, blob.data FROM file "
-				      "LEFT JOIN blob ON blob.hash = file.hash WHERE file.name = ?1",
+				      "SELECT file.hash, blob.raw_bytes, blob.data FROM main.file "
+				      "LEFT JOIN main.blob ON blob.hash = file.hash WHERE file.name = ?1",
 				      name, &statement, error);
 	if (found == TRACE_FOUND) {
 		uint8_t *raw = blob_unpack(statement, bytes);
@@ -134,80 +136,18 @@ bool trace_is_complete(const struct trace_reader *r)
 	return r->complete;
 }
 
-static bool no_numbers(struct trace_reader *r, struct error *error)
-{
-	return error_set(error, STATUS_FAILED, "%s: is damaged: its tables hold no numbers; copy or record it again",
-			 r->path);
-}
-
-bool trace_reader_event_count(struct trace_reader *r, uint64_t *count, struct error *error)
-{
-	sqlite3_stmt *statement = trace_reader_prepare(
-		r, "SELECT first_event + event_count FROM chunk ORDER BY first_event DESC LIMIT 1", error);
-	enum trace_found found = statement ? trace_reader_step(r, statement, error) : TRACE_FAILED;
-	if (found == TRACE_FOUND && sqlite3_column_type(statement, 0) != SQLITE_INTEGER)
-		no_numbers(r, error);
-	*count = found == TRACE_FOUND ? trace_u64_from_sql(sqlite3_column_int64(statement, 0)) : 0;
-	if (*count < r->first_event)
-		*count = r->first_event;
-	sqlite3_finalize(statement);
-	return error->status == STATUS_OK;
-}
-
-bool trace_get_totals(struct trace_reader *r, struct trace_totals *totals, struct error *error)
-{
-	/* count(*) would be one operation of sqlite's, which trace_limit.h cannot bound */
-	static const char *const keyframe_sql[] = {
-		"0, 0, 0", "(SELECT count(n) FROM keyframe), (SELECT ifnull(sum(page_count), 0) FROM page_group), "
-			   "(SELECT ifnull(sum(length(data)), 0) FROM page_group)"};
-	static const char sql[] =
-		"SELECT (SELECT count(first_event) FROM chunk), "
-		"ifnull((SELECT last_n FROM chunk ORDER BY first_event DESC LIMIT 1), 0), "
-		"(SELECT ifnull(sum(raw_bytes), 0) FROM chunk), (SELECT ifnull(sum(length(data)), 0) FROM chunk), "
-		"(SELECT count(name) FROM file), "
-		"(SELECT ifnull(sum(raw_bytes), 0) FROM blob), (SELECT ifnull(sum(length(data)), 0) FROM blob), %s";
-	uint64_t *const fields[] = {&totals->chunk_count,       &totals->last_n,         &totals->raw_bytes,
-				    &totals->stored_bytes,      &totals->file_count,     &totals->blob_raw_bytes,
-				    &totals->blob_stored_bytes, &totals->keyframe_count, &totals->page_count,
-				    &totals->page_stored_bytes};
-	char *text = sqlite3_mprintf(sql, keyframe_sql[r->version >= 2]);
-	sqlite3_stmt *statement = text ? trace_reader_prepare(r, text, error) : NULL;
-	sqlite3_free(text);
-	bool good = statement && trace_reader_step(r, statement, error) == TRACE_FOUND;
-	for (int i = 0; good && i < (int)(sizeof(fields) / sizeof(fields[0])); i++) {
-		*fields[i] = trace_u64_from_sql(sqlite3_column_int64(statement, i));
-		if (sqlite3_column_type(statement, i) != SQLITE_INTEGER)
-			good = no_numbers(r, error);
-	}
-	sqlite3_finalize(statement);
-	if (good && totals->last_n < r->start_n)
-		totals->last_n = r->start_n;
-	return good && trace_reader_event_count(r, &totals->event_count, error);
-}
-
-bool trace_get_bytes(struct trace_reader *r, uint64_t *bytes, struct error *error)
-{
-	sqlite3_stmt *statement = trace_reader_prepare(
-		r, "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size", error);
-	bool good = statement && trace_reader_step(r, statement, error) == TRACE_FOUND;
-	if (good)
-		*bytes = trace_u64_from_sql(sqlite3_column_int64(statement, 0));
-	sqlite3_finalize(statement);
-	return good;
-}
-
 /* A complete trace says how many events it has: fewer means that its end is lost. */
 static bool check_complete(struct trace_reader *r, struct error *error)
 {
 	uint64_t value = 0;
-	uint64_t event_count = 0;
+	uint64_t event_count, last_n;
 	enum trace_found found = trace_get_u64(r, "complete", &value, error);
 	r->complete = found == TRACE_FOUND && value == 1;
 	if (found == TRACE_FAILED || !r->complete)
 		return found != TRACE_FAILED;
 	value = 0;
 	found = trace_get_u64(r, "events", &value, error);
-	if (found == TRACE_FAILED || !trace_reader_event_count(r, &event_count, error))
+	if (found == TRACE_FAILED || !trace_get_end(r, &event_count, &last_n, error))
 		return false;
 	if (found == TRACE_ABSENT || event_count != value)
 		return error_set(error, STATUS_FAILED,
@@ -244,31 +184,53 @@ uint64_t trace_first_event(const struct trace_reader *r)
 	return r->first_event;
 }
 
-struct trace_reader *trace_open(const char *path, struct error *error)
+/* Makes a reader of `db`, which is closed with it unless it is borrowed; also if this fails. */
+static struct trace_reader *reader_new(sqlite3 *db, bool borrowed, const char *path, int version, struct error *error)
 {
 	struct trace_reader *r = calloc(1, sizeof(*r));
 	char *copy = strdup(path);
-	if (!r || !copy) {
-		free(r);
-		free(copy);
-		error_set(error, STATUS_FAILED, "%s: no memory", path);
+	if (r && copy) {
+		*r = (struct trace_reader){.db = db, .borrowed = borrowed, .path = copy, .version = version};
+		if (find_start(r, error) && check_complete(r, error))
+			return r;
+		trace_close(r);
 		return NULL;
 	}
-	r->path = copy;
-	r->db = trace_db_open(path, &r->version, error);
-	if (r->db && find_start(r, error) && check_complete(r, error))
-		return r;
-	trace_close(r);
+	free(r);
+	free(copy);
+	if (!borrowed)
+		sqlite3_close(db);
+	error_set(error, STATUS_FAILED, "%s: no memory", path);
 	return NULL;
+}
+
+struct trace_reader *trace_open(const char *path, struct error *error)
+{
+	int version;
+	sqlite3 *db = trace_db_open(path, &version, error);
+	return db ? reader_new(db, false, path, version, error) : NULL;
+}
+
+struct trace_reader *trace_reader_borrow(sqlite3 *db, struct error *error)
+{
+	const char *path;
+	int version;
+	return trace_db_check(db, &path, &version, error) ? reader_new(db, true, path, version, error) : NULL;
 }
 
 void trace_close(struct trace_reader *r)
 {
 	if (!r)
 		return;
-	sqlite3_close(r->db);
+	if (!r->borrowed)
+		sqlite3_close(r->db);
 	free(r->path);
 	free(r);
+}
+
+uint64_t trace_chunks_read(const struct trace_reader *r)
+{
+	return r->chunks_read;
 }
 
 struct names {
@@ -310,7 +272,7 @@ static bool names_take(struct trace_reader *r, sqlite3_stmt *statement, struct n
 
 bool trace_each_meta(struct trace_reader *r, trace_meta_fn *each, void *context, struct error *error)
 {
-	sqlite3_stmt *statement = trace_reader_prepare(r, "SELECT key, value FROM meta ORDER BY key", error);
+	sqlite3_stmt *statement = trace_reader_prepare(r, "SELECT key, value FROM main.meta ORDER BY key", error);
 	enum trace_found found = statement ? trace_reader_step(r, statement, error) : TRACE_FAILED;
 	while (found == TRACE_FOUND) {
 		const char *key = (const char *)sqlite3_column_text(statement, 0);
@@ -333,7 +295,7 @@ bool trace_each_meta(struct trace_reader *r, trace_meta_fn *each, void *context,
 bool trace_each_file(struct trace_reader *r, trace_file_fn *each, void *context, struct error *error)
 {
 	struct names list = {0};
-	sqlite3_stmt *statement = trace_reader_prepare(r, "SELECT name FROM file ORDER BY name", error);
+	sqlite3_stmt *statement = trace_reader_prepare(r, "SELECT name FROM main.file ORDER BY name", error);
 	bool good = statement && names_take(r, statement, &list, error);
 	sqlite3_finalize(statement);
 	for (size_t i = 0; i < list.count; i++) {

@@ -1,5 +1,5 @@
 /* hvrec console: what the guest printed, from the trace alone; with times, and as places to travel to. */
-#include "hv/host/session.h"
+#include "hv/host/session_console.h"
 #include "replay/console_lines.h"
 #include "tools/commands.h"
 #include "tools/output.h"
@@ -34,11 +34,22 @@ struct options {
 	bool timestamps, all, help;
 };
 
+/* Control characters but tabs are left out: they are for the terminal that the guest has. */
+static void print_text(const char *text)
+{
+	for (; *text; text++) {
+		if (((unsigned char)*text >= ' ' && *text != 0x7f) || *text == '\t')
+			putchar(*text);
+	}
+	putchar('\n');
+}
+
 /* The time is that of the kernel's own messages: microseconds of guest time, dmesg-like. */
 static void print_line(const struct console_line *line, uint64_t n)
 {
 	uint64_t us = line->guest_ns / 1000;
-	printf("[%5" PRIu64 ".%06" PRIu64 "] %14" PRIu64 "  %s\n", us / 1000000, us % 1000000, n, line->text);
+	printf("[%5" PRIu64 ".%06" PRIu64 "] %14" PRIu64 "  ", us / 1000000, us % 1000000, n);
+	print_text(line->text);
 }
 
 static void print_found(const struct console_line *line)

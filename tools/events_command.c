@@ -6,6 +6,7 @@
 #include "replay/monitor_parse.h"
 #include "tools/commands.h"
 #include "tools/output.h"
+#include "tools/output_text.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -122,26 +123,15 @@ static void print_json(const struct event_at *at)
 	printf("{\"event\":%" PRIu64 ",\"n\":%" PRIu64 ",\"guest_ns\":%" PRIu64 ",\"vcpu\":%u,\"pc\":\"0x%" PRIx64
 	       "\",\"kind\":",
 	       at->index, event->n, at->guest_ns, event->vcpu, event->pc);
-	output_json_text(kind ? kind : "");
-	event_text_subject(event, text, sizeof(text));
+	output_text_json(stdout, kind ? kind : "");
+	event_text_name(event, text, sizeof(text));
 	printf(",\"kind_id\":%u,\"name\":", event->kind);
-	output_json_text(text);
+	output_text_json(stdout, text);
 	printf(",\"address\":\"0x%" PRIx64 "\",\"value\":\"0x%" PRIx64 "\",\"size\":%u,\"meaning\":", event->address,
 	       event->value, event->size);
 	event_text_details(event, text, sizeof(text));
-	output_json_text(text);
+	output_text_json(stdout, text);
 	puts("}");
-}
-
-static void print_csv_text(const char *text)
-{
-	putchar('"');
-	for (; *text; text++) {
-		if (*text == '"')
-			putchar('"');
-		putchar(*text);
-	}
-	putchar('"');
 }
 
 static void print_csv(const struct event_at *at)
@@ -151,11 +141,11 @@ static void print_csv(const struct event_at *at)
 	const char *kind = event_text_kind(event->kind);
 	printf("%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%u,0x%" PRIx64 ",%s,%u,", at->index, event->n, at->guest_ns,
 	       event->vcpu, event->pc, kind ? kind : "", event->kind);
-	event_text_subject(event, text, sizeof(text));
-	print_csv_text(text);
+	event_text_name(event, text, sizeof(text));
+	output_text_csv(stdout, text);
 	printf(",0x%" PRIx64 ",0x%" PRIx64 ",%u,", event->address, event->value, event->size);
 	event_text_details(event, text, sizeof(text));
-	print_csv_text(text);
+	output_text_csv(stdout, text);
 	fputs("\r\n", stdout);
 }
 

@@ -3,7 +3,7 @@
  * 1. Nothing is overwritten without --force, and then each file is replaced at once, when its successor is whole.
  * 2. No name from the trace becomes a path: those of FILES do, and ram/ with a number behind it.
  * 3. What is asked for is known to be in the trace, and not yet in the folder, before the first file is written. */
-#include "hv/host/session.h"
+#include "hv/host/session_console.h"
 #include "replay/event_stream.h"
 #include "tools/commands.h"
 

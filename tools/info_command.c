@@ -1,7 +1,8 @@
 /* hvrec info: what a trace holds, as text or JSON. */
-#include "storage/trace.h"
+#include "replay/trace_stat.h"
 #include "tools/commands.h"
 #include "tools/output.h"
+#include "tools/output_text.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -13,7 +14,7 @@ static const char help[] =
 	"\n"
 	"Prints the guest, its machine, the length, events by kind, keyframes, bytes, and the final state's hash.\n";
 
-enum { OPTION_JSON = 256, OPTION_HELP, BATCH_EVENTS = 4096 };
+enum { OPTION_JSON = 256, OPTION_HELP };
 
 static const struct option long_options[] = {
 	{"json", no_argument, NULL, OPTION_JSON},
@@ -32,11 +33,9 @@ static const struct kind_info kinds[EVENT_KIND_MAX + 1] = {
 };
 
 struct info {
-	bool complete;
 	char *kernel_name, *kernel_kind, *bootargs, *machine, *end_reason, *final_state_hash; /* NULL: not known */
-	uint64_t ram_bytes, vcpu_count, start_n, first_event, instructions, guest_ns;
-	uint64_t counts[EVENT_KIND_MAX + 1];
-	struct trace_totals totals;
+	uint64_t ram_bytes, vcpu_count;
+	struct trace_stat stat;
 };
 
 static bool text_get(struct trace_reader *trace, const char *key, char **text, struct error *error)
@@ -44,30 +43,8 @@ static bool text_get(struct trace_reader *trace, const char *key, char **text, s
 	return trace_get_text(trace, key, text, error) != TRACE_FAILED;
 }
 
-/* Counts the events; the position and guest time of the last one are the length of an incomplete trace. */
-static bool events_count(struct trace_reader *trace, struct info *info, struct error *error)
-{
-	static struct event events[BATCH_EVENTS];
-	struct trace_cursor *cursor = trace_seek(trace, 0, error);
-	int64_t got = cursor ? 1 : -1;
-	while (got > 0) {
-		got = trace_next(cursor, events, BATCH_EVENTS, error);
-		for (int64_t i = 0; i < got; i++)
-			info->counts[events[i].kind <= EVENT_KIND_MAX ? events[i].kind : 0]++;
-		if (got > 0)
-			info->instructions = events[got - 1].n;
-	}
-	if (cursor)
-		info->guest_ns = info->instructions + trace_cursor_idle_ns(cursor);
-	trace_cursor_free(cursor);
-	return got == 0;
-}
-
 static bool info_get(struct trace_reader *trace, struct info *info, struct error *error)
 {
-	info->complete = trace_is_complete(trace);
-	info->start_n = info->instructions = trace_start_n(trace);
-	info->first_event = trace_first_event(trace);
 	return text_get(trace, "kernel_name", &info->kernel_name, error) &&
 	       text_get(trace, "kernel_kind", &info->kernel_kind, error) &&
 	       text_get(trace, "bootargs", &info->bootargs, error) &&
@@ -76,7 +53,7 @@ static bool info_get(struct trace_reader *trace, struct info *info, struct error
 	       text_get(trace, "final_state_hash", &info->final_state_hash, error) &&
 	       trace_get_u64(trace, "ram_bytes", &info->ram_bytes, error) != TRACE_FAILED &&
 	       trace_get_u64(trace, "vcpu_count", &info->vcpu_count, error) != TRACE_FAILED &&
-	       events_count(trace, info, error) && trace_get_totals(trace, &info->totals, error);
+	       trace_stat_get(trace, &info->stat, error);
 }
 
 static void info_free(struct info *info)
@@ -87,6 +64,7 @@ static void info_free(struct info *info)
 	free(info->machine);
 	free(info->end_reason);
 	free(info->final_state_hash);
+	trace_stat_free(&info->stat);
 }
 
 static const char *or_unknown(const char *text)
@@ -96,34 +74,36 @@ static const char *or_unknown(const char *text)
 
 static void print_text(const char *path, const struct info *info)
 {
-	const struct trace_totals *totals = &info->totals;
-	double per_thousand = info->instructions > 0 ? 1000.0 / (double)info->instructions : 0;
+	const struct trace_stat *stat = &info->stat;
+	const struct trace_totals *totals = &stat->totals;
+	double per_thousand = stat->instructions > 0 ? 1000.0 / (double)stat->instructions : 0;
 	printf("trace         %s, %s\n", path,
-	       info->complete ? "complete" : "incomplete: replays up to its last commit");
+	       stat->complete ? "complete" : "incomplete: replays up to its last commit");
 	printf("guest         %s (%s)", or_unknown(info->kernel_name), or_unknown(info->kernel_kind));
 	printf("%s%s\n", info->bootargs && *info->bootargs ? ", " : "", info->bootargs ? info->bootargs : "");
 	printf("machine       %" PRIu64 " MiB, %" PRIu64 " vCPU, recorded on %s\n", info->ram_bytes >> 20,
 	       info->vcpu_count, or_unknown(info->machine));
-	printf("length        %" PRIu64 " instructions, %.9f s of guest time\n", info->instructions,
-	       (double)info->guest_ns / 1e9);
-	if (info->start_n != 0)
-		printf("start         at a keyframe at instruction %" PRIu64 ", event %" PRIu64
-		       ": what was before is left out\n",
-		       info->start_n, info->first_event);
+	printf("length        %" PRIu64 " instructions, %.9f s of guest time\n", stat->instructions,
+	       (double)stat->guest_ns / 1e9);
+	if (stat->start_n > 0)
+		printf("start         at a keyframe at instruction %" PRIu64
+		       ", %.9f s of guest time: what was before is left "
+		       "out\n",
+		       stat->start_n, (double)stat->start_ns / 1e9);
 	printf("end           %s\n", or_unknown(info->end_reason));
 	printf("final state   %s\n", or_unknown(info->final_state_hash));
 	printf("events        %" PRIu64 " in %" PRIu64 " chunks: %" PRIu64 " bytes raw, %" PRIu64
 	       " stored (%.4f and %.4f per 1000 instructions)\n",
-	       totals->event_count, totals->chunk_count, totals->raw_bytes, totals->stored_bytes,
+	       stat->event_count, totals->chunk_count, totals->raw_bytes, totals->stored_bytes,
 	       (double)totals->raw_bytes * per_thousand, (double)totals->stored_bytes * per_thousand);
 	printf("keyframes     %" PRIu64 ": %" PRIu64 " pages (%" PRIu64 " bytes), %" PRIu64 " stored\n",
 	       totals->keyframe_count, totals->page_count, totals->page_count * TRACE_PAGE_BYTES,
-	       totals->page_stored_bytes);
+	       totals->keyframe_stored_bytes);
 	printf("files         %" PRIu64 ": %" PRIu64 " bytes raw, %" PRIu64 " stored\n", totals->file_count,
 	       totals->blob_raw_bytes, totals->blob_stored_bytes);
 	for (int kind = 1; kind <= EVENT_KIND_MAX; kind++) {
-		if (info->counts[kind] > 0)
-			printf("  %-16s %10" PRIu64 "  %s\n", kinds[kind].name, info->counts[kind], kinds[kind].text);
+		if (stat->kinds[kind] > 0)
+			printf("  %-16s %10" PRIu64 "  %s\n", kinds[kind].name, stat->kinds[kind], kinds[kind].text);
 	}
 }
 
@@ -134,7 +114,7 @@ static void print_json_text(const char *key, const char *text)
 		fputs("null,\n", stdout);
 		return;
 	}
-	output_json_text(text);
+	output_text_json(stdout, text);
 	fputs(",\n", stdout);
 }
 
@@ -156,26 +136,26 @@ static void print_json(const char *path, const struct info *info)
 	print_json_text("final_state_hash", info->final_state_hash);
 	print_json_number("ram_bytes", info->ram_bytes);
 	print_json_number("vcpu_count", info->vcpu_count);
-	print_json_number("instructions", info->instructions);
-	print_json_number("guest_ns", info->guest_ns);
-	print_json_number("event_count", info->totals.event_count);
-	print_json_number("chunk_count", info->totals.chunk_count);
-	print_json_number("raw_bytes", info->totals.raw_bytes);
-	print_json_number("stored_bytes", info->totals.stored_bytes);
-	print_json_number("start_n", info->start_n);
-	print_json_number("first_event", info->first_event);
-	print_json_number("keyframe_count", info->totals.keyframe_count);
-	print_json_number("keyframe_page_count", info->totals.page_count);
-	print_json_number("keyframe_raw_bytes", info->totals.page_count * TRACE_PAGE_BYTES);
-	print_json_number("keyframe_stored_bytes", info->totals.page_stored_bytes);
-	print_json_number("file_raw_bytes", info->totals.blob_raw_bytes);
-	print_json_number("file_stored_bytes", info->totals.blob_stored_bytes);
+	print_json_number("start_n", info->stat.start_n);
+	print_json_number("start_ns", info->stat.start_ns);
+	print_json_number("instructions", info->stat.instructions);
+	print_json_number("guest_ns", info->stat.guest_ns);
+	print_json_number("event_count", info->stat.event_count);
+	print_json_number("chunk_count", info->stat.totals.chunk_count);
+	print_json_number("raw_bytes", info->stat.totals.raw_bytes);
+	print_json_number("stored_bytes", info->stat.totals.stored_bytes);
+	print_json_number("file_raw_bytes", info->stat.totals.blob_raw_bytes);
+	print_json_number("file_stored_bytes", info->stat.totals.blob_stored_bytes);
+	print_json_number("keyframe_count", info->stat.totals.keyframe_count);
+	print_json_number("keyframe_page_count", info->stat.totals.page_count);
+	print_json_number("keyframe_raw_bytes", info->stat.totals.page_count * TRACE_PAGE_BYTES);
+	print_json_number("keyframe_stored_bytes", info->stat.totals.keyframe_stored_bytes);
 	fputs("  \"events\": {", stdout);
 	for (int kind = 1; kind <= EVENT_KIND_MAX; kind++) {
-		printf("%s\n    \"%s\": %" PRIu64, separator, kinds[kind].name, info->counts[kind]);
+		printf("%s\n    \"%s\": %" PRIu64, separator, kinds[kind].name, info->stat.kinds[kind]);
 		separator = ",";
 	}
-	printf("\n  },\n  \"complete\": %s\n}\n", info->complete ? "true" : "false");
+	printf("\n  },\n  \"complete\": %s\n}\n", info->stat.complete ? "true" : "false");
 }
 
 void info_command(int argc, char **argv, struct error *error)
@@ -205,6 +185,7 @@ void info_command(int argc, char **argv, struct error *error)
 			print_json(argv[optind], &info);
 		else
 			print_text(argv[optind], &info);
+		output_end(error);
 	}
 	info_free(&info);
 	trace_close(trace);

@@ -22,6 +22,8 @@ static const struct command commands[] = {
 	{"extract", extract_command, "the recorded files, as files"},
 	{"report", report_command, "a trace as one HTML page, to look at in a browser"},
 	{"repair", repair_command, "save what a crash or a bad disk left of a trace"},
+	{"sql", sql_command, "ask a trace questions in SQL"},
+	{"export", export_command, "a trace for timeline viewers"},
 	{"symbols", symbols_command, "an ELF with the kernel's symbols, for gdb"},
 };
 

@@ -3,7 +3,6 @@
 #include "tools/output.h"
 
 #include <errno.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -27,39 +26,6 @@ size_t output_width(void)
 {
 	struct winsize size = {0};
 	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
-}
-
-/* Bytes of the UTF-8 sequence at `text`; 0: it is none (RFC 3629: no overlong form, no surrogate, at most U+10FFFF). */
-static size_t utf8_bytes(const unsigned char *text)
-{
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t bytes = *text < 0x80 ? 1 : *text >> 5 == 6 ? 2 : *text >> 4 == 14 ? 3 : *text >> 3 == 30 ? 4 : 0;
-	uint32_t code = bytes > 1 ? *text & (0x7fu >> bytes) : *text;
-	for (size_t i = 1; i < bytes; i++) {
-		if (text[i] >> 6 != 2)
-			return 0;
-		code = code << 6 | (text[i] & 0x3f);
-	}
-	bool surrogate = code >= 0xd800 && code <= 0xdfff;
-	return bytes != 0 && code >= least[bytes] && code <= 0x10ffff && !surrogate ? bytes : 0;
-}
-
-void output_json_text(const char *text)
-{
-	putchar('"');
-	for (const unsigned char *at = (const unsigned char *)text; *at;) {
-		size_t bytes = utf8_bytes(at);
-		if (bytes == 0)
-			fputs("\\ufffd", stdout);
-		else if (*at == '"' || *at == '\\')
-			printf("\\%c", *at);
-		else if (*at < 0x20 || *at == 0x7f)
-			printf("\\u%04x", *at);
-		else
-			fwrite(at, 1, bytes, stdout);
-		at += bytes == 0 ? 1 : bytes;
-	}
-	putchar('"');
 }
 
 bool output_good(void)

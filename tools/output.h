@@ -1,4 +1,4 @@
-/* What the offline commands print: the formats, the terminal's width, JSON texts, and standard output's end. */
+/* What the offline commands print: the formats, the terminal's width, and standard output's end. */
 #pragma once
 #include "hv/host/error.h"
 #include <stddef.h>
@@ -10,9 +10,6 @@ bool output_format(const char *text, bool csv, enum output_format *format, struc
 
 /* Columns of the terminal on standard output; 0: it is no terminal. */
 size_t output_width(void);
-
-/* Prints `text` as a JSON string, quotes included (RFC 8259): what is not UTF-8 becomes U+FFFD. Cannot fail. */
-void output_json_text(const char *text);
 
 /* Whether standard output still takes what is printed: false after the first failure. */
 bool output_good(void);

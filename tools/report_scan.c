@@ -1,6 +1,6 @@
 /* The passes over a trace, and the first of them, which counts. */
 #include "tools/report_scan.h"
-#include "hv/host/session.h"
+#include "hv/host/session_console.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,6 +4,7 @@
 #include "replay/trace_stat.h"
 #include "tools/commands.h"
 #include "tools/output.h"
+#include "tools/output_text.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -49,10 +50,11 @@ static uint64_t sum(const uint64_t values[EVENT_KIND_MAX + 1])
 	return all;
 }
 
-/* What is neither events nor files: sqlite's pages, indexes and free room, metadata, further tables. */
+/* What is neither events, files nor keyframes: sqlite's pages, indexes and free room, metadata, further tables. */
 static uint64_t rest_bytes(const struct trace_stat *stat)
 {
-	uint64_t known_bytes = sum(stat->weights.stored_bytes) + stat->totals.blob_stored_bytes;
+	uint64_t known_bytes =
+		sum(stat->weights.stored_bytes) + stat->totals.blob_stored_bytes + stat->totals.keyframe_stored_bytes;
 	return stat->file_bytes > known_bytes ? stat->file_bytes - known_bytes : 0;
 }
 
@@ -124,12 +126,19 @@ static void print_text(const char *path, const struct trace_stat *stat)
 	printf("trace     %s, %s\n", path, stat->complete ? "complete" : "incomplete: up to its last commit");
 	printf("length    %" PRIu64 " instructions, %.9f s of guest time\n", stat->instructions,
 	       (double)stat->guest_ns / 1e9);
+	if (stat->start_n > 0)
+		printf("start     n %" PRIu64 ", %.9f s of guest time: what was before has been left out\n",
+		       stat->start_n, (double)stat->start_ns / 1e9);
 	printf("idle      %.9f s of guest time, %.2f %%\n", (double)stat->idle_ns / 1e9,
 	       100 * ratio(stat->idle_ns, stat->guest_ns));
 	printf("events    %" PRIu64 ", %.3f per million instructions\n", stat->event_count,
 	       per_million(stat, stat->event_count));
-	printf("bytes     %" PRIu64 ": events %" PRIu64 ", files %" PRIu64 ", sqlite and the rest %" PRIu64 "\n",
-	       stat->file_bytes, sum(stat->weights.stored_bytes), stat->totals.blob_stored_bytes, rest_bytes(stat));
+	printf("bytes     %" PRIu64 ": events %" PRIu64 ", files %" PRIu64 ", keyframes %" PRIu64
+	       ", sqlite and the rest %" PRIu64 "\n",
+	       stat->file_bytes, sum(stat->weights.stored_bytes), stat->totals.blob_stored_bytes,
+	       stat->totals.keyframe_stored_bytes, rest_bytes(stat));
+	printf("keyframes %" PRIu64 " with %" PRIu64 " pages: %" PRIu64 " bytes\n", stat->totals.keyframe_count,
+	       stat->totals.page_count, stat->totals.keyframe_stored_bytes);
 	print_kinds(stat);
 	print_exits(stat);
 	print_interrupts(stat);
@@ -198,7 +207,8 @@ static void json_registers(const struct trace_stat *stat)
 static void print_json(const char *path, const struct trace_stat *stat)
 {
 	fputs("{\n  \"trace\": ", stdout);
-	output_json_text(path);
+	output_text_json(stdout, path);
+	printf(",\n  \"start_n\": %" PRIu64 ",\n  \"start_ns\": %" PRIu64, stat->start_n, stat->start_ns);
 	printf(",\n  \"instructions\": %" PRIu64 ",\n  \"guest_ns\": %" PRIu64 ",\n  \"idle_ns\": %" PRIu64
 	       ",\n  \"idle_share\": %.9f,\n",
 	       stat->instructions, stat->guest_ns, stat->idle_ns, ratio(stat->idle_ns, stat->guest_ns));
@@ -208,10 +218,12 @@ static void print_json(const char *path, const struct trace_stat *stat)
 	json_exits(stat);
 	json_interrupts(stat);
 	json_registers(stat);
-	printf("  \"bytes\": {\"all\": %" PRIu64 ", \"events\": %" PRIu64 ", \"files\": %" PRIu64 ", \"rest\": %" PRIu64
-	       "},\n  \"complete\": %s\n}\n",
-	       stat->file_bytes, sum(stat->weights.stored_bytes), stat->totals.blob_stored_bytes, rest_bytes(stat),
-	       stat->complete ? "true" : "false");
+	printf("  \"keyframe_count\": %" PRIu64 ",\n  \"keyframe_pages\": %" PRIu64 ",\n", stat->totals.keyframe_count,
+	       stat->totals.page_count);
+	printf("  \"bytes\": {\"all\": %" PRIu64 ", \"events\": %" PRIu64 ", \"files\": %" PRIu64
+	       ", \"keyframes\": %" PRIu64 ", \"rest\": %" PRIu64 "},\n  \"complete\": %s\n}\n",
+	       stat->file_bytes, sum(stat->weights.stored_bytes), stat->totals.blob_stored_bytes,
+	       stat->totals.keyframe_stored_bytes, rest_bytes(stat), stat->complete ? "true" : "false");
 }
 
 void stat_command(int argc, char **argv, struct error *error)

@@ -34,16 +34,6 @@ int session_signal_take(int signal_fd)
 	return read(signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info) ? (int)info.ssi_signo : 0;
 }
 
-size_t session_console_bytes(const struct event *events, size_t count, uint8_t *bytes)
-{
-	size_t found = 0;
-	for (size_t i = 0; i < count; i++) {
-		if (events[i].kind == EVENT_MMIO_WRITE && events[i].address == GUEST_UART_IPA && events[i].size != 0)
-			bytes[found++] = (uint8_t)events[i].value;
-	}
-	return found;
-}
-
 int64_t session_now_ns(void)
 {
 	struct timespec now;

@@ -9,10 +9,6 @@ int session_signals(struct error *error);
 /* Takes a pending signal; 0: none. */
 int session_signal_take(int signal_fd);
 
-/* Appends to `bytes` the console output that `events` hold (writes of UARTDR) and returns how many; room for `count`.
- */
-size_t session_console_bytes(const struct event *events, size_t count, uint8_t *bytes);
-
 struct progress {
 	bool shown; /* whether there is a terminal for it */
 	int64_t start_ns, last_ns;

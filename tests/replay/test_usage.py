@@ -24,7 +24,8 @@ def no_command_prints_usage():
     for arguments in ((), ("nonsense",), ("--nonsense",)):
         result = hvrec(*arguments)
         check(result.status == 1 and b"usage: hvrec" in result.err and not result.out, f"{arguments}: {result}")
-    for arguments in (("--help",), ("record", "--help"), ("replay", "--help"), ("info", "--help")):
+    for arguments in (("--help",), ("record", "--help"), ("replay", "--help"), ("info", "--help"),
+                      ("sql", "--help"), ("export", "--help")):
         result = hvrec(*arguments)
         check(result.status == 0 and b"usage: hvrec" in result.out and not result.err, f"{arguments}: {result}")
     harness.only_files()
@@ -33,7 +34,7 @@ def no_command_prints_usage():
 @test
 def wrong_options_are_refused():
     program = payload("console")
-    for command in ("record", "replay", "info"):
+    for command in ("record", "replay", "info", "sql", "export"):
         refused(command)
         refused(command, "--nonsense", program)
         refused(command, "")

@@ -1,6 +1,7 @@
-/* Lines out of console bytes, and a text found wherever its bytes stand. */
+/* Lines out of console bytes, a text found wherever its bytes stand, and UTF-8 out of any bytes. */
 #include "hv/abi/machine.h"
 #include "replay/console_lines.h"
+#include "replay/utf8_text.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@ static bool print(char byte, uint64_t n)
 					.address = GUEST_UART_IPA,
 					.value = (uint8_t)byte,
 					.size = 1},
+			      .index = n / 10,
 			      .guest_ns = n + 1000};
 	return console_lines_take(&lines, &at);
 }
@@ -28,6 +30,7 @@ static bool print(char byte, uint64_t n)
 static void run(const char *text, const char *find, char *seen, size_t bytes)
 {
 	bool more = true;
+	uint64_t count = 0;
 	*seen = 0;
 	console_lines_start(&lines, find);
 	for (size_t i = 0; more; i++) {
@@ -36,7 +39,10 @@ static void run(const char *text, const char *find, char *seen, size_t bytes)
 			continue;
 		size_t used = strlen(seen);
 		snprintf(seen + used, bytes - used, "%s@%d", lines.line.text, (int)lines.line.n);
+		cr_expect_eq(lines.line.number, ++count);
+		cr_expect_eq(lines.line.event, lines.line.n / 10);
 		cr_expect_eq(lines.line.guest_ns, lines.line.n + 1000);
+		cr_expect_eq(lines.line.text_bytes, strlen(lines.line.text));
 		used = strlen(seen);
 		if (lines.line.found)
 			snprintf(seen + used, bytes - used, "!%d", (int)lines.line.found_n);
@@ -56,7 +62,8 @@ Test(console_lines, lines_with_the_place_of_their_first_byte)
 	expect("ab\r\nc\n\nd", NULL, "ab@100;c@140;@160;d@170;");
 	expect("", NULL, "");
 	expect("\n", NULL, "@100;");
-	expect("a\tb\033[1m\n", NULL, "a\tb[1m@100;");
+	expect("a\tb\033[1m\n", NULL, "a\tb\033[1m@100;");
+	expect("a\rb\r\r\n\r\n\r", NULL, "a\rb@100;@160;@180;");
 }
 
 Test(console_lines, a_text_is_found_right_behind_its_last_byte)
@@ -90,10 +97,25 @@ Test(console_lines, what_is_behind_a_long_line_is_searched_but_not_kept)
 	print('n', 50001);
 	print('d', 50002);
 	cr_assert(print('\n', 50003));
+	cr_expect_eq(lines.line.text_bytes, CONSOLE_LINE_BYTES_MAX);
 	cr_expect_eq(strlen(lines.line.text), CONSOLE_LINE_BYTES_MAX);
+	cr_expect_eq(lines.line.number, 1);
 	cr_expect_eq(lines.line.n, 0);
 	cr_expect(lines.line.found);
 	cr_expect_eq(lines.line.found_n, 50003);
+}
+
+Test(console_lines, what_is_no_text_takes_three_bytes_each)
+{
+	console_lines_start(&lines, NULL);
+	for (uint64_t i = 0; i < 3 * CONSOLE_LINE_BYTES_MAX; i++)
+		cr_assert_not(print('\xff', i));
+	cr_assert(print('\n', 50000));
+	cr_expect_eq(lines.line.text_bytes, 3 * CONSOLE_LINE_BYTES_MAX);
+	cr_assert_not(print('x', 50010));
+	cr_assert(print('\n', 50020));
+	cr_expect_eq(lines.line.number, 2);
+	cr_expect_str_eq(lines.line.text, "x");
 }
 
 /* Every text of two letters up to five bytes, in random consoles: as strstr finds it. */
@@ -115,5 +137,31 @@ Test(console_lines, finds_what_strstr_finds)
 		strcat(expected, ";");
 		run(text, find, seen, sizeof(seen));
 		cr_assert_str_eq(seen, expected);
+	}
+}
+
+Test(console_lines, text_is_valid_utf8_whatever_is_printed)
+{
+	static const struct {
+		const char *bytes, *text;
+		size_t count;
+	} cases[] = {
+		{"plain", "plain", 5},
+		{"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 9},
+		{"\xc3", UTF8_TEXT_REPLACEMENT, 1},
+		{"\xc3(", UTF8_TEXT_REPLACEMENT "(", 2},
+		{"\xc0\x80", UTF8_TEXT_REPLACEMENT UTF8_TEXT_REPLACEMENT, 2},
+		{"\xe0\x80\xaf", UTF8_TEXT_REPLACEMENT UTF8_TEXT_REPLACEMENT UTF8_TEXT_REPLACEMENT, 3},
+		{"\xed\xa0\x80", UTF8_TEXT_REPLACEMENT UTF8_TEXT_REPLACEMENT UTF8_TEXT_REPLACEMENT, 3},
+		{"\xf4\x90\x80\x80",
+		 UTF8_TEXT_REPLACEMENT UTF8_TEXT_REPLACEMENT UTF8_TEXT_REPLACEMENT UTF8_TEXT_REPLACEMENT, 4},
+		{"\xf0\x9f\x98", UTF8_TEXT_REPLACEMENT UTF8_TEXT_REPLACEMENT UTF8_TEXT_REPLACEMENT, 3},
+		{"a\0b", "a" UTF8_TEXT_REPLACEMENT "b", 3},
+	};
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[64];
+		size_t length = utf8_text_copy(cases[i].bytes, cases[i].count, text);
+		cr_expect_str_eq(text, cases[i].text, "case %u", i);
+		cr_expect_eq(length, strlen(cases[i].text), "case %u", i);
 	}
 }

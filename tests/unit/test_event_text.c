@@ -221,11 +221,13 @@ Test(event_text, the_parts_of_a_meaning)
 {
 	static const struct {
 		struct event event;
-		const char *subject, *details;
+		const char *name, *details;
 	} cases[] = {
 		{{.kind = EVENT_MMIO_READ, .address = GUEST_UART_IPA + 0x18, .value = 0x90, .size = 4},
 		 "uart UARTFR",
 		 "uart UARTFR -> 0x90, 4 bytes"},
+		{{.kind = EVENT_INPUT, .address = GUEST_UART_IPA, .value = 'x'}, "uart UARTDR", "uart UARTDR 0x78 'x'"},
+		{{.kind = EVENT_MMIO_READ, .address = 0x123, .size = 4}, "0x123", "0x123 -> 0, 4 bytes"},
 		{{.kind = EVENT_SYSREG_READ, .address = SYSREG_KEY(3, 3, 14, 0, 1), .value = 7},
 		 "CNTPCT_EL0",
 		 "CNTPCT_EL0 -> 0x7"},
@@ -244,8 +246,9 @@ Test(event_text, the_parts_of_a_meaning)
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char text[EVENT_TEXT_BYTES];
-		event_text_subject(&cases[i].event, text, sizeof(text));
-		cr_expect_str_eq(text, cases[i].subject);
+		cr_expect_eq(event_text_name(&cases[i].event, text, sizeof(text)), cases[i].name[0] != 0, "case %zu",
+			     i);
+		cr_expect_str_eq(text, cases[i].name);
 		event_text_details(&cases[i].event, text, sizeof(text));
 		cr_expect_str_eq(text, cases[i].details);
 		event_text_details(&cases[i].event, text, 3);

@@ -272,6 +272,71 @@ Test(trace, seeks_anywhere)
 	trace_close(r);
 }
 
+/* Where the first event at or behind `limit` is: by n, or by guest time. */
+static uint64_t place_of(uint64_t limit, bool is_time)
+{
+	uint64_t idle_ns = 0, i = 0;
+	while (event_at(i).n + (is_time ? idle_ns : 0) < limit) {
+		idle_ns += event_at(i).kind == EVENT_IDLE ? event_at(i).value : 0;
+		i++;
+	}
+	return i;
+}
+
+Test(trace, seeks_by_n_and_by_guest_time_in_one_chunk)
+{
+	enum { COUNT = CHUNK_EVENTS_MAX * 2 + 500 };
+	record(COUNT);
+	struct trace_reader *r = open_trace();
+	for (uint64_t limit = 0; limit < (COUNT - 1) * 50; limit += 49 * 7001) {
+		for (int is_time = 0; is_time < 2; is_time++) {
+			struct error error = {0};
+			uint64_t before = trace_chunks_read(r);
+			struct trace_cursor *c =
+				is_time ? trace_seek_ns(r, limit, &error) : trace_seek_n(r, limit, &error);
+			cr_assert(c, "%s", error.text);
+			cr_expect_eq(trace_cursor_event(c), place_of(limit, is_time), "%llu %d",
+				     (unsigned long long)limit, is_time);
+			cr_expect(trace_chunks_read(r) - before == 1 ||
+				  (is_time && trace_cursor_event(c) % CHUNK_EVENTS_MAX == 0));
+			trace_cursor_free(c);
+		}
+	}
+	struct error error = {0};
+	struct trace_cursor *c = trace_seek_n(r, COUNT * 50, &error);
+	cr_assert(c && trace_cursor_event(c) == COUNT);
+	trace_cursor_free(c);
+	trace_close(r);
+}
+
+Test(trace, a_cursor_moves_inside_its_chunk)
+{
+	enum { COUNT = CHUNK_EVENTS_MAX * 2 + 500 };
+	record(COUNT);
+	struct trace_reader *r = open_trace();
+	struct error error = {0};
+	struct event event;
+	struct trace_cursor *c = trace_seek(r, CHUNK_EVENTS_MAX + 100, &error);
+	static const uint64_t places[] = {CHUNK_EVENTS_MAX + 5000, CHUNK_EVENTS_MAX, CHUNK_EVENTS_MAX * 2 - 1};
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		struct trace_cursor *other = trace_seek(r, places[i], &error);
+		cr_assert(trace_cursor_try(c, places[i]));
+		cr_expect_eq(trace_cursor_idle_ns(c), trace_cursor_idle_ns(other));
+		cr_assert_eq(trace_next(c, &event, 1, &error), 1);
+		cr_expect_eq(event.n, event_at(places[i]).n);
+		trace_cursor_free(other);
+	}
+	cr_assert(trace_cursor_try_n(c, event_at(CHUNK_EVENTS_MAX + 77).n - 1));
+	cr_expect_eq(trace_cursor_event(c), CHUNK_EVENTS_MAX + 77);
+	cr_expect_not(trace_cursor_try(c, CHUNK_EVENTS_MAX - 1));
+	cr_expect_not(trace_cursor_try(c, CHUNK_EVENTS_MAX * 2));
+	cr_expect_not(trace_cursor_try_n(c, event_at(CHUNK_EVENTS_MAX).n));
+	cr_expect_not(trace_cursor_try_n(c, UINT64_MAX));
+	cr_expect_eq(trace_cursor_event(c), CHUNK_EVENTS_MAX + 77);
+	trace_cursor_free(c);
+	trace_close(r);
+}
+
 Test(trace, empty_trace_is_complete)
 {
 	record(0);
@@ -454,7 +519,7 @@ Test(trace, each_way_of_not_being_a_trace_has_its_message)
 	open_fails("application_id 0x00000000");
 	unlink(path);
 	record(10);
-	sql("PRAGMA user_version = 3");
+	sql("PRAGMA user_version = 99");
 	open_fails("newer hvrec");
 	sql("PRAGMA user_version = 0");
 	open_fails("no valid trace format");

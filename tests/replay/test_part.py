@@ -1,0 +1,105 @@
+"""What the commands tell of a trace that starts at a keyframe (hvrec trim) agrees with the whole trace: numbers,
+positions and guest times are the same, and what is counted is counted from the start."""
+import csv
+import io
+import json
+import os
+
+import harness
+from harness import check, hvrec, payload, record, test
+
+KEYFRAMES = "SELECT n, time_ns, next_event, state_bytes FROM keyframes"
+
+
+def output(*arguments):
+    result = hvrec(*arguments)
+    check(result.status == 0 and not result.err, f"{arguments}: {result}")
+    return result.out.decode()
+
+
+def rows(trace, query):
+    return [list(row.values()) for row in json.loads(output("sql", trace, query, "--format", "json"))]
+
+
+def json_events(trace):
+    return [json.loads(line) for line in output("events", trace, "--format", "json").splitlines()]
+
+
+def same(got, expected, what):
+    check(got == expected, f"{what}: {str(got)[:300]}, expected {str(expected)[:300]}")
+
+
+def record_part():
+    """A guest that idles and prints, and the part of it from its second to its last keyframe but one."""
+    record("--keyframe-every", "10ms", "--console", "none", *harness.debian("cloud"))
+    keyframes = rows("trace", KEYFRAMES)
+    check(len(keyframes) >= 4, f"{len(keyframes)} keyframes")
+    first, last = keyframes[len(keyframes) // 2], keyframes[-2]
+    output("trim", "trace", "-o", "part", "--from", str(first[0]), "--to", str(last[0]), "--quiet")
+    return first
+
+
+@test
+def a_part_agrees_with_the_whole():
+    start_n, start_ns, first, _ = record_part()
+    whole, part = json_events("trace"), json_events("part")
+    same(part, whole[first:first + len(part)], "events")
+    check(part[0]["event"] == first > 0, f"the first event is {part[0]['event']}, not {first}")
+    check(part[-1]["guest_ns"] > part[-1]["n"], "the guest does not idle before the end of the part")
+
+    fields = "event, n, time_ns, kind, pc, address, value, name, text"
+    end = part[-1]["event"]
+    for where in ("1", f"n > {part[7]['n']}", f"time_ns > {part[7]['guest_ns']}", f"event > {first + 7}"):
+        same(rows("part", f"SELECT {fields} FROM events WHERE {where}"),
+             rows("trace", f"SELECT {fields} FROM events WHERE event BETWEEN {first} AND {end} AND {where}"), where)
+    same(rows("part", KEYFRAMES), rows("trace", f"{KEYFRAMES} WHERE n >= {start_n} AND next_event <= {end + 1}"),
+         "keyframes")
+
+    lines = rows("part", "SELECT event, n, time_ns, text FROM console")
+    check(len(lines) > 5, f"the part prints {len(lines)} lines")
+    same(lines[1:-1], rows("trace", "SELECT event, n, time_ns, text FROM console "
+                           f"WHERE event > {lines[0][0]} AND event < {lines[-1][0]}"), "console in SQL")
+    printed = output("console", "part", "--timestamps").splitlines()
+    same(len(printed), len(lines), "console --timestamps")
+    same(set(printed[1:-1]) - set(output("console", "trace", "--timestamps").splitlines()), set(), "lines")
+
+    same(stat_of("part"), [start_n, start_ns, len(part), part[-1]["n"] - start_n, part[-1]["guest_ns"] - start_ns],
+         "stat")
+    info = json.loads(output("info", "part", "--json"))
+    same([info[key] for key in ("start_n", "start_ns", "event_count", "instructions", "guest_ns")], stat_of("part"),
+         "info")
+    export_agrees(part)
+
+
+def stat_of(trace):
+    stat = json.loads(output("stat", trace, "--format", "json"))
+    size = stat["bytes"]
+    same(sum(size[name] for name in ("events", "files", "keyframes", "rest")), size["all"], "bytes")
+    same(size["all"], os.path.getsize(trace), "bytes")
+    keyframes, stored = rows(trace, "SELECT count(*), sum(stored_bytes) FROM keyframes")[0]
+    check(stat["keyframe_count"] == keyframes and size["keyframes"] >= stored > 0, f"{stat['keyframe_count']}, {size}")
+    for row in stat["interrupts"]:
+        check(abs(row["per_second"] - row["injected"] * 1e9 / stat["guest_ns"]) < 0.01, f"rate: {row}")
+    return [stat[key] for key in ("start_n", "start_ns", "event_count", "instructions", "guest_ns")]
+
+
+def export_agrees(part):
+    marks = [mark for mark in json.loads(output("export", "part", "--format", "perfetto"))["traceEvents"]
+             if mark["ph"] in "iX" and mark.get("cat") != "console"]
+    same([(mark["args"]["event"], mark["args"]["n"], round(mark["ts"] * 1000)) for mark in marks],
+         [(event["event"], event["n"], event["guest_ns"]) for event in part], "export")
+
+
+@test
+def a_trace_without_keyframes_has_an_empty_table():
+    record("--keyframe-every", "none", payload("console"))
+    for trace in ("trace", os.path.join(harness.TOP, "tests", "golden", "v1-m1-exclusives.trace")):
+        same(rows(trace, "SELECT * FROM keyframes"), [], "rows")
+        same(list(csv.reader(io.StringIO(output("sql", trace, "SELECT * FROM keyframes")))),
+             [["n", "time_ns", "next_event", "page_count", "state_bytes", "stored_bytes"]], "columns")
+        stat = json.loads(output("stat", trace, "--format", "json"))
+        same([stat["keyframe_count"], stat["bytes"]["keyframes"], stat["start_n"]], [0, 0, 0], "stat")
+
+
+if __name__ == "__main__":
+    harness.main()

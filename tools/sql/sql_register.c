@@ -1,0 +1,63 @@
+/* The list of what is registered. */
+#include "tools/sql/sql_register.h"
+#include "tools/sql/sql_table.h"
+#include "storage/trace_format.h"
+
+#include <stdlib.h>
+
+/* Number of chunks that the tables of this connection have decoded so far. */
+static void chunks_read(sqlite3_context *context, int argument_count, sqlite3_value **arguments)
+{
+	(void)argument_count;
+	(void)arguments;
+	const struct sql_connection *connection = sqlite3_user_data(context);
+	sql_table_result(context, connection->chunks_read);
+}
+
+/* Guest time is known at events: n, and the idle time before the next event, or, at the end, behind the last one. A
+ * keyframe that was committed before its events is none yet. */
+#define KEYFRAMES                                                                                                      \
+	"CREATE TEMP VIEW IF NOT EXISTS keyframes(n, time_ns, next_event, page_count, state_bytes, stored_bytes) AS "
+#define ITS_GROUPS "FROM main.page_group WHERE id >= first_group AND id < first_group + group_count"
+static const char keyframes_sql[] = KEYFRAMES
+	"SELECT n, n + coalesce("
+	" (SELECT time_ns - e.n FROM hvrec_events e WHERE event = next_event),"
+	" (SELECT time_ns - e.n + iif(kind = 'IDLE', value, 0) FROM hvrec_events e WHERE event = next_event - 1), 0),"
+	" next_event, (SELECT ifnull(sum(page_count), 0) " ITS_GROUPS "), state_bytes,"
+	" length(state) + length(same) + (SELECT ifnull(sum(length(indexes) + length(data)), 0) " ITS_GROUPS ") "
+	"FROM main.keyframe WHERE next_event <= ifnull("
+	" (SELECT first_event + event_count FROM main.chunk ORDER BY first_event DESC LIMIT 1), 0) ORDER BY n";
+static const char no_keyframes_sql[] = KEYFRAMES "SELECT 0, 0, 0, 0, 0, 0 WHERE 0";
+
+/* A trace of version 1 has no keyframes, whatever further tables it has. */
+static int keyframes_create(sqlite3 *db)
+{
+	sqlite3_stmt *statement = NULL;
+	if (sqlite3_prepare_v2(db, "PRAGMA main.user_version", -1, &statement, NULL) != SQLITE_OK)
+		return SQLITE_OK; /* main is no database: every query will say so */
+	bool present = sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_int(statement, 0) >= 2;
+	sqlite3_finalize(statement);
+	return sqlite3_exec(db, present ? keyframes_sql : no_keyframes_sql, NULL, NULL, NULL);
+}
+
+int sql_register(sqlite3 *db)
+{
+	static const struct {
+		const char *name;
+		const sqlite3_module *module;
+	} modules[] = {
+		{"events", &sql_events_module},
+		{"console", &sql_console_module},
+		{"hvrec_events", &sql_events_module},
+		{"hvrec_console", &sql_console_module},
+	};
+	struct sql_connection *connection = calloc(1, sizeof(*connection));
+	if (!connection)
+		return SQLITE_NOMEM;
+	/* the function owns `connection`: free is called when db is closed, and if this fails */
+	int code = sqlite3_create_function_v2(db, "hvrec_chunks_read", 0, SQLITE_UTF8, connection, chunks_read, NULL,
+					      NULL, free);
+	for (size_t i = 0; code == SQLITE_OK && i < sizeof(modules) / sizeof(modules[0]); i++)
+		code = sqlite3_create_module_v2(db, modules[i].name, modules[i].module, connection, NULL);
+	return code == SQLITE_OK ? keyframes_create(db) : code;
+}
