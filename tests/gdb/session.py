@@ -18,6 +18,7 @@ from harness import SOAK, Failed, Skipped, check, rng, test  # noqa: E402, F401
 
 GDB = next(filter(None, map(shutil.which, ("gdb-multiarch", "gdb"))), None)
 SECONDS_TO_SERVE_MAX = 30
+RECORD_SECONDS_MAX = 600  # of the longest one, on a busy machine
 
 
 class Server:
@@ -78,7 +79,7 @@ def debian_trace(length=None):
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not os.path.exists(path):
             harness.record(*harness.debian("cloud", append), "--console", "none", *limit, trace="new",
-                           status=3 if length else 0)
+                           status=3 if length else 0, seconds=RECORD_SECONDS_MAX)
             os.rename("new", path)
     return path
 

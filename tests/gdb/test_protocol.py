@@ -183,6 +183,50 @@ def ends_of_the_recording_are_told():
 
 
 @test
+def end_is_one_place_however_one_comes_there():
+    """Right before the END event; of several events at one position all are next there."""
+    with session.served("corruption") as server, server.client() as client:
+        events = harness.events("trace")
+        last, places = events[-1], []
+        for go in (lambda: client.seek("end"), client.go_on, lambda: client.seek("100%"), lambda: client.seek(last.n),
+                   lambda: client.seek(f"event {last.index}")):
+            client.seek(0)
+            go()
+            text, _ = client.monitor("events")
+            marks = re.findall(r"^=> +(\d+)", text, re.MULTILINE)
+            check(len(marks) == 1 and events[int(marks[0])].n == last.n, f"next at the end: {marks} of {last.index}")
+            places.append((client.n, client.registers(), marks))
+        check(all(place == places[0] for place in places) and places[0][0] == last.n, f"{[place[0] for place in places]}")
+        for event in rng.sample(events, 10):
+            client.seek(f"event {event.index}")
+            text, _ = client.monitor("events")
+            mark = int(re.search(r"^=> +(\d+)", text, re.MULTILINE).group(1))
+            check(client.n == event.n and mark <= event.index + 1, f"event {event.index} is at {event.n}: {text}")
+
+
+@test
+def range_step_runs_through_a_loop():
+    """As stepping does, but in one packet: until pc leaves the range."""
+    with session.served("corruption") as server, server.client() as client:
+        pcs = []
+        client.seek(30)
+        for _ in range(200):
+            pcs.append(client.pc)
+            client.step()
+        loops = [i for i in range(len(pcs) - 1) if pcs[i + 1] < pcs[i] and pcs[i] - pcs[i + 1] < 64]
+        check(loops, "no loop was found at the start of the payload")
+        low, high = pcs[loops[0] + 1], pcs[loops[0]] + 4
+        client.insert(rsp.SOFTWARE, high)
+        check(client.go_on().kind == "swbreak", "the loop has no end")
+        client.remove(rsp.SOFTWARE, high)
+        end = client.n
+        client.seek(end - 50)  # some turns before
+        check(low <= client.pc < high, f"{client.pc:#x} is not in the loop")
+        stop = client.resume(f"vCont;r{low:x},{high:x}:1")
+        check(stop.kind == "signal" and stop.signal == 5 and client.n == end, f"{stop} at {client.n} instead of {end}")
+
+
+@test
 def unmapped_memory_is_an_error_reply():
     with session.Server(session.debian_trace()) as server, server.client() as client:
         client.seek("70%")

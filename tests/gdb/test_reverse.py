@@ -125,6 +125,22 @@ def temporary_thread_and_conditional_breakpoints():
     check("No more reverse-execution history" in output, f"the end is not told: {output[-300:]}")
 
 
+@test
+def read_and_access_watchpoints_in_both_directions():
+    """Each access once, from either side: the writes of job_add, and reads between them."""
+    script = "break job_add if cost == 5\ncontinue\ndelete\nAWATCH jobs\n"
+    steps = [(f"on{i}", "continue") for i in range(3)] + [(f"back{i}", "reverse-continue") for i in range(2)]
+    for command in ("rwatch", "awatch"):
+        places, output = run(script.replace("AWATCH", command) + commands(*steps))
+        word = {"rwatch": "read", "awatch": r"access \(read/write\)"}[command]
+        hits = re.findall(rf"^Hardware {word} watchpoint 2: jobs$", output, re.MULTILINE)
+        check(len(hits) == 6, f"{command}: {len(hits)} of 6 lines: {output[-800:]}")  # one when it was set
+        on = [places[f"on{i}"].n for i in range(3)]
+        back = [places[f"back{i}"].n for i in range(2)]
+        # gdb stands behind the access forwards, before it backwards, and unmakes the last one first.
+        check(on == sorted(on) and back == [on[2] - 1, on[1] - 1], f"{command}: {on} forwards, {back} backwards")
+
+
 HUNT = '''
 break jobs_broken
 continue
