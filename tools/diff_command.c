@@ -185,7 +185,8 @@ static void compare(struct comparison *c, struct error *error)
 		error_set(error, STATUS_DIVERGED, "%s and %s have the same events, but end in different states",
 			  c->paths[0], c->paths[1]);
 	else if (error->status == STATUS_OK)
-		printf("the same: %" PRIu64 " events%s\n", first->a.index, complete ? "" : "; not both are complete");
+		printf("the same: %" PRIu64 " events%s\n", first->a.index - trace_first_event(c->traces[0]),
+		       complete ? "" : "; not both are complete");
 	output_end(error);
 }
 

@@ -1,7 +1,7 @@
 /* The command hvrec: finds the subcommand, runs it, prints the one error line, and gives the exit status. */
 #include "tools/commands.h"
+#include "tools/output.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -58,17 +58,11 @@ static void standard_fds_open(void)
 		close(fd);
 }
 
-/* What was printed may still have to be written, and a full disk must not pass for success. */
-static void output_flush(struct error *error)
-{
-	if (fflush(stdout) != 0 || ferror(stdout))
-		error_set(error, STATUS_FAILED, "cannot write standard output: %s", strerror(errno));
-}
-
-/* Prints the one error line. Returns the exit status. */
+/* Prints the one error line. What was printed may still have to be written, and a full disk must not pass for success.
+ * Returns the exit status. */
 static int end(const char *name, struct error *error)
 {
-	output_flush(error);
+	output_end(error);
 	if (error->status != STATUS_OK)
 		fprintf(stderr, "hvrec %s: %s\n", name, one_line(error->text));
 	return (int)error->status;

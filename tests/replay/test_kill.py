@@ -170,6 +170,8 @@ def signals_finish_the_trace():
             process = start_recording(*arguments)
             harness.machine_pid()
             time.sleep(rng.uniform(0.1, 1))
+            while process.poll() is None and b'"machine": "' not in harness.hvrec("info", "--json", "trace").out:
+                time.sleep(0.1)  # the machine's facts are there once it has started
             process.send_signal(number)
             result = harness.finish(process, seconds=30)
             if "fifo" in arguments:

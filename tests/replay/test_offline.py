@@ -216,9 +216,11 @@ def stat_counts():
         events = harness.events(trace)
         stat = json.loads(output("stat", trace, "--format", "json"))
         idle_ns = sum(event.value for event in events if event.kind == 10)
-        guest_ns = events[-1].n + idle_ns
+        instructions = events[-1].n - stat["start_n"]
+        guest_ns = instructions + idle_ns
+        check((stat["start_n"] > 0) == ("start_n" in trace), f"{trace}: starts at {stat['start_n']}")
         same([stat["event_count"], stat["instructions"], stat["guest_ns"], stat["idle_ns"], stat["complete"]],
-             [len(events), events[-1].n, guest_ns, idle_ns, True], trace)
+             [len(events), instructions, guest_ns, idle_ns, True], trace)
         kinds = {row["kind"]: row for row in stat["kinds"]}
         for kind, name in NAMES.items():
             same(kinds[name]["events"], sum(event.kind == kind for event in events), f"{trace}: {name}")
