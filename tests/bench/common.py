@@ -66,10 +66,10 @@ class Inputs:
                 "-serial", "file:" + self.console, "-kernel", self.kernel, "-initrd", self.initrd,
                 "-append", self.append, *more]
 
-    def record_command(self, trace):
+    def record_command(self, trace, *options):
         return [self.hvrec, "record", "--quiet", "-o", trace, "--kernel", self.kernel,
                 "--initrd", self.initrd, "--memory", f"{GUEST_MEMORY_MIB}M", "--append", self.append,
-                "--console", self.console, "--pace", "skip"]
+                "--console", self.console, "--pace", "skip", *options]
 
     def replay_command(self, trace):
         return [self.hvrec, "replay", "--quiet", trace, "--console", self.console]
@@ -116,7 +116,14 @@ class Inputs:
 
     def info(self, trace):
         """`hvrec info` of a trace."""
-        text = subprocess.run([self.hvrec, "info", "--json", trace], stdout=subprocess.PIPE, timeout=60, check=True)
+        return self.json("info", "--json", trace)
+
+    def stat(self, trace):
+        """`hvrec stat` of a trace."""
+        return self.json("stat", "--format", "json", trace)
+
+    def json(self, *arguments):
+        text = subprocess.run([self.hvrec, *arguments], stdout=subprocess.PIPE, timeout=60, check=True)
         return json.loads(text.stdout)
 
 

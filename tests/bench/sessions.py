@@ -86,9 +86,10 @@ class Session:
 class Hvrec(Session):
     NAME, HIT, BEGIN = "hvrec", "hwbreak", "begin"
 
-    def __init__(self, inputs, trace, answer_s_max):
+    def __init__(self, inputs, trace, answer_s_max, place="start"):
         path = inputs.file(f"gdb-{time.monotonic_ns()}")
-        super().__init__(inputs, [inputs.hvrec, "replay", trace, f"--gdb=unix:{path}"], [path], answer_s_max, True)
+        command = [inputs.hvrec, "replay", trace, f"--gdb=unix:{path}", "--at", place]
+        super().__init__(inputs, command, [path], answer_s_max, True)
 
     def position(self):
         return self.client.n
