@@ -6,7 +6,7 @@
  * first, then the index with release order; the reader loads the index with acquire order.
  *
  * The doorbell is one byte through the machine's PL011, in either direction: "look at the mailbox". It carries nothing
- * itself and may come too often. */
+ * itself and may come too often; the host's bytes count up, so that hv knows whether one is still on its way. */
 #pragma once
 #include "hv/abi/event.h"
 #include "hv/abi/guest_state.h"
@@ -20,7 +20,7 @@
 
 #define HV_BOOT_MAGIC UINT64_C(0x31746f6f62727668) /* "hvrboot1" */
 
-enum { HV_ABI_VERSION = 1 };
+enum { HV_ABI_VERSION = 2 };
 
 enum hv_mode { HV_MODE_RECORD = 1, HV_MODE_REPLAY = 2 };
 enum hv_pace { HV_PACE_SKIP = 0, HV_PACE_REAL = 1 };
@@ -117,7 +117,7 @@ struct hv_mailbox {
 	struct event actual;                        /* ... and what the guest did */
 	char text[HV_TEXT_BYTES];                   /* one line, NUL-terminated */
 	uint32_t stop;                              /* enum hv_stop */
-	uint32_t zero2;
+	uint32_t bell;         /* the host writes: value of the byte that it rang with last, or is about to */
 	uint64_t stop_address; /* of a watchpoint's access */
 
 	/* the host writes */
