@@ -119,8 +119,7 @@ static bool command(struct engine *engine, enum hv_command kind, struct error *e
 		return false;
 	machine->mailbox->interrupt = 0;
 	__atomic_store_n(&machine->mailbox->state, (uint32_t)HV_STATE_RUNNING, __ATOMIC_SEQ_CST);
-	__atomic_store_n(&machine->mailbox->command, (uint32_t)kind, __ATOMIC_SEQ_CST);
-	machine_ring(machine);
+	machine_command(machine, kind);
 	while (machine_state(machine) == HV_STATE_RUNNING) {
 		machine_wait(engine);
 		tick(engine);

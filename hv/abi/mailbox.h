@@ -7,7 +7,7 @@
  * ring goes from hv to the host, as while recording.
  *
  * The doorbell is one byte through the machine's PL011, in either direction: "look at the mailbox". It carries nothing
- * itself and may come too often. */
+ * itself and may come too often; the host's bytes count up, so that hv knows whether one is still on its way. */
 #pragma once
 #include "hv/abi/event.h"
 #include "hv/abi/guest_state.h"
@@ -121,7 +121,7 @@ struct hv_mailbox {
 	struct event actual;                        /* ... and what the guest did */
 	char text[HV_TEXT_BYTES];                   /* one line, NUL-terminated */
 	uint32_t stop;                              /* enum hv_stop */
-	uint32_t zero2;
+	uint32_t bell;         /* the host writes: value of the byte that it rang with last, or is about to */
 	uint64_t stop_address; /* of a watchpoint's access */
 
 	/* the host writes */

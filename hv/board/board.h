@@ -39,5 +39,7 @@ void board_maintenance_rearm(void);
 
 /* One byte to the host: "look at the mailbox". */
 void board_doorbell_ring(void);
+/* The value of the byte that the host rang with last. */
+uint8_t board_bell(void);
 /* Sleeps at EL2 until the host rings, or something else interrupts; returns what came, as board_irq_take does. */
 uint32_t board_wait(void);

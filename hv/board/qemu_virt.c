@@ -33,6 +33,7 @@ enum { UART_DR = 0x00, UART_FR = 0x18, UART_LCR_H = 0x2c, UART_CR = 0x30, UART_I
 enum { UART_FR_RXFE = 1 << 4, UART_LCR_H_8BITS_FEN = 0x70, UART_CR_ON = 0x301, UART_RX_AND_TIMEOUT = 0x50 };
 enum { INTID_ALARM = 23, INTID_MAINTENANCE = 25, INTID_VTIMER = 27, INTID_UART = 33, INTID_NONE = 1020 };
 
+static uint8_t bell;
 static bool host_silent; /* the doorbell interrupts only while hv itself waits for it */
 
 struct board_map board_map(void)
@@ -95,7 +96,12 @@ static void uart_drain(void)
 {
 	MMIO32(UART, UART_ICR) = UART_RX_AND_TIMEOUT;
 	while (!(MMIO32(UART, UART_FR) & UART_FR_RXFE))
-		(void)MMIO32(UART, UART_DR);
+		bell = (uint8_t)MMIO32(UART, UART_DR);
+}
+
+uint8_t board_bell(void)
+{
+	return bell;
 }
 
 static uint32_t irq_acknowledged(uint64_t intid)

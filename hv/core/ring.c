@@ -14,4 +14,11 @@ void ring_wait(void)
 	board_doorbell_ring();
 	while (hv.mailbox->waits)
 		run_interrupts_add(board_wait());
+	ring_settle();
+}
+
+void ring_settle(void)
+{
+	while (hv.boot->serve && board_bell() != (uint8_t)__atomic_load_n(&hv.mailbox->bell, __ATOMIC_ACQUIRE))
+		run_interrupts_add(board_wait());
 }

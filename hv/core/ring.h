@@ -18,3 +18,7 @@ static inline void ring_index_store(volatile uint64_t *index, uint64_t value)
  * have called ring_wait_announce and looked once more before, so that no wake-up is lost. */
 void ring_wait_announce(void);
 void ring_wait(void);
+
+/* In serve mode: sleeps until the host's last bell has come. One that came later would stop the guest where the
+ * recording did not, and clear its exclusive monitor (I8). */
+void ring_settle(void);

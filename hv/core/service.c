@@ -11,6 +11,7 @@
 #include "hv/core/gate.h"
 #include "hv/core/hv.h"
 #include "hv/core/interrupts.h"
+#include "hv/core/ring.h"
 #include "hv/core/run.h"
 
 static enum hv_command command_wait(void)
@@ -19,6 +20,7 @@ static enum hv_command command_wait(void)
 	while ((command = (enum hv_command)__atomic_load_n(&hv.mailbox->command, __ATOMIC_ACQUIRE)) == HV_COMMAND_NONE)
 		board_wait();
 	hv.mailbox->command = HV_COMMAND_NONE;
+	ring_settle();
 	return command;
 }
 

@@ -133,10 +133,31 @@ bool machine_start(struct machine *machine, const struct machine_config *config,
 	return machine_process_start(machine, error) && wait_for_hv(machine, error);
 }
 
+/* Before hv can see what it is rung for, so that it does not go on without the bell. */
+static void bell_announce(struct machine *machine)
+{
+	uint32_t next = (machine->mailbox->bell + 1) & UINT8_MAX;
+	__atomic_store_n(&machine->mailbox->bell, next, __ATOMIC_SEQ_CST);
+}
+
+static void bell_send(struct machine *machine)
+{
+	uint8_t bell = (uint8_t)machine->mailbox->bell;
+	if (send(machine->doorbell_fd, &bell, 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1) /* full: it has rung already */
+		__atomic_store_n(&machine->mailbox->bell, (bell - 1U) & UINT8_MAX, __ATOMIC_SEQ_CST);
+}
+
 void machine_ring(struct machine *machine)
 {
-	static const char bell = '!';
-	(void)send(machine->doorbell_fd, &bell, 1, MSG_DONTWAIT | MSG_NOSIGNAL); /* full: it has rung already */
+	bell_announce(machine);
+	bell_send(machine);
+}
+
+void machine_command(struct machine *machine, enum hv_command command)
+{
+	bell_announce(machine);
+	__atomic_store_n(&machine->mailbox->command, (uint32_t)command, __ATOMIC_SEQ_CST);
+	bell_send(machine);
 }
 
 void machine_wake(struct machine *machine)
@@ -147,8 +168,11 @@ void machine_wake(struct machine *machine)
 
 void machine_ring_if_waiting(struct machine *machine)
 {
-	if (__atomic_exchange_n(&machine->mailbox->waits, 0, __ATOMIC_SEQ_CST) != 0)
-		machine_ring(machine);
+	if (__atomic_load_n(&machine->mailbox->waits, __ATOMIC_SEQ_CST) == 0)
+		return;
+	bell_announce(machine);
+	__atomic_store_n(&machine->mailbox->waits, 0, __ATOMIC_SEQ_CST);
+	bell_send(machine);
 }
 
 bool machine_doorbell_take(struct machine *machine)

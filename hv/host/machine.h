@@ -43,6 +43,8 @@ bool machine_start(struct machine *machine, const struct machine_config *config,
 void machine_ring(struct machine *machine);
 void machine_wake(struct machine *machine); /* rings, and hv goes on if it sleeps */
 void machine_ring_if_waiting(struct machine *machine);
+/* Gives hv in serve mode a command, and rings. */
+void machine_command(struct machine *machine, enum hv_command command);
 /* Takes the doorbell bytes that came. Returns false if the machine closed its end. */
 bool machine_doorbell_take(struct machine *machine);
 /* Whether the process still runs; if not, fills `error` with why. */

@@ -44,7 +44,15 @@ class Server:
         return text.decode(errors="replace").strip().splitlines()[-1:]
 
     def client(self):
-        return rsp.Client(self.path)
+        """The socket is there a moment before anybody listens."""
+        end = time.monotonic() + 1
+        while True:
+            try:
+                return rsp.Client(self.path)
+            except ConnectionRefusedError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.01)
 
     def __exit__(self, kind, what, _):
         died = self.process.poll()

@@ -135,6 +135,11 @@ void board_doorbell_ring(void)
 {
 }
 
+uint8_t board_bell(void)
+{
+	return (uint8_t)hv.mailbox->bell;
+}
+
 /* Real time goes on while hv sleeps, so the virtual timer's interrupt comes if the timer is on at all. */
 uint32_t board_wait(void)
 {
