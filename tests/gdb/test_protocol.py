@@ -18,7 +18,7 @@ def interrupted(client, resume, after):
     client.interrupt()
     stop = client.wait_stop()
     seconds = time.monotonic() - since
-    check(seconds < 5, f"Ctrl-C took {seconds:.1f} s")
+    check(seconds < 20, f"Ctrl-C took {seconds:.1f} s")
     return stop, client.n
 
 

@@ -23,7 +23,7 @@ def places(trace, end, count):
     events = harness.events(trace)
     exits = [event for event in events if event.kind == EXIT]
     for i in range(count):
-        n = rng.randrange(end) if i % 2 == 0 else rng.choice(exits if i % 4 == 1 else events).n - rng.randrange(STEPS)
+        n = rng.randrange(end) if i % 2 == 0 else rng.choice(exits if i % 4 == 1 else events).n - rng.randrange(STEPS // 2)
         yield max(0, min(n, end - STEPS - 1))
 
 
@@ -65,7 +65,7 @@ def mirrored_places(trace):
         hashes = [mirrored(client, trace, start) for start in places(trace, end, PLACES)]
     session.say(f"{PLACES} places of {end} instructions, {STEPS} steps there and back, "
                 f"{sum(hashes)} different memories (SEED={harness.seed})")
-    check(sum(hashes) > 2 * PLACES, "memory hardly changes: is it hashed?")
+    check(sum(hashes) > PLACES, "memory hardly changes: is it hashed?")
 
 
 @test

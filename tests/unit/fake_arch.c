@@ -137,7 +137,7 @@ void board_doorbell_ring(void)
 
 uint8_t board_bell(void)
 {
-	return (uint8_t)hv.mailbox->bell;
+	return (uint8_t)fake_mailbox()->bell;
 }
 
 /* Real time goes on while hv sleeps, so the virtual timer's interrupt comes if the timer is on at all. */
