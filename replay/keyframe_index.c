@@ -91,7 +91,8 @@ static void pages_sort(struct making *m, struct keyframe *keyframe)
 			keyframe->pages[kept++] = *page;
 	}
 	keyframe->page_count = kept;
-	qsort(keyframe->pages, kept, sizeof(*keyframe->pages), compare_index);
+	if (kept > 1)
+		qsort(keyframe->pages, kept, sizeof(*keyframe->pages), compare_index);
 }
 
 static bool keyframe_fill(struct making *m, struct keyframe *keyframe, struct error *error)
