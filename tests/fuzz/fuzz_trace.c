@@ -47,7 +47,7 @@ const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
 	return "max_allocation_size_mb=64:allocator_may_return_null=0:hard_rss_limit_mb=1024:quarantine_size_mb=1:"
-	       "detect_leaks=1:handle_abort=1:max_malloc_fill_size=0:malloc_context_size=1";
+	       "detect_leaks=1:handle_abort=1:max_malloc_fill_size=0:malloc_context_size=3";
 }
 
 const char *__ubsan_default_options(void);

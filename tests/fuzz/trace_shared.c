@@ -1,13 +1,22 @@
 /* Shared readers and statements, and sqlite's memory; see trace_shared.h. */
 #include "tests/fuzz/trace_shared.h"
 #include "storage/trace_reader.h"
+#include "tests/fuzz/trace_seeds.h"
 
 #include <sqlite3.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOT_CASE, SLOT_KEPT, SLOT_COUNT, STATEMENTS_MAX = 256, COPIES_MAX = 4, SIZE_BYTES = 16 };
+enum {
+	SLOT_CASE,
+	SLOT_KEPT,
+	SLOT_COUNT,
+	CONNECTIONS_MAX = SEEDS_MAX + 8,
+	STATEMENTS_MAX = 128,
+	COPIES_MAX = 4,
+	SIZE_BYTES = 16
+};
 
 struct slot {
 	const char *path; /* NULL: unused */
@@ -17,7 +26,6 @@ struct slot {
 };
 
 struct statement {
-	sqlite3 *db; /* NULL: the place is free */
 	sqlite3_stmt *statement;
 	const char *sql; /* as its user has it */
 	bool busy;
@@ -25,9 +33,14 @@ struct statement {
 	size_t copy_count;
 };
 
+struct connection {
+	sqlite3 *db; /* NULL: the place is free */
+	struct statement statements[STATEMENTS_MAX];
+	size_t statement_count;
+};
+
 static struct slot slots[SLOT_COUNT];
-static struct statement statements[STATEMENTS_MAX];
-static size_t statement_end; /* no place at or behind it is used */
+static struct connection connections[CONNECTIONS_MAX];
 
 struct trace_reader *__real_trace_open(const char *path, struct error *error);
 struct trace_reader *__wrap_trace_open(const char *path, struct error *error);
@@ -80,30 +93,32 @@ void __wrap_trace_close(struct trace_reader *reader)
 
 /* ---- statements ---- */
 
+/* NULL: there is no place for another one, whose statements are not shared then. */
+static struct connection *connection_find(sqlite3 *db)
+{
+	struct connection *free_place = NULL;
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		if (connections[i].db == db)
+			return &connections[i];
+		if (!connections[i].db && !free_place)
+			free_place = &connections[i];
+	}
+	if (free_place) {
+		free_place->db = db;
+		free_place->statement_count = 0;
+	}
+	return free_place;
+}
+
 /* NULL: one that is not shared. */
 static struct statement *statement_find(sqlite3_stmt *statement)
 {
-	static size_t last;
-	if (statements[last].statement == statement && statements[last].db)
-		return &statements[last];
-	for (size_t i = 0; i < statement_end && statement; i++) {
-		if (statements[i].statement == statement && statements[i].db)
-			return &statements[last = i];
+	struct connection *connection = statement ? connection_find(sqlite3_db_handle(statement)) : NULL;
+	for (size_t i = 0; connection && i < connection->statement_count; i++) {
+		if (connection->statements[i].statement == statement)
+			return &connection->statements[i];
 	}
 	return NULL;
-}
-
-/* Full: the statement is simply not shared. */
-static void statement_keep(sqlite3 *db, const char *sql, sqlite3_stmt *statement)
-{
-	for (size_t i = 0; i < STATEMENTS_MAX; i++) {
-		if (statements[i].db)
-			continue;
-		statements[i] = (struct statement){.db = db, .statement = statement, .sql = sql, .busy = true};
-		if (i >= statement_end)
-			statement_end = i + 1;
-		return;
-	}
 }
 
 static void copies_free(struct statement *kept)
@@ -114,18 +129,19 @@ static void copies_free(struct statement *kept)
 
 int __wrap_sqlite3_prepare_v2(sqlite3 *db, const char *sql, int bytes, sqlite3_stmt **statement, const char **tail)
 {
-	for (size_t i = 0; i < statement_end; i++) {
-		struct statement *kept = &statements[i];
-		if (kept->db == db && kept->sql == sql && !kept->busy &&
-		    strcmp(sqlite3_sql(kept->statement), sql) == 0) {
+	struct connection *connection = connection_find(db);
+	for (size_t i = 0; connection && i < connection->statement_count; i++) {
+		struct statement *kept = &connection->statements[i];
+		if (kept->sql == sql && !kept->busy && strcmp(sqlite3_sql(kept->statement), sql) == 0) {
 			kept->busy = true;
 			*statement = kept->statement;
 			return SQLITE_OK;
 		}
 	}
 	int code = __real_sqlite3_prepare_v2(db, sql, bytes, statement, tail);
-	if (code == SQLITE_OK && *statement)
-		statement_keep(db, sql, *statement);
+	if (code == SQLITE_OK && *statement && connection && connection->statement_count < STATEMENTS_MAX)
+		connection->statements[connection->statement_count++] =
+			(struct statement){.statement = *statement, .sql = sql, .busy = true};
 	return code;
 }
 
@@ -175,15 +191,13 @@ int __wrap_sqlite3_finalize(sqlite3_stmt *statement)
 /* Fails if someone forgot to finalize a statement. */
 int __wrap_sqlite3_close(sqlite3 *db)
 {
-	for (size_t i = 0; i < statement_end && db; i++) {
-		if (statements[i].db != db)
-			continue;
-		if (!statements[i].busy)
-			__real_sqlite3_finalize(statements[i].statement);
-		statements[i].db = NULL;
+	struct connection *connection = db ? connection_find(db) : NULL;
+	for (size_t i = 0; connection && i < connection->statement_count; i++) {
+		if (!connection->statements[i].busy)
+			__real_sqlite3_finalize(connection->statements[i].statement);
 	}
-	while (statement_end > 0 && !statements[statement_end - 1].db)
-		statement_end--;
+	if (connection)
+		connection->db = NULL;
 	if (__real_sqlite3_close(db) != SQLITE_OK)
 		abort();
 	return SQLITE_OK;
