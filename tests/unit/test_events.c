@@ -5,7 +5,8 @@
 
 TestSuite(events, .init = fixture_setup, .fini = fixture_teardown);
 
-/* What is recorded after a reader was opened is beyond the window's room. */
+/* What is recorded after a reader was opened is beyond the window's room; at the recording's end it comes in one chunk
+ * with what was there before. */
 Test(events, a_growing_trace_is_read_up_to_where_it_was)
 {
 	struct error error = {0};
@@ -14,7 +15,7 @@ Test(events, a_growing_trace_is_read_up_to_where_it_was)
 	struct trace_reader *r = trace_open(path, &error);
 	struct events *events = r ? events_open(r, &error) : NULL;
 	cr_assert(events, "%s", error.text);
-	cr_assert(fixture_commit(w, 10, 3000, &error), "%s", error.text);
+	cr_assert(fixture_commit(w, 10, 3000, &error) && trace_finish(w, &error), "%s", error.text);
 	cr_assert_eq(events_count(events), 10);
 	const struct event *event = events_get(events, 9, &error);
 	cr_assert(event, "%s", error.text);
