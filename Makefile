@@ -121,11 +121,14 @@ $(BUILD)/fuzz_gdbstub: $(FUZZ_SOURCES:%.c=$(BUILD)/unit/%.o)
 
 # Traces that no hvrec would write, at everything that reads one; FUZZ_TRACE_COUNT of them, by two processes.
 FUZZ_TRACE_COUNT ?= 10000
-FUZZ_TRACE_SOURCES := $(wildcard storage/*.c) replay/events.c $(wildcard replay/event_text*.c) hv/host/error.c \
-	tools/info_command.c tests/fuzz/fuzz_trace.c $(wildcard tests/fuzz/trace_*.c)
+FUZZ_TRACE_SOURCES := $(LIBRARY_SOURCES) $(filter-out tools/main.c,$(wildcard tools/*.c)) \
+	$(filter-out tests/fuzz/fuzz_gdbstub.c,$(wildcard tests/fuzz/*.c))
+# Of these, all readers of one file share one: tests/fuzz/trace_shared.h.
+FUZZ_TRACE_WRAPPED := trace_open trace_close sqlite3_prepare_v2 sqlite3_step sqlite3_column_blob sqlite3_column_text \
+	sqlite3_finalize sqlite3_close
 $(BUILD)/fuzz_trace: $(FUZZ_TRACE_SOURCES:%.c=$(BUILD)/unit/%.o)
 	@echo "  LINK  $@"
-	@$(CC) $(HOST_CFLAGS) $(SANITIZE) $^ -lsqlite3 -llz4 -lxxhash -o $@
+	@$(CC) $(HOST_CFLAGS) $(SANITIZE) $^ $(FUZZ_TRACE_WRAPPED:%=-Wl,--wrap=%) $(HOST_LIBS) -o $@
 
 fuzz: $(BUILD)/fuzz_gdbstub $(BUILD)/fuzz_trace
 	$(BUILD)/fuzz_gdbstub $(FUZZ_COUNT) 1

@@ -55,8 +55,10 @@ static bool window_move(struct events *events, uint64_t index, struct error *err
 	events->count = 0;
 	struct trace_cursor *cursor = trace_seek(events->trace, events->first, error);
 	int64_t got = cursor ? 1 : -1;
-	while (got > 0 && events->count < WINDOW_EVENTS && events->first + events->count < events->total) {
-		got = trace_next(cursor, events->window + events->count, WINDOW_EVENTS - events->count, error);
+	/* a trace that grows, or whose last row is not its last, has more events than there is room for */
+	uint64_t room = events->total - events->first < WINDOW_EVENTS ? events->total - events->first : WINDOW_EVENTS;
+	while (got > 0 && events->count < room) {
+		got = trace_next(cursor, events->window + events->count, room - events->count, error);
 		events->count += got > 0 ? (uint64_t)got : 0;
 	}
 	trace_cursor_free(cursor);
@@ -66,7 +68,7 @@ static bool window_move(struct events *events, uint64_t index, struct error *err
 const struct event *events_get(struct events *events, uint64_t index, struct error *error)
 {
 	bool inside = index >= events->first && index - events->first < events->count;
-	if (index < events_first(events) || (!inside && !window_move(events, index, error))) {
+	if (index < events_first(events) || index >= events->total || (!inside && !window_move(events, index, error))) {
 		error_set(error, STATUS_FAILED, "the trace has no event %llu", (unsigned long long)index);
 		return NULL;
 	}

@@ -1,14 +1,17 @@
 /* Goes through the page groups once, in order, and remembers where each page was seen last. */
 #include "replay/keyframe_index.h"
+#include "hv/host/layout.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+enum { BLOCK_PAGES = 64 };
+
 /* While the index is made. */
 struct making {
 	struct keyframe_index *index;
-	struct keyframe_page *newest; /* of each page of RAM, if `known`: both are only touched where there are pages */
-	bool *known;
+	struct keyframe_page *
+		*newest; /* of each page of RAM, in blocks, NULL without any; `index` UINT64_MAX: none yet */
 	uint64_t ram_pages;
 	uint64_t *groups; /* ids of all groups, by id */
 	size_t group_count, group_at;
@@ -19,6 +22,34 @@ static bool damaged(uint64_t n, const char *what, struct error *error)
 {
 	return error_set(error, STATUS_FAILED, "the trace's keyframe at n %llu %s: it is damaged",
 			 (unsigned long long)n, what);
+}
+
+/* The newest version of page `index`, which is below ram_pages; NULL: none yet. */
+static struct keyframe_page *newest_find(const struct making *m, uint64_t index)
+{
+	struct keyframe_page *block = m->newest[index / BLOCK_PAGES];
+	struct keyframe_page *page = block ? &block[index % BLOCK_PAGES] : NULL;
+	return page && page->index == index ? page : NULL;
+}
+
+static bool newest_set(struct making *m, const struct keyframe_page *page, struct error *error)
+{
+	struct keyframe_page **block = &m->newest[page->index / BLOCK_PAGES];
+	if (!*block) {
+		*block = malloc(BLOCK_PAGES * sizeof(**block));
+		if (!*block)
+			return error_set(error, STATUS_FAILED, "out of memory for keyframes");
+		memset(*block, 0xff, BLOCK_PAGES * sizeof(**block));
+	}
+	(*block)[page->index % BLOCK_PAGES] = *page;
+	return true;
+}
+
+static void newest_free(struct making *m)
+{
+	for (uint64_t i = 0; m->newest && i <= m->ram_pages / BLOCK_PAGES; i++)
+		free(m->newest[i]);
+	free(m->newest);
 }
 
 static bool page_add(struct making *m, struct keyframe *keyframe, const struct keyframe_page *page, struct error *error)
@@ -42,9 +73,7 @@ static bool group_take(struct making *m, struct keyframe *keyframe, uint64_t gro
 		struct keyframe_page page = {indexes[slot], group, slot};
 		if (page.index >= m->ram_pages)
 			return damaged(keyframe->row.n, "has a page outside of RAM", error);
-		m->newest[page.index] = page;
-		m->known[page.index] = true;
-		if (!page_add(m, keyframe, &page, error))
+		if (!newest_set(m, &page, error) || !page_add(m, keyframe, &page, error))
 			return false;
 	}
 	return count > 0;
@@ -59,11 +88,10 @@ static bool same_take(struct making *m, struct keyframe *keyframe, struct error 
 	bool good = state &&
 		    trace_get_keyframe(m->index->trace, &keyframe->row, state, sizeof(*state), &same, &count, error);
 	for (size_t i = 0; good && i < count; i++) {
-		if (same[i] >= m->ram_pages || !m->known[same[i]] ||
-		    m->newest[same[i]].group >= keyframe->row.first_group)
-			good = damaged(keyframe->row.n, "has a page of before that is not there", error);
-		else
-			good = page_add(m, keyframe, &m->newest[same[i]], error);
+		const struct keyframe_page *page = same[i] < m->ram_pages ? newest_find(m, same[i]) : NULL;
+		good = page && page->group < keyframe->row.first_group
+			       ? page_add(m, keyframe, page, error)
+			       : damaged(keyframe->row.n, "has a page of before that is not there", error);
 	}
 	free(same);
 	free(state);
@@ -90,11 +118,12 @@ static void pages_sort(struct making *m, struct keyframe *keyframe)
 	size_t kept = 0;
 	for (size_t i = 0; i < keyframe->page_count; i++) {
 		const struct keyframe_page *page = &keyframe->pages[i];
-		if (compare_group(page, &m->newest[page->index]) == 0)
+		if (compare_group(page, newest_find(m, page->index)) == 0)
 			keyframe->pages[kept++] = *page;
 	}
 	keyframe->page_count = kept;
-	qsort(keyframe->pages, kept, sizeof(*keyframe->pages), compare_index);
+	if (kept > 1)
+		qsort(keyframe->pages, kept, sizeof(*keyframe->pages), compare_index);
 }
 
 static bool keyframe_fill(struct making *m, struct keyframe *keyframe, struct error *error)
@@ -119,9 +148,10 @@ static bool make(struct making *m, struct error *error)
 {
 	struct keyframe_index *index = m->index;
 	struct trace_keyframe *rows = NULL;
-	m->newest = calloc(m->ram_pages + 1, sizeof(*m->newest));
-	m->known = calloc(m->ram_pages + 1, sizeof(*m->known));
-	if (!m->newest || !m->known)
+	if (m->ram_pages > LAYOUT_RAM_BYTES_MAX / TRACE_PAGE_BYTES)
+		return error_set(error, STATUS_FAILED, "the trace's RAM size is impossible: it is damaged");
+	m->newest = calloc(m->ram_pages / BLOCK_PAGES + 1, sizeof(struct keyframe_page *));
+	if (!m->newest)
 		return error_set(error, STATUS_FAILED, "out of memory for keyframes");
 	if (!trace_get_keyframes(index->trace, &rows, &index->count, error))
 		return false;
@@ -147,8 +177,7 @@ bool keyframe_index_open(struct keyframe_index *index, struct trace_reader *trac
 	*index = (struct keyframe_index){.trace = trace, .ram_pages = ram_pages};
 	struct making m = {.index = index, .ram_pages = ram_pages};
 	bool good = make(&m, error);
-	free(m.newest);
-	free(m.known);
+	newest_free(&m);
 	free(m.groups);
 	return good;
 }

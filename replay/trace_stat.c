@@ -77,6 +77,16 @@ static int most_used_first(const void *a, const void *b)
 	return (x->ipa > y->ipa) - (x->ipa < y->ipa);
 }
 
+static void registers_sort(struct trace_stat *stat)
+{
+	size_t kept = 0;
+	for (size_t slot = 0; slot < SLOT_COUNT; slot++) {
+		if (stat->registers[slot].read_count + stat->registers[slot].write_count > 0)
+			stat->registers[kept++] = stat->registers[slot];
+	}
+	qsort(stat->registers, kept, sizeof(*stat->registers), most_used_first);
+}
+
 bool trace_stat_get(struct trace_reader *trace, struct trace_stat *stat, struct error *error)
 {
 	*stat = (struct trace_stat){.complete = trace_is_complete(trace)};
@@ -86,7 +96,7 @@ bool trace_stat_get(struct trace_reader *trace, struct trace_stat *stat, struct 
 	if (!events_count(trace, stat, error) || !trace_get_totals(trace, &stat->totals, error) ||
 	    !trace_get_bytes(trace, &stat->file_bytes, error))
 		return false;
-	qsort(stat->registers, SLOT_COUNT, sizeof(*stat->registers), most_used_first);
+	registers_sort(stat);
 	return true;
 }
 

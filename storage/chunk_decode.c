@@ -153,6 +153,7 @@ static bool header_get(struct decoder *d, const uint8_t *raw, size_t raw_bytes, 
 	if (c.failed || count != event_count || site_count < 1 || site_count > event_count)
 		return false;
 	d->site_count = (size_t)site_count;
+	d->left_bytes = 0;
 	for (unsigned i = 0; i < CHUNK_COLUMN_COUNT; i++) {
 		if (bytes[i] > (uint64_t)(c.end - c.at))
 			return false;
@@ -199,22 +200,20 @@ static bool decode(struct decoder *d, struct event *events, size_t event_count, 
 bool chunk_weigh(const uint8_t *raw, size_t raw_bytes, struct event *events, size_t event_count,
 		 uint64_t *start_idle_ns, struct chunk_weights *weights, struct error *error)
 {
-	struct decoder *d = NULL;
+	/* not allocated: the model is large, and its memory would go back to the system and come again for each chunk
+	 */
+	static _Thread_local struct decoder decoder;
+	struct decoder *d = &decoder;
 	bool good = event_count >= 1 && event_count <= CHUNK_EVENTS_MAX && raw_bytes >= 1 &&
 		    raw_bytes <= CHUNK_RAW_BYTES_MAX;
+	d->weights = weights;
+	good = good && header_get(d, raw, raw_bytes, event_count, start_idle_ns);
 	if (good) {
-		d = malloc(sizeof(*d));
-		if (d)
-			d->sites = calloc(event_count, sizeof(*d->sites));
-		if (!d || !d->sites) {
-			free(d);
+		d->sites = calloc(d->site_count, sizeof(*d->sites));
+		if (!d->sites)
 			return error_set(error, STATUS_FAILED, "no memory to decode %zu events", event_count);
-		}
-		d->weights = weights;
-		good = header_get(d, raw, raw_bytes, event_count, start_idle_ns) &&
-		       decode(d, events, event_count, *start_idle_ns);
+		good = decode(d, events, event_count, *start_idle_ns);
 		free(d->sites);
-		free(d);
 	}
 	return good || error_set(error, STATUS_FAILED, "malformed chunk of %zu bytes", raw_bytes);
 }

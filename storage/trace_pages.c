@@ -39,6 +39,7 @@ struct trace_pages {
 	struct frame *frames; /* sorted by page, the newest of each last */
 	size_t frame_count, frame_room;
 	uint8_t *page;
+	uint32_t page_number; /* of what `page` holds; 0: nothing */
 };
 
 void trace_pages_wal_checksum(bool big, const uint8_t *data, size_t bytes, uint32_t sum[2])
@@ -235,6 +236,8 @@ const uint8_t *trace_pages_get(struct trace_pages *p, uint32_t number)
 {
 	if (number == 0 || number > p->limit)
 		return NULL;
+	if (number == p->page_number) /* row after row of it */
+		return p->page;
 	size_t behind = frame_behind(p, number);
 	if (behind > 0 && p->frames[behind - 1].page == number)
 		read_at(p->wal_fd, p->page, p->page_bytes, p->frames[behind - 1].offset);
@@ -242,6 +245,7 @@ const uint8_t *trace_pages_get(struct trace_pages *p, uint32_t number)
 		read_at(p->fd, p->page, p->page_bytes, (uint64_t)(number - 1) * p->page_bytes);
 	else
 		return NULL;
+	p->page_number = number;
 	return p->page;
 }
 

@@ -16,8 +16,9 @@ struct repair {
 	struct trace_salvage *found;
 	struct trace_writer *out; /* NULL: only a survey */
 	struct trace_repair_report *report;
-	struct event *events; /* room for CHUNK_EVENTS_MAX */
-	uint64_t idle_ns;     /* before the next event */
+	struct event *events; /* of one chunk */
+	size_t event_room;
+	uint64_t idle_ns; /* before the next event */
 	struct error *error;
 };
 
@@ -34,6 +35,16 @@ static bool key_of_end(const char *key)
 	return false;
 }
 
+static bool room_make(struct repair *r, size_t event_count)
+{
+	if (event_count <= r->event_room)
+		return true;
+	free(r->events);
+	r->events = malloc(event_count * sizeof(*r->events));
+	r->event_room = r->events ? event_count : 0;
+	return r->events || error_set(r->error, STATUS_FAILED, "no memory to repair %zu events", event_count);
+}
+
 static bool chunk_events(struct repair *r, const struct trace_salvage_chunk *chunk)
 {
 	struct error why = {.status = STATUS_OK};
@@ -41,7 +52,8 @@ static bool chunk_events(struct repair *r, const struct trace_salvage_chunk *chu
 	size_t count = (size_t)chunk->row.event_count, bytes = 0;
 	const uint8_t *stored = trace_salvage_chunk_data(r->found, chunk, &bytes);
 	uint8_t *raw = stored ? trace_decompress(stored, bytes, chunk->row.raw_bytes) : NULL;
-	bool good = raw && chunk_decode(raw, (size_t)chunk->row.raw_bytes, r->events, count, &start_idle_ns, &why) &&
+	bool good = raw && room_make(r, count) &&
+		    chunk_decode(raw, (size_t)chunk->row.raw_bytes, r->events, count, &start_idle_ns, &why) &&
 		    start_idle_ns == chunk->row.start_idle_ns && r->events[0].n == chunk->row.first_n &&
 		    r->events[count - 1].n == chunk->row.last_n;
 	for (size_t i = 1; good && i < count; i++)
@@ -170,9 +182,6 @@ static bool repair(const char *from, const char *to, struct trace_repair_report 
 {
 	struct repair r = {.report = report, .error = error};
 	*report = (struct trace_repair_report){0};
-	r.events = calloc(CHUNK_EVENTS_MAX, sizeof(*r.events));
-	if (!r.events)
-		return error_set(error, STATUS_FAILED, "%s: no memory", from);
 	r.found = trace_salvage_open(from, error);
 	if (r.found && to)
 		r.out = trace_create(to, error);

@@ -1,19 +1,23 @@
 /* Damaged traces against everything that reads one: `fuzz_trace COUNT SEED [CASE]`, run in the source tree. Meant for
- * ASan and UBSan. COUNT cases come in turns from three stages:
+ * ASan and UBSan. COUNT cases come in turns from four stages:
  *
- *   bytes   a whole file, or its -wal, with bytes changed, blocks moved, ends cut off     2 of 10
- *   rows    a whole file whose rows were changed and whose checksums are right            2 of 10
- *   chunk   a chunk's raw bytes, at the decoder and the event printer alone               6 of 10
+ *   bytes      a whole file, or its -wal, with bytes changed, blocks moved, ends cut off           2 of 10
+ *   rows       a whole file whose rows were changed and whose checksums are right                  2 of 10
+ *   keyframes  the same, of rows of keyframes and page groups                                      2 of 10
+ *   chunk      a chunk's raw bytes, at the decoder and the event printer alone                     4 of 10
  *
  * 1. A case depends on SEED and its number only: CASE runs that one alone.
  * 2. A case takes at most SECONDS_MAX, one allocation at most 64 MiB, the process at most 1 GiB; more ends the program,
- *    which then names the case and leaves its file. */
+ *    which then names the case and leaves its file.
+ * 3. Which readers see each file, and which every K-th: trace_readers.c. */
 #include "replay/event_text.h"
 #include "storage/chunk.h"
 #include "tests/fuzz/random.h"
 #include "tests/fuzz/trace_mutate.h"
 #include "tests/fuzz/trace_readers.h"
+#include "tests/fuzz/trace_shared.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sanitizer/common_interface_defs.h>
@@ -25,26 +29,36 @@
 #include <unistd.h>
 
 enum { SECONDS_MAX = 20, PATH_BYTES = 128, EVENT_TEXTS = 8 };
-enum stage { STAGE_BYTES, STAGE_ROWS, STAGE_CHUNK, STAGE_COUNT };
+enum stage { STAGE_BYTES, STAGE_ROWS, STAGE_KEYFRAMES, STAGE_CHUNK, STAGE_COUNT };
 
 uint64_t random_state;
 static uint64_t case_number, fuzz_seed;
-static char folder[PATH_BYTES], path[PATH_BYTES + 8], wal_path[PATH_BYTES + 16], shm_path[PATH_BYTES + 16];
+static char folder[PATH_BYTES], path[PATH_BYTES + 16], wal_path[PATH_BYTES + 24], shm_path[PATH_BYTES + 24];
+static char sound_path[PATH_BYTES + 16], output_path[PATH_BYTES + 16], extract_path[PATH_BYTES + 16];
+static int trace_fd; /* of `path`, so that writing a case is two calls */
 static struct seed seeds[SEEDS_MAX];
-static size_t seed_count;
+static size_t seed_count, golden_count;
+static struct seed *keyframe_seeds[SEEDS_MAX]; /* those with keyframes */
+static size_t keyframe_seed_count;
 static uint8_t data[MUTATE_BYTES_MAX];
 
 /* Read by the sanitizers when they start. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
-	return "max_allocation_size_mb=64:allocator_may_return_null=0:hard_rss_limit_mb=1024:quarantine_size_mb=4:"
-	       "detect_leaks=1:handle_abort=1:max_malloc_fill_size=0:malloc_context_size=4";
+	return "max_allocation_size_mb=64:allocator_may_return_null=0:hard_rss_limit_mb=1024:quarantine_size_mb=1:"
+	       "detect_leaks=1:handle_abort=1:max_malloc_fill_size=0:malloc_context_size=3";
+}
+
+const char *__ubsan_default_options(void);
+const char *__ubsan_default_options(void)
+{
+	return "print_stacktrace=1:abort_on_error=1";
 }
 
 static void case_print(void)
 {
-	fprintf(stderr, "fuzz_trace: failed in case %" PRIu64 " of seed %" PRIu64 "; its file may be in %s\n",
+	dprintf(STDERR_FILENO, "fuzz_trace: failed in case %" PRIu64 " of seed %" PRIu64 "; its file may be in %s\n",
 		case_number, fuzz_seed, folder);
 }
 
@@ -56,19 +70,31 @@ static void alarm_handle(int number)
 	abort();
 }
 
+static void need(bool good, const char *what)
+{
+	if (good)
+		return;
+	dprintf(STDERR_FILENO, "%s: %s\n", what, strerror(errno));
+	exit(EXIT_FAILURE);
+}
+
+static void trace_write(const void *bytes, size_t count)
+{
+	need(pwrite(trace_fd, bytes, count, 0) == (ssize_t)count && ftruncate(trace_fd, (off_t)count) == 0,
+	     "fuzz_trace: cannot write a case");
+}
+
 static void file_write(const char *name, const void *bytes, size_t count)
 {
 	int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0 || write(fd, bytes, count) != (ssize_t)count) {
-		perror("fuzz_trace: cannot write a case");
-		exit(EXIT_FAILURE);
-	}
+	need(fd >= 0 && write(fd, bytes, count) == (ssize_t)count, "fuzz_trace: cannot write a case");
 	close(fd);
 }
 
 static void files_read_and_remove(void)
 {
-	trace_readers_run(path);
+	static const struct trace_readers_paths paths = {path, sound_path, output_path, extract_path};
+	trace_readers_run(&paths);
 	unlink(wal_path);
 	unlink(shm_path);
 }
@@ -82,18 +108,17 @@ static void case_bytes(const struct seed *seed)
 	trace_mutate_bytes(data, &bytes, in_wal ? WAL_FRAME_BYTES : PAGE_BYTES);
 	if (in_wal && random_below(4))
 		trace_mutate_wal_seal(data, bytes, PAGE_BYTES);
-	file_write(in_wal ? wal_path : path, data, bytes);
+	trace_write(in_wal ? seed->file : data, in_wal ? seed->file_bytes : bytes);
 	if (in_wal)
-		file_write(path, seed->file, seed->file_bytes);
+		file_write(wal_path, data, bytes);
 	else if (seed->wal && random_below(4))
 		file_write(wal_path, seed->wal, seed->wal_bytes);
 	files_read_and_remove();
 }
 
-static void case_rows(struct seed *seed)
+static void case_db(struct seed *seed, trace_mutate_fn *change)
 {
-	size_t bytes = trace_mutate_rows(seed, data);
-	file_write(path, data, bytes);
+	trace_write(data, trace_mutate_db(seed, change, data));
 	files_read_and_remove();
 }
 
@@ -124,16 +149,20 @@ static void case_chunk(const struct seed *seed)
 
 static enum stage case_run(void)
 {
-	static const enum stage turns[] = {STAGE_CHUNK, STAGE_BYTES, STAGE_CHUNK, STAGE_ROWS, STAGE_CHUNK,
-					   STAGE_CHUNK, STAGE_BYTES, STAGE_CHUNK, STAGE_ROWS, STAGE_CHUNK};
+	static const enum stage turns[] = {STAGE_CHUNK, STAGE_BYTES, STAGE_KEYFRAMES, STAGE_ROWS, STAGE_CHUNK,
+					   STAGE_CHUNK, STAGE_BYTES, STAGE_KEYFRAMES, STAGE_ROWS, STAGE_CHUNK};
 	enum stage stage = turns[case_number % (sizeof(turns) / sizeof(turns[0]))];
 	random_state = fuzz_seed * UINT64_C(0x2545f4914f6cdd1d) + case_number;
-	struct seed *seed = &seeds[random_below(seed_count)];
+	/* the golden ones, which come last, have many events and take longer */
+	struct seed *seed = random_below(16) ? &seeds[random_below(seed_count - golden_count)]
+					     : &seeds[seed_count - 1 - random_below(golden_count)];
 	alarm(SECONDS_MAX);
 	if (stage == STAGE_BYTES)
 		case_bytes(seed);
 	else if (stage == STAGE_ROWS)
-		case_rows(seed);
+		case_db(seed, trace_mutate_rows);
+	else if (stage == STAGE_KEYFRAMES)
+		case_db(keyframe_seeds[random_below(keyframe_seed_count)], trace_mutate_keyframes);
 	else
 		case_chunk(seed);
 	return stage;
@@ -144,13 +173,55 @@ static void folder_make(void)
 {
 	const char *parent = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
 	snprintf(folder, sizeof(folder), "%s/fuzz_trace.XXXXXX", parent);
-	if (!mkdtemp(folder)) {
-		perror("fuzz_trace: cannot make a folder");
-		exit(EXIT_FAILURE);
-	}
+	need(mkdtemp(folder) != NULL, "fuzz_trace: cannot make a folder");
 	snprintf(path, sizeof(path), "%s/trace", folder);
 	snprintf(wal_path, sizeof(wal_path), "%s-wal", path);
 	snprintf(shm_path, sizeof(shm_path), "%s-shm", path);
+	snprintf(sound_path, sizeof(sound_path), "%s/sound", folder);
+	snprintf(output_path, sizeof(output_path), "%s/output", folder);
+	snprintf(extract_path, sizeof(extract_path), "%s/extract", folder);
+	trace_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	need(trace_fd >= 0, "fuzz_trace: cannot make a file");
+}
+
+static void folder_remove(void)
+{
+	static const char *const names[] = {"kernel", "initrd", "dtb", "console", "cmdline", "ram-40000000"};
+	char name[PATH_BYTES + 64];
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(name, sizeof(name), "%s/%s", extract_path, names[i]);
+		unlink(name);
+	}
+	unlink(path);
+	unlink(sound_path);
+	unlink(output_path);
+	rmdir(extract_path);
+	rmdir(folder);
+}
+
+static void seeds_make(void)
+{
+	static const struct seed_recipe sound = {
+		.event_count = 90, .commit_step = 30, .keyframe_step = 20, .pages = 7, .finished = true};
+	struct error error = {.status = STATUS_OK};
+	struct trace_writer *w = trace_seeds_write(sound_path, &sound, &error);
+	need(w && trace_finish(w, &error), "fuzz_trace: cannot write a seed");
+	trace_writer_free(w);
+	trace_shared_keep(sound_path);
+	seed_count = trace_seeds_make("tests/golden", folder, seeds, &golden_count);
+	for (size_t i = 0; i < seed_count; i++) {
+		if (seeds[i].keyframe_count > 0)
+			keyframe_seeds[keyframe_seed_count++] = &seeds[i];
+	}
+}
+
+/* What the commands print goes nowhere. The sanitizers write to descriptor 2 itself. */
+static FILE *output_silence(void)
+{
+	FILE *report = fdopen(dup(STDOUT_FILENO), "w");
+	need(report && freopen("/dev/null", "w", stdout), "fuzz_trace: cannot open /dev/null");
+	stderr = stdout; /* https://www.gnu.org/software/libc/manual/html_node/Standard-Streams.html */
+	return report;
 }
 
 int main(int argc, char **argv)
@@ -158,14 +229,10 @@ int main(int argc, char **argv)
 	uint64_t count = argc > 1 ? strtoull(argv[1], NULL, 0) : 10000;
 	uint64_t done[STAGE_COUNT] = {0};
 	fuzz_seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
-	FILE *report = fdopen(dup(STDOUT_FILENO), "w");
-	if (!report || !freopen("/dev/null", "w", stdout)) /* what hvrec info prints */
-		return EXIT_FAILURE;
-	/* neither threads nor statistics are tested, and both take time */
-	sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
-	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	trace_shared_configure();
 	folder_make();
-	seed_count = trace_seeds_make("tests/golden", folder, seeds);
+	seeds_make();
+	FILE *report = output_silence();
 	__sanitizer_set_death_callback(case_print);
 	signal(SIGALRM, alarm_handle);
 	const clock_t start = clock();
@@ -177,11 +244,11 @@ int main(int argc, char **argv)
 			done[case_run()]++;
 	}
 	const double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
-	unlink(path);
-	rmdir(folder);
+	folder_remove();
 	fprintf(report,
 		"fuzz_trace: seed %" PRIu64 ": %" PRIu64 " files with changed bytes, %" PRIu64
-		" with changed rows, %" PRIu64 " chunks; %.1f s of CPU\n",
-		fuzz_seed, done[STAGE_BYTES], done[STAGE_ROWS], done[STAGE_CHUNK], seconds);
+		" with changed rows, %" PRIu64 " with changed keyframes, %" PRIu64 " chunks; %.1f s of CPU\n",
+		fuzz_seed, done[STAGE_BYTES], done[STAGE_ROWS], done[STAGE_KEYFRAMES], done[STAGE_CHUNK], seconds);
+	trace_readers_report(report);
 	return fclose(report) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

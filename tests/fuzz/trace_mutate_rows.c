@@ -9,7 +9,7 @@
 
 static uint8_t room[MUTATE_BYTES_MAX];
 
-static uint64_t number(void)
+uint64_t trace_mutate_number(void)
 {
 	static const uint64_t edges[] = {0,         1,         2,          255,       65535,
 					 65536,     65537,     6819840,    6819841,   943718400,
@@ -18,8 +18,7 @@ static uint64_t number(void)
 	return random_below(4) ? edges[random_below(sizeof(edges) / sizeof(edges[0]))] : random_u64();
 }
 
-/* Runs `sql` with a value of any type for ?1; what sqlite refuses leaves the row as it is. */
-static void run_any(sqlite3 *db, const char *sql)
+void trace_mutate_value(sqlite3 *db, const char *sql)
 {
 	static const char *const texts[] = {"",        "text",        "12", "\x01\x1b[2J\n", "ram/40000000",
 					    "ram/zzz", "\xff\xfe\x80"};
@@ -44,8 +43,10 @@ static void run_any(sqlite3 *db, const char *sql)
 		sqlite3_bind_zeroblob(statement, 1, (int)random_below(20000));
 		break;
 	default:
-		sqlite3_bind_int64(statement, 1, trace_sql_from_u64(number()));
+		sqlite3_bind_int64(statement, 1, trace_sql_from_u64(trace_mutate_number()));
 	}
+	if (sqlite3_bind_parameter_count(statement) > 1)
+		sqlite3_bind_int64(statement, 2, (sqlite3_int64)random_below(16));
 	sqlite3_step(statement);
 	sqlite3_finalize(statement);
 }
@@ -88,32 +89,32 @@ static void field_edit(struct edited *edited)
 	uint64_t *const fields[] = {&edited->row.first_event, &edited->row.event_count,   &edited->row.first_n,
 				    &edited->row.last_n,      &edited->row.start_idle_ns, &edited->row.raw_bytes};
 	uint64_t *field = fields[random_below(6)];
-	*field = random_below(2) ? number() : *field + random_below(5) - 2;
+	*field = random_below(2) ? trace_mutate_number() : *field + random_below(5) - 2;
 }
 
 static void event_edit(struct event *event)
 {
 	switch (random_below(7)) {
 	case 0:
-		event->n = number();
+		event->n = trace_mutate_number();
 		break;
 	case 1:
-		event->pc = number();
+		event->pc = trace_mutate_number();
 		break;
 	case 2:
-		event->address = number();
+		event->address = trace_mutate_number();
 		break;
 	case 3:
-		event->value = number();
+		event->value = trace_mutate_number();
 		break;
 	case 4:
-		event->kind = (uint16_t)(random_below(2) ? random_below(20) : number());
+		event->kind = (uint16_t)(random_below(2) ? random_below(20) : trace_mutate_number());
 		break;
 	case 5:
-		event->vcpu = (uint8_t)number();
+		event->vcpu = (uint8_t)trace_mutate_number();
 		break;
 	default:
-		event->size = (uint8_t)number();
+		event->size = (uint8_t)trace_mutate_number();
 	}
 }
 
@@ -138,25 +139,37 @@ static void events_edit(struct edited *edited, const struct seed_chunk *chunk)
 	free(events);
 }
 
+void trace_mutate_put(sqlite3 *db, const char *sql, const uint64_t *numbers, int number_count,
+		      const struct trace_bytes *blobs, int blob_count)
+{
+	sqlite3_stmt *statement = NULL;
+	if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK)
+		return;
+	for (int i = 0; i < number_count; i++)
+		sqlite3_bind_int64(statement, i + 1, trace_sql_from_u64(numbers[i]));
+	for (int i = 0; i < blob_count; i++)
+		sqlite3_bind_blob64(statement, number_count + i + 1, blobs[i].data, blobs[i].count, SQLITE_STATIC);
+	sqlite3_step(statement);
+	sqlite3_finalize(statement);
+}
+
 static void chunk_store(sqlite3 *db, const struct edited *edited, uint64_t old_first_event)
 {
-	const uint64_t columns[] = {edited->row.first_event, edited->row.event_count,   edited->row.first_n,
-				    edited->row.last_n,      edited->row.start_idle_ns, edited->row.raw_bytes};
-	sqlite3_stmt *update = NULL;
-	if (sqlite3_prepare_v2(db,
-			       "UPDATE OR REPLACE chunk SET first_event = ?1, event_count = ?2, first_n = ?3, "
-			       "last_n = ?4, start_idle_ns = ?5, raw_bytes = ?6, checksum = ?7, data = ?8 "
-			       "WHERE first_event = ?9",
-			       -1, &update, NULL) != SQLITE_OK)
-		return;
-	for (int i = 0; i < 6; i++)
-		sqlite3_bind_int64(update, i + 1, trace_sql_from_u64(columns[i]));
-	uint64_t checksum = trace_chunk_checksum(&edited->row, edited->stored, edited->stored_bytes);
-	sqlite3_bind_int64(update, 7, trace_sql_from_u64(checksum + (random_below(32) == 0)));
-	sqlite3_bind_blob64(update, 8, edited->stored, edited->stored_bytes, SQLITE_STATIC);
-	sqlite3_bind_int64(update, 9, trace_sql_from_u64(old_first_event));
-	sqlite3_step(update);
-	sqlite3_finalize(update);
+	const struct trace_chunk *row = &edited->row;
+	uint64_t checksum = trace_chunk_checksum(row, edited->stored, edited->stored_bytes);
+	const uint64_t columns[] = {row->first_event,
+				    row->event_count,
+				    row->first_n,
+				    row->last_n,
+				    row->start_idle_ns,
+				    row->raw_bytes,
+				    checksum + (random_below(32) == 0),
+				    old_first_event};
+	const struct trace_bytes data = {edited->stored, edited->stored_bytes};
+	trace_mutate_put(db,
+			 "UPDATE OR REPLACE chunk SET first_event = ?1, event_count = ?2, first_n = ?3, last_n = ?4, "
+			 "start_idle_ns = ?5, raw_bytes = ?6, checksum = ?7, data = ?9 WHERE first_event = ?8",
+			 columns, 8, &data, 1);
 }
 
 static void chunk_edit(struct seed *seed)
@@ -203,7 +216,7 @@ static void contents_edit(sqlite3 *db)
 	sqlite3_stmt *insert = NULL;
 	if (sqlite3_prepare_v2(db, "INSERT OR REPLACE INTO blob VALUES(?1, ?2, ?3)", -1, &insert, NULL) == SQLITE_OK) {
 		sqlite3_bind_blob(insert, 1, hash, sizeof(hash), SQLITE_STATIC);
-		sqlite3_bind_int64(insert, 2, trace_sql_from_u64(random_below(2) ? raw_bytes : number()));
+		sqlite3_bind_int64(insert, 2, trace_sql_from_u64(random_below(2) ? raw_bytes : trace_mutate_number()));
 		sqlite3_bind_blob64(insert, 3, stored, stored_bytes, SQLITE_STATIC);
 		sqlite3_step(insert);
 	}
@@ -221,10 +234,12 @@ static void table_edit(sqlite3 *db)
 		"UPDATE meta SET value = ?1 WHERE key = 'events'",
 		"UPDATE meta SET value = ?1 WHERE key = 'complete'",
 		"INSERT OR REPLACE INTO meta VALUES('complete', 1)",
-		"UPDATE meta SET value = ?1 WHERE key = (SELECT key FROM meta ORDER BY random() LIMIT 1)",
-		"UPDATE OR REPLACE meta SET key = ?1 WHERE key = (SELECT key FROM meta ORDER BY random() LIMIT 1)",
+		"UPDATE meta SET value = ?1 WHERE key = (SELECT key FROM meta ORDER BY key LIMIT 1 OFFSET ?2)",
+		"UPDATE OR REPLACE meta SET key = ?1 WHERE key = (SELECT key FROM meta ORDER BY key LIMIT 1 OFFSET ?2)",
 		"INSERT OR REPLACE INTO meta VALUES('bootargs', ?1)",
 		"INSERT OR REPLACE INTO meta VALUES('kernel_name', ?1)",
+		"INSERT OR REPLACE INTO meta VALUES('ram_bytes', ?1)",
+		"INSERT OR REPLACE INTO meta VALUES('entry_ipa', ?1)",
 		"UPDATE file SET hash = ?1 WHERE name = 'kernel'",
 		"UPDATE OR REPLACE file SET name = ?1 WHERE name = 'kernel'",
 		"UPDATE blob SET raw_bytes = ?1",
@@ -250,17 +265,16 @@ static void table_edit(sqlite3 *db)
 		"CREATE VIEW v AS SELECT load_extension('x')",
 		"CREATE INDEX i ON chunk(first_n, abs(last_n))",
 		"CREATE TRIGGER t AFTER INSERT ON chunk BEGIN DELETE FROM meta; END",
+		"PRAGMA user_version = 1",
 		"PRAGMA user_version = 2",
+		"PRAGMA user_version = 3",
 		"PRAGMA application_id = 7",
 	};
-	run_any(db, statements[random_below(sizeof(statements) / sizeof(statements[0]))]);
+	trace_mutate_value(db, statements[random_below(sizeof(statements) / sizeof(statements[0]))]);
 }
 
-size_t trace_mutate_rows(struct seed *seed, uint8_t *data)
+void trace_mutate_rows(struct seed *seed)
 {
-	enum { HEADER_WRITE_VERSION = 18, HEADER_READ_VERSION = 19 };
-	sqlite3_int64 bytes = 0;
-	sqlite3_exec(seed->db, "BEGIN", NULL, NULL, NULL);
 	for (uint64_t left = 1 + random_below(2); left > 0; left--) {
 		uint64_t what = random_below(8);
 		if (what < 5)
@@ -270,6 +284,14 @@ size_t trace_mutate_rows(struct seed *seed, uint8_t *data)
 		else
 			table_edit(seed->db);
 	}
+}
+
+size_t trace_mutate_db(struct seed *seed, trace_mutate_fn *change, uint8_t *data)
+{
+	enum { HEADER_WRITE_VERSION = 18, HEADER_READ_VERSION = 19 };
+	sqlite3_int64 bytes = 0;
+	sqlite3_exec(seed->db, "BEGIN", NULL, NULL, NULL);
+	change(seed);
 	unsigned char *image = sqlite3_serialize(seed->db, "main", &bytes, 0);
 	if (!image || bytes > MUTATE_BYTES_MAX)
 		bytes = 0;

@@ -1,17 +1,28 @@
 /* The readers that fuzz_trace.c runs on each file. Each stops at the first error, as hvrec does, and is given a sound
- * file as often as a damaged one. */
+ * file as often as a damaged one. Functions and commands each have a share: 1 is for every file, K for one file in K;
+ * larger ones are for what writes much, or takes as long as all others together. */
 #include "tests/fuzz/trace_readers.h"
 #include "replay/event_text.h"
 #include "replay/events.h"
+#include "replay/guest.h"
+#include "replay/kernel.h"
+#include "replay/page_source.h"
 #include "storage/trace.h"
 #include "storage/trace_repair.h"
 #include "tests/fuzz/random.h"
+#include "tests/fuzz/trace_seeds.h"
+#include "tests/fuzz/trace_shared.h"
 #include "tools/commands.h"
 
 #include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { BATCH_EVENTS = 512, TEXTS_MAX = 300 };
+enum { BATCH_EVENTS = 512, TEXTS_MAX = 100, GROUPS_MAX = 8, RAM_PAGES = SEED_RAM_BYTES / TRACE_PAGE_BYTES };
+
+static struct guest_state state;
 
 static bool file_read(const char *name, void *context, struct error *error)
 {
@@ -27,23 +38,28 @@ static void read_files(struct trace_reader *trace, struct error *error)
 	trace_each_file(trace, file_read, trace, error);
 }
 
+static bool meta_read(const char *key, const char *text, uint64_t number, void *context, struct error *error)
+{
+	char *copy = NULL;
+	(void)number;
+	if (text && trace_get_text(context, key, &copy, error) == TRACE_FOUND)
+		free(copy);
+	return true;
+}
+
 static void read_metadata(struct trace_reader *trace, struct error *error)
 {
-	static const char *const keys[] = {"bootargs", "ram_bytes"};
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		char *text = NULL;
-		uint64_t value = 0;
-		if (trace_get_text(trace, keys[i], &text, error) == TRACE_FOUND)
-			free(text);
-		trace_get_u64(trace, keys[i], &value, error);
-	}
+	uint64_t value = 0;
+	trace_each_meta(trace, meta_read, trace, error);
+	trace_get_u64(trace, "ram_bytes", &value, error);
+	trace_get_bytes(trace, &value, error);
 }
 
 static void read_events(struct trace_reader *trace, struct error *error)
 {
 	static struct event events[BATCH_EVENTS];
-	uint64_t first = random_below(2) ? 0 : random_below(400);
-	struct trace_cursor *cursor = trace_seek(trace, first, error);
+	struct trace_cursor *cursor = random_below(2) ? trace_seek(trace, random_below(2) * random_below(400), error)
+						      : trace_seek_n(trace, random_below(20000), error);
 	int64_t got = cursor ? 1 : 0;
 	for (unsigned texts = 0; got > 0;) {
 		char text[EVENT_TEXT_BYTES];
@@ -69,39 +85,212 @@ static void read_window(struct trace_reader *trace, struct error *error)
 	events_close(events);
 }
 
-/* The tables. */
-struct reader {
-	void (*run)(struct trace_reader *trace, struct error *error);
-};
-
-static const struct reader readers[] = {{read_files}, {read_metadata}, {read_events}, {read_window}};
-
-struct command_reader {
-	void (*run)(int argc, char **argv, struct error *error);
-	const char *option; /* or NULL */
-};
-
-static const struct command_reader commands[] = {{info_command, NULL}, {info_command, "--json"}};
-
-static void command_run(const struct command_reader *command, const char *path)
+static void read_keyframes(struct trace_reader *trace, struct error *error)
 {
-	struct error error = {.status = STATUS_OK};
-	char *argv[] = {(char *)"command", (char *)path, (char *)command->option, NULL};
-	optind = 0; /* getopt starts anew */
-	command->run(command->option ? 3 : 2, argv, &error);
+	struct trace_keyframe *keyframes = NULL;
+	size_t count = 0, same_count = 0;
+	if (!trace_get_keyframes(trace, &keyframes, &count, error))
+		return;
+	for (size_t i = 0; i < count; i++) {
+		uint64_t *same = NULL;
+		struct error why = {.status = STATUS_OK};
+		if (trace_get_keyframe(trace, &keyframes[i], &state, sizeof(state), &same, &same_count, &why))
+			free(same);
+	}
+	free(keyframes);
 }
 
-void trace_readers_run(const char *path)
+static void read_groups(struct trace_reader *trace, struct error *error)
+{
+	static uint8_t pages[TRACE_GROUP_PAGES_MAX * TRACE_PAGE_BYTES];
+	uint64_t indexes[TRACE_GROUP_PAGES_MAX], *ids = NULL;
+	size_t count = 0;
+	if (!trace_get_groups(trace, random_below(4) ? INT64_MAX : random_below(20), &ids, &count, error))
+		return;
+	for (size_t i = 0; i < count && i < GROUPS_MAX; i++) {
+		struct error why = {.status = STATUS_OK};
+		trace_get_group_indexes(trace, ids[i], indexes, &why);
+		trace_get_group(trace, ids[i], pages, &why);
+	}
+	free(ids);
+}
+
+/* As a replay from a keyframe, and the way there from another one. */
+static void read_keyframe_index(struct trace_reader *trace, struct error *error)
+{
+	static uint8_t ram[SEED_RAM_BYTES];
+	struct keyframe_index index;
+	if (keyframe_index_open(&index, trace, RAM_PAGES, error) && index.count > 0) {
+		size_t count = 0;
+		size_t from = keyframe_index_before(&index, random_below(20000)), to = random_below(index.count);
+		if (from == SIZE_MAX || from <= to)
+			free(keyframe_index_newest(&index, from, to, &count));
+		if (keyframe_index_state(&index, to, &state, error))
+			keyframe_index_ram(&index, to, ram, error);
+	}
+	keyframe_index_close(&index);
+}
+
+/* As checkpoints do. */
+static void read_pages(struct trace_reader *trace, struct error *error)
+{
+	struct page_source source = {.trace = trace, .ram_bytes = SEED_RAM_BYTES};
+	page_source_start(&source, random_below(RAM_PAGES), error);
+	page_source_kept(&source, random_below(8), 0, error);
+	page_source_kept(&source, random_below(8), 0, error);
+	page_source_trim(&source);
+	page_source_close(&source);
+}
+
+/* Up to where a replay would start the machine. */
+static void read_guest(struct trace_reader *trace, struct error *error)
+{
+	struct machine_config config = {.mode = HV_MODE_REPLAY};
+	machine_destroy(guest_restore(trace, &config, error));
+}
+
+struct reader {
+	const char *name;
+	void (*run)(struct trace_reader *trace, struct error *error);
+	unsigned share;
+};
+
+static const struct reader readers[] = {
+	{"files", read_files, 1},
+	{"metadata", read_metadata, 1},
+	{"events", read_events, 1},
+	{"window", read_window, 2},
+	{"keyframes", read_keyframes, 1},
+	{"page groups", read_groups, 1},
+	{"keyframe index", read_keyframe_index, 1},
+	{"pages", read_pages, 4},
+	{"guest", read_guest, 16},
+};
+
+static void repair_survey(int argc, char **argv, struct error *error)
+{
+	struct trace_repair_report report;
+	(void)argc;
+	trace_repair_survey(argv[1], &report, error);
+}
+
+static void repair(int argc, char **argv, struct error *error)
+{
+	struct trace_repair_report report;
+	(void)argc;
+	trace_repair(argv[1], argv[2], &report, error);
+}
+
+static void kernel_read(int argc, char **argv, struct error *error)
+{
+	struct kernel kernel;
+	(void)argc;
+	kernel_load(argv[1], &kernel, error);
+	kernel_free(&kernel);
+}
+
+enum { ARGUMENTS_MAX = 8, FORMS_MAX = 5 };
+
+/* In arguments: @ the trace, = a sound one, > the output file, / the folder. One form is chosen. */
+struct command_reader {
+	const char *name;
+	void (*run)(int argc, char **argv, struct error *error);
+	unsigned share;
+	const char *forms[FORMS_MAX][ARGUMENTS_MAX];
+};
+
+static const struct command_reader commands[] = {
+	{"repair survey", repair_survey, 1, {{"@"}}},
+	{"repair", repair, 128, {{"@", ">"}}},
+	{"kernel", kernel_read, 2, {{"@"}}},
+	{"info", info_command, 2, {{"@"}, {"@", "--json"}}},
+	{"stat", stat_command, 8, {{"@"}, {"@", "--format", "json"}}},
+	{"console",
+	 console_command,
+	 2,
+	 {{"@"}, {"@", "--timestamps"}, {"@", "--find", "console"}, {"@", "--find", "e", "--all"}}},
+	{"events",
+	 events_command,
+	 2,
+	 {{"@", "--limit", "50"},
+	  {"@", "--format", "json", "--from", "1000", "--limit", "50"},
+	  {"@", "--format", "csv", "--to", "9k", "--limit", "50"},
+	  {"@", "--kind", "irq", "--kind", "console", "--vcpu", "0"},
+	  {"@", "--address", "uart", "--from", "5000", "--format", "csv"}}},
+	{"diff", diff_command, 8, {{"@", "="}, {"=", "@"}, {"@", "=", "--context", "0"}, {"@", "@"}}},
+	{"extract", extract_command, 8, {{"@", "-o", "/", "--force"}, {"@", "-o", "/", "--force", "ram/40000000"}}},
+	{"report", report_command, 64, {{"@", "-o", ">"}}},
+	{"trim",
+	 trim_command,
+	 64,
+	 {{"@", "-o", ">", "--quiet"},
+	  {"@", "-o", ">", "--from", "4000"},
+	  {"@", "-o", ">", "--from", "4000", "--to", "9000"}}},
+};
+
+enum { READER_COUNT = sizeof(readers) / sizeof(readers[0]), COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
+
+static uint64_t reader_runs[READER_COUNT], command_runs[COMMAND_COUNT];
+
+static const char *argument(const char *form, const struct trace_readers_paths *paths)
+{
+	switch (form[0]) {
+	case '@':
+		return paths->trace;
+	case '=':
+		return paths->sound;
+	case '>':
+		return paths->output;
+	case '/':
+		return paths->folder;
+	default:
+		return form;
+	}
+}
+
+static void command_run(const struct command_reader *command, const struct trace_readers_paths *paths)
 {
 	struct error error = {.status = STATUS_OK};
-	struct trace_reader *trace = trace_open(path, &error);
-	for (size_t i = 0; trace && i < sizeof(readers) / sizeof(readers[0]); i++) {
+	char *argv[ARGUMENTS_MAX + 2] = {(char *)"command"};
+	int argc = 1;
+	size_t form_count = 1;
+	while (form_count < FORMS_MAX && command->forms[form_count][0])
+		form_count++;
+	const char *const *form = command->forms[random_below(form_count)];
+	for (; argc <= ARGUMENTS_MAX && form[argc - 1]; argc++)
+		argv[argc] = (char *)argument(form[argc - 1], paths);
+	optind = 0; /* getopt starts anew */
+	command->run(argc, argv, &error);
+}
+
+void trace_readers_run(const struct trace_readers_paths *paths)
+{
+	struct error error = {.status = STATUS_OK};
+	trace_shared_start(paths->trace);
+	struct trace_reader *trace = trace_open(paths->trace, &error);
+	for (size_t i = 0; trace && i < READER_COUNT; i++) {
 		error = (struct error){.status = STATUS_OK};
-		readers[i].run(trace, &error);
+		if (random_below(readers[i].share) == 0) {
+			readers[i].run(trace, &error);
+			reader_runs[i]++;
+		}
+	}
+	for (size_t i = 0; i < COMMAND_COUNT; i++) {
+		if (random_below(commands[i].share) == 0) {
+			command_run(&commands[i], paths);
+			command_runs[i]++;
+		}
 	}
 	trace_close(trace);
-	struct trace_repair_report report;
-	error = (struct error){.status = STATUS_OK};
-	trace_repair_survey(path, &report, &error);
-	command_run(&commands[random_below(sizeof(commands) / sizeof(commands[0]))], path);
+	trace_shared_end();
+}
+
+void trace_readers_report(FILE *out)
+{
+	const char *separator = "read by";
+	for (size_t i = 0; i < READER_COUNT; i++, separator = ",")
+		fprintf(out, "%s %s %" PRIu64, separator, readers[i].name, reader_runs[i]);
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		fprintf(out, ", %s %" PRIu64, commands[i].name, command_runs[i]);
+	fputc('\n', out);
 }

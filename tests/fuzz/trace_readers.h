@@ -1,6 +1,18 @@
-/* Everything in hvrec that reads a trace, as a table: a new reader is one row in trace_readers.c. */
+/* Everything in hvrec that reads a trace, as tables: a new reader, or command, is one row in trace_readers.c. */
 #pragma once
+#include <stdio.h>
 
-/* Runs all readers on the file. Whatever they say about it is right; only a crash, a hang or too much memory is wrong.
+/* Where the readers write; the caller removes what is there at the end. */
+struct trace_readers_paths {
+	const char *trace;  /* the file that is read */
+	const char *sound;  /* a sound trace, to compare with */
+	const char *output; /* a file */
+	const char *folder;
+};
+
+/* Runs the readers on the file. Whatever they say about it is right; only a crash, a hang or too much memory is wrong.
  */
-void trace_readers_run(const char *path);
+void trace_readers_run(const struct trace_readers_paths *paths);
+
+/* Prints how many files each reader was given. */
+void trace_readers_report(FILE *out);

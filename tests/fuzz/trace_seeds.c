@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MADE_EVENTS = 150 };
-
 static void need(bool good, const char *what)
 {
 	if (good)
@@ -30,36 +28,6 @@ static uint8_t *file_load(const char *path, size_t *bytes)
 	need(data && fread(data, 1, *bytes, file) == *bytes, "a trace cannot be read");
 	fclose(file);
 	return data;
-}
-
-static struct event event_at(uint64_t i)
-{
-	static const uint16_t kinds[] = {EVENT_MMIO_READ,    EVENT_MMIO_WRITE, EVENT_EXIT,  EVENT_INJECT,
-					 EVENT_SYSREG_WRITE, EVENT_IDLE,       EVENT_INPUT, EVENT_SMCCC_CALL};
-	uint16_t kind = kinds[i * i % 23 % 8];
-	return (struct event){.n = i * 90 + i % 7,
-			      .pc = 0xffff800008000000 + i % 5 * 4,
-			      .address = kind == EVENT_EXIT ? EXIT_REASON_VTIMER : 0x09000000 + i % 3,
-			      .value = kind == EVENT_IDLE ? 1000 : (uint64_t) "the guest's console\n"[i % 20],
-			      .kind = kind,
-			      .size = 4};
-}
-
-/* A trace of `count` events in chunks of `step`. */
-static struct trace_writer *made(const char *path, uint64_t count, uint64_t step)
-{
-	struct error error = {0};
-	struct trace_writer *w = trace_create(path, &error);
-	bool good = w && trace_put_file(w, "kernel", "some code", 9, &error) &&
-		    trace_put_file(w, "ram/40000000", path, strlen(path), &error) &&
-		    trace_put_file(w, "initrd", NULL, 0, &error) && trace_put_text(w, "bootargs", "quiet", &error) &&
-		    trace_put_text(w, "kernel_name", "Image", &error) && trace_put_u64(w, "ram_bytes", 1 << 29, &error);
-	for (uint64_t i = 0; good && i < count; i++) {
-		struct event event = event_at(i);
-		good = trace_append(w, &event, 1, &error) && (i % step != step - 1 || trace_commit(w, &error));
-	}
-	need(good && trace_commit(w, &error), error.text);
-	return w;
 }
 
 static void seed_load(struct seed *seed, const char *path)
@@ -120,11 +88,69 @@ static void chunks_load(struct seed *seed)
 	sqlite3_finalize(rows);
 }
 
-static void seed_from(struct seed *seed, const char *path)
+static uint8_t *column_copy(sqlite3_stmt *row, int column, size_t *bytes)
 {
-	seed_load(seed, path);
+	*bytes = (size_t)sqlite3_column_bytes(row, column);
+	uint8_t *copy = malloc(*bytes + 1);
+	need(copy != NULL, "out of memory");
+	if (*bytes > 0)
+		memcpy(copy, sqlite3_column_blob(row, column), *bytes);
+	return copy;
+}
+
+/* The unpacked contents of an lz4 column. */
+static uint8_t *column_unpack(sqlite3_stmt *row, int column, uint64_t raw_bytes)
+{
+	size_t bytes = 0;
+	uint8_t *stored = column_copy(row, column, &bytes), *raw = trace_decompress(stored, bytes, raw_bytes);
+	need(raw != NULL, "a seed is damaged");
+	free(stored);
+	return raw;
+}
+
+/* Calls `take` for each row; a table that is not there has none. */
+static void rows_load(struct seed *seed, const char *sql, void (*take)(struct seed *seed, sqlite3_stmt *row))
+{
+	sqlite3_stmt *rows = NULL;
+	if (sqlite3_prepare_v2(seed->db, sql, -1, &rows, NULL) != SQLITE_OK)
+		return;
+	while (sqlite3_step(rows) == SQLITE_ROW)
+		take(seed, rows);
+	sqlite3_finalize(rows);
+}
+
+static void keyframe_take(struct seed *seed, sqlite3_stmt *row)
+{
+	seed->keyframes = realloc(seed->keyframes, (seed->keyframe_count + 1) * sizeof(*seed->keyframes));
+	need(seed->keyframes != NULL, "out of memory");
+	struct seed_keyframe *keyframe = &seed->keyframes[seed->keyframe_count++];
+	uint64_t *const fields[] = {&keyframe->row.n, &keyframe->row.next_event, &keyframe->row.first_group,
+				    &keyframe->row.group_count, &keyframe->state_bytes};
+	for (int i = 0; i < 5; i++)
+		*fields[i] = trace_u64_from_sql(sqlite3_column_int64(row, i));
+	keyframe->state = column_unpack(row, 5, keyframe->state_bytes);
+	keyframe->same = column_copy(row, 6, &keyframe->same_bytes);
+}
+
+static void group_take(struct seed *seed, sqlite3_stmt *row)
+{
+	seed->groups = realloc(seed->groups, (seed->group_count + 1) * sizeof(*seed->groups));
+	need(seed->groups != NULL, "out of memory");
+	struct seed_group *group = &seed->groups[seed->group_count++];
+	group->id = trace_u64_from_sql(sqlite3_column_int64(row, 0));
+	group->page_count = trace_u64_from_sql(sqlite3_column_int64(row, 1));
+	memcpy(group->indexes, sqlite3_column_blob(row, 2), group->page_count * 4);
+	group->pages = column_unpack(row, 3, group->page_count * TRACE_PAGE_BYTES);
+}
+
+static void parts_load(struct seed *seed, const char *path)
+{
 	db_make(seed, path);
 	chunks_load(seed);
+	rows_load(seed,
+		  "SELECT n, next_event, first_group, group_count, state_bytes, state, same FROM keyframe ORDER BY n",
+		  keyframe_take);
+	rows_load(seed, "SELECT id, page_count, indexes, data FROM page_group ORDER BY id", group_take);
 }
 
 static void seed_copy_of_golden(struct seed *seed, const char *golden, const char *path)
@@ -134,42 +160,56 @@ static void seed_copy_of_golden(struct seed *seed, const char *golden, const cha
 	FILE *file = fopen(path, "we");
 	need(data && file && fwrite(data, 1, bytes, file) == bytes && fclose(file) == 0, "a trace cannot be copied");
 	free(data);
-	seed_from(seed, path);
+	seed_load(seed, path);
+	parts_load(seed, path);
 }
 
-size_t trace_seeds_make(const char *golden, const char *folder, struct seed seeds[SEEDS_MAX])
+static const struct seed_recipe recipes[] = {
+	{.event_count = 60, .commit_step = 20, .finished = true},
+	{.event_count = 60, .commit_step = 20},
+	{.event_count = 0, .commit_step = 1, .finished = true},
+	{.event_count = 60, .commit_step = 20, .wal = true},
+	{.event_count = 20, .commit_step = 4, .wal = true},
+	{.event_count = 0, .commit_step = 1, .wal = true},
+	{.event_count = 60, .commit_step = 30, .keyframe_step = 15, .pages = 7, .finished = true},
+	{.event_count = 60, .commit_step = 10, .keyframe_step = 11, .pages = 70, .finished = true},
+	{.event_count = 60, .commit_step = 25, .keyframe_step = 15, .pages = 4},
+	{.event_count = 60, .commit_step = 25, .keyframe_step = 12, .pages = 4, .wal = true},
+	{.event_count = 60, .commit_step = 30, .keyframe_step = 13, .pages = 6, .forget_to = 39, .finished = true},
+	{.event_count = 60, .commit_step = 10, .keyframe_step = 15, .pages = 3, .start_at = 77, .finished = true},
+	{.event_count = 60, .commit_step = 30, .keyframe_step = 14, .pages = 5, .forget_to = 28, .wal = true},
+};
+
+static void seed_from_recipe(struct seed *seed, const struct seed_recipe *recipe, const char *path)
 {
-	static const struct {
-		uint64_t count, step;
-		bool finished, wal;
-	} recipes[] = {{MADE_EVENTS, 30, true, false},
-		       {MADE_EVENTS, 30, false, false},
-		       {0, 1, true, false},
-		       {MADE_EVENTS, 50, false, true},
-		       {20, 4, false, true},
-		       {0, 1, false, true}};
+	struct error error = {.status = STATUS_OK};
+	struct trace_writer *w = trace_seeds_write(path, recipe, &error);
+	need(w != NULL, error.text);
+	if (recipe->wal)
+		seed_load(seed, path);
+	need(!recipe->finished || trace_finish(w, &error), error.text);
+	trace_writer_free(w);
+	if (!recipe->wal)
+		seed_load(seed, path);
+	parts_load(seed, path);
+}
+
+size_t trace_seeds_make(const char *golden, const char *folder, struct seed seeds[SEEDS_MAX], size_t *golden_count)
+{
 	char path[512];
 	char pattern[512];
 	glob_t found = {0};
-	struct error error = {0};
 	size_t count = 0;
 	snprintf(path, sizeof(path), "%s/seed", folder);
 	snprintf(pattern, sizeof(pattern), "%s/*.trace", golden);
+	for (size_t i = 0; i < sizeof(recipes) / sizeof(recipes[0]); i++)
+		seed_from_recipe(&seeds[count++], &recipes[i], path);
 	need(glob(pattern, 0, NULL, &found) == 0, "the golden traces are not there: run it in the source tree");
-	for (size_t i = 0; i < found.gl_pathc && count < SEEDS_MAX / 2; i++)
+	*golden_count = found.gl_pathc;
+	need(count + found.gl_pathc <= SEEDS_MAX, "there are more golden traces than SEEDS_MAX allows");
+	for (size_t i = 0; i < found.gl_pathc; i++)
 		seed_copy_of_golden(&seeds[count++], found.gl_pathv[i], path);
 	globfree(&found);
-	for (size_t i = 0; i < sizeof(recipes) / sizeof(recipes[0]); i++) {
-		struct trace_writer *w = made(path, recipes[i].count, recipes[i].step);
-		if (recipes[i].wal)
-			seed_load(&seeds[count], path);
-		need(!recipes[i].finished || trace_finish(w, &error), error.text);
-		trace_writer_free(w);
-		if (!recipes[i].wal)
-			seed_load(&seeds[count], path);
-		db_make(&seeds[count], path);
-		chunks_load(&seeds[count++]);
-	}
 	remove(path);
 	return count;
 }

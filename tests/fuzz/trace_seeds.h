@@ -10,6 +10,20 @@ struct seed_chunk {
 	struct event *events;
 };
 
+/* A keyframe, or a page group: a row as it is stored, and its blobs as they were before lz4. */
+struct seed_keyframe {
+	struct trace_keyframe row;
+	uint64_t state_bytes;
+	uint8_t *state, *same;
+	size_t same_bytes;
+};
+
+struct seed_group {
+	uint64_t id, page_count;
+	uint8_t indexes[TRACE_GROUP_PAGES_MAX * 4];
+	uint8_t *pages; /* page_count * TRACE_PAGE_BYTES */
+};
+
 struct seed {
 	uint8_t *file;
 	size_t file_bytes;
@@ -18,10 +32,28 @@ struct seed {
 	sqlite3 *db; /* the same in sqlite's memory, to be changed and rolled back */
 	struct seed_chunk *chunks;
 	size_t chunk_count;
+	struct seed_keyframe *keyframes;
+	size_t keyframe_count;
+	struct seed_group *groups;
+	size_t group_count;
 };
 
-enum { SEEDS_MAX = 32 };
+enum { SEEDS_MAX = 32, SEED_RAM_BYTES = 1 << 20 };
 
-/* Loads the traces of folder `golden`, makes further ones in `folder`, and returns how many there are: finished and
- * incomplete ones, empty ones, ones with a -wal. Ends the program if one cannot be had. They live to its end. */
-size_t trace_seeds_make(const char *golden, const char *folder, struct seed seeds[SEEDS_MAX]);
+/* Makes traces in `folder`, loads those of folder `golden` behind them, and returns how many there are in all: finished
+ * and incomplete ones, empty ones, ones with a -wal, with keyframes, and such that start at one. Ends the program if
+ * one cannot be had. They live to its end. */
+size_t trace_seeds_make(const char *golden, const char *folder, struct seed seeds[SEEDS_MAX], size_t *golden_count);
+
+/* How a trace is made. Steps are in events. */
+struct seed_recipe {
+	uint64_t event_count, commit_step;
+	uint64_t keyframe_step; /* 0: no keyframes */
+	uint64_t pages;         /* of the second keyframe; at most 128 */
+	uint64_t start_at,
+		forget_to;  /* the event whose keyframe it starts at, from the first or by forgetting; 0: none */
+	bool finished, wal; /* wal: its last commits are in the -wal only */
+};
+
+/* Writes one up to its last commit. NULL on failure. */
+struct trace_writer *trace_seeds_write(const char *path, const struct seed_recipe *recipe, struct error *error);
