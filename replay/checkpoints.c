@@ -326,6 +326,8 @@ bool checkpoints_restore(struct checkpoints *checkpoints, struct engine *engine,
 		pages = pages_that_differ(checkpoints, engine, set, &count, error);
 	bool done = pages ? engine_load(engine, to->state, to->next_event, pages, count, error)
 			  : error_set(error, STATUS_FAILED, "out of memory for checkpoints");
+	if (!done)
+		table_forget(checkpoints); /* it is ahead of the base, where none is to be put in before it */
 	free(pages);
 	free(set);
 	page_source_trim(&checkpoints->source);

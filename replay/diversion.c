@@ -25,15 +25,13 @@ bool diversion_is_on(const struct timeline *t)
 
 uint64_t diversion_origin_n(const struct timeline *t)
 {
-	return t->origin_n;
+	return t->origin.n;
 }
 
 static void begin(struct timeline *t)
 {
-	if (diversion_is_on(t))
-		return;
-	t->origin_n = timeline_n(t);
-	t->origin_pc = vcpu_here(t)->pc;
+	if (!diversion_is_on(t))
+		t->origin = timeline_place(t);
 }
 
 bool diversion_register_write(struct timeline *t, uint32_t vcpu, uint32_t number, const struct target_value *value)
@@ -139,17 +137,7 @@ enum engine_stop diversion_continue(struct timeline *t, bool pass, bool skip_acc
 	return engine_run_diverted(t->engine, UINT64_MAX, points, count, address, error);
 }
 
-/* Before and behind an exception N is the same, and a goto comes to one place of the two. */
 bool diversion_leave(struct timeline *t, struct error *error)
 {
-	struct hv_debug_point origin = {.address = t->origin_pc};
-	uint64_t address;
-	if (!diversion_is_on(t))
-		return true;
-	if (!timeline_goto(t, t->origin_n, error))
-		return false;
-	if (vcpu_here(t)->pc == t->origin_pc)
-		return true;
-	enum engine_stop stop = engine_run(t->engine, t->origin_n + 1, &origin, 1, &address, error);
-	return stop == ENGINE_BREAKPOINT || (stop != ENGINE_FAILED && timeline_goto(t, t->origin_n, error));
+	return !diversion_is_on(t) || timeline_return(t, t->origin, error);
 }

@@ -79,12 +79,12 @@ static void ring_restart(struct engine *engine, uint64_t next_event)
 	machine_index_store(&mailbox->event_head, 0);
 }
 
-/* Waits a little: for the doorbell, or for a reason to interrupt. */
-static void machine_wait(struct engine *engine)
+/* Waits a little: for the doorbell, or for a reason to interrupt a run. */
+static void machine_wait(struct engine *engine, enum hv_command kind)
 {
 	struct machine *machine = engine->machine;
 	struct pollfd fds[1 + ENGINE_WAKE_MAX] = {{.fd = machine->doorbell_fd, .events = POLLIN}};
-	nfds_t wake_count = machine->mailbox->interrupt ? 0 : engine->wake_count;
+	nfds_t wake_count = kind != HV_COMMAND_RUN || machine->mailbox->interrupt ? 0 : engine->wake_count;
 	for (nfds_t i = 0; i < wake_count; i++)
 		fds[1 + i] = (struct pollfd){.fd = engine->wake[i].fd, .events = POLLIN};
 	poll(fds, 1 + wake_count, TICK_MS);
@@ -121,7 +121,7 @@ static bool command(struct engine *engine, enum hv_command kind, struct error *e
 	__atomic_store_n(&machine->mailbox->state, (uint32_t)HV_STATE_RUNNING, __ATOMIC_SEQ_CST);
 	machine_command(machine, kind);
 	while (machine_state(machine) == HV_STATE_RUNNING) {
-		machine_wait(engine);
+		machine_wait(engine, kind);
 		tick(engine);
 		if (kind == HV_COMMAND_RUN && engine->ending)
 			machine->mailbox->interrupt = 1;
@@ -172,10 +172,9 @@ static enum engine_stop run(struct engine *engine, uint64_t until_n, const struc
 		return ENGINE_FAILED;
 	*address = mailbox->stop_address;
 	enum engine_stop stop = stop_of(engine, until_n, error);
-	if (!engine->ending || stop == ENGINE_FAILED)
-		return stop;
+	bool ending = engine->ending;
 	engine->ending = false;
-	return ENGINE_INTERRUPTED;
+	return ending && stop != ENGINE_FAILED ? ENGINE_INTERRUPTED : stop;
 }
 
 enum engine_stop engine_run(struct engine *engine, uint64_t until_n, const struct hv_debug_point *points, size_t count,

@@ -60,21 +60,21 @@ static bool events_by_position(struct monitor *monitor, const char *argument)
 
 bool monitor_events(struct monitor *monitor, const char *argument)
 {
-	uint64_t count = events_count(events_of(monitor)), from, to;
+	uint64_t first = events_first(events_of(monitor)), count = events_count(events_of(monitor)), from, to;
 	const char *positions = monitor_parse_word(argument, "n");
 	if (positions)
 		return events_by_position(monitor, positions);
 	if (*argument == 0) {
 		uint64_t next = engine_next_event(timeline_engine(monitor->timeline));
-		from = next > AROUND_BEFORE ? next - AROUND_BEFORE : 0;
+		from = next - first > AROUND_BEFORE ? next - AROUND_BEFORE : first;
 		return print_events(monitor, from, count - from < AROUND_COUNT ? count : from + AROUND_COUNT);
 	}
 	if (monitor_parse_number(argument, &from))
 		to = from;
 	else if (!monitor_parse_range(argument, monitor_parse_number, &from, &to))
 		return monitor_fail(monitor, "events takes numbers of events, FROM..TO, or positions, n FROM..TO\n");
-	if (from >= count)
-		return monitor_fail(monitor, "the trace has %" PRIu64 " events, counted from 0\n", count);
+	if (from < first || from >= count)
+		return monitor_fail(monitor, "the trace has events %" PRIu64 " to %" PRIu64 "\n", first, count - 1);
 	return print_events(monitor, from, to < count ? to + 1 : count);
 }
 

@@ -129,18 +129,18 @@ bool monitor_memory_who_wrote(struct monitor *monitor, const char *argument)
 {
 	struct error error = {.status = STATUS_OK};
 	struct watched watched;
-	uint64_t origin_n = timeline_n(monitor->timeline);
+	struct timeline_place origin = timeline_place(monitor->timeline);
 	if (!watched_parse(monitor, argument, &watched))
 		return false;
 	watched_points(monitor, &watched);
 	enum timeline_stop stop = last_write(monitor, &watched, &error);
-	if (stop == TIMELINE_WATCHPOINT)
-		return show_write(monitor, &watched);
+	if (stop == TIMELINE_WATCHPOINT && show_write(monitor, &watched))
+		return true;
 	if (stop == TIMELINE_BEGIN)
 		monitor_print(monitor, "the guest did not write there before\n");
-	else
+	else if (stop != TIMELINE_WATCHPOINT)
 		monitor_print(monitor, "%s\n", error.text);
-	monitor_place_go(monitor, origin_n);
+	monitor_place_return(monitor, origin);
 	return false;
 }
 

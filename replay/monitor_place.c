@@ -45,14 +45,21 @@ bool monitor_place_when(struct monitor *monitor, const char *argument)
 	return print_console(monitor);
 }
 
+bool monitor_place_return(struct monitor *monitor, struct timeline_place place)
+{
+	struct error error = {.status = STATUS_OK};
+	return timeline_return(monitor->timeline, place, &error) || monitor_fail(monitor, "%s\n", error.text);
+}
+
 bool monitor_place_go(struct monitor *monitor, uint64_t n)
 {
-	struct error error = {.status = STATUS_OK}, ignored = {.status = STATUS_OK};
-	uint64_t origin_n = timeline_n(monitor->timeline);
+	struct error error = {.status = STATUS_OK};
+	struct timeline_place origin = timeline_place(monitor->timeline);
 	if (timeline_goto(monitor->timeline, n, &error))
 		return true;
-	timeline_goto(monitor->timeline, origin_n, &ignored);
-	return monitor_fail(monitor, "%s\n", error.text);
+	monitor_print(monitor, "%s\n", error.text);
+	monitor_place_return(monitor, origin);
+	return false;
 }
 
 bool monitor_place_go_when(struct monitor *monitor, uint64_t n)

@@ -44,6 +44,8 @@ bool monitor_place_checkpoint(struct monitor *monitor, const char *argument);
 bool monitor_place_checkpoints(struct monitor *monitor, const char *argument);
 bool monitor_place_restart(struct monitor *monitor, const char *argument);
 bool monitor_place_delete(struct monitor *monitor, const char *argument);
+/* Back to a place where the command was. False: the timeline is broken, printed. */
+bool monitor_place_return(struct monitor *monitor, struct timeline_place place);
 /* Goes to position `n`; or prints why not and stays here. */
 bool monitor_place_go(struct monitor *monitor, uint64_t n);
 /* The same, and prints where that is. */

@@ -21,7 +21,7 @@ static bool replay_all(struct monitor *monitor, struct error *error)
 bool monitor_verify(struct monitor *monitor, const char *argument)
 {
 	struct error error = {.status = STATUS_OK};
-	uint64_t origin_n = timeline_n(monitor->timeline);
+	struct timeline_place origin = timeline_place(monitor->timeline);
 	const struct engine *engine = timeline_engine(monitor->timeline);
 	int64_t start_ns = session_now_ns();
 	if (*argument)
@@ -30,11 +30,12 @@ bool monitor_verify(struct monitor *monitor, const char *argument)
 	if (agreed)
 		monitor_print(monitor,
 			      "replayed %" PRIu64 " instructions, %" PRIu64 " events in %.1f s, all as recorded; %s\n",
-			      timeline_n(monitor->timeline), engine_next_event(engine),
+			      timeline_n(monitor->timeline) - timeline_start_n(monitor->timeline),
+			      engine_next_event(engine) - events_first(engine->events),
 			      (double)(session_now_ns() - start_ns) / 1e9,
 			      trace_is_complete(engine->trace) ? "the final state hash agrees"
 							       : "the trace is incomplete and has no final state");
 	else
 		monitor_print(monitor, "%s\n", error.text);
-	return monitor_place_go(monitor, origin_n) && agreed;
+	return monitor_place_return(monitor, origin) && agreed;
 }

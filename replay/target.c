@@ -176,7 +176,7 @@ static void resume(void *context, const struct target_resume *request)
 	target->interrupted = false;
 	target->skip_access = false;
 	target->pass = true;
-	target->origin_n = timeline_n(target->timeline);
+	target->origin = timeline_place(target->timeline);
 }
 
 static void interrupt(void *context)
@@ -271,7 +271,7 @@ void replay_target_stopped(struct replay_target *target, enum target_reason reas
 	bool conditional = reason == TARGET_STOP_BREAKPOINT || reason == TARGET_STOP_WATCHPOINT;
 	target->skip_access = reason == TARGET_STOP_WATCHPOINT;
 	if (conditional && !gdbstub_wants_stop(target->stub, &stop)) {
-		target->origin_n = timeline_n(target->timeline);
+		target->origin = timeline_place(target->timeline);
 		target->pass = true;
 		return; /* its condition is false: run on */
 	}
@@ -279,10 +279,21 @@ void replay_target_stopped(struct replay_target *target, enum target_reason reas
 	gdbstub_stopped(target->stub, &stop);
 }
 
+/* A run goes on from where it was interrupted; backwards that is where it began, so that nothing is missed. */
+static bool turn_interrupted(struct replay_target *target, struct timeline_place before, struct error *error)
+{
+	if (target->resume.reverse)
+		return timeline_return(target->timeline, target->origin, error);
+	struct timeline_place here = timeline_place(target->timeline);
+	target->skip_access &= here.n == before.n && here.pc == before.pc;
+	return true;
+}
+
 /* One turn of a continue, in either direction. */
 static bool turn_continue(struct replay_target *target, struct error *error)
 {
 	struct timeline *timeline = target->timeline;
+	struct timeline_place before = timeline_place(timeline);
 	struct timeline_hit hit = (target->resume.reverse ? timeline_reverse : timeline_continue)(
 		timeline, target->skip_access, target->points, target->point_count, error);
 	switch (hit.stop) {
@@ -299,8 +310,7 @@ static bool turn_continue(struct replay_target *target, struct error *error)
 		replay_target_stopped(target, TARGET_STOP_REPLAYLOG_END, 0, 0);
 		return true;
 	case TIMELINE_INTERRUPTED:
-		/* Back to where it began, so that nothing is missed should it go on. */
-		return !target->resume.reverse || timeline_goto(timeline, target->origin_n, error);
+		return turn_interrupted(target, before, error);
 	case TIMELINE_FAILED:
 	default:
 		return false;
@@ -349,12 +359,13 @@ void replay_target_stopped_elsewhere(struct replay_target *target)
 
 static void run_monitor(struct replay_target *target)
 {
-	uint64_t before = timeline_n(target->timeline);
+	struct timeline_place before = timeline_place(target->timeline);
 	bool diverted = diversion_is_on(target->timeline);
 	bool ok = monitor_command(target->timeline, target->stub, target->monitor_line);
 	free(target->monitor_line);
 	target->monitor_line = NULL;
-	if (timeline_n(target->timeline) != before || diversion_is_on(target->timeline) != diverted)
+	struct timeline_place here = timeline_place(target->timeline);
+	if (here.n != before.n || here.pc != before.pc || diversion_is_on(target->timeline) != diverted)
 		replay_target_stopped_elsewhere(target);
 	gdbstub_monitor_done(target->stub, ok);
 }

@@ -100,8 +100,8 @@ bool replay_target_leave_to_go_back(struct replay_target *target, struct error *
 {
 	if (!diversion_leave(target->timeline, error))
 		return false;
-	target->origin_n = timeline_n(target->timeline);
-	say(target, "back to the recording, instruction %" PRIu64 "\n", target->origin_n);
+	target->origin = timeline_place(target->timeline);
+	say(target, "back to the recording, instruction %" PRIu64 "\n", target->origin.n);
 	return true;
 }
 

@@ -17,7 +17,7 @@ struct replay_target {
 	bool client_left;
 	struct error broken; /* a write found the machine broken */
 	struct target_resume resume;
-	uint64_t origin_n; /* where a reverse run began */
+	struct timeline_place origin; /* where a reverse run began */
 	enum { PLACE_UNKNOWN, PLACE_NONE, PLACE_FOUND } place;
 	uint64_t program_va; /* with PLACE_FOUND */
 };

@@ -23,6 +23,12 @@ const struct guest_state *timeline_state(const struct timeline *timeline)
 	return engine_state(timeline->engine);
 }
 
+struct timeline_place timeline_place(const struct timeline *timeline)
+{
+	const struct guest_state *state = timeline_state(timeline);
+	return (struct timeline_place){state->n, state->vcpu[state->current].pc};
+}
+
 struct engine *timeline_engine(struct timeline *timeline)
 {
 	return timeline->engine;
@@ -126,23 +132,36 @@ uint64_t timeline_safe_first(struct timeline *t, uint64_t low, uint64_t high, st
 	return 0;
 }
 
-static bool load_before(struct timeline *t, uint64_t n, struct error *error)
+bool timeline_load(struct timeline *t, size_t target, struct error *error)
 {
-	size_t target = checkpoints_before(&t->checkpoints, n);
 	if (!checkpoints_restore(&t->checkpoints, t->engine, t->base, target, error))
 		return false;
 	t->base = target;
 	return true;
 }
 
-/* Without points. Where it was interrupted is no place to stop at. */
+static bool load_before(struct timeline *t, uint64_t n, struct error *error)
+{
+	return timeline_load(t, checkpoints_before(&t->checkpoints, n), error);
+}
+
+enum engine_stop timeline_run_through(struct timeline *t, uint64_t until_n, const struct hv_debug_point *points,
+				      size_t count, uint64_t *address, struct error *error)
+{
+	nfds_t wake_count = t->engine->wake_count;
+	t->engine->wake_count = 0;
+	enum engine_stop stop = engine_run(t->engine, until_n, points, count, address, error);
+	t->engine->wake_count = wake_count;
+	if (stop != ENGINE_INTERRUPTED)
+		return stop;
+	error_set(error, STATUS_FAILED, "interrupted");
+	return ENGINE_FAILED;
+}
+
 static bool run_to(struct timeline *t, uint64_t n, struct error *error)
 {
 	uint64_t address;
-	enum engine_stop stop = engine_run(t->engine, n, NULL, 0, &address, error);
-	if (stop == ENGINE_INTERRUPTED)
-		return error_set(error, STATUS_FAILED, "interrupted");
-	return stop != ENGINE_FAILED;
+	return timeline_run_through(t, n, NULL, 0, &address, error) != ENGINE_FAILED;
 }
 
 /* Runs from a checkpoint to a safe position and takes a checkpoint there. */
@@ -199,7 +218,7 @@ static bool checkpoint_near(struct timeline *t, uint64_t n, struct error *error)
 	return checkpoint_view(t, n - NEAR_INSNS / 2, error) && load_before(t, n, error);
 }
 
-static bool go(struct timeline *t, uint64_t n, struct error *error)
+bool timeline_goto(struct timeline *t, uint64_t n, struct error *error)
 {
 	n = n < t->end_n ? n : t->end_n;
 	n = n > timeline_start_n(t) ? n : timeline_start_n(t);
@@ -219,12 +238,21 @@ static bool go(struct timeline *t, uint64_t n, struct error *error)
 	return checkpoint_near(t, n, error) && run_to(t, n, error);
 }
 
-/* Half of the way is no place to stop at, so nothing interrupts here. */
-bool timeline_goto(struct timeline *t, uint64_t n, struct error *error)
+/* A place that no breakpoint comes to shares its position with one that goto comes to, at the end of the trace. */
+static bool go_back(struct timeline *t, struct timeline_place place, struct error *error)
 {
-	nfds_t wake_count = t->engine->wake_count;
-	t->engine->wake_count = 0;
-	bool done = go(t, n, error);
-	t->engine->wake_count = wake_count;
-	return done;
+	struct hv_debug_point point = {.address = place.pc};
+	uint64_t address;
+	if (!timeline_goto(t, place.n, error))
+		return false;
+	if (timeline_place(t).pc == place.pc)
+		return true;
+	enum engine_stop stop = timeline_run_through(t, place.n + 1, &point, 1, &address, error);
+	return stop == ENGINE_BREAKPOINT || (stop != ENGINE_FAILED && timeline_goto(t, place.n, error));
+}
+
+bool timeline_return(struct timeline *t, struct timeline_place place, struct error *error)
+{
+	struct error interrupted = {.status = STATUS_OK};
+	return go_back(t, place, &interrupted) || go_back(t, place, error);
 }

@@ -17,6 +17,11 @@ void timeline_close(struct timeline *timeline);
 uint64_t timeline_n(const struct timeline *timeline);
 const struct guest_state *timeline_state(const struct timeline *timeline);
 struct engine *timeline_engine(struct timeline *timeline);
+/* A position, and which place of those that may share it. */
+struct timeline_place {
+	uint64_t n, pc;
+};
+struct timeline_place timeline_place(const struct timeline *timeline);
 const struct checkpoints *timeline_checkpoints(const struct timeline *timeline);
 /* Positions of the trace's start and end. */
 uint64_t timeline_start_n(const struct timeline *timeline);
@@ -25,6 +30,8 @@ uint64_t timeline_end_n(const struct timeline *timeline);
 /* Goes to position `n`, or to the start or end if it is beyond. False: error set, and the place is undefined; it is
  * "interrupted" if the engine's tick wanted that. */
 bool timeline_goto(struct timeline *timeline, uint64_t n, struct error *error);
+/* Goes back to a place where the timeline was. Is not interrupted, but by a tick that says so twice. */
+bool timeline_return(struct timeline *timeline, struct timeline_place place, struct error *error);
 
 enum timeline_stop {
 	TIMELINE_BREAKPOINT,

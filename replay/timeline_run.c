@@ -40,7 +40,7 @@ static bool goto_hit(struct timeline *t, uint64_t n, const struct timeline_hit *
 		return false;
 	if (hit->stop != TIMELINE_BREAKPOINT || is_breakpoint_here(t, &point, 1, &address))
 		return true;
-	return engine_run(t->engine, n + 1, &point, 1, &address, error) == ENGINE_BREAKPOINT ||
+	return timeline_run_through(t, n + 1, &point, 1, &address, error) == ENGINE_BREAKPOINT ||
 	       error_set(error, STATUS_FAILED, "the guest does not come to %#llx again",
 			 (unsigned long long)point.address);
 }
@@ -61,7 +61,7 @@ static enum engine_stop hit_here(struct timeline *t, uint64_t n, bool watch, con
 	}
 	if (armed_count == 0)
 		return ENGINE_UNTIL;
-	return engine_run(t->engine, n + 1, armed, armed_count, address, error);
+	return timeline_run_through(t, n + 1, armed, armed_count, address, error);
 }
 
 /* Steps over the instruction at `n`, and on out of an exclusive sequence, to a place to run on from. Answers a hit on
@@ -99,6 +99,29 @@ static struct timeline_hit step_over(struct timeline *t, uint64_t n, bool first_
 	}
 }
 
+/* Where to stop on the way from `here` to `limit`: at the last checkpoint before a stretch that has none, where one is
+ * to be taken there, and at its end. */
+static uint64_t next_stop(struct timeline *t, uint64_t here, uint64_t limit, struct error *error)
+{
+	const struct checkpoints *all = &t->checkpoints;
+	uint64_t known = here;
+	size_t next = checkpoints_before(all, here) + 1;
+	for (; next < all->count && all->at[next].n < known + 2 * TIMELINE_STRIDE_INSNS; next++)
+		known = all->at[next].n;
+	uint64_t high = next < all->count && all->at[next].n < limit ? all->at[next].n : limit;
+	uint64_t stop = known > here ? known : timeline_safe_first(t, here + TIMELINE_STRIDE_INSNS, high, error);
+	return stop != 0 && stop < high ? stop : high;
+}
+
+/* At a stop on the way, `n`: what is dirty counts from here on. */
+static bool stop_on_the_way(struct timeline *t, uint64_t n, struct error *error)
+{
+	size_t before = checkpoints_before(&t->checkpoints, n);
+	if (t->checkpoints.at[before].n == n)
+		return timeline_load(t, before, error);
+	return timeline_checkpoint_here(t, error);
+}
+
 /* Runs on from the current place to the next hit before `limit`, taking checkpoints where there are none yet. Answers
  * TIMELINE_END at the limit. */
 static struct timeline_hit run_on(struct timeline *t, uint64_t limit, const struct hv_debug_point *points, size_t count,
@@ -106,12 +129,7 @@ static struct timeline_hit run_on(struct timeline *t, uint64_t limit, const stru
 {
 	struct timeline_hit hit = {TIMELINE_FAILED, 0};
 	for (;;) {
-		uint64_t here = timeline_n(t);
-		uint64_t next_checkpoint =
-			t->base + 1 < t->checkpoints.count ? t->checkpoints.at[t->base + 1].n : limit;
-		bool known = next_checkpoint < here + 2 * TIMELINE_STRIDE_INSNS;
-		uint64_t next = known ? 0 : timeline_safe_first(t, here + TIMELINE_STRIDE_INSNS, limit, error);
-		uint64_t until = next != 0 ? next : limit;
+		uint64_t until = next_stop(t, timeline_n(t), limit, error);
 		switch (engine_run(t->engine, until, points, count, &hit.address, error)) {
 		case ENGINE_BREAKPOINT:
 			hit.stop = TIMELINE_BREAKPOINT;
@@ -120,7 +138,9 @@ static struct timeline_hit run_on(struct timeline *t, uint64_t limit, const stru
 			hit.stop = TIMELINE_WATCHPOINT;
 			return hit;
 		case ENGINE_INTERRUPTED:
-			hit.stop = TIMELINE_INTERRUPTED;
+			/* Who goes on from here takes a breakpoint here for one that was told. */
+			hit.stop = is_breakpoint_here(t, points, count, &hit.address) ? TIMELINE_BREAKPOINT
+										      : TIMELINE_INTERRUPTED;
 			return hit;
 		case ENGINE_END:
 			hit.stop = TIMELINE_END;
@@ -134,7 +154,7 @@ static struct timeline_hit run_on(struct timeline *t, uint64_t limit, const stru
 			hit.stop = TIMELINE_END;
 			return hit;
 		}
-		if (checkpoints_before(&t->checkpoints, until) == t->base && !timeline_checkpoint_here(t, error))
+		if (!stop_on_the_way(t, until, error))
 			return hit;
 	}
 }
@@ -250,21 +270,23 @@ static bool group_continue(struct timeline *t, bool first_watch, const struct hv
 	return true;
 }
 
-struct timeline_hit timeline_continue(struct timeline *t, bool skip_access, const struct hv_debug_point *points,
-				      size_t count, struct error *error)
+/* The first hit of any group from the current place to `limit`. Interrupted, it is where it began if another group may
+ * have a hit before there. */
+static struct timeline_hit continue_to(struct timeline *t, uint64_t limit, bool first_watch,
+				       const struct hv_debug_point *points, size_t count, struct error *error)
 {
 	struct hv_debug_point group[HV_DEBUG_POINTS_MAX];
-	struct found best = {{TIMELINE_END, 0}, t->end_n, RANK_PLACE};
-	const struct guest_state *state = timeline_state(t);
-	struct timeline_hit origin = {TIMELINE_BREAKPOINT, state->vcpu[state->current].pc};
-	uint64_t origin_n = timeline_n(t);
+	struct found best = {{TIMELINE_END, 0}, limit, RANK_PLACE};
+	struct timeline_place origin = timeline_place(t);
 	size_t at = 0;
 	bool moved = false, found = false;
 	do {
 		size_t group_count = group_take(points, count, &at, group);
-		if (moved && !goto_hit(t, origin_n, &origin, error))
+		if (moved && !timeline_return(t, origin, error))
 			return (struct timeline_hit){TIMELINE_FAILED, 0};
-		found = group_continue(t, !skip_access, group, group_count, &best, error);
+		found = group_continue(t, first_watch, group, group_count, &best, error);
+		if (best.hit.stop == TIMELINE_INTERRUPTED && count > group_count && !timeline_return(t, origin, error))
+			best.hit.stop = TIMELINE_FAILED;
 		if (best.hit.stop == TIMELINE_FAILED || best.hit.stop == TIMELINE_INTERRUPTED)
 			return best.hit;
 		moved = true;
@@ -273,6 +295,27 @@ struct timeline_hit timeline_continue(struct timeline *t, bool skip_access, cons
 	    !goto_hit(t, best.n, &best.hit, error))
 		best.hit.stop = TIMELINE_FAILED;
 	return best.hit;
+}
+
+/* Several groups go on stretch by stretch, so that an interrupt loses little. */
+struct timeline_hit timeline_continue(struct timeline *t, bool skip_access, const struct hv_debug_point *points,
+				      size_t count, struct error *error)
+{
+	struct hv_debug_point group[HV_DEBUG_POINTS_MAX];
+	size_t at = 0;
+	group_take(points, count, &at, group);
+	for (bool first_watch = !skip_access;; first_watch = true) {
+		uint64_t left = t->end_n - timeline_n(t);
+		bool last = at == count || left <= TIMELINE_STRIDE_INSNS;
+		uint64_t limit = last ? t->end_n : timeline_n(t) + TIMELINE_STRIDE_INSNS;
+		struct timeline_hit hit = continue_to(t, limit, first_watch, points, count, error);
+		if (hit.stop != TIMELINE_END || last)
+			return hit;
+		if (is_breakpoint_here(t, points, count, &hit.address)) {
+			hit.stop = TIMELINE_BREAKPOINT;
+			return hit;
+		}
+	}
 }
 
 /* From a vector that shares its position, back to the place before. Answers whether a breakpoint is hit there. */

@@ -10,8 +10,16 @@ struct timeline {
 	struct checkpoints checkpoints;
 	size_t base; /* RAM is that of this checkpoint and what is dirty */
 	uint64_t end_n;
-	uint64_t origin_n, origin_pc; /* where a diversion left the recording (replay/diversion.h) */
+	struct timeline_place origin; /* where a diversion left the recording (replay/diversion.h) */
 };
+
+/* engine_run, which what wakes the engine does not interrupt: for what is short, or ends where no one wants to be. If
+ * the engine's tick ends it, that is a failure, "interrupted". */
+enum engine_stop timeline_run_through(struct timeline *t, uint64_t until_n, const struct hv_debug_point *points,
+				      size_t count, uint64_t *address, struct error *error);
+
+/* Goes to checkpoint `target`. */
+bool timeline_load(struct timeline *t, size_t target, struct error *error);
 
 /* Takes a checkpoint at the current place, which must be one to go on from. */
 bool timeline_checkpoint_here(struct timeline *t, struct error *error);

@@ -192,7 +192,7 @@ class Client:
     def position(self):
         """The instruction count here, and at the trace's end."""
         text, good = self.monitor("when")
-        match = re.match(r"instruction (\d+) of (\d+) ", text)
+        match = re.match(r"\.*instruction (\d+) of (\d+) ", text)
         if not good or not match:
             raise ProtocolError(f"monitor when: {text!r}")
         return int(match.group(1)), int(match.group(2))

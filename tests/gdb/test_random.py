@@ -1,0 +1,225 @@
+"""Random walks: whatever order a session seeks, steps, continues, diverts and interrupts in, a position is one guest.
+
+1. What the guest is at a position comes from a session that only sought it, one that began elsewhere: all registers and
+   a hash of all of RAM. A position that a walk comes to by itself is looked up there afterwards.
+2. A vector may share its position with the place before (replay/timeline_run.c), so only places where a seek comes to
+   the same pc are compared.
+"""
+import contextlib
+import os
+import re
+import time
+
+import rsp
+import session
+from session import SOAK, check, harness, rng, test
+
+TURNS = 2500 if SOAK else 45
+INSTRUCTIONS = "700M"
+FROM_N, TO_N = 250000000, 450000000
+RUN_SECONDS_MAX = 0.3
+
+
+def recorded():
+    """A boot with keyframes every 100 ms of guest time, and the part of it from FROM_N to TO_N: shared by the tests."""
+    whole, part = (os.path.join(os.environ["TEST_FOLDER"], name) for name in ("walk.trace", "walk-part.trace"))
+    if not os.path.exists(part):
+        harness.record(*harness.debian("cloud"), "--console", "none", "--keyframe-every", "100ms", "--max-instructions",
+                       INSTRUCTIONS, status=3, trace=whole)
+        trimmed = harness.hvrec("trim", whole, "-o", part, "--from", str(FROM_N), "--to", str(TO_N), "--quiet")
+        check(trimmed.status == 0, f"trim: {trimmed}")
+    return whole, part
+
+
+class Walk:
+    """One client on its way. `seen`: {(n, pc): (registers, hash, the turns that led there)}."""
+
+    def __init__(self, client, start, end):
+        self.client, self.start, self.end = client, start, end
+        self.seen, self.done, self.places = {}, [], []
+
+    def look(self):
+        """Keeps what is here, or compares it with what was."""
+        client = self.client
+        found = (client.registers(), client.monitor("hash")[0])
+        key = client.n, client.pc
+        here = self.seen.setdefault(key, (*found, tuple(self.done[-6:])))
+        check(here[:2] == found, f"at {key} after {self.done[-6:]} another guest than after {here[2]}: "
+              f"{'registers' if here[0] != found[0] else 'RAM'}")
+        self.places.append(key)
+
+    def somewhere(self):
+        """A position: anywhere, near this one, or where the walk was."""
+        near = self.client.n + rng.choice((-1, 1)) * rng.randrange(1 << rng.randrange(1, 26))
+        was = rng.choice(self.places)[0] if self.places else near
+        place = rng.choice((rng.randint(self.start, self.end), near, near, was))
+        return min(max(place, self.start), self.end)
+
+    def seek(self):
+        n = self.somewhere()
+        self.client.seek(n)
+        check(self.client.n == n, f"seek {n} went to {self.client.n}")
+
+    def step(self):
+        for _ in range(rng.randint(1, 8)):
+            n = self.client.n
+            kind = self.client.step().kind
+            check(self.client.n == n + 1 or kind == "end", f"a step from {n} to {self.client.n}: {kind}")
+
+    def reverse_step(self):
+        for _ in range(rng.randint(1, 8)):
+            n = self.client.n
+            kind = self.client.reverse_step().kind
+            check(self.client.n == n - 1 or kind == "begin", f"a step back from {n} to {self.client.n}: {kind}")
+
+    def points(self):
+        """What code near here does: some addresses that it executes, and its stack."""
+        client, pcs = self.client, set()
+        for _ in range(rng.randint(1, 9)):
+            pcs.add(client.pc)
+            client.step()
+        points = [(rsp.SOFTWARE, pc, 4) for pc in pcs]
+        if rng.random() < 0.5:
+            points = rng.sample(points, 1) if rng.random() < 0.5 else []
+            points.append((rng.choice((rsp.WATCH, rsp.RWATCH, rsp.AWATCH)), client.register(rsp.SP) & -8, 8))
+        return points
+
+    def run(self, back, interrupt_s=RUN_SECONDS_MAX):
+        """One continue in one direction, interrupted if it takes long. Answers the stop."""
+        client = self.client
+        n = client.n
+        client.send("bc" if back else "vCont;c")
+        client.socket.settimeout(interrupt_s)
+        with contextlib.suppress(rsp.ProtocolError):
+            client._fill()
+        client.socket.settimeout(rsp.SECONDS_MAX)
+        if not client.buffer:
+            client.interrupt()
+        stop = client.wait_stop()
+        check(client.n <= n if back else client.n >= n, f"{'back' if back else 'on'} from {n} to {client.n}")
+        check(stop.kind != "swbreak" or stop.signal == 5, f"{stop}")
+        return stop
+
+    @contextlib.contextmanager
+    def inserted(self, points):
+        for point in points:
+            self.client.insert(*point)
+        yield
+        for point in points:
+            self.client.remove(*point)
+
+    def go_on(self):
+        with self.inserted(self.points()):
+            self.run(False)
+
+    def go_back(self):
+        with self.inserted(self.points()):
+            self.run(True)
+
+    def there_and_back(self):
+        """On to two breakpoints, and back to the first."""
+        client = self.client
+        points = [point for point in self.points() if point[0] == rsp.SOFTWARE] or [(rsp.SOFTWARE, client.pc, 4)]
+        with self.inserted(points):
+            if self.run(False).kind != "swbreak":
+                return
+            first = client.n, client.pc
+            if self.run(False).kind != "swbreak":
+                return
+            self.run(True, rsp.SECONDS_MAX)
+            check((client.n, client.pc) == first, f"back to {client.n, client.pc} of {first}")
+
+    def interrupt(self):
+        self.run(rng.random() < 0.5, rng.random() * 0.05)
+
+    def interrupt_command(self):
+        """A monitor command that ends early leaves the place as it was."""
+        client = self.client
+        place = client.n, client.pc
+        address = client.register(rsp.SP) & -8
+        command = rng.choice((f"who-wrote {address}", f"seek {rng.randint(self.start, self.end)}", "verify"))
+        client.send("qRcmd," + command.encode().hex())
+        time.sleep(rng.random() * 0.1)
+        client.interrupt()
+        text, good = client.monitor_answer()
+        check(good or (client.n, client.pc) == place, f"{command}: {text!r} left {place} for {client.n, client.pc}")
+
+    def divert(self):
+        """Writes, runs, and goes back in one of the ways that there are."""
+        client = self.client
+        place, elsewhere = (client.n, client.pc), self.somewhere()
+        for _ in range(rng.randint(1, 3)):
+            if rng.random() < 0.5:
+                client.set_register(rng.randrange(1, 8), rng.getrandbits(64))
+            elif client.memory(client.register(rsp.SP) & -4096, 4096):
+                client.set_memory((client.register(rsp.SP) & -4096) + rng.randrange(4000), rng.randbytes(64))
+        for _ in range(rng.randrange(3)):
+            client.step()
+        if rng.random() < 0.5:
+            client.send("vCont;c")
+            time.sleep(rng.random() * 0.05)
+            client.interrupt()
+            client.wait_stop()
+        if not client.monitor("when")[0].startswith("diversion"):
+            return
+        way = rng.choice(("back-to-replay", "step", "seek"))
+        if way == "seek":
+            client.seek(elsewhere)
+            check(client.n == elsewhere, f"seek {elsewhere} from a diversion went to {client.n}")
+        elif way == "step" and place[0] > self.start:
+            client.reverse_step()
+            check(client.n == place[0] - 1, f"a step back from a diversion of {place[0]} to {client.n}")
+        else:
+            client.monitor("back-to-replay")
+            check((client.n, client.pc) == place, f"back to {client.n, client.pc}, not {place}")
+
+    def turn(self):
+        moves = (self.seek, self.seek, self.step, self.reverse_step, self.go_on, self.go_back, self.there_and_back,
+                 self.interrupt, self.interrupt_command, self.divert, self.divert)
+        move = rng.choice(moves)
+        self.done.append(f"{move.__name__} at {self.client.n}")
+        move()
+        self.look()
+
+
+def walk(trace):
+    with session.Server(trace, "--at", f"{rng.randrange(100)}%") as server, server.client() as client:
+        start, end = limits(client)
+        way = Walk(client, start, end)
+        for _ in range(TURNS):
+            way.turn()
+    looked = 0
+    with session.Server(trace, "--at", "start") as server, server.client() as client:
+        for (n, pc), (registers, memory, done) in sorted(way.seen.items()):
+            client.seek(n)
+            if client.pc != pc:
+                continue
+            check(client.registers() == registers, f"at {n} after {done} registers are not those of a seek")
+            check(client.monitor("hash")[0] == memory, f"at {n} after {done} RAM is not that of a seek")
+            looked += 1
+        text, good = client.monitor("verify")
+        check(good, f"verify: {text}")
+    check(looked > TURNS // 3, f"only {looked} places of {TURNS} turns were compared")
+
+
+def limits(client):
+    ends = []
+    for place in ("start", "end"):
+        text, good = client.monitor(f"seek {place}")
+        check(good, text)
+        ends.append(int(re.match(r"instruction (\d+) ", text)[1]))
+    return ends
+
+
+@test
+def a_walk_with_keyframes_meets_one_guest_at_each_position():
+    walk(recorded()[0])
+
+
+@test
+def a_walk_in_a_part_meets_one_guest_at_each_position():
+    walk(recorded()[1])
+
+
+if __name__ == "__main__":
+    harness.main()
