@@ -207,7 +207,7 @@ def limits(client):
     for place in ("start", "end"):
         text, good = client.monitor(f"seek {place}")
         check(good, text)
-        ends.append(int(re.match(r"instruction (\d+) ", text)[1]))
+        ends.append(int(re.search(r"instruction (\d+) ", text)[1]))
     return ends
 
 
