@@ -200,7 +200,8 @@ static bool decode(struct decoder *d, struct event *events, size_t event_count, 
 bool chunk_weigh(const uint8_t *raw, size_t raw_bytes, struct event *events, size_t event_count,
 		 uint64_t *start_idle_ns, struct chunk_weights *weights, struct error *error)
 {
-	/* not allocated: the model is large, and its memory would go back to the system and come again for each chunk */
+	/* not allocated: the model is large, and its memory would go back to the system and come again for each chunk
+	 */
 	static _Thread_local struct decoder decoder;
 	struct decoder *d = &decoder;
 	bool good = event_count >= 1 && event_count <= CHUNK_EVENTS_MAX && raw_bytes >= 1 &&
