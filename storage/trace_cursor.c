@@ -28,8 +28,9 @@ struct trace_cursor {
 
 static bool damaged(struct trace_cursor *c, const char *what)
 {
-	return error_set(&c->failed, STATUS_FAILED, "%s: is damaged from event %llu on: %s; copy or record it again",
-			 c->reader->path, (unsigned long long)c->wanted, what);
+	return error_set(&c->failed, STATUS_FAILED,
+			 "%s: is damaged from event %llu on: %s; copy it again, or try hvrec repair", c->reader->path,
+			 (unsigned long long)c->wanted, what);
 }
 
 static bool row_get(struct trace_cursor *c, struct trace_chunk *chunk)

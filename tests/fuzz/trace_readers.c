@@ -201,7 +201,7 @@ struct command_reader {
 
 static const struct command_reader commands[] = {
 	{"repair survey", repair_survey, 1, {{"@"}}},
-	{"repair", repair, 128, {{"@", ">"}}},
+	{"repair", repair, 32, {{"@", ">"}}},
 	{"kernel", kernel_read, 2, {{"@"}}},
 	{"info", info_command, 2, {{"@"}, {"@", "--json"}}},
 	{"stat", stat_command, 8, {{"@"}, {"@", "--format", "json"}}},

@@ -132,15 +132,20 @@ Test(trace_repair_keyframes, all_of_a_whole_trace_are_kept)
 
 Test(trace_repair_keyframes, a_damaged_group_takes_those_behind_it)
 {
-	static const char *const damages[] = {"UPDATE page_group SET data_checksum = data_checksum + 1 WHERE id = 4",
-					      "UPDATE page_group SET indexes = zeroblob(8) WHERE id = 4",
-					      "UPDATE page_group SET page_count = 65 WHERE id = 4",
-					      "DELETE FROM page_group WHERE id = 5"};
+	static const struct {
+		const char *sql;
+		unsigned kept, lost;
+	} damages[] = {{"UPDATE page_group SET data_checksum = data_checksum + 1 WHERE id = 4", 0x3, 2},
+		       {"UPDATE page_group SET indexes = zeroblob(8) WHERE id = 4", 0x3, 2},
+		       {"UPDATE page_group SET page_count = 65 WHERE id = 4", 0x3, 2},
+		       {"DELETE FROM page_group WHERE id = 0", 0, 4},
+		       {"DELETE FROM page_group WHERE id = 5", 0x3, 2},
+		       {"DELETE FROM page_group WHERE id = 7", 0x7, 1}};
 	for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
 		record(UINT64_MAX);
 		const char *copy = copy_make();
-		sql(damages[i]);
-		repairs(copy, 0x3, 2);
+		sql(damages[i].sql);
+		repairs(copy, damages[i].kept, damages[i].lost);
 		cr_assert(report.complete, "no event was lost");
 		cr_assert_eq(fixture_read(repaired), EVENTS);
 	}
