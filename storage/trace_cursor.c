@@ -11,8 +11,9 @@ enum column { FIRST_EVENT, EVENT_COUNT, FIRST_N, LAST_N, START_IDLE_NS, RAW_BYTE
 
 static bool damaged(struct trace_cursor *c, const char *what)
 {
-	return error_set(&c->failed, STATUS_FAILED, "%s: is damaged from event %llu on: %s; copy or record it again",
-			 c->reader->path, (unsigned long long)c->wanted, what);
+	return error_set(&c->failed, STATUS_FAILED,
+			 "%s: is damaged from event %llu on: %s; copy it again, or try hvrec repair", c->reader->path,
+			 (unsigned long long)c->wanted, what);
 }
 
 static bool row_get(struct trace_cursor *c, struct trace_chunk *chunk)

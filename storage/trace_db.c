@@ -96,9 +96,9 @@ static bool has_wal(const char *path)
 static bool identity_readable(const char *path, const struct trace_identity *identity, struct error *error)
 {
 	if (identity->bytes < identity->bytes_expected && !has_wal(path))
-		return error_set(error, STATUS_FAILED, "%s: is truncated: %llu of %llu bytes; copy or record it again",
-				 path, (unsigned long long)identity->bytes,
-				 (unsigned long long)identity->bytes_expected);
+		return error_set(error, STATUS_FAILED,
+				 "%s: is truncated: %llu of %llu bytes; copy it again, or try hvrec repair", path,
+				 (unsigned long long)identity->bytes, (unsigned long long)identity->bytes_expected);
 	if (identity->version > TRACE_VERSION)
 		return error_set(error, STATUS_FAILED,
 				 "%s: has trace format %d and this hvrec knows up to %d; use a newer hvrec", path,

@@ -140,12 +140,13 @@ bool trace_sql_error(sqlite3 *db, const char *path, const char *doing, int code,
 				 doing);
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		return error_set(error, STATUS_FAILED, "%s: %s: the file is damaged (%s); copy or record it again",
-				 path, doing, sqlite3_errstr(code));
+		return error_set(error, STATUS_FAILED,
+				 "%s: %s: the file is damaged (%s); copy it again, or try hvrec repair", path, doing,
+				 sqlite3_errstr(code));
 	case SQLITE_INTERRUPT: /* trace_limit.h */
 		return error_set(error, STATUS_FAILED,
-				 "%s: %s: the file is damaged (a table has no end); copy or record it again", path,
-				 doing);
+				 "%s: %s: the file is damaged (a table has no end); copy it again, or try hvrec repair",
+				 path, doing);
 	default:
 		return error_set(error, STATUS_FAILED, "%s: %s: %s", path, doing,
 				 db ? sqlite3_errmsg(db) : sqlite3_errstr(code));

@@ -13,14 +13,16 @@
 
 static bool damaged(const struct trace_reader *r, uint64_t n, const char *what, struct error *error)
 {
-	return error_set(error, STATUS_FAILED, "%s: is damaged: its keyframe at n %llu: %s; copy or record it again",
-			 r->path, (unsigned long long)n, what);
+	return error_set(error, STATUS_FAILED,
+			 "%s: is damaged: its keyframe at n %llu: %s; copy it again, or try hvrec repair", r->path,
+			 (unsigned long long)n, what);
 }
 
 static bool group_damaged(const struct trace_reader *r, uint64_t id, const char *what, struct error *error)
 {
-	return error_set(error, STATUS_FAILED, "%s: is damaged: its page group %llu: %s; copy or record it again",
-			 r->path, (unsigned long long)id, what);
+	return error_set(error, STATUS_FAILED,
+			 "%s: is damaged: its page group %llu: %s; copy it again, or try hvrec repair", r->path,
+			 (unsigned long long)id, what);
 }
 
 /* The leading columns as numbers. False: one is none. */

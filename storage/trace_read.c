@@ -50,8 +50,8 @@ static enum trace_found find(struct trace_reader *r, const char *sql, const char
 
 static enum trace_found meta_wrong(struct trace_reader *r, const char *key, const char *expected, struct error *error)
 {
-	error_set(error, STATUS_FAILED, "%s: is damaged: its '%s' is not %s; copy or record it again", r->path, key,
-		  expected);
+	error_set(error, STATUS_FAILED, "%s: is damaged: its '%s' is not %s; copy it again, or try hvrec repair",
+		  r->path, key, expected);
 	return TRACE_FAILED;
 }
 
@@ -122,8 +122,8 @@ enum trace_found trace_get_file(struct trace_reader *r, const char *name, void *
 		if (raw) {
 			*data = raw;
 		} else {
-			error_set(error, STATUS_FAILED, "%s: is damaged: its file '%s'; copy or record it again",
-				  r->path, name);
+			error_set(error, STATUS_FAILED,
+				  "%s: is damaged: its file '%s'; copy it again, or try hvrec repair", r->path, name);
 			found = TRACE_FAILED;
 		}
 	}
@@ -151,8 +151,8 @@ static bool check_complete(struct trace_reader *r, struct error *error)
 		return false;
 	if (found == TRACE_ABSENT || event_count != value)
 		return error_set(error, STATUS_FAILED,
-				 "%s: is damaged: it has %llu of %llu events; copy or record it again", r->path,
-				 (unsigned long long)event_count, (unsigned long long)value);
+				 "%s: is damaged: it has %llu of %llu events; copy it again, or try hvrec repair",
+				 r->path, (unsigned long long)event_count, (unsigned long long)value);
 	return true;
 }
 
@@ -263,7 +263,8 @@ static bool names_take(struct trace_reader *r, sqlite3_stmt *statement, struct n
 			name = (const char *)sqlite3_column_text(statement, 0);
 		if (!name || (last && strcmp(last, name) >= 0))
 			return error_set(error, STATUS_FAILED,
-					 "%s: is damaged: its list of files; copy or record it again", r->path);
+					 "%s: is damaged: its list of files; copy it again, or try hvrec repair",
+					 r->path);
 		if (!names_add(list, name))
 			return error_set(error, STATUS_FAILED, "%s: no memory", r->path);
 	}

@@ -1,10 +1,10 @@
 /* Takes what trace_salvage.c finds, judges it as trace_cursor.c would, and hands it to the writer. The new trace is
  * finished only if the old one was and nothing is missing; otherwise what only the end of a recording knows would not
- * be true of it, and is left out. Keyframes are left out too: a trace replays without. */
+ * be true of it, and is left out. Which keyframes are kept: trace_repair_keyframes.c. */
 #include "storage/trace_repair.h"
 #include "storage/chunk.h"
 #include "storage/trace_create.h"
-#include "storage/trace_salvage.h"
+#include "storage/trace_repair_keyframes.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,7 +18,10 @@ struct repair {
 	struct trace_repair_report *report;
 	struct event *events; /* of one chunk */
 	size_t event_room;
-	uint64_t idle_ns; /* before the next event */
+	const struct trace_salvage_keyframe *start; /* NULL: the trace starts at 0 */
+	bool begun;                                 /* an event was taken */
+	uint64_t next_event;                        /* the number of the next event to take */
+	uint64_t idle_ns;                           /* before it */
 	struct error *error;
 };
 
@@ -62,17 +65,43 @@ static bool chunk_events(struct repair *r, const struct trace_salvage_chunk *chu
 	return good;
 }
 
+static uint64_t idle_of(const struct event *events, size_t count)
+{
+	uint64_t idle_ns = 0;
+	for (size_t i = 0; i < count; i++)
+		idle_ns += events[i].kind == EVENT_IDLE ? events[i].value : 0;
+	return idle_ns;
+}
+
+/* Whether the chunk has the next event. The first one of a trace that starts at a keyframe may begin before. */
+static bool chunk_fits(const struct repair *r, const struct trace_chunk *row)
+{
+	if (r->begun || !r->start)
+		return row->first_event == r->next_event && row->start_idle_ns == r->idle_ns &&
+		       row->first_n >= r->report->last_n;
+	return row->first_event <= r->next_event && r->next_event - row->first_event < row->event_count;
+}
+
 /* Takes a chunk that goes on where the new trace ends. False if it is not sound; what it holds is not taken then. */
 static bool chunk_take(struct repair *r, const struct trace_salvage_chunk *chunk)
 {
 	struct trace_repair_report *report = r->report;
-	if (chunk->row.start_idle_ns != r->idle_ns || chunk->row.first_n < report->last_n || !chunk_events(r, chunk))
+	if (!chunk_fits(r, &chunk->row) || !chunk_events(r, chunk))
 		return false;
-	size_t count = (size_t)chunk->row.event_count;
-	if (r->out && !trace_append(r->out, r->events, count, r->error))
+	size_t skip = (size_t)(r->next_event - chunk->row.first_event);
+	size_t count = (size_t)chunk->row.event_count - skip;
+	const struct event *events = r->events + skip;
+	if (!r->begun)
+		r->idle_ns = chunk->row.start_idle_ns + idle_of(r->events, skip);
+	if (events[0].n < report->start_n ||
+	    (r->out && r->start && !r->begun &&
+	     !trace_start_at(r->out, report->start_n, r->next_event, r->idle_ns, r->error)))
 		return false;
-	for (size_t i = 0; i < count; i++)
-		r->idle_ns += r->events[i].kind == EVENT_IDLE ? r->events[i].value : 0;
+	if (r->out && !trace_append(r->out, events, count, r->error))
+		return false;
+	r->begun = true;
+	r->idle_ns += idle_of(events, count);
+	r->next_event += count;
 	report->event_count += count;
 	report->last_n = chunk->row.last_n;
 	return true;
@@ -84,12 +113,11 @@ static uint64_t event_count_before(const struct repair *r)
 {
 	const struct trace_salvage *s = r->found;
 	const struct trace_salvage_meta *events = trace_salvage_meta_find(s, "events");
-	uint64_t count = r->report->event_count;
+	uint64_t count = r->next_event;
 	for (size_t i = 0; i < s->chunk_count; i++) {
 		const struct trace_chunk *row = &s->chunks[i].row;
 		uint64_t end = row->first_event + row->event_count;
-		bool counts =
-			s->chunks[i].sound ? row->first_event <= INT64_MAX : row->first_event == r->report->event_count;
+		bool counts = s->chunks[i].sound ? row->first_event <= INT64_MAX : row->first_event == r->next_event;
 		if (counts && end > count)
 			count = end;
 	}
@@ -102,10 +130,27 @@ static void events_take(struct repair *r)
 {
 	const struct trace_salvage *s = r->found;
 	for (size_t i = 0; i < s->chunk_count && r->error->status == STATUS_OK; i++) {
-		if (s->chunks[i].sound && s->chunks[i].row.first_event == r->report->event_count)
+		if (s->chunks[i].sound)
 			chunk_take(r, &s->chunks[i]);
 	}
-	r->report->lost_event_count = event_count_before(r) - r->report->event_count;
+	if (r->out && r->start && !r->begun)
+		trace_start_at(r->out, r->report->start_n, r->next_event, 0, r->error);
+	r->report->lost_event_count = event_count_before(r) - r->next_event;
+}
+
+/* Where the new trace starts: where the old one did. */
+static bool start_find(struct repair *r, const char *from)
+{
+	const struct trace_salvage_meta *start_n = trace_salvage_meta_find(r->found, "start_n");
+	if (!start_n)
+		return true;
+	r->start = start_n->text ? NULL : trace_repair_keyframes_start(r->found, start_n->number);
+	if (!r->start)
+		return error_set(r->error, STATUS_FAILED,
+				 "%s: cannot be repaired: the keyframe that it starts at is damaged or missing", from);
+	r->report->start_n = r->report->last_n = r->start->row.n;
+	r->report->first_event = r->next_event = r->start->row.next_event;
+	return true;
 }
 
 static void files_take(struct repair *r)
@@ -132,6 +177,8 @@ static void metas_take(struct repair *r)
 {
 	for (size_t i = 0; i < r->found->meta_count && r->out && r->error->status == STATUS_OK; i++) {
 		const struct trace_salvage_meta *meta = &r->found->metas[i];
+		if (strcmp(meta->key, "start_n") == 0) /* trace_start_at has put it */
+			continue;
 		if (key_of_end(meta->key) &&
 		    (!r->report->complete || strcmp(meta->key, "complete") == 0 || strcmp(meta->key, "events") == 0))
 			continue;
@@ -152,7 +199,7 @@ static void conclude(struct repair *r)
 			   trace_salvage_meta_find(r->found, "events");
 	if (report->lost_event_count > 0)
 		snprintf(report->reason, sizeof(report->reason), "events from %" PRIu64 " on are damaged or missing",
-			 report->event_count);
+			 r->next_event);
 	else if (report->lost_file_count > 0)
 		snprintf(report->reason, sizeof(report->reason), "contents of files are damaged or missing");
 	else if (!report->complete)
@@ -169,9 +216,13 @@ static bool write_end(struct repair *r)
 }
 
 /* The steps, in order. */
-static bool run(struct repair *r)
+static bool run(struct repair *r, const char *from)
 {
+	if (!start_find(r, from))
+		return false;
 	events_take(r);
+	if (r->error->status == STATUS_OK)
+		trace_repair_keyframes(r->found, r->out, r->start, r->next_event, r->report, r->error);
 	files_take(r);
 	conclude(r);
 	metas_take(r);
@@ -186,7 +237,7 @@ static bool repair(const char *from, const char *to, struct trace_repair_report 
 	if (r.found && to)
 		r.out = trace_create(to, error);
 	bool started = r.found && (!to || r.out);
-	bool good = started && run(&r);
+	bool good = started && run(&r, from);
 	trace_writer_free(r.out);
 	if (started && !good && to)
 		trace_remove(to);

@@ -1,6 +1,7 @@
-/* One pass over the pages. A row's table is told by its columns: a chunk has eight, a blob a hash, a size and data;
- * metadata and named files have a text as their key. What is left of deleted rows is harmless: a chunk or blob that is
- * what its checksum or hash says is right wherever it was found. */
+/* One pass over the pages. A row's table is told by its columns: a chunk has eight, of which one is a blob, a keyframe
+ * eight with two, a page group six, a blob a hash, a size and data; metadata and named files have a text as their key.
+ * What is left of deleted rows is harmless: a chunk or blob that is what its checksum or hash says is right wherever it
+ * was found. */
 #include "storage/trace_salvage.h"
 #include "storage/chunk.h"
 #include "storage/trace.h"
@@ -8,7 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK_COLUMNS = 8, CHUNK_CHECKSUM = 6, CHUNK_DATA = 7 };
+enum {
+	CHUNK_COLUMNS = 8,
+	CHUNK_CHECKSUM = 6,
+	CHUNK_DATA = 7,
+	KEYFRAME_COLUMNS = 8,
+	KEYFRAME_CHECKSUM = 5,
+	KEYFRAME_STATE = 6,
+	KEYFRAME_SAME = 7,
+	GROUP_COLUMNS = 6,
+	GROUP_INDEXES_CHECKSUM = 2,
+	GROUP_DATA_CHECKSUM = 3,
+	GROUP_INDEXES = 4,
+	GROUP_DATA = 5
+};
 
 /* `array` with room for one entry more than `count`; NULL without memory. Room doubles at powers of two. */
 static void *room(void *array, size_t count, size_t entry_bytes)
@@ -28,6 +42,63 @@ static char *text_of(const struct trace_column *column, size_t bytes_max)
 static bool is_hash(const struct trace_column *column)
 {
 	return column->type == TRACE_COLUMN_BLOB && column->byte_count == TRACE_HASH_BYTES;
+}
+
+/* Columns 1 to `count` as numbers. False: one is none. */
+static bool numbers_of(const struct trace_column *columns, uint64_t *numbers, int count)
+{
+	for (int i = 1; i <= count; i++) {
+		if (columns[i].type != TRACE_COLUMN_INTEGER)
+			return false;
+		numbers[i - 1] = (uint64_t)columns[i].integer;
+	}
+	return true;
+}
+
+static struct trace_bytes blob_of(const struct trace_column *column)
+{
+	return (struct trace_bytes){column->bytes, column->byte_count};
+}
+
+static bool keyframe_take(struct trace_salvage *s, struct trace_cell cell)
+{
+	const struct trace_column *columns = s->record.columns;
+	uint64_t numbers[KEYFRAME_CHECKSUM];
+	if (!numbers_of(columns, numbers, KEYFRAME_CHECKSUM) || columns[KEYFRAME_SAME].type != TRACE_COLUMN_BLOB)
+		return true;
+	struct trace_salvage_keyframe found = {.row = {.n = (uint64_t)s->record.rowid,
+						       .next_event = numbers[0],
+						       .first_group = numbers[1],
+						       .group_count = numbers[2]},
+					       .state_bytes = numbers[3],
+					       .cell = cell};
+	found.sound = trace_keyframe_checksum(&found.row, found.state_bytes, blob_of(&columns[KEYFRAME_STATE]),
+					      blob_of(&columns[KEYFRAME_SAME])) == numbers[4];
+	struct trace_salvage_keyframe *keyframes = room(s->keyframes, s->keyframe_count, sizeof(*keyframes));
+	if (!keyframes)
+		return false;
+	s->keyframes = keyframes;
+	s->keyframes[s->keyframe_count++] = found;
+	return true;
+}
+
+static bool group_take(struct trace_salvage *s, struct trace_cell cell)
+{
+	const struct trace_column *columns = s->record.columns;
+	uint64_t id = (uint64_t)s->record.rowid, numbers[GROUP_DATA_CHECKSUM];
+	if (!numbers_of(columns, numbers, GROUP_DATA_CHECKSUM) || columns[GROUP_INDEXES].type != TRACE_COLUMN_BLOB ||
+	    columns[GROUP_DATA].type != TRACE_COLUMN_BLOB)
+		return true;
+	struct trace_bytes indexes = blob_of(&columns[GROUP_INDEXES]), data = blob_of(&columns[GROUP_DATA]);
+	bool sound = numbers[0] >= 1 && numbers[0] <= TRACE_GROUP_PAGES_MAX && indexes.count == numbers[0] * 4 &&
+		     trace_group_checksum(id, numbers[0], indexes) == numbers[1] &&
+		     trace_group_checksum(id, numbers[0], data) == numbers[2];
+	struct trace_salvage_group *groups = room(s->groups, s->group_count, sizeof(*groups));
+	if (!groups)
+		return false;
+	s->groups = groups;
+	s->groups[s->group_count++] = (struct trace_salvage_group){id, numbers[0], cell, sound};
+	return true;
 }
 
 static bool chunk_take(struct trace_salvage *s, struct trace_cell cell)
@@ -109,8 +180,13 @@ static void pair_take(struct trace_salvage *s)
 static bool record_take(struct trace_salvage *s, struct trace_cell cell)
 {
 	const struct trace_record *record = &s->record;
+	if (record->has_rowid && record->column_count == KEYFRAME_COLUMNS &&
+	    record->columns[KEYFRAME_STATE].type == TRACE_COLUMN_BLOB)
+		return keyframe_take(s, cell);
 	if (record->has_rowid && record->column_count == CHUNK_COLUMNS)
 		return chunk_take(s, cell);
+	if (record->has_rowid && record->column_count == GROUP_COLUMNS)
+		return group_take(s, cell);
 	if (record->has_rowid && record->column_count == 3)
 		return blob_take(s, cell);
 	if (!record->has_rowid && record->column_count == 2)
@@ -126,6 +202,28 @@ static int chunk_compare(const void *a, const void *b)
 	return x->event_count > y->event_count ? -1 : x->event_count < y->event_count;
 }
 
+static int keyframe_compare(const void *a, const void *b)
+{
+	const struct trace_salvage_keyframe *x = a, *y = b;
+	if (x->row.n != y->row.n)
+		return x->row.n < y->row.n ? -1 : 1;
+	return y->sound - x->sound;
+}
+
+static int group_compare(const void *a, const void *b)
+{
+	const struct trace_salvage_group *x = a, *y = b;
+	if (x->id != y->id)
+		return x->id < y->id ? -1 : 1;
+	return y->sound - x->sound;
+}
+
+static void sort(void *rows, size_t count, size_t row_bytes, int (*compare)(const void *a, const void *b))
+{
+	if (count > 0) /* without any, `rows` is NULL */
+		qsort(rows, count, row_bytes, compare);
+}
+
 static bool pages_walk(struct trace_salvage *s)
 {
 	for (uint32_t page = 0; (page = trace_pages_next(s->pages, page)) != 0;) {
@@ -136,8 +234,9 @@ static bool pages_walk(struct trace_salvage *s)
 				return false;
 		}
 	}
-	if (s->chunk_count > 0)
-		qsort(s->chunks, s->chunk_count, sizeof(*s->chunks), chunk_compare);
+	sort(s->chunks, s->chunk_count, sizeof(*s->chunks), chunk_compare);
+	sort(s->keyframes, s->keyframe_count, sizeof(*s->keyframes), keyframe_compare);
+	sort(s->groups, s->group_count, sizeof(*s->groups), group_compare);
 	return true;
 }
 
@@ -167,6 +266,8 @@ void trace_salvage_close(struct trace_salvage *s)
 	free(s->metas);
 	free(s->files);
 	free(s->blobs);
+	free(s->keyframes);
+	free(s->groups);
 	trace_record_free(&s->record);
 	trace_pages_close(s->pages);
 	free(s);
@@ -198,6 +299,26 @@ const uint8_t *trace_salvage_chunk_data(struct trace_salvage *s, const struct tr
 		return NULL;
 	*bytes = s->record.columns[CHUNK_DATA].byte_count;
 	return s->record.columns[CHUNK_DATA].bytes;
+}
+
+bool trace_salvage_keyframe_data(struct trace_salvage *s, const struct trace_salvage_keyframe *keyframe,
+				 struct trace_bytes *state, struct trace_bytes *same)
+{
+	if (!trace_records_get(s->pages, keyframe->cell, &s->record) || s->record.column_count != KEYFRAME_COLUMNS)
+		return false;
+	*state = blob_of(&s->record.columns[KEYFRAME_STATE]);
+	*same = blob_of(&s->record.columns[KEYFRAME_SAME]);
+	return true;
+}
+
+bool trace_salvage_group_data(struct trace_salvage *s, const struct trace_salvage_group *group,
+			      struct trace_bytes *indexes, struct trace_bytes *data)
+{
+	if (!trace_records_get(s->pages, group->cell, &s->record) || s->record.column_count != GROUP_COLUMNS)
+		return false;
+	*indexes = blob_of(&s->record.columns[GROUP_INDEXES]);
+	*data = blob_of(&s->record.columns[GROUP_DATA]);
+	return true;
 }
 
 const struct trace_salvage_meta *trace_salvage_meta_find(const struct trace_salvage *s, const char *key)

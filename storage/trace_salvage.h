@@ -26,6 +26,20 @@ struct trace_salvage_blob {
 	struct trace_cell cell;
 };
 
+struct trace_salvage_keyframe {
+	struct trace_keyframe row;
+	uint64_t state_bytes;
+	struct trace_cell cell;
+	bool sound; /* its checksum is right; otherwise it only tells of what is lost */
+};
+
+struct trace_salvage_group {
+	uint64_t id;
+	uint64_t page_count;
+	struct trace_cell cell;
+	bool sound; /* both its checksums are right */
+};
+
 struct trace_salvage {
 	struct trace_pages *pages;
 	struct trace_record record;
@@ -33,7 +47,9 @@ struct trace_salvage {
 	struct trace_salvage_meta *metas;
 	struct trace_salvage_file *files;
 	struct trace_salvage_blob *blobs;
-	size_t chunk_count, meta_count, file_count, blob_count;
+	struct trace_salvage_keyframe *keyframes; /* by n, sound ones first */
+	struct trace_salvage_group *groups;       /* by id, sound ones first */
+	size_t chunk_count, meta_count, file_count, blob_count, keyframe_count, group_count;
 };
 
 /* Looks through all pages. NULL on failure: the file cannot be read, it is being recorded, no memory. */
@@ -48,6 +64,13 @@ uint8_t *trace_salvage_contents(struct trace_salvage *s, const struct trace_salv
 /* The row's data column, valid until the next call; NULL if it cannot be read any more. */
 const uint8_t *trace_salvage_chunk_data(struct trace_salvage *s, const struct trace_salvage_chunk *chunk,
 					size_t *bytes);
+
+/* The same of a keyframe's columns `state` and `same`, and of a group's `indexes` and `data`. False: they cannot be
+ * read any more. */
+bool trace_salvage_keyframe_data(struct trace_salvage *s, const struct trace_salvage_keyframe *keyframe,
+				 struct trace_bytes *state, struct trace_bytes *same);
+bool trace_salvage_group_data(struct trace_salvage *s, const struct trace_salvage_group *group,
+			      struct trace_bytes *indexes, struct trace_bytes *data);
 
 /* The metadata under `key`; NULL: none. */
 const struct trace_salvage_meta *trace_salvage_meta_find(const struct trace_salvage *s, const char *key);

@@ -12,9 +12,10 @@ static bool numbers_get(struct trace_reader *r, const char *sql, uint64_t *const
 	for (int i = 0; good && i < count; i++) {
 		*fields[i] = trace_u64_from_sql(sqlite3_column_int64(statement, i));
 		if (sqlite3_column_type(statement, i) != SQLITE_INTEGER)
-			good = error_set(error, STATUS_FAILED,
-					 "%s: is damaged: its tables hold no numbers; copy or record it again",
-					 r->path);
+			good = error_set(
+				error, STATUS_FAILED,
+				"%s: is damaged: its tables hold no numbers; copy it again, or try hvrec repair",
+				r->path);
 	}
 	sqlite3_finalize(statement);
 	return good;

@@ -33,8 +33,9 @@ static const struct kind_info kinds[EVENT_KIND_MAX + 1] = {
 };
 
 struct info {
-	char *kernel_name, *kernel_kind, *bootargs, *machine, *end_reason, *final_state_hash; /* NULL: not known */
-	uint64_t ram_bytes, vcpu_count;
+	char *kernel_name, *kernel_kind, *bootargs, *machine, *end_reason, *final_state_hash,
+		*repair_reason; /* NULL: not known, or not repaired */
+	uint64_t ram_bytes, vcpu_count, repair_lost_events;
 	struct trace_stat stat;
 };
 
@@ -51,6 +52,8 @@ static bool info_get(struct trace_reader *trace, struct info *info, struct error
 	       text_get(trace, "machine", &info->machine, error) &&
 	       text_get(trace, "end_reason", &info->end_reason, error) &&
 	       text_get(trace, "final_state_hash", &info->final_state_hash, error) &&
+	       text_get(trace, "repair_reason", &info->repair_reason, error) &&
+	       trace_get_u64(trace, "repair_lost_events", &info->repair_lost_events, error) != TRACE_FAILED &&
 	       trace_get_u64(trace, "ram_bytes", &info->ram_bytes, error) != TRACE_FAILED &&
 	       trace_get_u64(trace, "vcpu_count", &info->vcpu_count, error) != TRACE_FAILED &&
 	       trace_stat_get(trace, &info->stat, error);
@@ -64,6 +67,7 @@ static void info_free(struct info *info)
 	free(info->machine);
 	free(info->end_reason);
 	free(info->final_state_hash);
+	free(info->repair_reason);
 	trace_stat_free(&info->stat);
 }
 
@@ -79,6 +83,9 @@ static void print_text(const char *path, const struct info *info)
 	double per_thousand = stat->instructions > 0 ? 1000.0 / (double)stat->instructions : 0;
 	printf("trace         %s, %s\n", path,
 	       stat->complete ? "complete" : "incomplete: replays up to its last commit");
+	if (info->repair_reason)
+		printf("repaired      %s; %" PRIu64 " events lost or more\n", info->repair_reason,
+		       info->repair_lost_events);
 	printf("guest         %s (%s)", or_unknown(info->kernel_name), or_unknown(info->kernel_kind));
 	printf("%s%s\n", info->bootargs && *info->bootargs ? ", " : "", info->bootargs ? info->bootargs : "");
 	printf("machine       %" PRIu64 " MiB, %" PRIu64 " vCPU, recorded on %s\n", info->ram_bytes >> 20,
@@ -134,6 +141,8 @@ static void print_json(const char *path, const struct info *info)
 	print_json_text("machine", info->machine);
 	print_json_text("end_reason", info->end_reason);
 	print_json_text("final_state_hash", info->final_state_hash);
+	print_json_text("repair_reason", info->repair_reason);
+	print_json_number("repair_lost_events", info->repair_lost_events);
 	print_json_number("ram_bytes", info->ram_bytes);
 	print_json_number("vcpu_count", info->vcpu_count);
 	print_json_number("start_n", info->stat.start_n);

@@ -17,7 +17,8 @@
 static const char help[] =
 	"usage: hvrec repair TRACE [-o FILE | --in-place]\n"
 	"\n"
-	"Saves what a crash or a bad disk left of a trace: the events up to the first that is missing, and all files.\n"
+	"Saves what a crash or a bad disk left of a trace: the events up to the first that is missing, all files, and\n"
+	"the keyframes whose pages are all there.\n"
 	"\n"
 	"  -o, --output FILE    the new trace (default: TRACE.repaired); TRACE is not changed\n"
 	"  --in-place           the new trace takes TRACE's place, if it can be replayed\n";
@@ -66,17 +67,34 @@ static bool options_parse(int argc, char **argv, struct repair_options *options,
 
 static void report_print(const struct trace_repair_report *report)
 {
-	printf("saved  %" PRIu64 " events, up to instruction %" PRIu64 "; %" PRIu64 " files\n", report->event_count,
-	       report->last_n, report->file_count);
+	printf("saved  %" PRIu64 " events, from instruction %" PRIu64 " to %" PRIu64 "; %" PRIu64 " files; %" PRIu64
+	       " keyframes\n",
+	       report->event_count, report->start_n, report->last_n, report->file_count, report->keyframe_count);
 	if (report->lost_event_count > 0)
 		printf("lost   %" PRIu64 " events or more, from event %" PRIu64 " on\n", report->lost_event_count,
-		       report->event_count);
+		       report->first_event + report->event_count);
 	if (report->lost_file_count > 0)
 		printf("lost   %" PRIu64 " files: %s\n", report->lost_file_count, report->lost_files);
-	if (report->complete)
+	if (report->lost_keyframe_count > 0)
+		printf("lost   %" PRIu64 " keyframes or more: going there takes longer\n", report->lost_keyframe_count);
+	if (report->complete && report->lost_keyframe_count == 0)
 		printf("lost   nothing: the trace was whole\n");
-	else
+	else if (!report->complete)
 		printf("the new trace is incomplete: %s\n", report->reason);
+}
+
+/* A trace that starts at a keyframe begins with that one's guest. */
+static bool start_resume(struct trace_reader *trace, struct machine *machine, struct machine_config *config,
+			 struct error *error)
+{
+	struct keyframe_index index = {0};
+	uint64_t start_n = trace_start_n(trace);
+	if (start_n == 0)
+		return true;
+	bool good = keyframe_index_open(&index, trace, machine->guest_ram_bytes / TRACE_PAGE_BYTES, error) &&
+		    guest_resume(&index, keyframe_index_before(&index, start_n), machine, config, error);
+	keyframe_index_close(&index);
+	return good;
 }
 
 /* Everything that a replay takes before its first event is there and is what was recorded, the guest's RAM included. */
@@ -88,9 +106,10 @@ static bool replayable(const char *path, const struct trace_repair_report *repor
 	if (!trace)
 		return false;
 	struct machine *machine = guest_restore(trace, &config, &why);
+	bool good = machine && start_resume(trace, machine, &config, &why);
 	machine_destroy(machine);
 	trace_close(trace);
-	if (!machine)
+	if (!good)
 		return error_set(error, STATUS_FAILED, "%s cannot be replayed: %s", path, why.text);
 	return report->event_count > 0 ||
 	       error_set(error, STATUS_FAILED, "%s cannot be replayed: no event is left", path);

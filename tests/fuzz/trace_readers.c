@@ -181,7 +181,7 @@ static void repair(int argc, char **argv, struct error *error)
 	trace_repair(argv[1], argv[2], &report, error);
 }
 
-static void kernel_read(int argc, char **argv, struct error *error)
+static void kernel_command(int argc, char **argv, struct error *error)
 {
 	struct kernel kernel;
 	(void)argc;
@@ -201,8 +201,8 @@ struct command_reader {
 
 static const struct command_reader commands[] = {
 	{"repair survey", repair_survey, 1, {{"@"}}},
-	{"repair", repair, 128, {{"@", ">"}}},
-	{"kernel", kernel_read, 2, {{"@"}}},
+	{"repair", repair, 32, {{"@", ">"}}},
+	{"kernel", kernel_command, 2, {{"@"}}},
 	{"info", info_command, 2, {{"@"}, {"@", "--json"}}},
 	{"stat", stat_command, 8, {{"@"}, {"@", "--format", "json"}}},
 	{"console",

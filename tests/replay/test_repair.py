@@ -1,6 +1,7 @@
 """hvrec repair: what is left of a damaged trace becomes a sound one, which replays as far as it goes, and the damaged one
 is not touched."""
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -116,6 +117,63 @@ def damage_in_a_chunk_ends_the_trace_there():
         replays_incomplete("trace.repaired", console, first_event)
         info = hvrec("info", "trace.repaired")
         check(b"incomplete" in info.out, "info does not say that it is incomplete")
+        check(f"repaired      events from {first_event} on".encode() in info.out, "info does not say why")
+        facts = json.loads(hvrec("info", "trace.repaired", "--json").out)
+        check(facts["repair_reason"].startswith(f"events from {first_event} on") and facts["repair_lost_events"] > 0,
+              f"{facts}")
+
+
+def recorded_with_keyframes():
+    """A part of a boot with several keyframes; their number."""
+    harness.record(*harness.debian("cloud"), "--console", "none", "--keyframe-every", "200ms", "--max-instructions",
+                   "500M", status=3)
+    count = sql("SELECT count(*) FROM keyframe")[0][0]
+    check(count >= 3, f"only {count} keyframes")
+    return count
+
+
+def verified(trace):
+    """Replays, and compares the whole guest at each keyframe."""
+    result = hvrec("verify", trace)
+    check(result.status == 0, f"verify: {result}")
+    return int(re.search(rb"in (\d+) interval", result.err).group(1))
+
+
+@test
+def keyframes_are_kept_up_to_the_damage():
+    count = recorded_with_keyframes()
+    result = repair("trace")
+    check(f"{count} keyframes".encode() in result.out and b"was whole" in result.out, f"{result.out!r}")
+    check(verified("trace.repaired") == count + 1, "keyframes are missing")
+    first_group, = sql("SELECT first_group FROM keyframe ORDER BY n LIMIT 1 OFFSET 2")[0]
+    data, = sql(f"SELECT data FROM page_group WHERE id = {first_group}")[0]
+    whole, part = contents("trace"), data[40:72]
+    check(part in whole, "the group is not in one piece")
+    write("trace", whole.replace(part, bytes([part[0] ^ 0x10]) + part[1:]))
+    result = repair("trace")
+    check(b"2 keyframes" in result.out and f"lost   {count - 2} keyframes".encode() in result.out, f"{result.out!r}")
+    check(verified("trace.repaired") == 3, "the two keyframes before the damage are not used")
+
+
+@test
+def a_trimmed_trace_is_repaired_from_its_start():
+    recorded_with_keyframes()
+    check(hvrec("trim", "trace", "-o", "old", "--from", "300M").status == 0, "trim")
+    shutil.move("old", "trace")
+    start_n, = sql("SELECT value FROM meta WHERE key = 'start_n'")[0]
+    data, = sql(f"SELECT state FROM keyframe WHERE n = {start_n}")[0]
+    count = len(harness.events("trace"))
+    whole = contents("trace")
+    write("trace", bytes(PAGE) + whole[PAGE:])  # header and schema
+    result = repair("trace")
+    check(saved_events(result) == count and f"from instruction {start_n} ".encode() in result.out, f"{result.out!r}")
+    verified("trace.repaired")
+    part = data[40:72]
+    write("trace", whole.replace(part, bytes([part[0] ^ 0x10]) + part[1:]))
+    os.remove("trace.repaired")
+    line = harness.error_line(hvrec("repair", "trace"), "repair")
+    check("the keyframe that it starts at is damaged" in line, f"unclear: {line}")
+    harness.only_files("trace")
 
 
 @test
