@@ -48,6 +48,11 @@ uint8_t *trace_compress(const void *raw, size_t raw_bytes, bool small, size_t *s
  * or cannot (raw_bytes is not trusted: it is compared with lz4's largest ratio before anything is allocated). */
 uint8_t *trace_decompress(const void *stored, size_t stored_bytes, uint64_t raw_bytes);
 
+/* The pages of a group: one zstd frame, malloc'd; NULL without memory. Undone into malloc'd memory; NULL if it does not
+ * hold exactly `raw_bytes`, or that is more than a group has. */
+uint8_t *trace_pages_compress(const void *raw, size_t raw_bytes, size_t *stored_bytes);
+uint8_t *trace_pages_decompress(const void *stored, size_t stored_bytes, uint64_t raw_bytes);
+
 /* sqlite's integers are signed: an unsigned value is stored as the signed one with the same 64 bits. */
 int64_t trace_sql_from_u64(uint64_t value);
 uint64_t trace_u64_from_sql(int64_t value);

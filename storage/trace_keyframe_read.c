@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <zstd.h>
 
 /* No RAM is larger than 2^32 pages; a list of more is damage. */
 #define PAGE_INDEX_MAX UINT64_C(0xffffffff)
@@ -249,8 +248,12 @@ bool trace_get_group(struct trace_reader *r, uint64_t id, uint8_t pages[TRACE_GR
 	if (found == TRACE_ABSENT)
 		group_damaged(r, id, "it is missing", error);
 	size_t raw_bytes = count * TRACE_PAGE_BYTES;
-	if (count > 0 && ZSTD_decompress(pages, raw_bytes, blob.data, blob.count) != raw_bytes)
+	uint8_t *raw = count > 0 ? trace_pages_decompress(blob.data, blob.count, raw_bytes) : NULL;
+	if (raw)
+		memcpy(pages, raw, raw_bytes);
+	else if (count > 0)
 		count = group_damaged(r, id, "it cannot be decompressed", error);
+	free(raw);
 	sqlite3_finalize(row);
 	return count > 0;
 }

@@ -78,7 +78,7 @@ static bool group_put(struct taking *t, const struct trace_salvage_group *group)
 	size_t count = (size_t)group->page_count;
 	if (!trace_salvage_group_data(t->found, group, &indexes, &data) || indexes.count != count * 4)
 		return false;
-	uint8_t *raw = trace_decompress(data.data, data.count, count * TRACE_PAGE_BYTES);
+	uint8_t *raw = trace_pages_decompress(data.data, data.count, count * TRACE_PAGE_BYTES);
 	if (!raw)
 		return false;
 	struct cursor cursor = {.at = indexes.data, .end = (const uint8_t *)indexes.data + indexes.count};

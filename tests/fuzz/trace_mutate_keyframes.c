@@ -16,7 +16,7 @@ static void field_edit(uint64_t *field)
 }
 
 /* `raw` changed, and packed so that it still unpacks; or packed and then changed. The caller frees the data. */
-static struct trace_bytes packed_edit(const uint8_t *raw, size_t raw_bytes)
+static struct trace_bytes packed_edit(const uint8_t *raw, size_t raw_bytes, bool pages)
 {
 	struct trace_bytes packed = {NULL, 0};
 	bool before = random_below(4) != 0;
@@ -24,7 +24,9 @@ static struct trace_bytes packed_edit(const uint8_t *raw, size_t raw_bytes)
 	memcpy(room, raw, bytes);
 	if (before && bytes > 0)
 		trace_mutate_bytes(room, &bytes, 64);
-	uint8_t *stored = trace_compress(room, random_below(8) ? raw_bytes : bytes, false, &packed.count);
+	size_t packed_bytes = random_below(8) ? raw_bytes : bytes;
+	uint8_t *stored = pages ? trace_pages_compress(room, packed_bytes, &packed.count)
+				: trace_compress(room, packed_bytes, false, &packed.count);
 	if (!stored)
 		abort();
 	if (!before) {
@@ -80,7 +82,7 @@ static void keyframe_edit(struct seed *seed)
 	else if (what < 6)
 		same = list_edit(seeded->same, seeded->same_bytes);
 	else
-		state = packed_edit(seeded->state, (size_t)seeded->state_bytes);
+		state = packed_edit(seeded->state, (size_t)seeded->state_bytes, false);
 	if (!state.data)
 		state.data = trace_compress(seeded->state, (size_t)seeded->state_bytes, false, &state.count);
 	uint64_t checksum = trace_keyframe_checksum(&row, state_bytes, state, same) + (random_below(32) == 0);
@@ -105,11 +107,11 @@ static void group_edit(struct seed *seed)
 	else if (what < 5)
 		indexes = list_edit(seeded->indexes, indexes.count);
 	else
-		data = packed_edit(seeded->pages, raw_bytes);
+		data = packed_edit(seeded->pages, raw_bytes, true);
 	if (what < 5 && random_below(4) == 0)
 		page_count = indexes.count / 4;
 	if (!data.data)
-		data.data = trace_compress(seeded->pages, raw_bytes, false, &data.count);
+		data.data = trace_pages_compress(seeded->pages, raw_bytes, &data.count);
 	const uint64_t numbers[] = {id, page_count,
 				    trace_group_checksum(id, page_count, indexes) + (random_below(32) == 0),
 				    trace_group_checksum(id, page_count, data) + (random_below(32) == 0), seeded->id};

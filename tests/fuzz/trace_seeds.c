@@ -98,11 +98,12 @@ static uint8_t *column_copy(sqlite3_stmt *row, int column, size_t *bytes)
 	return copy;
 }
 
-/* The unpacked contents of an lz4 column. */
-static uint8_t *column_unpack(sqlite3_stmt *row, int column, uint64_t raw_bytes)
+/* The unpacked contents of a column. */
+static uint8_t *column_unpack(sqlite3_stmt *row, int column, uint64_t raw_bytes,
+			      uint8_t *(*unpack)(const void *stored, size_t stored_bytes, uint64_t raw_bytes))
 {
 	size_t bytes = 0;
-	uint8_t *stored = column_copy(row, column, &bytes), *raw = trace_decompress(stored, bytes, raw_bytes);
+	uint8_t *stored = column_copy(row, column, &bytes), *raw = unpack(stored, bytes, raw_bytes);
 	need(raw != NULL, "a seed is damaged");
 	free(stored);
 	return raw;
@@ -128,7 +129,7 @@ static void keyframe_take(struct seed *seed, sqlite3_stmt *row)
 				    &keyframe->row.group_count, &keyframe->state_bytes};
 	for (int i = 0; i < 5; i++)
 		*fields[i] = trace_u64_from_sql(sqlite3_column_int64(row, i));
-	keyframe->state = column_unpack(row, 5, keyframe->state_bytes);
+	keyframe->state = column_unpack(row, 5, keyframe->state_bytes, trace_decompress);
 	keyframe->same = column_copy(row, 6, &keyframe->same_bytes);
 }
 
@@ -140,7 +141,7 @@ static void group_take(struct seed *seed, sqlite3_stmt *row)
 	group->id = trace_u64_from_sql(sqlite3_column_int64(row, 0));
 	group->page_count = trace_u64_from_sql(sqlite3_column_int64(row, 1));
 	memcpy(group->indexes, sqlite3_column_blob(row, 2), group->page_count * 4);
-	group->pages = column_unpack(row, 3, group->page_count * TRACE_PAGE_BYTES);
+	group->pages = column_unpack(row, 3, group->page_count * TRACE_PAGE_BYTES, trace_pages_decompress);
 }
 
 static void parts_load(struct seed *seed, const char *path)
