@@ -80,7 +80,7 @@ $(BUILD)/host/%.o: %.c
 	@$(CC) $(HOST_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 # The page of `hvrec report` is assembled into the program.
-$(BUILD)/host/tools/report_page.o: $(wildcard tools/report*.html tools/report*.css tools/report*.js)
+$(BUILD)/host/tools/report_page.o $(BUILD)/unit/tools/report_page.o: $(wildcard tools/report*.html tools/report*.css tools/report*.js)
 
 include tests/guest/guest.mk
 

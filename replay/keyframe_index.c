@@ -10,8 +10,8 @@ enum { BLOCK_PAGES = 64 };
 /* While the index is made. */
 struct making {
 	struct keyframe_index *index;
-	struct keyframe_page *
-		*newest; /* of each page of RAM, in blocks, NULL without any; `index` UINT64_MAX: none yet */
+	/* the newest version of each page, in blocks, NULL where there is none; `index` UINT64_MAX: not this page */
+	struct keyframe_page **newest;
 	uint64_t ram_pages;
 	uint64_t *groups; /* ids of all groups, by id */
 	size_t group_count, group_at;

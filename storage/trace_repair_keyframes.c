@@ -145,9 +145,10 @@ bool trace_repair_keyframes(struct trace_salvage *found, struct trace_writer *ou
 {
 	struct taking t = {.found = found, .out = out, .error = error, .next_event = next_event};
 	bool putting = true;
-	for (size_t i = start ? (size_t)(start - found->keyframes) : 0; i < found->keyframe_count; i++) {
+	size_t first = start ? (size_t)(start - found->keyframes) : 0;
+	for (size_t i = first; i < found->keyframe_count; i++) {
 		const struct trace_salvage_keyframe *keyframe = &found->keyframes[i];
-		if (i > 0 && keyframe != start && keyframe[-1].row.n == keyframe->row.n)
+		if (i > first && found->keyframes[i - 1].row.n == keyframe->row.n)
 			continue; /* the same again, or a damaged copy of it */
 		bool never_committed = keyframe->row.next_event > next_event && report->lost_event_count == 0;
 		if (never_committed)

@@ -1,5 +1,5 @@
 /* Damaged traces against everything that reads one: `fuzz_trace COUNT SEED [CASE]`, run in the source tree. Meant for
- * ASan and UBSan. COUNT cases come in turns from four stages:
+ * ASan and UBSan. COUNT cases come in turns from four stages; of 5 million, 3 are files and 2 are chunks:
  *
  *   bytes      a whole file, or its -wal, with bytes changed, blocks moved, ends cut off           2 of 10
  *   rows       a whole file whose rows were changed and whose checksums are right                  2 of 10

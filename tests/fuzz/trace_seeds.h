@@ -50,9 +50,9 @@ struct seed_recipe {
 	uint64_t event_count, commit_step;
 	uint64_t keyframe_step; /* 0: no keyframes */
 	uint64_t pages;         /* of the second keyframe; at most 128 */
-	uint64_t start_at,
-		forget_to;  /* the event whose keyframe it starts at, from the first or by forgetting; 0: none */
-	bool finished, wal; /* wal: its last commits are in the -wal only */
+	uint64_t start_at;      /* the event whose keyframe is its first; 0: it starts at 0 */
+	uint64_t forget_to;     /* what is before this event's keyframe is forgotten; 0: nothing */
+	bool finished, wal;     /* wal: its last commits are in the -wal only */
 };
 
 /* Writes one up to its last commit. NULL on failure. */

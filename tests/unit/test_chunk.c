@@ -426,3 +426,27 @@ Test(chunk, bytes_are_weighed_by_kind)
 	cr_expect_leq(weights.raw_bytes[0], 64);
 	free(raw);
 }
+
+/* What a chunk that could not be decoded left behind is not weighed with the next one. */
+Test(chunk, a_damaged_chunk_weighs_nothing_in_the_next)
+{
+	enum { COUNT = 50 };
+	static struct event events[COUNT], decoded[COUNT];
+	uint8_t *raw = NULL;
+	size_t raw_bytes = 0;
+	uint64_t idle_ns = 0;
+	struct error error = {0};
+	struct chunk_weights damaged = {0}, weights = {0}, expected = {0};
+	patterned_events(events, COUNT);
+	cr_assert(chunk_encode(events, COUNT, 0, &raw, &raw_bytes, &error), "%s", error.text);
+	cr_assert(chunk_weigh(raw, raw_bytes, decoded, COUNT, &idle_ns, &expected, &error), "%s", error.text);
+	for (size_t i = 0; i < raw_bytes; i++) {
+		raw[i] ^= 0x15;
+		chunk_weigh(raw, raw_bytes, decoded, COUNT, &idle_ns, &damaged, &error);
+		raw[i] ^= 0x15;
+		weights = (struct chunk_weights){0};
+		cr_assert(chunk_weigh(raw, raw_bytes, decoded, COUNT, &idle_ns, &weights, &error));
+		cr_assert_eq(memcmp(&weights, &expected, sizeof(weights)), 0, "after damage at byte %zu", i);
+	}
+	free(raw);
+}
