@@ -83,15 +83,18 @@ static bool go_to_wanted(struct monitor *monitor, const struct event_filter *wan
 {
 	struct error error = {.status = STATUS_OK};
 	struct events *events = events_of(monitor);
-	uint64_t here = timeline_n(monitor->timeline), count = events_count(events);
-	uint64_t index = events_find(events, forwards ? here + 1 : here, &error);
+	struct timeline_place origin = timeline_place(monitor->timeline);
+	uint64_t count = events_count(events);
+	uint64_t index = events_find(events, forwards ? origin.n + 1 : origin.n, &error);
 	while (error.status == STATUS_OK && (forwards ? index < count : index > events_first(events))) {
 		uint64_t at = forwards ? index++ : --index;
 		const struct event *event = monitor_event(monitor, at, &error);
 		if (!event || !event_filter_wants(wanted, event))
 			continue;
-		return monitor_place_go(monitor, event->n) && print_event(monitor, at) &&
-		       monitor_place_when(monitor, "");
+		if (monitor_place_go(monitor, event->n) && print_event(monitor, at) && monitor_place_when(monitor, ""))
+			return true;
+		monitor_place_return(monitor, origin);
+		return false;
 	}
 	if (error.status != STATUS_OK)
 		return monitor_fail(monitor, "%s\n", error.text);

@@ -64,7 +64,13 @@ bool monitor_place_go(struct monitor *monitor, uint64_t n)
 
 bool monitor_place_go_when(struct monitor *monitor, uint64_t n)
 {
-	return monitor_place_go(monitor, n) && monitor_place_when(monitor, "");
+	struct timeline_place origin = timeline_place(monitor->timeline);
+	if (!monitor_place_go(monitor, n))
+		return false;
+	if (monitor_place_when(monitor, ""))
+		return true;
+	monitor_place_return(monitor, origin);
+	return false;
 }
 
 static void bookmark_print(const struct monitor *monitor, const struct monitor_bookmark *bookmark)

@@ -122,7 +122,7 @@ uint8_t *trace_pages_compress(const void *raw, size_t raw_bytes, size_t *stored_
 
 uint8_t *trace_pages_decompress(const void *stored, size_t stored_bytes, uint64_t raw_bytes)
 {
-	if (raw_bytes > TRACE_GROUP_PAGES_MAX * TRACE_PAGE_BYTES)
+	if (raw_bytes > (uint64_t)TRACE_GROUP_PAGES_MAX * TRACE_PAGE_BYTES)
 		return NULL;
 	uint8_t *raw = malloc((size_t)raw_bytes + 1);
 	if (raw && ZSTD_decompress(raw, (size_t)raw_bytes, stored, stored_bytes) == raw_bytes)
