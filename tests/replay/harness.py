@@ -62,6 +62,9 @@ def debian_kernel(flavour):
     return image
 
 
+NEVER_ENDS = "hvrec.scale=99"  # a workload of more seconds than any test takes, on the fastest machine too
+
+
 def debian(flavour, append="hvrec.scale=0"):
     """Arguments of hvrec record."""
     return ["--kernel", debian_kernel(flavour), "--initrd", INITRD, "--append", append]

@@ -66,7 +66,7 @@ def a_trace_that_fills_its_disk_replays():
 def a_disk_that_others_fill_leaves_a_trace_that_replays():
     for _ in range(POINTS):
         with small_disk("20m"):
-            process = start("record", "-o", "small/trace", "--quiet", *harness.debian("cloud", "hvrec.scale=1"))
+            process = start("record", "-o", "small/trace", "--quiet", *harness.debian("cloud", harness.NEVER_ENDS))
             harness.machine_pid()
             time.sleep(rng.uniform(0, 3))
             fill()

@@ -164,7 +164,7 @@ def verify_ends_when_it_is_told_to():
 def killed_recordings_verify_and_replay():
     for _ in range(20 if SOAK else 3):
         process = start("record", "-o", "trace", "--quiet", "--console", "none", "--keyframe-every", "100ms",
-                        *harness.debian("cloud"))
+                        *harness.debian("cloud", harness.NEVER_ENDS))
         harness.machine_pid()
         time.sleep(rng.uniform(0.5, 4))
         process.kill()
@@ -294,7 +294,7 @@ def a_long_flight_recording_does_not_grow():
     sizes = []
     for seconds in ("6", "18"):
         record("--keyframe-every", "300ms", "--keep", "200ms", "--timeout", seconds, "--console", "none",
-               *harness.debian("cloud", "hvrec.scale=1"), status=3)
+               *harness.debian("cloud", harness.NEVER_ENDS), status=3)
         verify()
         sizes.append((os.stat("trace").st_size, info()["keyframe_stored_bytes"]))
     check(sizes[1][0] < sizes[0][0] * 1.5, f"(file, pages) in bytes after 6 s: {sizes[0]}, after 18 s: {sizes[1]}")
@@ -304,7 +304,7 @@ def a_long_flight_recording_does_not_grow():
 def a_killed_flight_recording_starts_at_a_keyframe():
     for _ in range(10 if SOAK else 2):
         process = start("record", "-o", "trace", "--quiet", "--console", "none", "--keyframe-every", "50ms", "--keep",
-                        "100ms", *harness.debian("cloud"))
+                        "100ms", *harness.debian("cloud", harness.NEVER_ENDS))
         harness.machine_pid()
         time.sleep(rng.uniform(2, 6))
         process.kill()

@@ -120,7 +120,7 @@ def kill_at_any_moment_loses_at_most_a_second():
 
 @test
 def kill_of_a_booting_kernel_loses_at_most_a_second():
-    kill_many(KILLS * 2, 4, *harness.debian("cloud", "hvrec.scale=1"))
+    kill_many(KILLS * 2, 4, *harness.debian("cloud", harness.NEVER_ENDS))
 
 
 @test
@@ -222,7 +222,7 @@ def two_recordings_do_not_share_a_trace():
 def kills_while_both_cores_are_busy():
     with busy():
         for _ in range(KILLS):
-            killed_recording(rng.uniform(0.2, 2), "hvrec", *harness.debian("cloud"))
+            killed_recording(rng.uniform(0.2, 2), "hvrec", *harness.debian("cloud", harness.NEVER_ENDS))
             replay(hashed=False)
 
 
