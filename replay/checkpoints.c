@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE_BYTES = 4096, LINE_BYTES = 64, KEYFRAMES_MAX = CHECKPOINTS_MAX / 2 };
+enum { PAGE_BYTES = 4096, LINE_BYTES = 64, KEYFRAMES_MAX = CHECKPOINTS_MAX / 2, HELD_PAGES = (1 << 30) / PAGE_BYTES };
 
 size_t checkpoints_before(const struct checkpoints *checkpoints, uint64_t n)
 {
@@ -87,6 +87,7 @@ bool checkpoints_open(struct checkpoints *checkpoints, const struct engine *engi
 	const struct keyframe_index *index = &engine->keyframes;
 	uint64_t start_n = trace_start_n(engine->trace);
 	size_t before = SIZE_MAX, here = keyframe_index_before(index, n > start_n ? n : start_n);
+	checkpoints->held_max = HELD_PAGES + engine->page_count;
 	checkpoints->source =
 		(struct page_source){.trace = engine->trace, .ram_bytes = engine->page_count * PAGE_BYTES};
 	if (start_n == 0) {
@@ -119,6 +120,7 @@ static bool page_keep(const struct engine *engine, uint64_t index, size_t *room,
 		return false;
 	memcpy(page->place.bytes, engine_page(engine, index), PAGE_BYTES);
 	new->page_count++;
+	new->held_count++;
 	return true;
 }
 
@@ -154,6 +156,7 @@ static bool pages_merge(struct checkpoint *earlier, struct checkpoint *later)
 		if (bsearch(page, later->pages, later->page_count, sizeof(*page), compare_pages))
 			continue;
 		merged[count++] = *page;
+		later->held_count += page->place.bytes != NULL;
 		page->place.bytes = NULL;
 	}
 	qsort(merged, count, sizeof(*merged), compare_pages);
@@ -210,11 +213,11 @@ static size_t least_useful(const struct checkpoints *checkpoints, uint64_t near_
 	return found;
 }
 
-void checkpoints_drop(struct checkpoints *checkpoints, size_t index)
+bool checkpoints_drop(struct checkpoints *checkpoints, size_t index)
 {
 	bool last = index + 1 == checkpoints->count;
 	if (!last && !pages_merge(&checkpoints->at[index], &checkpoints->at[index + 1]))
-		return;
+		return false;
 	if (checkpoints->table_at == index)
 		table_forget(checkpoints);
 	else if (checkpoints->table_at > index)
@@ -223,6 +226,15 @@ void checkpoints_drop(struct checkpoints *checkpoints, size_t index)
 	checkpoints->count--;
 	memmove(&checkpoints->at[index], &checkpoints->at[index + 1],
 		(checkpoints->count - index) * sizeof(checkpoints->at[0]));
+	return true;
+}
+
+static bool too_many(const struct checkpoints *checkpoints)
+{
+	size_t held = 0;
+	for (size_t i = 0; i < checkpoints->count; i++)
+		held += checkpoints->at[i].held_count;
+	return checkpoints->count > CHECKPOINTS_MAX || held > checkpoints->held_max;
 }
 
 size_t checkpoints_take(struct checkpoints *checkpoints, const struct engine *engine, size_t base, uint64_t near_n,
@@ -242,9 +254,10 @@ size_t checkpoints_take(struct checkpoints *checkpoints, const struct engine *en
 		(checkpoints->count - place) * sizeof(checkpoints->at[0]));
 	checkpoints->at[place] = new;
 	checkpoints->count++;
-	if (checkpoints->count > CHECKPOINTS_MAX) {
+	while (too_many(checkpoints)) {
 		size_t victim = least_useful(checkpoints, near_n, place);
-		checkpoints_drop(checkpoints, victim);
+		if (victim == 0 || !checkpoints_drop(checkpoints, victim))
+			break;
 		place -= victim < place;
 	}
 	return place;

@@ -203,7 +203,8 @@ static bool checkpoint_view(struct timeline *t, uint64_t n, struct error *error)
 			size_t bad = t->base;
 			done = checkpoints_restore(&t->checkpoints, t->engine, bad, bad - 1, error) && done;
 			t->base = bad - 1;
-			checkpoints_drop(&t->checkpoints, bad);
+			if (!checkpoints_drop(&t->checkpoints, bad))
+				done = error_set(error, STATUS_FAILED, "out of memory for checkpoints");
 		}
 	}
 	free(through);

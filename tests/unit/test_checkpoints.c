@@ -248,6 +248,27 @@ Test(checkpoints, too_many_drop_the_least_useful_never_the_first)
 	}
 }
 
+Test(checkpoints, too_many_pages_drop_some_and_lose_none)
+{
+	enum { HELD_MAX = 200, TAKEN = 100 };
+	size_t held = 0;
+	checkpoints.held_max = HELD_MAX;
+	for (uint64_t i = 1; i <= TAKEN; i++) {
+		run_to(FIRST_N + i * NEAR);
+		take(FIRST_N + i * NEAR);
+	}
+	for (size_t i = 0; i < checkpoints.count; i++) {
+		for (size_t j = 0; j < checkpoints.at[i].page_count; j++)
+			held += checkpoints.at[i].pages[j].place.bytes != NULL;
+	}
+	cr_expect_leq(held, HELD_MAX);
+	cr_expect_gt(checkpoints.count, 3);
+	for (size_t i = checkpoints.count; i-- > 0;) {
+		restore(i);
+		expect_guest_at(checkpoints.at[i].n);
+	}
+}
+
 Test(checkpoints, only_lines_that_differ_are_copied)
 {
 	const struct hv_page *staged =
