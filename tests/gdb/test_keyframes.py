@@ -59,6 +59,8 @@ def a_trimmed_trace_is_travelled_from_its_start_to_its_end():
         start, end = client.position()
         check(0 < start <= 300000000 and end >= 500000000, f"the part is {start} to {end}")
         check(client.reverse_step().kind == "begin", "a step before the start")
+        text, good = client.monitor("events")
+        check(good and "=>" in text, f"events at the start: {text}")
         for n in (400000000, 310000000, 499000000):
             check(snapshot(client, n) == whole[n], f"{n} is not what it was in the whole trace")
         check(client.go_back().kind == "begin" and client.n == start, f"backwards ends at {client.n}, not at {start}")
