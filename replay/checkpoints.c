@@ -74,12 +74,16 @@ static bool add_keyframe(struct checkpoints *checkpoints, const struct keyframe_
 	return keyframe_index_state(index, at, new->state, error);
 }
 
+size_t checkpoints_keyframes_every(size_t count)
+{
+	return count / (KEYFRAMES_MAX / 2) + 1;
+}
+
 /* Whether a keyframe is one of those that are taken in: all, or those near number `here` and some everywhere. */
 static bool is_useful(size_t at, size_t here, size_t count)
 {
 	size_t distance = at > here ? at - here : here - at;
-	size_t every = count / (KEYFRAMES_MAX / 2) + 1;
-	return distance <= KEYFRAMES_MAX / 4 || at % every == 0;
+	return distance <= KEYFRAMES_MAX / 4 || at % checkpoints_keyframes_every(count) == 0;
 }
 
 bool checkpoints_open(struct checkpoints *checkpoints, const struct engine *engine, uint64_t n, struct error *error)

@@ -45,6 +45,9 @@ struct checkpoints {
 	size_t table_at;
 };
 
+/* Of `count` keyframes, each one whose number is a multiple of this is taken in, whatever is most useful. */
+size_t checkpoints_keyframes_every(size_t count);
+
 /* Takes in the keyframes of the trace, with the start, or those that are most useful at `n`. */
 bool checkpoints_open(struct checkpoints *checkpoints, const struct engine *engine, uint64_t n, struct error *error);
 

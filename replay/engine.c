@@ -110,6 +110,14 @@ bool engine_interrupted(struct engine *engine)
 	return ending;
 }
 
+bool engine_woken(const struct engine *engine)
+{
+	struct pollfd fds[ENGINE_WAKE_MAX];
+	for (nfds_t i = 0; i < engine->wake_count; i++)
+		fds[i] = (struct pollfd){.fd = engine->wake[i].fd, .events = POLLIN};
+	return poll(fds, engine->wake_count, 0) > 0;
+}
+
 /* Sends a command and waits until hv has stopped again. */
 static bool command(struct engine *engine, enum hv_command kind, struct error *error)
 {

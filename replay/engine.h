@@ -10,7 +10,8 @@
 #include "replay/keyframe_index.h"
 #include <poll.h>
 
-enum { ENGINE_WAKE_MAX = 4 };
+/* ENGINE_JOBS_MAX: machines that one command runs at a time, at most. */
+enum { ENGINE_WAKE_MAX = 4, ENGINE_JOBS_MAX = 64 };
 
 struct engine {
 	struct machine *machine;
@@ -40,6 +41,9 @@ void engine_close(struct engine *engine);
 /* To be asked now and then by what takes long without the machine: whether it is to end. Says so once; so does
  * engine_run. */
 bool engine_interrupted(struct engine *engine);
+
+/* Whether a run would be interrupted at once, by what wakes the engine. */
+bool engine_woken(const struct engine *engine);
 
 /* The guest as it is now. */
 const struct guest_state *engine_state(const struct engine *engine);

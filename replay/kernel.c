@@ -102,7 +102,7 @@ bool kernel_find(struct kernel *kernel, struct timeline *timeline, const char *p
 
 bool kernel_locate(const char *trace, struct kernel *kernel, struct error *error)
 {
-	struct timeline *timeline = timeline_open(trace, 0, error);
+	struct timeline *timeline = timeline_open(trace, 0, 1, error);
 	bool found = timeline && kernel_find(kernel, timeline, trace, error);
 	timeline_close(timeline);
 	return found;

@@ -1,8 +1,9 @@
-/* Getting to a position: checkpoints where they are safe, and runs from them. Continuing is timeline_run.c. */
+/* Getting to a position: checkpoints where they are safe, and runs from them. Continuing is timeline_run.c and
+ * timeline_continue.c. */
 #include "replay/timeline.h"
 #include "replay/exclusive.h"
 #include "replay/place.h"
-#include "replay/timeline_state.h"
+#include "replay/scouts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +60,7 @@ bool timeline_checkpoint_here(struct timeline *t, struct error *error)
 	return checkpoints_restore(&t->checkpoints, t->engine, taken, taken, error);
 }
 
-struct timeline *timeline_open(const char *trace, uint64_t n, struct error *error)
+struct timeline *timeline_open(const char *trace, uint64_t n, unsigned jobs, struct error *error)
 {
 	struct timeline *t = calloc(1, sizeof(*t));
 	if (!t)
@@ -71,6 +72,8 @@ struct timeline *timeline_open(const char *trace, uint64_t n, struct error *erro
 		t->base = checkpoints_before(&t->checkpoints, timeline_n(t));
 		timeline_goto(t, n, error);
 	}
+	if (jobs > 1 && error->status == STATUS_OK && !(t->scouts = scouts_new(trace, jobs - 1)))
+		error_set(error, STATUS_FAILED, "out of memory");
 	if (error->status != STATUS_OK) {
 		timeline_close(t);
 		return NULL;
@@ -82,6 +85,7 @@ void timeline_close(struct timeline *timeline)
 {
 	if (!timeline)
 		return;
+	scouts_free(timeline->scouts);
 	checkpoints_free(&timeline->checkpoints);
 	engine_close(timeline->engine);
 	free(timeline);

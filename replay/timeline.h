@@ -9,8 +9,9 @@
 
 struct timeline;
 
-/* Opens a trace at position `n`, or at its start or end if that is beyond. NULL: error set. */
-struct timeline *timeline_open(const char *trace, uint64_t n, struct error *error);
+/* Opens a trace at position `n`, or at its start or end if that is beyond. Long searches are done by up to `jobs`
+ * machines at a time. NULL: error set. */
+struct timeline *timeline_open(const char *trace, uint64_t n, unsigned jobs, struct error *error);
 void timeline_close(struct timeline *timeline);
 
 /* Position, state and RAM of the place that is looked at. */

@@ -1,9 +1,11 @@
-/* What timeline.c and timeline_run.c share. */
+/* What timeline.c, timeline_run.c, timeline_continue.c and scouts.c share. */
 #pragma once
 #include "replay/timeline.h"
 
+struct scouts;
+
 /* Instructions between checkpoints when a stretch is run for the first time. */
-#define TIMELINE_STRIDE_INSNS UINT64_C(40000000)
+#define TIMELINE_STRIDE_INSNS UINT64_C(64000000)
 
 struct timeline {
 	struct engine *engine;
@@ -11,6 +13,8 @@ struct timeline {
 	size_t base; /* RAM is that of this checkpoint and what is dirty */
 	uint64_t end_n;
 	struct timeline_place origin; /* where a diversion left the recording (replay/diversion.h) */
+	struct scouts *scouts;        /* NULL: it searches alone */
+	bool is_scout;
 };
 
 /* engine_run, which what wakes the engine does not interrupt: for what is short, or ends where no one wants to be. If
@@ -29,3 +33,31 @@ uint64_t timeline_safe_first(struct timeline *t, uint64_t low, uint64_t high, st
 
 /* Whether the current place is inside an exclusive sequence. */
 bool timeline_inside_exclusive(const struct timeline *t);
+
+bool timeline_breakpoint_here(const struct timeline *t, const struct hv_debug_point *points, size_t count,
+			      uint64_t *address);
+/* Whether this is the address of one of the current vCPU's exception vectors. */
+bool timeline_is_vector(const struct timeline *t, uint64_t address);
+
+/* Of hits at one position: the instruction there, the vector that shares it, the access. */
+enum timeline_rank { TIMELINE_RANK_PLACE, TIMELINE_RANK_VECTOR, TIMELINE_RANK_ACCESS };
+
+struct timeline_found {
+	struct timeline_hit hit; /* TIMELINE_BEGIN, TIMELINE_END: nothing */
+	uint64_t n;
+	enum timeline_rank rank;
+};
+
+/* The hit that the timeline has just come to. */
+struct timeline_found timeline_found_here(const struct timeline *t, struct timeline_hit hit);
+/* Goes to where `hit` was, at position `n`. */
+bool timeline_goto_hit(struct timeline *t, uint64_t n, const struct timeline_hit *hit, struct error *error);
+
+/* The next hit after the current place and before `limit`, which it is run to if there is none (TIMELINE_END). At most
+ * HV_DEBUG_POINTS_MAX points, as many as the CPU has, here and below. */
+struct timeline_hit timeline_next_hit(struct timeline *t, uint64_t limit, bool first_watch,
+				      const struct hv_debug_point *points, size_t count, struct error *error);
+/* The first hit at or after `low` and before `high`, or none (TIMELINE_END), where the timeline then is. With `reverse`
+ * the last one, or none (TIMELINE_BEGIN), and the timeline is anywhere. */
+struct timeline_found timeline_search(struct timeline *t, bool reverse, uint64_t low, uint64_t high,
+				      const struct hv_debug_point *points, size_t count, struct error *error);

@@ -257,7 +257,7 @@ static bool trace_look(struct verifying *v, struct error *error)
 
 static void workers_run(struct verifying *v, struct error *error)
 {
-	pthread_t threads[VERIFY_JOBS_MAX];
+	pthread_t threads[ENGINE_JOBS_MAX];
 	unsigned started = 0, jobs = v->options->jobs;
 	while (started < jobs && started < v->count && pthread_create(&threads[started], NULL, worker_main, v) == 0)
 		started++;

@@ -4,11 +4,9 @@
 #pragma once
 #include "replay/engine.h"
 
-enum { VERIFY_JOBS_MAX = 64 };
-
 struct verify_options {
 	const char *trace;
-	unsigned jobs; /* machines; 1 to VERIFY_JOBS_MAX */
+	unsigned jobs; /* machines; 1 to ENGINE_JOBS_MAX */
 	bool quiet;
 };
 

@@ -4,6 +4,7 @@
 #include "tools/commands.h"
 #include "tools/debug_process.h"
 #include "tools/debug_symbols.h"
+#include "tools/options.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -14,13 +15,14 @@
 #include <unistd.h>
 
 static const char help[] =
-	"usage: hvrec debug TRACE [--symbols ELF]... [--at PLACE] [-- GDB-ARGUMENT...]\n"
+	"usage: hvrec debug TRACE [--symbols ELF]... [--at PLACE] [--jobs J] [-- GDB-ARGUMENT...]\n"
 	"\n"
 	"Starts gdb on the trace, forwards and backwards, with symbols where the guest's code really is.\n"
 	"\n"
 	"      --symbols ELF         symbols of the guest: a vmlinux, a program (default: the payload itself,\n"
 	"                            or the names that a Linux kernel has of itself)\n"
 	"      --at PLACE            begin there: N, \"event K\", \"time SECONDS\", PERCENT%, start or end\n"
+	"  -j, --jobs J              search on J machines at a time (default: all cores)\n"
 	"\n"
 	"In gdb `hvrec help` lists what travels in the recording. HVREC_GDB names the gdb to run.\n";
 
@@ -31,6 +33,7 @@ enum { PATH_BYTES = 108, COMMAND_BYTES = 8192 };
 static const struct option long_options[] = {
 	{"symbols", required_argument, NULL, OPTION_SYMBOLS},
 	{"at", required_argument, NULL, OPTION_AT},
+	{"jobs", required_argument, NULL, 'j'},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{0},
 };
@@ -38,6 +41,7 @@ static const struct option long_options[] = {
 struct session {
 	const char *trace;
 	const char *at; /* NULL: the start */
+	unsigned jobs;
 	const char *files[DEBUG_SYMBOLS_MAX];
 	size_t file_count;
 	char **gdb_arguments; /* NULL behind the last */
@@ -148,8 +152,12 @@ static void run(const struct session *session, const char *gdb, const char *comm
 	struct debug_server server = {0};
 	struct debug_symbols symbols;
 	struct error note;
+	char address[sizeof("unix:") + PATH_BYTES];
+	snprintf(address, sizeof(address), "unix:%s", session->socket);
+	const struct gdb_session served = {
+		.trace = session->trace, .address = address, .at = session->at, .jobs = session->jobs, .placed = true};
 	/* The replay starts while the symbols are made. */
-	bool good = debug_server_start(&server, session->trace, session->at, session->socket, error) &&
+	bool good = debug_server_start(&server, &served, error) &&
 		    debug_symbols_find(&symbols, session->trace, session->files, session->file_count, session->made,
 				       &note, error) &&
 		    debug_server_wait(&server, error);
@@ -164,7 +172,7 @@ static bool options_parse(int argc, char **argv, struct session *session, bool *
 {
 	int option;
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, ":j:", long_options, NULL)) >= 0) {
 		if (option == OPTION_HELP) {
 			fputs(help, stdout);
 			*done = true;
@@ -172,6 +180,11 @@ static bool options_parse(int argc, char **argv, struct session *session, bool *
 		}
 		if (option == OPTION_AT) {
 			session->at = optarg;
+			continue;
+		}
+		if (option == 'j') {
+			if (!options_jobs(optarg, &session->jobs, error))
+				return false;
 			continue;
 		}
 		if (option != OPTION_SYMBOLS)
@@ -186,7 +199,7 @@ static bool options_parse(int argc, char **argv, struct session *session, bool *
 
 void debug_command(int argc, char **argv, struct error *error)
 {
-	struct session session = {0};
+	struct session session = {.jobs = options_jobs_default()};
 	bool done = false;
 	int own_count = argc;
 	for (int i = 1; i < argc && own_count == argc; i++) {

@@ -23,10 +23,9 @@ enum {
 };
 
 /* What the server process is. Its parent reads its standard error. */
-static _Noreturn void serve(const char *trace, const char *at, const char *path, int output, pid_t parent)
+static _Noreturn void serve(const struct gdb_session *session, int output, pid_t parent)
 {
 	struct error error = {.status = STATUS_OK};
-	char address[sizeof("unix:") + 128];
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
@@ -35,16 +34,13 @@ static _Noreturn void serve(const char *trace, const char *at, const char *path,
 	dup2(nothing, STDIN_FILENO);
 	dup2(nothing, STDOUT_FILENO);
 	dup2(output, STDERR_FILENO);
-	snprintf(address, sizeof(address), "unix:%s", path);
-	const struct gdb_session session = {.trace = trace, .address = address, .at = at, .placed = true};
-	gdb_session_run(&session, &error);
+	gdb_session_run(session, &error);
 	if (error.status != STATUS_OK)
 		dprintf(STDERR_FILENO, "%s\n", error.text);
 	_exit((int)error.status);
 }
 
-bool debug_server_start(struct debug_server *server, const char *trace, const char *at, const char *path,
-			struct error *error)
+bool debug_server_start(struct debug_server *server, const struct gdb_session *session, struct error *error)
 {
 	int ends[2];
 	pid_t parent = getpid();
@@ -52,7 +48,7 @@ bool debug_server_start(struct debug_server *server, const char *trace, const ch
 		return error_set(error, STATUS_FAILED, "cannot make a pipe: %s", strerror(errno));
 	pid_t pid = fork();
 	if (pid == 0)
-		serve(trace, at, path, ends[1], parent);
+		serve(session, ends[1], parent);
 	close(ends[1]);
 	if (pid < 0) {
 		close(ends[0]);

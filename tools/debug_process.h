@@ -2,7 +2,7 @@
  *
  * The replay is in a process group of its own: Ctrl-C at the terminal is gdb's, which then asks the replay to stop. */
 #pragma once
-#include "hv/host/error.h"
+#include "tools/gdb_session.h"
 #include <signal.h>
 #include <sys/types.h>
 
@@ -11,10 +11,8 @@ struct debug_server {
 	int output; /* what it prints; its end is the server's */
 };
 
-/* Starts to serve `trace`, from place `at` (NULL: its start), at the unix socket `path`. It ends with this process at
- * the latest. */
-bool debug_server_start(struct debug_server *server, const char *trace, const char *at, const char *path,
-			struct error *error);
+/* Starts to serve the session. It ends with this process at the latest. */
+bool debug_server_start(struct debug_server *server, const struct gdb_session *session, struct error *error);
 /* Waits until gdb can connect. False: the replay could not begin; error set to why. */
 bool debug_server_wait(struct debug_server *server, struct error *error);
 /* Ends the replay. Sets `error` if it had failed by itself. */

@@ -79,7 +79,7 @@ void gdb_session_run(const struct gdb_session *options, struct error *error)
 	if (options->at && !place_of(options->trace, options->at, &n, error))
 		return;
 	int signal_fd = session_signals(error);
-	struct timeline *timeline = signal_fd >= 0 ? timeline_open(options->trace, n, error) : NULL;
+	struct timeline *timeline = signal_fd >= 0 ? timeline_open(options->trace, n, options->jobs, error) : NULL;
 	struct replay_target *target = timeline ? replay_target_new(timeline, options->placed) : NULL;
 	struct gdbstub *stub = target ? gdbstub_new(&replay_target_ops, target) : NULL;
 	struct server *server = stub ? server_open(options->address, false, stub, error) : NULL;

@@ -6,6 +6,7 @@ struct gdb_session {
 	const char *trace;
 	const char *address; /* HOST:PORT, unix:PATH, or "-" */
 	const char *at;      /* where it begins, as `monitor seek` takes it; NULL: at the start */
+	unsigned jobs;       /* machines that search at a time */
 	bool quiet;
 	bool placed; /* gdb was given symbols at the right place: it need not be told of it */
 };

@@ -1,9 +1,11 @@
 /* Parses option values, whole text or nothing; and the default of -o. */
 #include "tools/options.h"
+#include "replay/engine.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,4 +88,22 @@ bool options_output(const char *trace, const char *ending, char *path, size_t pa
 		stem = strlen(trace);
 	int length = snprintf(path, path_bytes, "%.*s%s", (int)stem, trace, ending);
 	return (length > 0 && (size_t)length < path_bytes) || error_set(error, STATUS_FAILED, "the path is too long");
+}
+
+bool options_jobs(const char *text, unsigned *jobs, struct error *error)
+{
+	char *end;
+	long value = strtol(text, &end, 10);
+	if (end == text || *end || value < 1 || value > ENGINE_JOBS_MAX)
+		return error_set(error, STATUS_FAILED, "--jobs %s is not a number between 1 and %d", text,
+				 ENGINE_JOBS_MAX);
+	*jobs = (unsigned)value;
+	return true;
+}
+
+unsigned options_jobs_default(void)
+{
+	cpu_set_t cores;
+	int count = sched_getaffinity(0, sizeof(cores), &cores) == 0 ? CPU_COUNT(&cores) : 1;
+	return count < ENGINE_JOBS_MAX ? (unsigned)count : ENGINE_JOBS_MAX;
 }

@@ -13,6 +13,10 @@ bool options_size(const char *option, const char *text, uint64_t *bytes, struct 
 bool options_duration(const char *option, const char *text, uint64_t *ns, struct error *error);
 /* Seconds, a positive decimal number. */
 bool options_seconds(const char *option, const char *text, double *seconds, struct error *error);
+/* Machines to run at a time, 1 to ENGINE_JOBS_MAX. */
+bool options_jobs(const char *text, unsigned *jobs, struct error *error);
+/* As many as this process may use cores. */
+unsigned options_jobs_default(void);
 /* The path of what is made from a trace, if the user names none: the trace's own with another `ending` (".elf"). False:
  * longer than `path_bytes`; error set. */
 bool options_output(const char *trace, const char *ending, char *path, size_t path_bytes, struct error *error);

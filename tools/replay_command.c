@@ -7,19 +7,21 @@
 #include <getopt.h>
 #include <stdio.h>
 
-static const char help[] = "usage: hvrec replay TRACE [OPTIONS]\n"
-			   "\n"
-			   "Re-executes the trace, checks every event and the final state, and reprints the console.\n"
-			   "\n"
-			   "      --console FILE|-|none where console output goes (default: -, standard output)\n"
-			   "      --until N             stop after N instructions (k, M, G)\n"
-			   "      --gdb[=HOST:PORT|unix:PATH|-]\n"
-			   "                            serve gdb, forwards and backwards (default: 127.0.0.1:1234)\n"
-			   "      --at PLACE            with --gdb, begin there: N, \"event K\", \"time SECONDS\", "
-			   "PERCENT%, start or end\n"
-			   "      --quiet               no progress line, no summary\n"
-			   "\n"
-			   "Exit status: 0 everything agreed, 2 it diverged, 1 it could not be replayed.\n";
+static const char help[] =
+	"usage: hvrec replay TRACE [OPTIONS]\n"
+	"\n"
+	"Re-executes the trace, checks every event and the final state, and reprints the console.\n"
+	"\n"
+	"      --console FILE|-|none where console output goes (default: -, standard output)\n"
+	"      --until N             stop after N instructions (k, M, G)\n"
+	"      --gdb[=HOST:PORT|unix:PATH|-]\n"
+	"                            serve gdb, forwards and backwards (default: 127.0.0.1:1234)\n"
+	"      --at PLACE            with --gdb, begin there: N, \"event K\", \"time SECONDS\", "
+	"PERCENT%, start or end\n"
+	"  -j, --jobs J              with --gdb, search on J machines at a time (default: all cores)\n"
+	"      --quiet               no progress line, no summary\n"
+	"\n"
+	"Exit status: 0 everything agreed, 2 it diverged, 1 it could not be replayed.\n";
 
 enum { OPTION_CONSOLE = 256, OPTION_UNTIL, OPTION_QUIET, OPTION_HELP, OPTION_GDB, OPTION_AT };
 
@@ -28,6 +30,7 @@ static const struct option long_options[] = {
 	{"until", required_argument, NULL, OPTION_UNTIL},
 	{"gdb", optional_argument, NULL, OPTION_GDB},
 	{"at", required_argument, NULL, OPTION_AT},
+	{"jobs", required_argument, NULL, 'j'},
 	{"quiet", no_argument, NULL, OPTION_QUIET},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{0},
@@ -37,9 +40,10 @@ void replay_command(int argc, char **argv, struct error *error)
 {
 	struct replay_options options = {.until_n = UINT64_MAX};
 	const char *gdb = NULL, *at = NULL;
+	unsigned jobs = 0;
 	int option;
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, ":j:", long_options, NULL)) >= 0) {
 		switch (option) {
 		case OPTION_CONSOLE:
 			options.console = optarg;
@@ -53,6 +57,10 @@ void replay_command(int argc, char **argv, struct error *error)
 			break;
 		case OPTION_AT:
 			at = optarg;
+			break;
+		case 'j':
+			if (!options_jobs(optarg, &jobs, error))
+				return;
 			break;
 		case OPTION_QUIET:
 			options.quiet = true;
@@ -73,8 +81,16 @@ void replay_command(int argc, char **argv, struct error *error)
 		error_set(error, STATUS_FAILED, "--at is for --gdb; a replay starts at the start");
 		return;
 	}
+	if (jobs != 0 && !gdb) {
+		error_set(error, STATUS_FAILED, "--jobs is for --gdb; `hvrec verify` replays on several machines");
+		return;
+	}
 	options.trace = argv[optind];
-	const struct gdb_session session = {.trace = options.trace, .address = gdb, .at = at, .quiet = options.quiet};
+	const struct gdb_session session = {.trace = options.trace,
+					    .address = gdb,
+					    .at = at,
+					    .jobs = jobs != 0 ? jobs : options_jobs_default(),
+					    .quiet = options.quiet};
 	if (gdb)
 		gdb_session_run(&session, error);
 	else

@@ -2,12 +2,11 @@
 #include "replay/verify.h"
 #include "hv/host/session.h"
 #include "tools/commands.h"
+#include "tools/options.h"
 
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 static const char help[] =
 	"usage: hvrec verify TRACE [OPTIONS]\n"
@@ -28,17 +27,6 @@ static const struct option long_options[] = {
 	{0},
 };
 
-static bool jobs_parse(const char *text, unsigned *jobs, struct error *error)
-{
-	char *end;
-	long value = strtol(text, &end, 10);
-	if (end == text || *end || value < 1 || value > VERIFY_JOBS_MAX)
-		return error_set(error, STATUS_FAILED, "--jobs %s is not a number between 1 and %d", text,
-				 VERIFY_JOBS_MAX);
-	*jobs = (unsigned)value;
-	return true;
-}
-
 static void verify(const struct verify_options *options, struct error *error)
 {
 	struct verify_result result;
@@ -55,16 +43,13 @@ static void verify(const struct verify_options *options, struct error *error)
 
 void verify_command(int argc, char **argv, struct error *error)
 {
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	struct verify_options options = {.jobs = cores < 1                 ? 1
-						 : cores > VERIFY_JOBS_MAX ? VERIFY_JOBS_MAX
-									   : (unsigned)cores};
+	struct verify_options options = {.jobs = options_jobs_default()};
 	int option;
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":j:", long_options, NULL)) >= 0) {
 		switch (option) {
 		case 'j':
-			if (!jobs_parse(optarg, &options.jobs, error))
+			if (!options_jobs(optarg, &options.jobs, error))
 				return;
 			break;
 		case OPTION_QUIET:

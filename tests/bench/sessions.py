@@ -86,9 +86,9 @@ class Session:
 class Hvrec(Session):
     NAME, HIT, BEGIN = "hvrec", "hwbreak", "begin"
 
-    def __init__(self, inputs, trace, answer_s_max, place="start"):
+    def __init__(self, inputs, trace, answer_s_max, *options):
         path = inputs.file(f"gdb-{time.monotonic_ns()}")
-        command = [inputs.hvrec, "replay", trace, f"--gdb=unix:{path}", "--at", place]
+        command = [inputs.hvrec, "replay", trace, f"--gdb=unix:{path}", *options]
         super().__init__(inputs, command, [path], answer_s_max, True)
 
     def position(self):

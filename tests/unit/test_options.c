@@ -85,6 +85,24 @@ Test(options, seconds)
 	}
 }
 
+Test(options, jobs)
+{
+	static const char *const no_jobs[] = {"", "0", "-1", "65", "2x", "many", "99999999999999999999"};
+	struct error error = {0};
+	unsigned jobs = 0;
+	cr_expect(options_jobs("1", &jobs, &error));
+	cr_expect_eq(jobs, 1);
+	cr_expect(options_jobs("64", &jobs, &error));
+	cr_expect_eq(jobs, 64);
+	for (size_t i = 0; i < sizeof(no_jobs) / sizeof(no_jobs[0]); i++) {
+		error = (struct error){0};
+		cr_expect_not(options_jobs(no_jobs[i], &jobs, &error), "%s", no_jobs[i]);
+		cr_expect(strstr(error.text, "--jobs"));
+	}
+	cr_expect_geq(options_jobs_default(), 1);
+	cr_expect_leq(options_jobs_default(), 64);
+}
+
 Test(options, an_output_is_named_after_its_trace)
 {
 	static const char *const cases[][2] = {{"a.trace", "a.html"},       {"a", "a.html"},

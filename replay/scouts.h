@@ -1,0 +1,21 @@
+/* Scouts: timelines on machines of their own that search other stretches of a trace at the same time as the user's
+ * timeline, which asks for them where a search has become a long one.
+ *
+ * 1. The first is started when it is first wanted, and lives as long as the timeline: a machine each.
+ * 2. A scout that fails gives its stretch back and is no more; the timeline, which searches all that nobody else does,
+ *    then says what is wrong. */
+#pragma once
+#include "replay/timeline_state.h"
+
+/* A search is long when it has passed so many instructions without a hit. */
+#define SCOUTS_LONG_INSNS UINT64_C(100000000)
+
+/* For up to `count` scouts on this trace; starts none yet. NULL: out of memory. */
+struct scouts *scouts_new(const char *trace, unsigned count);
+void scouts_free(struct scouts *scouts);
+
+/* The first hit at or after `low` and before `high`, or with `reverse` the last one, as timeline_search answers it, by
+ * timeline `t` and its scouts. Interrupted, nothing before found.n (with `reverse`: behind) is hit. `here` tells whether
+ * `t` itself has just come to that place. */
+struct timeline_found scouts_search(struct timeline *t, bool reverse, uint64_t low, uint64_t high,
+				    const struct hv_debug_point *points, size_t count, bool *here, struct error *error);
