@@ -5,8 +5,8 @@
  * not retire. timeline_goto goes to the place before; a hit at such a vector is the later of two places. */
 #include "replay/timeline_state.h"
 
-/* So many hits in one stretch, and it is halved. */
-enum { HITS_BEFORE_HALVING = 4 };
+/* So many hits in one stretch, and it is halved, unless a half is shorter than that. */
+enum { HITS_BEFORE_HALVING = 4, HALF_INSNS_MIN = 16 };
 
 bool timeline_breakpoint_here(const struct timeline *t, const struct hv_debug_point *points, size_t count,
 			      uint64_t *address)
@@ -181,7 +181,16 @@ struct timeline_found timeline_found_here(const struct timeline *t, struct timel
 	return (struct timeline_found){hit, timeline_n(t), rank};
 }
 
-/* The last hit at or after checkpointed position `low` and before `high`. */
+/* Where to halve [low, high): where the recording stopped by itself, for a checkpoint is there for the taking, or else
+ * anywhere. 0: so little is not worth it. */
+static uint64_t middle_of(struct timeline *t, uint64_t low, uint64_t high, struct error *error)
+{
+	uint64_t half = (high - low) / 2;
+	uint64_t safe = timeline_safe_first(t, low + half, high - 1, error);
+	return safe != 0 ? safe : half >= HALF_INSNS_MIN ? low + half : 0;
+}
+
+/* The last hit at or after position `low` and before `high`. */
 static struct timeline_found last_hit(struct timeline *t, uint64_t low, uint64_t high,
 				      const struct hv_debug_point *points, size_t count, struct error *error)
 {
@@ -198,9 +207,7 @@ static struct timeline_found last_hit(struct timeline *t, uint64_t low, uint64_t
 		if (hit.stop == TIMELINE_END || timeline_n(t) >= high)
 			return found;
 		found = timeline_found_here(t, hit);
-		uint64_t middle = ++hits % HITS_BEFORE_HALVING == 0
-					  ? timeline_safe_first(t, found.n + (high - found.n) / 2, high - 1, error)
-					  : 0;
+		uint64_t middle = ++hits % HITS_BEFORE_HALVING == 0 ? middle_of(t, found.n, high, error) : 0;
 		if (middle == 0)
 			continue;
 		struct timeline_found later = last_hit(t, middle, high, points, count, error);

@@ -183,6 +183,17 @@ def hits_at_one_position_come_in_order():
 
 
 @test
+def backwards_in_a_loop_without_an_exit():
+    """Millions of hits, and no place between them where the recording stopped by itself."""
+    harness.record("--max-instructions", "20M", harness.payload("hang"), status=3)
+    with session.Server("trace", "--at", "end") as server, server.client() as client:
+        end = client.n
+        client.insert(rsp.HARDWARE, client.pc)
+        for n in (end - 1, end - 2):
+            check(client.go_back().kind == "hwbreak" and client.n == n, f"back to {client.n}, not {n}")
+
+
+@test
 def breakpoint_comes_before_the_access_of_its_instruction():
     with session.served("exclusives") as server, server.client() as client:
         names = session.symbols("exclusives")
