@@ -24,7 +24,7 @@ static const char help[] =
 	"      --console FILE|-|none where console output goes (default: -, standard output)\n"
 	"      --pace skip|real      idle time is skipped, or waited for (default: real on a terminal)\n"
 	"      --keyframe-every TIME|none\n"
-	"                            real time between keyframes, where a replay can start (default: 1s)\n"
+	"                            real time between keyframes, where a replay can start (default: 500ms)\n"
 	"      --keep TIME|SIZE      keep only the last TIME of guest time (30s, 10min), or the last SIZE (500M) of\n"
 	"                            events and keyframes\n"
 	"      --max-instructions N  end after N instructions (k, M, G)\n"
@@ -190,7 +190,7 @@ static void record_payload(struct record_options *options, int count, char **arg
 void record_command(int argc, char **argv, struct error *error)
 {
 	struct record_options options = {
-		.trace = "hvrec.trace", .memory_bytes = UINT64_C(512) << 20, .keyframe_ns = UINT64_C(1000000000)};
+		.trace = "hvrec.trace", .memory_bytes = UINT64_C(512) << 20, .keyframe_ns = UINT64_C(500000000)};
 	int option;
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "+:o:", long_options, NULL)) >= 0) {
