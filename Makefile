@@ -1,6 +1,6 @@
 # hvrec: time travel for ARM64 systems.
 #   make          build/hvrec, build/hv.elf and build/hvrec_sqlite.so
-#   make demo     installs what is missing, records a Debian kernel, replays it
+#   make demo     installs what is missing, records a Debian kernel, replays it, goes back in it with gdb
 #   make check    installs what is missing, builds and tests everything: what CI runs
 #   make soak     the long forms of the tests
 #   make bench    speed, trace size, the cost of travelling and SQL's scan rate, beside QEMU's own record/replay
