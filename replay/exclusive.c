@@ -1,5 +1,6 @@
 /* Exclusive sequences are short and straight (Arm ARM B2.9.5), so the instructions before pc tell. */
 #include "replay/exclusive.h"
+#include "replay/branch.h"
 #include "replay/guest_memory.h"
 
 enum { LOOK_BACK = 32, LOOK_AHEAD = 32 };
@@ -14,8 +15,7 @@ static bool is_exclusive(uint32_t word, bool load)
 /* What ends a sequence before pc: CLREX, RET, ERET, SVC and its like, unconditional branches. */
 static bool is_barrier(uint32_t word)
 {
-	return (word & 0xfffff0ff) == 0xd503305f || (word & 0xfe000000) == 0xd6000000 ||
-	       (word & 0xff000000) == 0xd4000000 || (word & 0xfc000000) == 0x14000000;
+	return (word & 0xfffff0ff) == 0xd503305f || branch_is_indirect(word) || (word & 0xfc000000) == 0x14000000;
 }
 
 bool exclusive_inside(const struct engine *engine, const struct vcpu_state *vcpu)
@@ -30,24 +30,6 @@ bool exclusive_inside(const struct engine *engine, const struct vcpu_state *vcpu
 			return false;
 	}
 	return false;
-}
-
-static int64_t sign_extend(uint64_t value, uint32_t bits)
-{
-	uint64_t sign = UINT64_C(1) << (bits - 1);
-	return (int64_t)((value ^ sign) - sign);
-}
-
-/* How far B, B.cond, CBZ and TBZ lead (Arm ARM C4.1.86), in bytes; 0: no such branch. */
-static int64_t branch_bytes(uint32_t word)
-{
-	if ((word & 0xfc000000) == 0x14000000)
-		return sign_extend(word & 0x3ffffff, 26) * 4;
-	if ((word & 0xfe000000) == 0x54000000 || (word & 0x7e000000) == 0x34000000)
-		return sign_extend(word >> 5 & 0x7ffff, 19) * 4;
-	if ((word & 0x7e000000) == 0x36000000)
-		return sign_extend(word >> 5 & 0x3fff, 14) * 4;
-	return 0;
 }
 
 size_t exclusive_exits(const struct engine *engine, const struct vcpu_state *vcpu, uint64_t exits[EXCLUSIVE_EXITS_MAX])

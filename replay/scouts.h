@@ -15,7 +15,7 @@ struct scouts *scouts_new(const char *trace, unsigned count);
 void scouts_free(struct scouts *scouts);
 
 /* The first hit at or after `low` and before `high`, or with `reverse` the last one, as timeline_search answers it, by
- * timeline `t` and its scouts. Interrupted, nothing before found.n (with `reverse`: behind) is hit. `here` tells whether
- * `t` itself has just come to that place. */
+ * timeline `t` and its scouts. Interrupted, nothing before found.n (with `reverse`: behind) is hit. `here` tells
+ * whether `t` itself has just come to that place. */
 struct timeline_found scouts_search(struct timeline *t, bool reverse, uint64_t low, uint64_t high,
 				    const struct hv_debug_point *points, size_t count, bool *here, struct error *error);

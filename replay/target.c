@@ -175,6 +175,7 @@ static void resume(void *context, const struct target_resume *request)
 	target->running = true;
 	target->interrupted = false;
 	target->skip_access = false;
+	target->stepped = 0;
 	target->pass = true;
 	target->origin = timeline_place(target->timeline);
 }
@@ -279,78 +280,6 @@ void replay_target_stopped(struct replay_target *target, enum target_reason reas
 	gdbstub_stopped(target->stub, &stop);
 }
 
-/* A run goes on from where it was interrupted; backwards that is where it began, so that nothing is missed. */
-static bool turn_interrupted(struct replay_target *target, struct timeline_place before, struct error *error)
-{
-	if (target->resume.reverse)
-		return timeline_return(target->timeline, target->origin, error);
-	struct timeline_place here = timeline_place(target->timeline);
-	target->skip_access &= here.n == before.n && here.pc == before.pc;
-	return true;
-}
-
-/* One turn of a continue, in either direction. */
-static bool turn_continue(struct replay_target *target, struct error *error)
-{
-	struct timeline *timeline = target->timeline;
-	struct timeline_place before = timeline_place(timeline);
-	struct timeline_hit hit = (target->resume.reverse ? timeline_reverse : timeline_continue)(
-		timeline, target->skip_access, target->points, target->point_count, error);
-	switch (hit.stop) {
-	case TIMELINE_BREAKPOINT:
-		replay_target_stopped(target, TARGET_STOP_BREAKPOINT, hit.address, 0);
-		return true;
-	case TIMELINE_WATCHPOINT:
-		replay_target_stopped(target, TARGET_STOP_WATCHPOINT, hit.address, 0);
-		return true;
-	case TIMELINE_BEGIN:
-		replay_target_stopped(target, TARGET_STOP_REPLAYLOG_BEGIN, 0, 0);
-		return true;
-	case TIMELINE_END:
-		replay_target_stopped(target, TARGET_STOP_REPLAYLOG_END, 0, 0);
-		return true;
-	case TIMELINE_INTERRUPTED:
-		return turn_interrupted(target, before, error);
-	case TIMELINE_FAILED:
-	default:
-		return false;
-	}
-}
-
-void replay_target_step_ended(struct replay_target *target)
-{
-	uint64_t pc = vcpu_of(target, thread_current(target))->pc;
-	for (size_t i = 0; i < target->point_count; i++) {
-		if (target->points[i].bytes == 0 && target->points[i].address == pc) {
-			replay_target_stopped(target, TARGET_STOP_BREAKPOINT, pc, 0);
-			if (!target->running)
-				return;
-		}
-	}
-	bool inside = pc >= target->resume.range_start.v && pc < target->resume.range_end.v;
-	if (target->resume.action == TARGET_STEP || !inside)
-		replay_target_stopped(target, TARGET_STOP_STEP, 0, 0);
-}
-
-/* One instruction. */
-static bool turn_step(struct replay_target *target, struct error *error)
-{
-	struct timeline *timeline = target->timeline;
-	uint64_t n = timeline_n(timeline);
-	if (target->resume.reverse && n <= timeline_start_n(timeline)) {
-		replay_target_stopped(target, TARGET_STOP_REPLAYLOG_BEGIN, 0, 0);
-		return true;
-	}
-	if (!target->resume.reverse && n >= timeline_end_n(timeline)) {
-		replay_target_stopped(target, TARGET_STOP_REPLAYLOG_END, 0, 0);
-		return true;
-	}
-	if (!timeline_goto(timeline, target->resume.reverse ? n - 1 : n + 1, error))
-		return false;
-	replay_target_step_ended(target);
-	return true;
-}
-
 void replay_target_stopped_elsewhere(struct replay_target *target)
 {
 	struct target_stop stop = {.reason = TARGET_STOP_SIGNAL, .thread = thread_current(target), .code = SIGNAL_TRAP};
@@ -393,13 +322,8 @@ bool replay_target_run(struct replay_target *target, const struct pollfd *wake, 
 	engine->wake = wake;
 	bool diverted = diversion_is_on(target->timeline);
 	/* A step of the recording ends; a diverted guest may take exceptions for ever and retire nothing. */
-	engine->wake_count = diverted || target->resume.action == TARGET_CONTINUE ? wake_count : 0;
-	if (diverted)
-		good = replay_target_turn_diverted(target, error);
-	else if (target->resume.action == TARGET_CONTINUE)
-		good = turn_continue(target, error);
-	else
-		good = turn_step(target, error);
+	engine->wake_count = diverted || target->resume.action != TARGET_STEP ? wake_count : 0;
+	good = diverted ? replay_target_turn_diverted(target, error) : replay_target_turn(target, error);
 	engine->wake_count = 0;
 	return good;
 }

@@ -1,4 +1,4 @@
-/* What target.c and target_diverted.c share. */
+/* What target.c, target_turn.c and target_diverted.c share. */
 #pragma once
 #include "replay/target.h"
 
@@ -13,6 +13,7 @@ struct replay_target {
 	char *monitor_line; /* a command under way; NULL: none */
 	bool running, interrupted, monitor_ending;
 	bool skip_access; /* gdb did not want the access that it has just come to */
+	uint64_t stepped; /* instructions of a range, one by one */
 	bool pass;        /* a breakpoint at this place has been told */
 	bool client_left;
 	struct error broken; /* a write found the machine broken */
@@ -31,6 +32,8 @@ void replay_target_stopped_elsewhere(struct replay_target *target);
 
 /* Sends what a diverted guest prints to gdb's console. */
 void replay_target_listen(struct replay_target *target);
+/* One turn of a resume in the recording. */
+bool replay_target_turn(struct replay_target *target, struct error *error);
 /* One turn of a resume in a diversion. */
 bool replay_target_turn_diverted(struct replay_target *target, struct error *error);
 /* Leaves a diversion for what goes backwards, which goes on from where the recording was left. */

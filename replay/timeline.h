@@ -23,6 +23,9 @@ struct timeline_place {
 	uint64_t n, pc;
 };
 struct timeline_place timeline_place(const struct timeline *timeline);
+/* Whether this is the address of one of the current vCPU's exception vectors, which may share their position with the
+ * place before. */
+bool timeline_is_vector(const struct timeline *timeline, uint64_t address);
 const struct checkpoints *timeline_checkpoints(const struct timeline *timeline);
 /* Positions of the trace's start and end. */
 uint64_t timeline_start_n(const struct timeline *timeline);
@@ -39,6 +42,7 @@ enum timeline_stop {
 	TIMELINE_WATCHPOINT,
 	TIMELINE_BEGIN,
 	TIMELINE_END,
+	TIMELINE_STEPPED,
 	TIMELINE_INTERRUPTED,
 	TIMELINE_FAILED
 };
@@ -56,3 +60,7 @@ struct timeline_hit timeline_continue(struct timeline *timeline, bool skip_acces
 				      size_t count, struct error *error);
 struct timeline_hit timeline_reverse(struct timeline *timeline, bool skip_access, const struct hv_debug_point *points,
 				     size_t count, struct error *error);
+/* One instruction on or back: TIMELINE_STEPPED, or what stops a continue in that direction before it or behind it: a
+ * watched access, the start or end. */
+struct timeline_hit timeline_step(struct timeline *timeline, bool reverse, bool skip_access,
+				  const struct hv_debug_point *points, size_t count, struct error *error);

@@ -187,3 +187,47 @@ struct timeline_hit timeline_reverse(struct timeline *t, bool skip_access, const
 		best.hit.stop = TIMELINE_FAILED;
 	return best.hit;
 }
+
+/* As many of the watchpoints as the CPU has. */
+static size_t watchpoints_take(const struct hv_debug_point *points, size_t count, size_t *at,
+			       struct hv_debug_point group[GUEST_WATCHPOINT_COUNT])
+{
+	size_t taken = 0;
+	for (; *at < count && taken < GUEST_WATCHPOINT_COUNT; (*at)++) {
+		if (points[*at].bytes != 0)
+			group[taken++] = points[*at];
+	}
+	return taken;
+}
+
+/* Whether the instruction at position `n` accesses a watched place. The timeline is anywhere then. */
+static enum engine_stop access_at(struct timeline *t, uint64_t n, const struct hv_debug_point *points, size_t count,
+				  uint64_t *address, struct error *error)
+{
+	struct hv_debug_point group[GUEST_WATCHPOINT_COUNT];
+	enum engine_stop stop = ENGINE_UNTIL;
+	size_t at = 0, taken;
+	while (stop == ENGINE_UNTIL && (taken = watchpoints_take(points, count, &at, group)) > 0) {
+		if (timeline_n(t) != n && !timeline_goto(t, n, error))
+			return ENGINE_FAILED;
+		stop = timeline_run_through(t, n + 1, group, taken, address, error);
+	}
+	return stop;
+}
+
+struct timeline_hit timeline_step(struct timeline *t, bool reverse, bool skip_access,
+				  const struct hv_debug_point *points, size_t count, struct error *error)
+{
+	uint64_t here = timeline_n(t), there = reverse ? here - 1 : here + 1;
+	struct timeline_hit hit = {TIMELINE_STEPPED, 0};
+	enum engine_stop stop = ENGINE_UNTIL;
+	if (here == (reverse ? timeline_start_n(t) : t->end_n))
+		return (struct timeline_hit){reverse ? TIMELINE_BEGIN : TIMELINE_END, 0};
+	if (!skip_access)
+		stop = access_at(t, reverse ? there : here, points, count, &hit.address, error);
+	if (stop == ENGINE_WATCHPOINT)
+		hit.stop = TIMELINE_WATCHPOINT;
+	if (stop == ENGINE_FAILED || !timeline_goto(t, stop == ENGINE_WATCHPOINT ? here : there, error))
+		hit.stop = TIMELINE_FAILED;
+	return hit;
+}

@@ -36,9 +36,6 @@ bool timeline_inside_exclusive(const struct timeline *t);
 
 bool timeline_breakpoint_here(const struct timeline *t, const struct hv_debug_point *points, size_t count,
 			      uint64_t *address);
-/* Whether this is the address of one of the current vCPU's exception vectors. */
-bool timeline_is_vector(const struct timeline *t, uint64_t address);
-
 /* Of hits at one position: the instruction there, the vector that shares it, the access. */
 enum timeline_rank { TIMELINE_RANK_PLACE, TIMELINE_RANK_VECTOR, TIMELINE_RANK_ACCESS };
 

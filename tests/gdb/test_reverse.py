@@ -155,6 +155,24 @@ python where("before")
 
 
 @test
+def steps_of_a_line_stop_at_a_watched_access():
+    places, output = run(commands(
+        ("entry", "break job_add if cost == 5", "continue", "delete", "watch jobs", "next 2"),
+        ("changed", "next 9"),
+        ("changed_back", "reverse-next 9"),
+        ("stepi", "stepi 30"),
+    ))
+    expect(places, "entry", "job_add", "job->cost = cost")
+    forward = expect(places, "changed", "job_add", "}")
+    back = expect(places, "changed_back", "job_add", "jobs = job")
+    by_instruction = expect(places, "stepi", "job_add", "}")
+    check(back.n == forward.n - 1, f"the write is at {back.n} backwards, at {forward.n - 1} forwards")
+    check(by_instruction.n == forward.n, f"stepi sees the write at {by_instruction.n - 1}")
+    values = re.findall(r"(?:Old|New) value = .*?(0x[0-9a-f]+)", output)
+    check(len(values) == 6 and values[0:2] == values[3:1:-1] == values[4:6], f"values {values}")
+
+
+@test
 def hunt_of_a_corruption_finds_the_culprit():
     places, output = run(HUNT)
     crash = expect(places, "crash", "jobs_broken", "")

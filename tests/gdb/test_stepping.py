@@ -6,6 +6,8 @@ from session import SOAK, Failed, check, harness, rng, test
 PLACES = 50 if SOAK else 3
 STEPS = 1000 if SOAK else 30
 SEEKS = 50 if SOAK else 4
+RANGES = 300 if SOAK else 25
+RANGE_STEPS_MAX = 1500
 QEMU_STEPS = 1000 if SOAK else 50
 HARDWARE_BREAKPOINTS = 6  # beyond that hvrec needs several runs
 EXIT = 9  # the number of EVENT_EXIT
@@ -78,6 +80,42 @@ def steps_back_mirror_steps_forward_in_a_long_trace():
     if not SOAK:
         raise harness.Skipped("a soak test")
     mirrored_places(session.debian_trace("5G"))
+
+
+def single_steps(client, low, high):
+    """Steps until pc is outside, or a watched place was accessed. None: that takes too long."""
+    for _ in range(RANGE_STEPS_MAX):
+        stop = client.step()
+        if stop.kind != "signal" or not low <= client.pc < high:
+            return stop.kind, client.n, client.pc
+    return None
+
+
+@test
+def steps_of_a_range_end_where_single_steps_do():
+    """Long ones are not done by single steps (replay/range_exits.c). Half of them may meet an interrupt."""
+    ranges, long_ones, trace = 0, 0, session.debian_trace()
+    exits = [event.n for event in harness.events(trace) if event.kind == EXIT]
+    with session.Server(trace) as server, server.client() as client:
+        end = client.position()[1]
+        while ranges < RANGES:
+            start = max(0, rng.choice((rng.randrange(end), rng.choice(exits) - rng.randrange(100, 1000))))
+            client.seek(start)
+            low, high = client.pc - 4 * rng.randrange(40), client.pc + 4 * rng.randrange(1, 60)
+            watch = (rng.choice((rsp.WATCH, rsp.AWATCH)), client.register(rsp.SP) & -8, 8) if rng.random() < 0.3 else None
+            if watch:
+                client.insert(*watch)
+            expected = single_steps(client, low, high)
+            if expected:
+                client.seek(start)
+                stop = client.resume(f"vCont;r{low:x},{high:x}:1")
+                found = stop.kind, client.n, client.pc
+                check(found == expected, f"from {start} over {low:#x}-{high:#x}, {watch}: {found}, single steps {expected}")
+                ranges += 1
+                long_ones += expected[1] - start > 100
+            if watch:
+                client.remove(*watch)
+    session.say(f"{RANGES} ranges, {long_ones} of more than 100 instructions (SEED={harness.seed})")
 
 
 def walk(client, start, count):
