@@ -100,7 +100,7 @@ bool replay_target_turn(struct replay_target *target, struct error *error)
 {
 	struct timeline_place before = timeline_place(target->timeline);
 	bool range = target->resume.action == TARGET_STEP_RANGE && !target->resume.reverse;
-	struct timeline_hit hit = target->resume.action == TARGET_CONTINUE        ? run(target, error)
+	struct timeline_hit hit = target->resume.action == TARGET_CONTINUE       ? run(target, error)
 				  : range && target->stepped >= STEPS_BEFORE_RUN ? run_in_range(target, error)
 										 : step(target, error);
 	switch (hit.stop) {

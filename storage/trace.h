@@ -29,7 +29,8 @@ struct trace_writer *trace_create(const char *path, struct error *error);
  * after the next commit, as everything below. */
 bool trace_put_file(struct trace_writer *w, const char *name, const void *data, size_t bytes, struct error *error);
 
-/* Set a metadata value; `value` is UTF-8. The keys "complete" and "events" are trace_finish's. */
+/* Set a metadata value; `value` is UTF-8. The keys "complete", "events" and "checksum" are the
+ * writer's. */
 bool trace_put_text(struct trace_writer *w, const char *key, const char *value, struct error *error);
 bool trace_put_u64(struct trace_writer *w, const char *key, uint64_t value, struct error *error);
 

@@ -89,6 +89,7 @@ bool trace_put_file(struct trace_writer *w, const char *name, const void *data, 
 			sqlite3_bind_text(w->statements[PUT_FILE], 1, name, -1, SQLITE_STATIC);
 			trace_writer_bind_blob(w, PUT_FILE, 2, hash, TRACE_HASH_BYTES);
 			trace_writer_step(w, PUT_FILE, NULL);
+			w->unsealed = true;
 		}
 	}
 	return trace_writer_report(w, error);
@@ -103,6 +104,7 @@ bool trace_put_text(struct trace_writer *w, const char *key, const char *value, 
 		sqlite3_bind_text(w->statements[PUT_META], 1, key, -1, SQLITE_STATIC);
 		sqlite3_bind_text(w->statements[PUT_META], 2, value, -1, SQLITE_STATIC);
 		trace_writer_step(w, PUT_META, NULL);
+		w->unsealed = true;
 	}
 	return trace_writer_report(w, error);
 }
@@ -113,6 +115,7 @@ bool trace_put_u64(struct trace_writer *w, const char *key, uint64_t value, stru
 		sqlite3_bind_text(w->statements[PUT_META], 1, key, -1, SQLITE_STATIC);
 		trace_writer_bind_u64(w, PUT_META, 2, value);
 		trace_writer_step(w, PUT_META, NULL);
+		w->unsealed = true;
 	}
 	return trace_writer_report(w, error);
 }

@@ -3,10 +3,13 @@
 #include "storage/trace_reader.h"
 #include "storage/trace_format.h"
 #include "storage/trace_limit.h"
+#include "storage/trace_seal.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { SEAL_READINGS_MAX = 5 };
 
 sqlite3_stmt *trace_reader_prepare(struct trace_reader *r, const char *sql, struct error *error)
 {
@@ -184,6 +187,21 @@ uint64_t trace_first_event(const struct trace_reader *r)
 	return r->first_event;
 }
 
+/* A recorder may commit between the two statements of a reading, but not again and again. */
+static bool check_seal(struct trace_reader *r, struct error *error)
+{
+	for (int reading = 0; r->version >= 2 && reading < SEAL_READINGS_MAX; reading++) {
+		struct trace_seal seal;
+		int code = trace_seal_read(r->db, !r->borrowed, &seal);
+		if (code != SQLITE_OK)
+			return trace_sql_error(r->db, r->path, "cannot read", code, error);
+		if (trace_seal_holds(&seal))
+			return true;
+	}
+	return r->version < 2 || error_set(error, STATUS_FAILED,
+					   "%s: is damaged: its metadata; copy it again, or try hvrec repair", r->path);
+}
+
 /* Makes a reader of `db`, which is closed with it unless it is borrowed; also if this fails. */
 static struct trace_reader *reader_new(sqlite3 *db, bool borrowed, const char *path, int version, struct error *error)
 {
@@ -191,7 +209,7 @@ static struct trace_reader *reader_new(sqlite3 *db, bool borrowed, const char *p
 	char *copy = strdup(path);
 	if (r && copy) {
 		*r = (struct trace_reader){.db = db, .borrowed = borrowed, .path = copy, .version = version};
-		if (find_start(r, error) && check_complete(r, error))
+		if (check_seal(r, error) && find_start(r, error) && check_complete(r, error))
 			return r;
 		trace_close(r);
 		return NULL;
@@ -273,7 +291,8 @@ static bool names_take(struct trace_reader *r, sqlite3_stmt *statement, struct n
 
 bool trace_each_meta(struct trace_reader *r, trace_meta_fn *each, void *context, struct error *error)
 {
-	sqlite3_stmt *statement = trace_reader_prepare(r, "SELECT key, value FROM main.meta ORDER BY key", error);
+	sqlite3_stmt *statement = trace_reader_prepare(
+		r, "SELECT key, value FROM main.meta WHERE key <> '" TRACE_SEAL_KEY "' ORDER BY key", error);
 	enum trace_found found = statement ? trace_reader_step(r, statement, error) : TRACE_FAILED;
 	while (found == TRACE_FOUND) {
 		const char *key = (const char *)sqlite3_column_text(statement, 0);

@@ -5,6 +5,8 @@
 #include "storage/chunk.h"
 #include "storage/trace_create.h"
 #include "storage/trace_repair_keyframes.h"
+#include "storage/trace_repair_seal.h"
+#include "storage/trace_seal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -177,8 +179,8 @@ static void metas_take(struct repair *r)
 {
 	for (size_t i = 0; i < r->found->meta_count && r->out && r->error->status == STATUS_OK; i++) {
 		const struct trace_salvage_meta *meta = &r->found->metas[i];
-		if (strcmp(meta->key, "start_n") == 0) /* trace_start_at has put it */
-			continue;
+		if (strcmp(meta->key, "start_n") == 0 || strcmp(meta->key, TRACE_SEAL_KEY) == 0)
+			continue; /* trace_start_at has put it; the writer puts its own */
 		if (key_of_end(meta->key) &&
 		    (!r->report->complete || strcmp(meta->key, "complete") == 0 || strcmp(meta->key, "events") == 0))
 			continue;
@@ -218,6 +220,7 @@ static bool write_end(struct repair *r)
 /* The steps, in order. */
 static bool run(struct repair *r, const char *from)
 {
+	r->report->metadata_doubtful = trace_repair_seal_is_broken(r->found);
 	if (!start_find(r, from))
 		return false;
 	events_take(r);

@@ -10,6 +10,7 @@ struct trace_repair_report {
 	uint64_t start_n, first_event;        /* where the new trace starts; 0, or a keyframe */
 	uint64_t event_count, last_n;         /* in the new trace */
 	uint64_t lost_event_count;            /* at least so many, as far as what is left can tell */
+	bool metadata_doubtful;               /* its checksum is wrong: some value may be, too */
 	uint64_t file_count, lost_file_count; /* named files */
 	uint64_t keyframe_count, lost_keyframe_count;
 	char lost_files[TRACE_REPAIR_TEXT_BYTES]; /* their names, as far as there is room */

@@ -4,6 +4,7 @@
  * 2. `failed` is sticky: once it is set no call touches the file. */
 #include "storage/chunk.h"
 #include "storage/trace_create.h"
+#include "storage/trace_seal.h"
 #include "storage/trace_writer.h"
 
 #include <errno.h>
@@ -104,10 +105,20 @@ static bool put_group(struct trace_writer *w)
 	return true;
 }
 
+static bool seal(struct trace_writer *w)
+{
+	errno = 0;
+	int code = trace_seal_write(w->db);
+	w->unsealed = code != SQLITE_OK;
+	return code == SQLITE_OK || trace_writer_fail(w, code);
+}
+
 static bool commit(struct trace_writer *w)
 {
 	if (w->failed.status != STATUS_OK || !w->in_transaction)
 		return w->failed.status == STATUS_OK;
+	if (w->unsealed && !seal(w))
+		return false;
 	w->in_transaction = false;
 	if (!trace_writer_run(w, "COMMIT"))
 		return false;

@@ -37,6 +37,7 @@ struct trace_writer {
 	sqlite3 *db;
 	sqlite3_stmt *statements[STATEMENT_COUNT];
 	bool in_transaction;
+	bool unsealed;      /* metadata or files are other than at the last seal */
 	uint64_t put_bytes; /* of events and pages, compressed */
 	bool finished;
 	bool forgot;            /* the file has free pages to give back after the commit */

@@ -77,9 +77,11 @@ static void report_print(const struct trace_repair_report *report)
 		printf("lost   %" PRIu64 " files: %s\n", report->lost_file_count, report->lost_files);
 	if (report->lost_keyframe_count > 0)
 		printf("lost   %" PRIu64 " keyframes or more: going there takes longer\n", report->lost_keyframe_count);
-	if (report->complete && report->lost_keyframe_count == 0)
+	if (report->metadata_doubtful)
+		printf("doubt  metadata: its checksum is wrong, so some of what `hvrec info` prints may be\n");
+	else if (report->complete && report->lost_keyframe_count == 0)
 		printf("lost   nothing: the trace was whole\n");
-	else if (!report->complete)
+	if (!report->complete)
 		printf("the new trace is incomplete: %s\n", report->reason);
 }
 

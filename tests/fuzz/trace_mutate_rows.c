@@ -1,6 +1,7 @@
 /* Rows: a chunk's raw bytes, stored bytes, fields and events, each with the checksum that fits, so that what is behind
  * the checksum is reached; and metadata, named files, types and tables as no writer would write them. */
 #include "storage/chunk.h"
+#include "storage/trace_seal.h"
 #include "tests/fuzz/random.h"
 #include "tests/fuzz/trace_mutate.h"
 
@@ -292,6 +293,8 @@ size_t trace_mutate_db(struct seed *seed, trace_mutate_fn *change, uint8_t *data
 	sqlite3_int64 bytes = 0;
 	sqlite3_exec(seed->db, "BEGIN", NULL, NULL, NULL);
 	change(seed);
+	if (random_below(4) != 0)
+		trace_seal_write(seed->db);
 	unsigned char *image = sqlite3_serialize(seed->db, "main", &bytes, 0);
 	if (!image || bytes > MUTATE_BYTES_MAX)
 		bytes = 0;

@@ -117,11 +117,16 @@ def missing_rows_are_an_error():
             check(database.execute(statement).rowcount != 0, f"{statement}: does nothing")
         database.close()
         refusal("damaged", statement)
+        if "meta" in statement or "file" in statement:
+            check("metadata" in harness.error_line(hvrec("info", "damaged"), "info"), statement)
+            harness.trace_edit("seal", "damaged")
+            refusal("damaged", statement)
     # an ID register that differs is another machine, and the message must say which
     shutil.copyfile("trace", "damaged")
     with sqlite3.connect("damaged") as database:
         database.execute("UPDATE meta SET value = '414fd0c2' || substr(value, 9) WHERE key = 'fingerprint'")
     database.close()
+    harness.trace_edit("seal", "damaged")
     line = harness.error_line(hvrec("replay", "damaged"), "replay")
     check("midr" in line.lower(), f"the message does not name the register: {line}")
 

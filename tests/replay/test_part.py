@@ -30,12 +30,14 @@ def same(got, expected, what):
 
 
 def record_part():
-    """A guest that idles and prints, and the part of it from its second to its last keyframe but one."""
+    """A guest that idles and prints, and the part of it from a keyframe in the middle to its last one but one, or to where
+    it has idled."""
     record("--keyframe-every", "10ms", "--console", "none", *harness.debian("cloud"))
     keyframes = rows("trace", KEYFRAMES)
     check(len(keyframes) >= 4, f"{len(keyframes)} keyframes")
-    first, last = keyframes[len(keyframes) // 2], keyframes[-2]
-    output("trim", "trace", "-o", "part", "--from", str(first[0]), "--to", str(last[0]), "--quiet")
+    first, last_n = keyframes[len(keyframes) // 2], keyframes[-2][0]
+    idle_n = next(event["n"] for event in json_events("trace") if event["kind"] == "IDLE")
+    output("trim", "trace", "-o", "part", "--from", str(first[0]), "--to", str(max(last_n, idle_n + 1)), "--quiet")
     return first
 
 

@@ -1,15 +1,18 @@
 /* trace_edit: damages a finished trace on purpose, for tests/replay/test_corruption.py. It changes the file in place.
  *
  *   trace_edit events TRACE                 prints every event: INDEX KIND N PC ADDRESS VALUE VCPU SIZE
- *   trace_edit bytes TRACE                  prints how many bytes of event data are stored, and how many they are
- * unpacked trace_edit stored TRACE BYTE MASK       XORs a stored byte; its checksum is wrong afterwards trace_edit
- * checked TRACE BYTE MASK      the same with the checksum made right: lz4 sees it trace_edit raw TRACE BYTE MASK XORs a
- * byte of the unpacked chunks, packs again: the decoder sees it trace_edit event TRACE INDEX FIELD VALUE  sets n, pc,
- * address, value, kind, vcpu or size: only the replay can see it
+ *   trace_edit bytes TRACE                  prints how many bytes of event data are stored, and how many unpacked
+ *   trace_edit stored TRACE BYTE MASK       XORs a stored byte; its checksum is wrong afterwards
+ *   trace_edit checked TRACE BYTE MASK      the same with the checksum made right: lz4 sees it
+ *   trace_edit raw TRACE BYTE MASK          XORs an unpacked byte, and packs again: the decoder sees it
+ *   trace_edit event TRACE INDEX FIELD VALUE
+ *                                           sets n, pc, address, value, kind, vcpu or size: only the replay can see it
+ *   trace_edit seal TRACE                   makes the checksum of edited metadata right
  *
  * BYTE counts over all chunks in order. Exit status 1 and one line if it cannot be done. */
 #include "storage/chunk.h"
 #include "storage/trace_format.h"
+#include "storage/trace_seal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -189,13 +192,25 @@ static bool chunk_visit(struct edit *e, int argc, char **argv, uint64_t before[2
 	return edited;
 }
 
+static int seal(const char *path)
+{
+	sqlite3 *db;
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK || trace_seal_write(db) != SQLITE_OK)
+		fail("cannot seal");
+	sqlite3_close(db);
+	return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
 	struct edit e = {0};
 	uint64_t bytes[2] = {0};
 	bool edited = false;
+	if (argc == 3 && strcmp(argv[1], "seal") == 0)
+		return seal(argv[2]);
 	if (argc < 3 || sqlite3_open_v2(argv[2], &e.db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
-		fail("usage: trace_edit events|bytes|stored|checked|raw|event TRACE …, a trace that can be written");
+		fail("usage: trace_edit events|bytes|stored|checked|raw|event|seal TRACE …, a trace that can be "
+		     "written");
 	sqlite3_stmt *rows =
 		prepare(&e, "SELECT first_event, event_count, first_n, last_n, start_idle_ns, raw_bytes, data "
 			    "FROM chunk ORDER BY first_event");

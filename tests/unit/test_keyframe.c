@@ -2,6 +2,7 @@
  * forgotten; and whatever is wrong in the tables is an error that says so. */
 #include "tests/unit/keyframe_model.h"
 #include "replay/keyframe_index.h"
+#include "storage/trace_seal.h"
 #include "storage/trace_format.h"
 
 TestSuite(keyframe, .timeout = 120);
@@ -223,6 +224,7 @@ static void damage(const struct model *m, const char *sql, bool checksums)
 			"state_bytes, state, same); "
 			"UPDATE page_group SET indexes_checksum = group_sum(id, page_count, indexes), "
 			"data_checksum = group_sum(id, page_count, data)");
+	cr_assert_eq(trace_seal_write(db), SQLITE_OK);
 	sqlite3_close(db);
 }
 

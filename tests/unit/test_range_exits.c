@@ -34,8 +34,7 @@ static void look(size_t count, const uint32_t *words)
 	exit_count = range_exits(&engine, &vcpu, CODE(0), CODE(count), exits);
 }
 
-#define LOOK(...) \
-	look(sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t), (const uint32_t[]){__VA_ARGS__})
+#define LOOK(...) look(sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t), (const uint32_t[]){__VA_ARGS__})
 
 static bool has(uint64_t address)
 {
@@ -108,7 +107,8 @@ Test(range_exits, too_many_are_not_known)
 
 Test(range_exits, what_cannot_be_read_or_is_too_long_is_not_known)
 {
-	cr_expect_eq(range_exits(&engine, &vcpu, GUEST_RAM_IPA + RAM_BYTES - 8, GUEST_RAM_IPA + RAM_BYTES + 8, exits), 0);
+	cr_expect_eq(range_exits(&engine, &vcpu, GUEST_RAM_IPA + RAM_BYTES - 8, GUEST_RAM_IPA + RAM_BYTES + 8, exits),
+		     0);
 	cr_expect_eq(range_exits(&engine, &vcpu, GUEST_RAM_IPA, GUEST_RAM_IPA + (1 << 17), exits), 0);
 	cr_expect_eq(range_exits(&engine, &vcpu, 8, 0, exits), 0);
 }

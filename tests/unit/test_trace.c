@@ -3,6 +3,7 @@
 #include "storage/chunk.h"
 #include "storage/trace.h"
 #include "storage/trace_format.h"
+#include "storage/trace_seal.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -169,12 +170,22 @@ static uint8_t *read_whole_file(size_t *bytes)
 	return data;
 }
 
-static void sql(const char *text)
+static void unsealed_sql(const char *text)
 {
 	sqlite3 *db = NULL;
 	char *message = NULL;
 	cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
 	cr_assert_eq(sqlite3_exec(db, text, NULL, NULL, &message), SQLITE_OK, "%s", message);
+	sqlite3_close(db);
+}
+
+/* With metadata's checksum made right again, where there still is metadata. */
+static void sql(const char *text)
+{
+	sqlite3 *db = NULL;
+	unsealed_sql(text);
+	cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+	trace_seal_write(db);
 	sqlite3_close(db);
 }
 
@@ -537,6 +548,39 @@ Test(trace, each_way_of_not_being_a_trace_has_its_message)
 	record(10);
 	sql("DELETE FROM meta WHERE key = 'events'");
 	open_fails("10 of 0 events");
+}
+
+Test(trace, changed_metadata_is_refused)
+{
+	static const char *const changes[] = {"UPDATE meta SET value = 'other' WHERE key = 'bootargs'",
+					      "UPDATE meta SET value = '' WHERE key = 'bootargs'",
+					      "UPDATE meta SET value = 11 WHERE key = 'events'",
+					      "UPDATE meta SET value = '10' WHERE key = 'events'",
+					      "UPDATE meta SET key = 'bootarg' WHERE key = 'bootargs'",
+					      "DELETE FROM meta WHERE key = 'bootargs'",
+					      "DELETE FROM meta WHERE key = 'complete'",
+					      "INSERT INTO meta VALUES('more', 1)",
+					      "INSERT INTO meta VALUES(x'00', 1)",
+					      "DELETE FROM meta WHERE key = 'checksum'",
+					      "UPDATE meta SET value = value + 1 WHERE key = 'checksum'",
+					      "UPDATE meta SET value = CAST(value AS TEXT) WHERE key = 'checksum'",
+					      "UPDATE file SET name = 'initr' WHERE name = 'initrd'",
+					      "UPDATE file SET hash = zeroblob(16) WHERE name = 'initrd'",
+					      "DELETE FROM file",
+					      "INSERT INTO file SELECT 'more', hash FROM file"};
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		struct error error = {0};
+		struct trace_writer *w = trace_create(path, &error);
+		cr_assert(w && trace_put_text(w, "bootargs", "quiet", &error));
+		cr_assert(trace_put_file(w, "initrd", "contents", 8, &error) && trace_finish(w, &error), "%s",
+			  error.text);
+		trace_writer_free(w);
+		sql("UPDATE meta SET value = value");
+		trace_close(trace_open(path, &error));
+		cr_assert_eq(error.status, STATUS_OK, "%s", error.text);
+		unsealed_sql(changes[i]);
+		open_fails("its metadata");
+	}
 }
 
 Test(trace, truncated_files_are_refused)

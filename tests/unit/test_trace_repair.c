@@ -235,6 +235,34 @@ static void endless_files(void)
 	free(data);
 }
 
+Test(trace_repair, metadata_that_its_checksum_does_not_fit_is_doubtful)
+{
+	static const char *const changes[] = {"UPDATE meta SET value = 1 WHERE key = 'events'",
+					      "INSERT OR REPLACE INTO meta VALUES('bootargs', 'other')",
+					      "UPDATE file SET name = name || 'x'"};
+	struct error error = {0};
+	fixture_record(EVENTS, 0);
+	cr_assert(trace_repair_survey(path, &report, &error), "%s", error.text);
+	cr_assert(!report.metadata_doubtful);
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		fixture_record(EVENTS, 0);
+		sql(changes[i]);
+		cr_assert(trace_repair_survey(path, &report, &error), "%s", error.text);
+		cr_assert(report.metadata_doubtful, "%s", changes[i]);
+	}
+}
+
+/* Makes the file's header say so. Version 1 has no seal, which is the first to read what is damaged. */
+static void version_set(uint8_t version)
+{
+	enum { HEADER_USER_VERSION = 60 };
+	size_t bytes = 0;
+	uint8_t *data = fixture_load(&bytes);
+	data[HEADER_USER_VERSION + 3] = version;
+	fixture_store(data, bytes);
+	free(data);
+}
+
 static bool name_ignore(const char *name, void *context, struct error *error)
 {
 	(void)name;
@@ -248,6 +276,10 @@ Test(trace_repair, a_table_without_end_is_an_error, .timeout = 60)
 	struct error error = {0};
 	struct trace_totals totals;
 	endless_files();
+	cr_assert_null(trace_open(path, &error));
+	cr_assert(strstr(error.text, "its metadata"), "%s", error.text);
+	error = (struct error){0};
+	version_set(1);
 	struct trace_reader *r = trace_open(path, &error);
 	cr_assert(r, "%s", error.text);
 	cr_assert_not(trace_each_file(r, name_ignore, NULL, &error));
@@ -297,6 +329,10 @@ Test(trace_repair, a_row_that_claims_to_be_huge_takes_no_memory)
 	fixture_store(data, bytes);
 	free(data);
 	sqlite3_memory_highwater(1);
+	cr_assert_null(trace_open(path, &error));
+	cr_assert_eq(error.status, STATUS_FAILED);
+	error = (struct error){0};
+	version_set(1);
 	struct trace_reader *r = trace_open(path, &error);
 	cr_assert(r, "%s", error.text);
 	trace_each_file(r, file_get, r, &error);
