@@ -61,7 +61,7 @@ static const struct command_reader commands[] = {
 	  {"@", "--address", "uart", "--from", "5000", "--format", "csv"}}},
 	{"diff", diff_command, 8, {{"@", "="}, {"=", "@"}, {"@", "=", "--context", "0"}, {"@", "@"}}},
 	{"extract", extract_command, 8, {{"@", "-o", "/", "--force"}, {"@", "-o", "/", "--force", "ram/40000000"}}},
-	{"export", export_command, 16, {{"@", "--format", "perfetto", "-o", ">"}, {"@", "--format", "perfetto"}}},
+	{"export", export_command, 32, {{"@", "--format", "perfetto", "-o", ">"}, {"@", "--format", "perfetto"}}},
 	{"sql",
 	 sql_command,
 	 16,
