@@ -166,7 +166,7 @@ struct reader {
 static const struct reader readers[] = {
 	{"files", read_files, 1},        {"metadata", read_metadata, 1},
 	{"events", read_events, 1},      {"window", read_window, 2},
-	{"place", read_place, 4},        {"keyframes", read_keyframes, 1},
+	{"place", read_place, 8},        {"keyframes", read_keyframes, 1},
 	{"page groups", read_groups, 1}, {"keyframe index", read_keyframe_index, 1},
 	{"pages", read_pages, 4},        {"guest", read_guest, 16},
 };
