@@ -9,7 +9,7 @@
  * 1. A case depends on SEED and its number only: CASE runs that one alone.
  * 2. A case takes at most SECONDS_MAX, one allocation at most 64 MiB, the process at most 1 GiB; more ends the program,
  *    which then names the case and leaves its file.
- * 3. Which readers see each file, and which every K-th: trace_readers.c. */
+ * 3. Which readers see each file, and which every K-th: trace_readers.c, trace_commands.c. */
 #include "replay/event_text.h"
 #include "storage/chunk.h"
 #include "tests/fuzz/random.h"
@@ -36,10 +36,13 @@ static uint64_t case_number, fuzz_seed;
 static char folder[PATH_BYTES], path[PATH_BYTES + 16], wal_path[PATH_BYTES + 24], shm_path[PATH_BYTES + 24];
 static char sound_path[PATH_BYTES + 16], output_path[PATH_BYTES + 16], extract_path[PATH_BYTES + 16];
 static int trace_fd; /* of `path`, so that writing a case is two calls */
-static struct seed seeds[SEEDS_MAX];
-static size_t seed_count, golden_count;
-static struct seed *keyframe_seeds[SEEDS_MAX]; /* those with keyframes */
-static size_t keyframe_seed_count;
+
+/* What a case begins with; the golden ones come last. */
+struct choice {
+	struct seed *at[SEEDS_MAX];
+	size_t count, golden_count;
+};
+static struct choice all, with_keyframes;
 static uint8_t data[MUTATE_BYTES_MAX];
 
 /* Read by the sanitizers when they start. */
@@ -147,22 +150,27 @@ static void case_chunk(const struct seed *seed)
 	free(raw);
 }
 
+/* The golden ones have many events: one takes as long as a hundred others. */
+static struct seed *choose(const struct choice *from)
+{
+	return random_below(32) ? from->at[random_below(from->count - from->golden_count)]
+				: from->at[from->count - 1 - random_below(from->golden_count)];
+}
+
 static enum stage case_run(void)
 {
 	static const enum stage turns[] = {STAGE_CHUNK, STAGE_BYTES, STAGE_KEYFRAMES, STAGE_ROWS, STAGE_CHUNK,
 					   STAGE_CHUNK, STAGE_BYTES, STAGE_KEYFRAMES, STAGE_ROWS, STAGE_CHUNK};
 	enum stage stage = turns[case_number % (sizeof(turns) / sizeof(turns[0]))];
 	random_state = fuzz_seed * UINT64_C(0x2545f4914f6cdd1d) + case_number;
-	/* the golden ones, which come last, have many events and take longer */
-	struct seed *seed = random_below(16) ? &seeds[random_below(seed_count - golden_count)]
-					     : &seeds[seed_count - 1 - random_below(golden_count)];
+	struct seed *seed = choose(stage == STAGE_KEYFRAMES ? &with_keyframes : &all);
 	alarm(SECONDS_MAX);
 	if (stage == STAGE_BYTES)
 		case_bytes(seed);
 	else if (stage == STAGE_ROWS)
 		case_db(seed, trace_mutate_rows);
 	else if (stage == STAGE_KEYFRAMES)
-		case_db(keyframe_seeds[random_below(keyframe_seed_count)], trace_mutate_keyframes);
+		case_db(seed, trace_mutate_keyframes);
 	else
 		case_chunk(seed);
 	return stage;
@@ -199,8 +207,16 @@ static void folder_remove(void)
 	rmdir(folder);
 }
 
+static void choice_add(struct choice *choice, struct seed *seed, bool golden)
+{
+	choice->at[choice->count++] = seed;
+	choice->golden_count += golden;
+}
+
 static void seeds_make(void)
 {
+	static struct seed seeds[SEEDS_MAX];
+	size_t seed_count, golden_count;
 	static const struct seed_recipe sound = {
 		.event_count = 90, .commit_step = 30, .keyframe_step = 20, .pages = 7, .finished = true};
 	struct error error = {.status = STATUS_OK};
@@ -210,8 +226,9 @@ static void seeds_make(void)
 	trace_shared_keep(sound_path);
 	seed_count = trace_seeds_make("tests/golden", folder, seeds, &golden_count);
 	for (size_t i = 0; i < seed_count; i++) {
+		choice_add(&all, &seeds[i], i >= seed_count - golden_count);
 		if (seeds[i].keyframe_count > 0)
-			keyframe_seeds[keyframe_seed_count++] = &seeds[i];
+			choice_add(&with_keyframes, &seeds[i], i >= seed_count - golden_count);
 	}
 }
 

@@ -264,6 +264,13 @@ static void table_edit(sqlite3 *db)
 		"ALTER TABLE file RENAME COLUMN name TO title",
 		"CREATE TABLE more(a, b)",
 		"CREATE VIEW v AS SELECT load_extension('x')",
+		"CREATE VIEW events AS SELECT first_event AS event, last_n AS n FROM chunk",
+		"CREATE TABLE console(text)",
+		"CREATE VIEW keyframes AS SELECT n, state_bytes FROM keyframe",
+		("INSERT INTO sqlite_schema VALUES('table', 'events', 'events', 0, "
+		 "'CREATE VIRTUAL TABLE events USING hvrec_console')"),
+		("INSERT INTO sqlite_schema VALUES('table', 'console', 'console', 0, "
+		 "'CREATE VIRTUAL TABLE console USING hvrec_events(''/dev/null'')')"),
 		"CREATE INDEX i ON chunk(first_n, abs(last_n))",
 		"CREATE TRIGGER t AFTER INSERT ON chunk BEGIN DELETE FROM meta; END",
 		"PRAGMA user_version = 1",

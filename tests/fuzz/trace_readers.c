@@ -1,24 +1,20 @@
-/* The readers that fuzz_trace.c runs on each file. Each stops at the first error, as hvrec does, and is given a sound
- * file as often as a damaged one. Functions and commands each have a share: 1 is for every file, K for one file in K;
- * larger ones are for what writes much, or takes as long as all others together. */
+/* The functions that read a trace, on the one reader that all of a file's share; then the commands. Each stops at the
+ * first error, as hvrec does. Of a share see trace_readers.h. */
 #include "tests/fuzz/trace_readers.h"
 #include "replay/event_text.h"
 #include "replay/events.h"
 #include "replay/guest.h"
-#include "replay/kernel.h"
 #include "replay/page_source.h"
+#include "replay/place.h"
 #include "storage/trace.h"
-#include "storage/trace_repair.h"
 #include "tests/fuzz/random.h"
+#include "tests/fuzz/trace_commands.h"
 #include "tests/fuzz/trace_seeds.h"
 #include "tests/fuzz/trace_shared.h"
-#include "tools/commands.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { BATCH_EVENTS = 512, TEXTS_MAX = 100, GROUPS_MAX = 8, RAM_PAGES = SEED_RAM_BYTES / TRACE_PAGE_BYTES };
 
@@ -82,6 +78,18 @@ static void read_window(struct trace_reader *trace, struct error *error)
 		events_find(events, random_below(100000), error);
 	else if (count > 0)
 		events_get(events, random_below(count), error);
+	events_close(events);
+}
+
+/* As --at does, before the machine starts. */
+static void read_place(struct trace_reader *trace, struct error *error)
+{
+	static const char *const places[] = {"start",    "end",       "50%",           "4000",
+					     "event 12", "event 100", "time 0.000002", "time 1"};
+	struct events *events = events_open(trace, error);
+	uint64_t n;
+	if (events)
+		place_find(places[random_below(sizeof(places) / sizeof(places[0]))], trace, events, &n, error);
 	events_close(events);
 }
 
@@ -156,112 +164,16 @@ struct reader {
 };
 
 static const struct reader readers[] = {
-	{"files", read_files, 1},
-	{"metadata", read_metadata, 1},
-	{"events", read_events, 1},
-	{"window", read_window, 2},
-	{"keyframes", read_keyframes, 1},
-	{"page groups", read_groups, 1},
-	{"keyframe index", read_keyframe_index, 1},
-	{"pages", read_pages, 4},
-	{"guest", read_guest, 16},
+	{"files", read_files, 1},        {"metadata", read_metadata, 1},
+	{"events", read_events, 1},      {"window", read_window, 2},
+	{"place", read_place, 8},        {"keyframes", read_keyframes, 1},
+	{"page groups", read_groups, 1}, {"keyframe index", read_keyframe_index, 1},
+	{"pages", read_pages, 4},        {"guest", read_guest, 16},
 };
 
-static void repair_survey(int argc, char **argv, struct error *error)
-{
-	struct trace_repair_report report;
-	(void)argc;
-	trace_repair_survey(argv[1], &report, error);
-}
+enum { READER_COUNT = sizeof(readers) / sizeof(readers[0]) };
 
-static void repair(int argc, char **argv, struct error *error)
-{
-	struct trace_repair_report report;
-	(void)argc;
-	trace_repair(argv[1], argv[2], &report, error);
-}
-
-static void kernel_command(int argc, char **argv, struct error *error)
-{
-	struct kernel kernel;
-	(void)argc;
-	kernel_load(argv[1], &kernel, error);
-	kernel_free(&kernel);
-}
-
-enum { ARGUMENTS_MAX = 8, FORMS_MAX = 5 };
-
-/* In arguments: @ the trace, = a sound one, > the output file, / the folder. One form is chosen. */
-struct command_reader {
-	const char *name;
-	void (*run)(int argc, char **argv, struct error *error);
-	unsigned share;
-	const char *forms[FORMS_MAX][ARGUMENTS_MAX];
-};
-
-static const struct command_reader commands[] = {
-	{"repair survey", repair_survey, 1, {{"@"}}},
-	{"repair", repair, 32, {{"@", ">"}}},
-	{"kernel", kernel_command, 2, {{"@"}}},
-	{"info", info_command, 2, {{"@"}, {"@", "--json"}}},
-	{"stat", stat_command, 8, {{"@"}, {"@", "--format", "json"}}},
-	{"console",
-	 console_command,
-	 2,
-	 {{"@"}, {"@", "--timestamps"}, {"@", "--find", "console"}, {"@", "--find", "e", "--all"}}},
-	{"events",
-	 events_command,
-	 2,
-	 {{"@", "--limit", "50"},
-	  {"@", "--format", "json", "--from", "1000", "--limit", "50"},
-	  {"@", "--format", "csv", "--to", "9k", "--limit", "50"},
-	  {"@", "--kind", "irq", "--kind", "console", "--vcpu", "0"},
-	  {"@", "--address", "uart", "--from", "5000", "--format", "csv"}}},
-	{"diff", diff_command, 8, {{"@", "="}, {"=", "@"}, {"@", "=", "--context", "0"}, {"@", "@"}}},
-	{"extract", extract_command, 8, {{"@", "-o", "/", "--force"}, {"@", "-o", "/", "--force", "ram/40000000"}}},
-	{"report", report_command, 64, {{"@", "-o", ">"}}},
-	{"trim",
-	 trim_command,
-	 64,
-	 {{"@", "-o", ">", "--quiet"},
-	  {"@", "-o", ">", "--from", "4000"},
-	  {"@", "-o", ">", "--from", "4000", "--to", "9000"}}},
-};
-
-enum { READER_COUNT = sizeof(readers) / sizeof(readers[0]), COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
-
-static uint64_t reader_runs[READER_COUNT], command_runs[COMMAND_COUNT];
-
-static const char *argument(const char *form, const struct trace_readers_paths *paths)
-{
-	switch (form[0]) {
-	case '@':
-		return paths->trace;
-	case '=':
-		return paths->sound;
-	case '>':
-		return paths->output;
-	case '/':
-		return paths->folder;
-	default:
-		return form;
-	}
-}
-
-static void command_run(const struct command_reader *command, const struct trace_readers_paths *paths)
-{
-	struct error error = {.status = STATUS_OK};
-	char *argv[ARGUMENTS_MAX + 2] = {(char *)"command"};
-	int argc = 1;
-	size_t form_count = 1;
-	while (form_count < FORMS_MAX && command->forms[form_count][0])
-		form_count++;
-	const char *const *form = command->forms[random_below(form_count)];
-	for (; argc <= ARGUMENTS_MAX && form[argc - 1]; argc++)
-		argv[argc] = (char *)argument(form[argc - 1], paths);
-	optind = 0; /* getopt starts anew */
-	command->run(argc, argv, &error);
-}
+static uint64_t reader_runs[READER_COUNT];
 
 void trace_readers_run(const struct trace_readers_paths *paths)
 {
@@ -275,12 +187,7 @@ void trace_readers_run(const struct trace_readers_paths *paths)
 			reader_runs[i]++;
 		}
 	}
-	for (size_t i = 0; i < COMMAND_COUNT; i++) {
-		if (random_below(commands[i].share) == 0) {
-			command_run(&commands[i], paths);
-			command_runs[i]++;
-		}
-	}
+	trace_commands_run(paths);
 	trace_close(trace);
 	trace_shared_end();
 }
@@ -290,7 +197,6 @@ void trace_readers_report(FILE *out)
 	const char *separator = "read by";
 	for (size_t i = 0; i < READER_COUNT; i++, separator = ",")
 		fprintf(out, "%s %s %" PRIu64, separator, readers[i].name, reader_runs[i]);
-	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		fprintf(out, ", %s %" PRIu64, commands[i].name, command_runs[i]);
+	trace_commands_report(out);
 	fputc('\n', out);
 }

@@ -1,4 +1,6 @@
-/* Everything in hvrec that reads a trace, as tables: a new reader, or command, is one row in trace_readers.c. */
+/* Everything in hvrec that reads a trace, as two tables: functions in trace_readers.c, commands in trace_commands.c. A
+ * new one is one row. Each has a share: 1 is for every file, K for one file in K; larger ones are for what writes much,
+ * or takes as long as all others together. A reader is given a sound file as often as a damaged one. */
 #pragma once
 #include <stdio.h>
 

@@ -50,6 +50,8 @@ static void db_make(struct seed *seed, const char *path)
 	need(backup && sqlite3_backup_step(backup, -1) == SQLITE_DONE, "sqlite cannot copy a seed");
 	sqlite3_backup_finish(backup);
 	sqlite3_close(file);
+	/* so that a row can be made that a table of another kind would have */
+	sqlite3_exec(seed->db, "PRAGMA writable_schema = ON", NULL, NULL, NULL);
 }
 
 static void chunk_load(struct seed_chunk *chunk, sqlite3_stmt *row)

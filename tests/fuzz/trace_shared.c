@@ -135,6 +135,8 @@ int __wrap_sqlite3_prepare_v2(sqlite3 *db, const char *sql, int bytes, sqlite3_s
 		if (kept->sql == sql && !kept->busy && strcmp(sqlite3_sql(kept->statement), sql) == 0) {
 			kept->busy = true;
 			*statement = kept->statement;
+			if (tail)
+				*tail = sql + strlen(sql);
 			return SQLITE_OK;
 		}
 	}
