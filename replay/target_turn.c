@@ -88,6 +88,7 @@ static struct timeline_hit run_in_range(struct replay_target *target, struct err
 	free(points);
 	if (hit.stop != TIMELINE_BREAKPOINT || !is_among(exits, exit_count, hit.address))
 		return hit;
+	target->skip_access = false; /* it was passed on the way */
 	/* A step to a vector is one to behind its first instruction. A breakpoint of gdb's there is told by
 	 * replay_target_step_ended. */
 	if (timeline_is_vector(target->timeline, hit.address) && !is_breakpoint(target, hit.address))
@@ -100,7 +101,7 @@ bool replay_target_turn(struct replay_target *target, struct error *error)
 {
 	struct timeline_place before = timeline_place(target->timeline);
 	bool range = target->resume.action == TARGET_STEP_RANGE && !target->resume.reverse;
-	struct timeline_hit hit = target->resume.action == TARGET_CONTINUE        ? run(target, error)
+	struct timeline_hit hit = target->resume.action == TARGET_CONTINUE       ? run(target, error)
 				  : range && target->stepped >= STEPS_BEFORE_RUN ? run_in_range(target, error)
 										 : step(target, error);
 	switch (hit.stop) {
