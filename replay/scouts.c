@@ -108,8 +108,11 @@ static struct timeline *scout_open(const struct scouts *scouts, uint64_t n, stru
 	struct stat file;
 	struct timeline *t = timeline_open(scouts->trace, n, 1, error);
 	if (t && stat(scouts->trace, &file) == 0 && file.st_dev == scouts->file.st_dev &&
-	    file.st_ino == scouts->file.st_ino && timeline_start_n(t) == scouts->start_n)
+	    file.st_ino == scouts->file.st_ino && timeline_start_n(t) == scouts->start_n) {
+		t->is_scout = true;
+		t->checkpoints.held_max = t->engine->page_count; /* it comes to each place once */
 		return t;
+	}
 	timeline_close(t);
 	return NULL;
 }
@@ -124,7 +127,6 @@ static void *scout_main(void *context)
 		if (!t)
 			t = scout_open(errand.scouts, errand.stretch.low, &error);
 		if (t) {
-			t->is_scout = true;
 			t->engine->tick = is_over;
 			t->engine->tick_context = &errand;
 			found = timeline_search(t, errand.reverse, errand.stretch.low, errand.stretch.high,
