@@ -199,9 +199,10 @@ static bool table_move(struct checkpoints *checkpoints, uint64_t page_count, siz
 }
 
 /* The one whose loss costs least: the gap that it would leave, against its distance from the place of interest. Not the
- * first, the last or `keep`. */
+ * first, the last or `keep`; if pages are too many, none whose pages are all in the trace. 0: there is none. */
 static size_t least_useful(const struct checkpoints *checkpoints, uint64_t near_n, size_t keep)
 {
+	bool any = checkpoints->count > CHECKPOINTS_MAX;
 	double least = 0;
 	size_t found = 0;
 	for (size_t i = 1; i + 1 < checkpoints->count; i++) {
@@ -209,7 +210,8 @@ static size_t least_useful(const struct checkpoints *checkpoints, uint64_t near_
 		double gap = (double)(checkpoints->at[i + 1].n - checkpoints->at[i - 1].n);
 		double distance = (double)(n > near_n ? n - near_n : near_n - n) + 1e5;
 		double use = gap / distance;
-		if (i != keep && (found == 0 || use < least)) {
+		bool helps = any || checkpoints->at[i].held_count > 0;
+		if (i != keep && helps && (found == 0 || use < least)) {
 			least = use;
 			found = i;
 		}

@@ -32,6 +32,13 @@ bool exclusive_inside(const struct engine *engine, const struct vcpu_state *vcpu
 	return false;
 }
 
+bool exclusive_ends_here(const struct engine *engine, const struct vcpu_state *vcpu)
+{
+	uint32_t word;
+	return guest_memory_read(engine, vcpu, (va_t){vcpu->pc}, &word, sizeof(word)) && is_exclusive(word, false) &&
+	       exclusive_inside(engine, vcpu);
+}
+
 size_t exclusive_exits(const struct engine *engine, const struct vcpu_state *vcpu, uint64_t exits[EXCLUSIVE_EXITS_MAX])
 {
 	size_t count = 0;

@@ -5,6 +5,8 @@
 
 enum { RANGE_BYTES_MAX = 1 << 16, VECTOR_BYTES = 0x80, VECTORS_OF_LEVEL = 4 };
 
+#define PSTATE_AARCH32 UINT64_C(0x10) /* other instructions, and other vectors */
+
 struct exits {
 	uint64_t *at;
 	size_t count;
@@ -22,10 +24,11 @@ static bool add(struct exits *exits, uint64_t address)
 	return true;
 }
 
-/* MSR VBAR_EL1 and MSR SPSel, behind which exceptions lead elsewhere. */
+/* MSR VBAR_EL1 and both forms of MSR SPSel, behind which exceptions lead elsewhere. */
 static bool moves_vectors(uint32_t word)
 {
-	return (word & 0xffffffe0) == 0xd518c000 || (word & 0xfffff0ff) == 0xd50040bf;
+	return (word & 0xffffffe0) == 0xd518c000 || (word & 0xffffffe0) == 0xd5184200 ||
+	       (word & 0xfffff0ff) == 0xd50040bf;
 }
 
 /* Arm ARM D1.3.1.5: those for the current level with SP_EL0, with SP_EL1, and for EL0. */
@@ -43,7 +46,11 @@ size_t range_exits(const struct engine *engine, const struct vcpu_state *vcpu, u
 		   uint64_t exits[RANGE_EXITS_MAX])
 {
 	struct exits found = {.at = exits};
-	if (end - start > RANGE_BYTES_MAX || !add(&found, end) || !add_vectors(&found, vcpu))
+	/* Instructions begin at multiples of four. */
+	start = (start + 3) & ~UINT64_C(3);
+	end = (end + 3) & ~UINT64_C(3);
+	if (vcpu->pstate & PSTATE_AARCH32 || end - start > RANGE_BYTES_MAX || !add(&found, end) ||
+	    !add_vectors(&found, vcpu))
 		return 0;
 	for (uint64_t at = start; at < end; at += 4) {
 		uint32_t word;

@@ -7,12 +7,15 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 enum { WAIT_NS = 10000000 };
 
 struct scouts {
 	char *trace;
+	struct stat file; /* of the trace */
+	uint64_t start_n;
 	unsigned wanted, started;
 	pthread_t threads[ENGINE_JOBS_MAX];
 	pthread_mutex_t mutex; /* of all below */
@@ -99,6 +102,21 @@ static bool errand_put(const struct errand *errand, const struct timeline_found 
 	return !wanted || is_hit(found) || is_clean(found);
 }
 
+/* A trace may be recorded anew while it is looked at, and one that is being recorded may lose its beginning. */
+static struct timeline *scout_open(const struct scouts *scouts, uint64_t n, struct error *error)
+{
+	struct stat file;
+	struct timeline *t = timeline_open(scouts->trace, n, 1, error);
+	if (t && stat(scouts->trace, &file) == 0 && file.st_dev == scouts->file.st_dev &&
+	    file.st_ino == scouts->file.st_ino && timeline_start_n(t) == scouts->start_n) {
+		t->is_scout = true;
+		t->checkpoints.held_max = t->engine->page_count; /* it comes to each place once */
+		return t;
+	}
+	timeline_close(t);
+	return NULL;
+}
+
 static void *scout_main(void *context)
 {
 	struct errand errand = {.scouts = context};
@@ -107,9 +125,8 @@ static void *scout_main(void *context)
 		struct error error = {.status = STATUS_OK};
 		struct timeline_found found = {.hit = {.stop = TIMELINE_FAILED}};
 		if (!t)
-			t = timeline_open(errand.scouts->trace, errand.stretch.low, 1, &error);
+			t = scout_open(errand.scouts, errand.stretch.low, &error);
 		if (t) {
-			t->is_scout = true;
 			t->engine->tick = is_over;
 			t->engine->tick_context = &errand;
 			found = timeline_search(t, errand.reverse, errand.stretch.low, errand.stretch.high,
@@ -122,16 +139,21 @@ static void *scout_main(void *context)
 	return NULL;
 }
 
-struct scouts *scouts_new(const char *trace, unsigned count)
+struct scouts *scouts_new(const char *trace, uint64_t start_n, unsigned count, struct error *error)
 {
+	struct stat file;
 	struct scouts *scouts = calloc(1, sizeof(*scouts));
 	char *copy = strdup(trace);
-	if (!scouts || !copy) {
+	bool known = scouts && copy && stat(trace, &file) == 0;
+	if (!known) {
+		error_set(error, STATUS_FAILED, "%s: %s", trace, strerror(errno));
 		free(scouts);
 		free(copy);
 		return NULL;
 	}
 	scouts->trace = copy;
+	scouts->file = file;
+	scouts->start_n = start_n;
 	scouts->wanted = count < ENGINE_JOBS_MAX ? count : ENGINE_JOBS_MAX;
 	pthread_mutex_init(&scouts->mutex, NULL);
 	pthread_cond_init(&scouts->changed, NULL);

@@ -2,16 +2,16 @@
  * timeline, which asks for them where a search has become a long one.
  *
  * 1. The first is started when it is first wanted, and lives as long as the timeline: a machine each.
- * 2. A scout that fails gives its stretch back and is no more; the timeline, which searches all that nobody else does,
- *    then says what is wrong. */
+ * 2. A scout that fails, or finds another trace by this name now, gives its stretch back and is no more; the timeline,
+ * which searches all that nobody else does, then says what is wrong. */
 #pragma once
 #include "replay/timeline_state.h"
 
 /* A search is long when it has passed so many instructions without a hit. */
 #define SCOUTS_LONG_INSNS UINT64_C(100000000)
 
-/* For up to `count` scouts on this trace; starts none yet. NULL: out of memory. */
-struct scouts *scouts_new(const char *trace, unsigned count);
+/* For up to `count` scouts on this trace, which starts at `start_n`; starts none yet. NULL: error set. */
+struct scouts *scouts_new(const char *trace, uint64_t start_n, unsigned count, struct error *error);
 void scouts_free(struct scouts *scouts);
 
 /* The first hit at or after `low` and before `high`, or with `reverse` the last one, as timeline_search answers it, by

@@ -72,8 +72,9 @@ bool replay_target_turn_diverted(struct replay_target *target, struct error *err
 		stop = diversion_continue(timeline, target->pass, target->skip_access, target->points,
 					  target->point_count, &address, error);
 	else
-		stop = diversion_step(timeline, true, target->points, target->point_count, &address, error);
-	target->pass = false;
+		stop = diversion_step(timeline, !target->skip_access, target->points, target->point_count, &address,
+				      error);
+	target->pass = target->skip_access = false;
 	switch (stop) {
 	case ENGINE_BREAKPOINT:
 		replay_target_stopped(target, TARGET_STOP_BREAKPOINT, address, 0);

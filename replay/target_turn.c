@@ -88,6 +88,7 @@ static struct timeline_hit run_in_range(struct replay_target *target, struct err
 	free(points);
 	if (hit.stop != TIMELINE_BREAKPOINT || !is_among(exits, exit_count, hit.address))
 		return hit;
+	target->skip_access = false; /* it was passed on the way */
 	/* A step to a vector is one to behind its first instruction. A breakpoint of gdb's there is told by
 	 * replay_target_step_ended. */
 	if (timeline_is_vector(target->timeline, hit.address) && !is_breakpoint(target, hit.address))

@@ -72,8 +72,8 @@ struct timeline *timeline_open(const char *trace, uint64_t n, unsigned jobs, str
 		t->base = checkpoints_before(&t->checkpoints, timeline_n(t));
 		timeline_goto(t, n, error);
 	}
-	if (jobs > 1 && error->status == STATUS_OK && !(t->scouts = scouts_new(trace, jobs - 1)))
-		error_set(error, STATUS_FAILED, "out of memory");
+	if (jobs > 1 && error->status == STATUS_OK)
+		t->scouts = scouts_new(trace, timeline_start_n(t), jobs - 1, error);
 	if (error->status != STATUS_OK) {
 		timeline_close(t);
 		return NULL;

@@ -210,7 +210,7 @@ static enum engine_stop access_at(struct timeline *t, uint64_t n, const struct h
 	while (stop == ENGINE_UNTIL && (taken = watchpoints_take(points, count, &at, group)) > 0) {
 		if (timeline_n(t) != n && !timeline_goto(t, n, error))
 			return ENGINE_FAILED;
-		stop = timeline_run_through(t, n + 1, group, taken, address, error);
+		stop = timeline_run_over(t, group, taken, address, error);
 	}
 	return stop;
 }

@@ -3,10 +3,14 @@
  *
  * A vector may share its position with the place where the exception came: an interrupt, or an instruction that does
  * not retire. timeline_goto goes to the place before; a hit at such a vector is the later of two places. */
+#include "replay/exclusive.h"
 #include "replay/timeline_state.h"
 
 /* So many hits in one stretch, and it is halved, unless a half is shorter than that. */
 enum { HITS_BEFORE_HALVING = 4, HALF_INSNS_MIN = 16 };
+
+/* Of an exclusive sequence (Arm ARM B2.9.5). */
+enum { SEQUENCE_INSNS_MAX = 32 };
 
 bool timeline_breakpoint_here(const struct timeline *t, const struct hv_debug_point *points, size_t count,
 			      uint64_t *address)
@@ -44,10 +48,40 @@ bool timeline_goto_hit(struct timeline *t, uint64_t n, const struct timeline_hit
 			 (unsigned long long)point.address);
 }
 
-/* Whether the instruction at the current view `n` accesses a watched place, or an exception there leads to a vector
+/* From inside an exclusive sequence back to before it, from where a run keeps what its store needs. */
+static bool leave_exclusive_back(struct timeline *t, struct error *error)
+{
+	bool good = true;
+	for (int back = 0; good && back < SEQUENCE_INSNS_MAX && timeline_inside_exclusive(t); back++)
+		good = timeline_goto(t, timeline_n(t) - 1, error);
+	return good;
+}
+
+enum engine_stop timeline_run_over(struct timeline *t, const struct hv_debug_point *points, size_t count,
+				   uint64_t *address, struct error *error)
+{
+	const struct guest_state *state = timeline_state(t);
+	uint64_t n = state->n;
+	struct hv_debug_point armed[HV_DEBUG_POINTS_MAX];
+	size_t armed_count = 0;
+	if (!exclusive_ends_here(t->engine, &state->vcpu[state->current]))
+		return timeline_run_through(t, n + 1, points, count, address, error);
+	/* The load before is not to stop it. */
+	for (size_t i = 0; i < count; i++) {
+		armed[armed_count] = points[i];
+		armed[armed_count].access &= HV_DEBUG_WRITE;
+		armed_count += points[i].bytes == 0 || armed[armed_count].access != 0;
+	}
+	if (!leave_exclusive_back(t, error))
+		return ENGINE_FAILED;
+	enum engine_stop stop = timeline_run_through(t, n + 1, armed, armed_count, address, error);
+	return stop == ENGINE_WATCHPOINT && timeline_n(t) < n ? ENGINE_UNTIL : stop;
+}
+
+/* Whether the instruction at the current view accesses a watched place, or an exception there leads to a vector
  * with a breakpoint; without a hit, leaves the view undefined. */
-static enum engine_stop hit_here(struct timeline *t, uint64_t n, bool watch, const struct hv_debug_point *points,
-				 size_t count, uint64_t *address, struct error *error)
+static enum engine_stop hit_here(struct timeline *t, bool watch, const struct hv_debug_point *points, size_t count,
+				 uint64_t *address, struct error *error)
 {
 	const struct guest_state *state = timeline_state(t);
 	uint64_t pc = state->vcpu[state->current].pc;
@@ -61,7 +95,7 @@ static enum engine_stop hit_here(struct timeline *t, uint64_t n, bool watch, con
 	}
 	if (armed_count == 0)
 		return ENGINE_UNTIL;
-	return timeline_run_through(t, n + 1, armed, armed_count, address, error);
+	return timeline_run_over(t, armed, armed_count, address, error);
 }
 
 /* Steps over the instruction at `n`, and on out of an exclusive sequence, to a place to run on from. Answers a hit on
@@ -71,7 +105,7 @@ static struct timeline_hit step_over(struct timeline *t, uint64_t n, bool first_
 {
 	struct timeline_hit hit = {TIMELINE_FAILED, 0};
 	for (bool watch = first_watch;; watch = true) {
-		enum engine_stop stop = hit_here(t, n, watch, points, count, &hit.address, error);
+		enum engine_stop stop = hit_here(t, watch, points, count, &hit.address, error);
 		if (stop == ENGINE_FAILED)
 			return hit;
 		if (stop == ENGINE_BREAKPOINT) {

@@ -34,6 +34,11 @@ uint64_t timeline_safe_first(struct timeline *t, uint64_t low, uint64_t high, st
 /* Whether the current place is inside an exclusive sequence. */
 bool timeline_inside_exclusive(const struct timeline *t);
 
+/* Runs over the instruction at the current view, a store exclusive too, with the points armed: without a hit, to a
+ * place that is none to go on from. An access is at the view's position then, and the place is undefined. */
+enum engine_stop timeline_run_over(struct timeline *t, const struct hv_debug_point *points, size_t count,
+				   uint64_t *address, struct error *error);
+
 bool timeline_breakpoint_here(const struct timeline *t, const struct hv_debug_point *points, size_t count,
 			      uint64_t *address);
 /* Of hits at one position: the instruction there, the vector that shares it, the access. */

@@ -11,6 +11,7 @@ V0, FPSR, FPCR, SYSTEM_FIRST = 34, 66, 67, 68
 BRANCH_TO_SELF = bytes.fromhex("00000014")
 VBAR_EL1 = 82
 EL2H = 0x3c9
+NEVER = bytes([0x22, 0, 0x27])  # an agent expression: 0
 UNMAPPED = 0xffff000000000000
 
 
@@ -285,6 +286,23 @@ def stepping_passes_an_exclusive_sequence():
         check(text.startswith("back"), text)
         check(client.u64(symbols["sum"]) < 50, "the recording's sum was changed")
         verify(client)
+
+
+@test
+def steps_pass_an_access_whose_condition_is_false():
+    symbols = session.symbols("corruption")
+    with session.served("corruption") as server, server.client() as client:
+        point = rsp.WATCH, symbols["jobs"], 8
+        client.insert(*point)
+        check(client.go_on().kind == "watch", "jobs is not written")
+        client.remove(*point)
+        client.insert(*point, condition=NEVER)
+        start = client.pc
+        for resume in ("vCont;s:1", f"vCont;r{start:x},{start + 4:x}:1"):
+            client.monitor("back-to-replay")
+            client.set_register(rsp.X0 + 28, 1)
+            stop = client.resume(resume)
+            check(stop.kind == "signal" and client.pc == start + 4, f"{resume}: {stop} at {client.pc:#x} from {start:#x}")
 
 
 def divert(client, place):

@@ -8,6 +8,7 @@ HITS = 1000 if SOAK else 110
 LDXR, STXR, MASK = 0x08400000, 0x08000000, 0x3fc00000
 EXIT = 9  # the number of EVENT_EXIT
 INTERRUPT_INSNS = 400  # and more than an interrupt takes
+WATCHED_INSNS = 30
 
 
 def sequence(client, start):
@@ -26,8 +27,9 @@ class Loop:
         symbols = session.symbols("exclusives")
         self.client, self.sum = client, symbols["sum"]
         self.ldxr, self.stxr, status = sequence(client, symbols["guest_main"])
-        _, handler_stxr, handler_status = sequence(client, symbols["add_exclusive"])
+        handler_ldxr, handler_stxr, handler_status = sequence(client, symbols["add_exclusive"])
         self.status = {self.stxr: status, handler_stxr: handler_status}
+        self.loads = self.ldxr, handler_ldxr
         client.insert(rsp.SOFTWARE, self.ldxr)
         for _ in range(3):
             check(client.go_on().kind == "swbreak", "the loop is not reached")
@@ -97,6 +99,53 @@ def breakpoint_inside_an_exclusive_loop_is_not_noticed():
         client.remove(rsp.SOFTWARE, loop.stxr)
         check(client.go_on().kind == "end", "the recording does not go on to its end")
         check(client.n == harness.events("trace")[-1].n, f"the end is at {client.n}")
+
+
+def accesses(loop, kind, start):
+    """The positions of the accesses of the sum that follow `start`, as single steps show them."""
+    client, found = loop.client, []
+    client.seek(start)
+    while client.n < start + WATCHED_INSNS:
+        n, at = client.n, client.pc
+        client.step()
+        stored = at in loop.status and client.pc == at + 4 and client.register(loop.status[at]) == 0
+        if (stored and kind != rsp.RWATCH) or (at in loop.loads and kind != rsp.WATCH):
+            found.append(n)
+    return found
+
+
+def next_access(client, point, resume, step):
+    """What stops there, and where the access is, which is passed as gdb does that."""
+    stop = resume()
+    while stop.kind == "signal":
+        stop = resume()
+    here = client.n
+    client.remove(*point)
+    step()
+    client.insert(*point)
+    return stop.kind, min(here, client.n)
+
+
+@test
+def watchpoints_see_all_accesses_of_a_sequence():
+    with session.served("exclusives") as server, server.client() as client:
+        loop = Loop(client)
+        start = client.n
+        inside = [event.n for event in harness.events("trace")
+                  if event.kind == EXIT and loop.ldxr < event.pc <= loop.stxr]
+        check(inside, "no interrupt came between a load and its store")
+        for kind, name in ((rsp.WATCH, "watch"), (rsp.RWATCH, "rwatch"), (rsp.AWATCH, "awatch")):
+            for begin in (start, start + 1, inside[0] - WATCHED_INSNS // 2):
+                expected, point = [(name, n) for n in accesses(loop, kind, begin)], (kind, loop.sum, 8)
+                client.seek(begin)
+                client.insert(*point)
+                for on, back in ((client.go_on, client.go_back), (client.step, client.reverse_step)):
+                    client.seek(begin)
+                    forward = [next_access(client, point, on, client.step) for _ in expected]
+                    check(forward == expected, f"{on.__name__} from {begin}: {forward}, expected {expected}")
+                    backward = [next_access(client, point, back, client.reverse_step) for _ in expected]
+                    check(backward == expected[::-1], f"{back.__name__} to {begin}: {backward}, forwards {forward}")
+                client.remove(*point)
 
 
 if __name__ == "__main__":

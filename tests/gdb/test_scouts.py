@@ -135,6 +135,25 @@ def a_scout_that_dies_leaves_its_part_to_others():
 
 
 @test
+def a_trace_recorded_anew_is_not_searched():
+    """Who has the old one open goes on with it."""
+    def last_hits():
+        found = []
+        for percent in range(2, 20, 2):
+            client.seek(f"{percent}%")
+            found += hits(client, [(rsp.HARDWARE, client.pc, 4)], "end", True)
+        return found
+
+    with session.Server(recorded(), "-j", "1") as server, server.client() as client:
+        expected = last_hits()
+    os.link(recorded(), "trace")
+    with session.Server("trace", "-j", "2") as server, server.client() as client:
+        harness.record(harness.payload("console"))
+        found = last_hits()
+        check(found == expected, f"{found}, before {expected}")
+
+
+@test
 def bad_numbers_of_machines_are_refused():
     harness.record(harness.payload("console"))
     for value in ("0", "-1", "65", "x", ""):

@@ -269,6 +269,21 @@ Test(checkpoints, too_many_pages_drop_some_and_lose_none)
 	}
 }
 
+Test(checkpoints, too_many_pages_drop_none_that_is_in_the_trace)
+{
+	enum { IN_TRACE = 1, TAKEN = 20 };
+	for (uint64_t i = 1; i <= TAKEN; i++) {
+		run_to(FIRST_N + i * NEAR);
+		take(FIRST_N + i * NEAR);
+	}
+	checkpoints.at[IN_TRACE].held_count = 0;
+	checkpoints.held_max = 1;
+	run_to(FIRST_N + (TAKEN + 1) * NEAR);
+	take(FIRST_N + (TAKEN + 1) * NEAR);
+	cr_expect_lt(checkpoints.count, TAKEN);
+	cr_expect_eq(checkpoints.at[IN_TRACE].n, FIRST_N + NEAR);
+}
+
 Test(checkpoints, only_lines_that_differ_are_copied)
 {
 	const struct hv_page *staged =

@@ -17,16 +17,23 @@ enum { RAM_BYTES = 4096, AT = 0x100 };
 #define CBZ      UINT32_C(0xb40000c0) /* cbz x0, .+24 */
 #define CBNZ_W   UINT32_C(0x35ffffc0) /* cbnz w0, .-8 */
 #define TBNZ     UINT32_C(0x37180100) /* tbnz w0, #3, .+32 */
-#define CODE(of) (GUEST_RAM_IPA + AT + 4 * UINT64_C(of))
+#define CODE(of) (GUEST_RAM_IPA + AT + 4 * (uint64_t)(of))
+
+static _Alignas(4096) uint8_t ram[RAM_BYTES];
+static struct machine machine = {.guest_ram = ram, .guest_ram_bytes = RAM_BYTES};
+static struct engine engine = {.machine = &machine};
+static struct vcpu_state vcpu;
+
+static void write_code(const uint32_t *words, size_t bytes)
+{
+	memset(ram, 0x1f, sizeof(ram));
+	memcpy(ram + AT, words, bytes);
+}
 
 static size_t exits_of(const uint32_t *words, size_t bytes, uint64_t exits[EXCLUSIVE_EXITS_MAX])
 {
-	static _Alignas(4096) uint8_t ram[RAM_BYTES];
-	struct machine machine = {.guest_ram = ram, .guest_ram_bytes = RAM_BYTES};
-	struct engine engine = {.machine = &machine};
-	struct vcpu_state vcpu = {.pc = GUEST_RAM_IPA + AT};
-	memset(ram, 0x1f, sizeof(ram));
-	memcpy(ram + AT, words, bytes);
+	write_code(words, bytes);
+	vcpu.pc = CODE(0);
 	return exclusive_exits(&engine, &vcpu, exits);
 }
 
@@ -62,4 +69,19 @@ Test(exclusive, what_is_no_sequence_has_no_end)
 	cr_assert_eq(EXITS(exits, LDXR, SVC, STXR), 0);
 	cr_assert_eq(EXITS(exits, LDXR, B_NE, B_NE, B_NE, B_NE, STXR), 0);
 	cr_assert_eq(EXITS(exits, LDXR, ADD), 0); /* no store far and wide */
+}
+
+static bool ends_at(uint64_t pc)
+{
+	vcpu.pc = pc;
+	return exclusive_ends_here(&engine, &vcpu);
+}
+
+Test(exclusive, it_ends_at_the_store_behind_its_load)
+{
+	static const uint32_t words[] = {STXR, LDXR, ADD, STXR, STXR, LDXR, RET, STXR};
+	write_code(words, sizeof(words));
+	for (uint64_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		cr_expect_eq(ends_at(CODE(i)), i == 3, "%d", (int)i);
+	cr_expect_not(ends_at(GUEST_RAM_IPA + RAM_BYTES));
 }

@@ -4,7 +4,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-enum { RAM_BYTES = 1 << 18, AT = 0x1000, EL0T = 0, EL1T = 4, EL1H = 5 };
+enum { RAM_BYTES = 1 << 18, AT = 0x1000, EL0T = 0, EL0_A32 = 0x10, EL1T = 4, EL1H = 5 };
 
 #define ADD       UINT32_C(0x91000400) /* add x0, x0, #1 */
 #define NOP       UINT32_C(0xd503201f)
@@ -18,6 +18,7 @@ enum { RAM_BYTES = 1 << 18, AT = 0x1000, EL0T = 0, EL1T = 4, EL1H = 5 };
 #define SVC       UINT32_C(0xd4000001)
 #define MSR_VBAR  UINT32_C(0xd518c003) /* msr vbar_el1, x3 */
 #define MSR_SPSEL UINT32_C(0xd50041bf) /* msr spsel, #1 */
+#define MSR_SP    UINT32_C(0xd5184203) /* msr spsel, x3 */
 #define VBAR      UINT64_C(0xffff800008010800)
 #define CODE(of)  (GUEST_RAM_IPA + AT + 4 * (uint64_t)(of))
 
@@ -64,6 +65,21 @@ Test(range_exits, vectors_are_those_of_the_level)
 	cr_expect(has(VBAR) && has(VBAR + 0x80) && has(VBAR + 0x100) && has(VBAR + 0x180));
 }
 
+Test(range_exits, those_of_aarch32_code_are_not_known)
+{
+	vcpu.pstate = EL0_A32;
+	LOOK(ADD);
+	cr_expect_eq(exit_count, 0);
+}
+
+Test(range_exits, ends_inside_of_an_instruction_are_behind_it)
+{
+	LOOK(RET, ADD, ADD, RET);
+	cr_expect_eq(range_exits(&engine, &vcpu, CODE(0) + 1, CODE(2) + 1, exits), 5);
+	exit_count = 5;
+	cr_expect(has(CODE(3)) && !has(CODE(0)));
+}
+
 Test(range_exits, branches_inside_are_none)
 {
 	LOOK(ADD, NOP, B_BACK, CBNZ_BACK);
@@ -82,9 +98,9 @@ Test(range_exits, branches_out_are_where_they_lead)
 
 Test(range_exits, what_leads_anywhere_is_one_itself)
 {
-	LOOK(RET, BLRAA, SVC, MSR_VBAR, MSR_SPSEL, ADD);
-	cr_expect_eq(exit_count, 5 + 5);
-	for (int i = 0; i < 5; i++)
+	LOOK(RET, BLRAA, SVC, MSR_VBAR, MSR_SPSEL, MSR_SP, ADD);
+	cr_expect_eq(exit_count, 5 + 6);
+	for (int i = 0; i < 6; i++)
 		cr_expect(has(CODE(i)), "%d", i);
 }
 
