@@ -1,5 +1,5 @@
-/* The seal: a checksum over all metadata and the table of files, in the metadata's own key "checksum". Contents, events,
- * keyframes and pages have checksums of their own. */
+/* The seal: a checksum over all metadata and the table of files, in the metadata's own key "checksum". Contents,
+ * events, keyframes and pages have checksums of their own. */
 #pragma once
 #include <sqlite3.h>
 #include <stdbool.h>
