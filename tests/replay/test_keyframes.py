@@ -62,11 +62,15 @@ def payload_trace(name, count):
 @test
 def payloads_replay_and_verify():
     for name in ("timer_virtual", "timer_behind_trap", "sgi_race", "fp_state", "self_modifying", "exclusives"):
-        found = 0
-        for _ in range(20 if SOAK else 3):
+        found, turns = 0, 20 if SOAK else 3
+        for turn in range(100):  # a short one is mostly over before its first keyframe
+            if turn >= turns and found > 0:
+                break
             record("--keyframe-every", "1ms", payload(name))
-            found += info()["keyframe_count"]
-            everything_agrees()
+            count = info()["keyframe_count"]
+            found += count
+            if turn < turns or count > 0:
+                everything_agrees()
         check(found > 0, f"{name}: no keyframe was taken")
 
 

@@ -316,6 +316,7 @@ def no_name_in_a_trace_leads_out_of_the_folder():
         database.execute("INSERT INTO file SELECT ?, hash FROM file WHERE name = 'kernel'", (name,))
     database.commit()
     database.close()
+    harness.trace_edit("seal", "trace")
     output("extract", "trace", "-o", "out")
     for name in names:
         error_line(hvrec("extract", "trace", "-o", "out", "--force", name), "extract")
