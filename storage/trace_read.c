@@ -190,7 +190,7 @@ uint64_t trace_first_event(const struct trace_reader *r)
 /* A recorder may commit between the two statements of a reading, but not again and again. */
 static bool check_seal(struct trace_reader *r, struct error *error)
 {
-	for (int reading = 0; r->version >= 2 && reading < SEAL_READINGS_MAX; reading++) {
+	for (int reading = 0; r->version >= 3 && reading < SEAL_READINGS_MAX; reading++) {
 		struct trace_seal seal;
 		int code = trace_seal_read(r->db, !r->borrowed, &seal);
 		if (code != SQLITE_OK)
@@ -198,7 +198,7 @@ static bool check_seal(struct trace_reader *r, struct error *error)
 		if (trace_seal_holds(&seal))
 			return true;
 	}
-	return r->version < 2 || error_set(error, STATUS_FAILED,
+	return r->version < 3 || error_set(error, STATUS_FAILED,
 					   "%s: is damaged: its metadata; copy it again, or try hvrec repair", r->path);
 }
 

@@ -276,6 +276,7 @@ static void table_edit(sqlite3 *db)
 		"PRAGMA user_version = 1",
 		"PRAGMA user_version = 2",
 		"PRAGMA user_version = 3",
+		"PRAGMA user_version = 4",
 		"PRAGMA application_id = 7",
 	};
 	trace_mutate_value(db, statements[random_below(sizeof(statements) / sizeof(statements[0]))]);

@@ -534,7 +534,7 @@ Test(trace, each_way_of_not_being_a_trace_has_its_message)
 	open_fails("newer hvrec");
 	sql("PRAGMA user_version = 0");
 	open_fails("no valid trace format");
-	sql("PRAGMA user_version = 2; ALTER TABLE chunk ADD COLUMN extra");
+	sql("PRAGMA user_version = 3; ALTER TABLE chunk ADD COLUMN extra");
 	open_fails("'chunk'");
 	record(10);
 	sql("ALTER TABLE page_group ADD COLUMN extra");

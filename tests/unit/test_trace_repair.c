@@ -252,7 +252,7 @@ Test(trace_repair, metadata_that_its_checksum_does_not_fit_is_doubtful)
 	}
 }
 
-/* Makes the file's header say so. Version 1 has no seal, which is the first to read what is damaged. */
+/* Makes the file's header say so. Version 2 has no seal, which is the first to read what is damaged. */
 static void version_set(uint8_t version)
 {
 	enum { HEADER_USER_VERSION = 60 };
@@ -279,7 +279,7 @@ Test(trace_repair, a_table_without_end_is_an_error, .timeout = 60)
 	cr_assert_null(trace_open(path, &error));
 	cr_assert(strstr(error.text, "its metadata"), "%s", error.text);
 	error = (struct error){0};
-	version_set(1);
+	version_set(2);
 	struct trace_reader *r = trace_open(path, &error);
 	cr_assert(r, "%s", error.text);
 	cr_assert_not(trace_each_file(r, name_ignore, NULL, &error));
@@ -332,7 +332,7 @@ Test(trace_repair, a_row_that_claims_to_be_huge_takes_no_memory)
 	cr_assert_null(trace_open(path, &error));
 	cr_assert_eq(error.status, STATUS_FAILED);
 	error = (struct error){0};
-	version_set(1);
+	version_set(2);
 	struct trace_reader *r = trace_open(path, &error);
 	cr_assert(r, "%s", error.text);
 	trace_each_file(r, file_get, r, &error);
