@@ -152,8 +152,7 @@ $(BUILD)/checkpoint_cost: $(BUILD)/host/tests/bench/checkpoint_cost.o $(LIBRARY_
 
 replay-check: all guests $(EDITORS)
 	tools/fetch-guest --out $(BUILD)/guest
-	BUILD=$(BUILD) tests/replay/run
-	BUILD=$(BUILD) tests/gdb/run
+	status=0; for run in tests/replay/run tests/gdb/run; do BUILD=$(BUILD) $$run || status=1; done; exit $$status
 
 check: deps-check
 	$(MAKE) format-check lint clang all

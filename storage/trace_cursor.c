@@ -154,6 +154,11 @@ void trace_cursor_skip(struct trace_cursor *c)
 	c->idle_ns += idle_of(&c->events[c->at++]);
 }
 
+void trace_cursor_step_back(struct trace_cursor *c)
+{
+	c->idle_ns -= idle_of(&c->events[--c->at]);
+}
+
 int64_t trace_next(struct trace_cursor *c, struct event *out, size_t max, struct error *error)
 {
 	if (c->failed.status == STATUS_OK && c->at == c->event_count && c->event_count && max)

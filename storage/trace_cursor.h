@@ -27,5 +27,6 @@ bool trace_cursor_start(struct trace_cursor *c, uint64_t first_event);
 /* Goes on to the next chunk; at the end of the trace there are no events. False: c->failed. */
 bool trace_cursor_load(struct trace_cursor *c);
 
-/* Goes past the current event, which must be there, in its chunk. Cannot fail. */
+/* Goes past the current event, or back before the last one; it must be there, in the chunk. Cannot fail. */
 void trace_cursor_skip(struct trace_cursor *c);
+void trace_cursor_step_back(struct trace_cursor *c);

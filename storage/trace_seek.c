@@ -122,12 +122,13 @@ static uint64_t chunk_first(const struct trace_cursor *c)
 	return c->wanted - c->event_count;
 }
 
-/* Back to the first event of the chunk that the trace has. */
-static void rewind_to_start(struct trace_cursor *c)
+/* Goes to an event of the chunk, or to its first one that the trace has. */
+static void go_to(struct trace_cursor *c, uint64_t event)
 {
-	c->at = 0;
-	c->idle_ns = c->start_idle_ns;
-	while (chunk_first(c) + c->at < c->reader->first_event)
+	size_t at = (size_t)((event > c->reader->first_event ? event : c->reader->first_event) - chunk_first(c));
+	while (c->at > at)
+		trace_cursor_step_back(c);
+	while (c->at < at)
 		trace_cursor_skip(c);
 }
 
@@ -135,11 +136,22 @@ bool trace_cursor_try(struct trace_cursor *c, uint64_t event)
 {
 	if (c->failed.status != STATUS_OK || event < chunk_first(c) || event >= c->wanted)
 		return false;
-	if (event - chunk_first(c) < c->at)
-		rewind_to_start(c);
-	while (c->at < event - chunk_first(c))
-		trace_cursor_skip(c);
+	go_to(c, event);
 	return true;
+}
+
+/* The first event of the chunk whose n is at least `n`; there is one. */
+static size_t first_at(const struct trace_cursor *c, uint64_t n)
+{
+	size_t low = 0, high = c->event_count - 1;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (c->events[middle].n < n)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
 bool trace_cursor_try_n(struct trace_cursor *c, uint64_t n)
@@ -148,6 +160,6 @@ bool trace_cursor_try_n(struct trace_cursor *c, uint64_t n)
 	if (c->failed.status != STATUS_OK || !c->event_count || n <= c->events[0].n ||
 	    n > c->events[c->event_count - 1].n)
 		return false;
-	rewind_to_start(c);
-	return skip(c, &(struct limit){.value = n});
+	go_to(c, chunk_first(c) + first_at(c, n));
+	return true;
 }

@@ -1,4 +1,5 @@
 /* hvrec export: a trace for other programs. */
+#include "hv/host/path.h"
 #include "tools/commands.h"
 #include "tools/export_perfetto.h"
 #include "tools/output.h"
@@ -7,7 +8,6 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static const char help[] = "usage: hvrec export TRACE --format perfetto [OPTIONS]\n"
 			   "\n"
@@ -25,26 +25,9 @@ static const struct option long_options[] = {
 	{0},
 };
 
-/* A slip in the order of names must not cost a recording: no sqlite database is replaced. */
-static bool replaceable(const char *path, struct error *error)
-{
-	char head[16] = {0};
-	struct stat status;
-	if (stat(path, &status) || !S_ISREG(status.st_mode))
-		return true; /* nothing to lose; and a pipe must not be opened twice */
-	FILE *file = fopen(path, "re");
-	if (!file)
-		return true; /* opening it for writing says what is wrong */
-	size_t bytes = fread(head, 1, sizeof(head), file);
-	fclose(file);
-	if (bytes == sizeof(head) && memcmp(head, "SQLite format 3", sizeof(head)) == 0)
-		return error_set(error, STATUS_FAILED, "%s: is a trace or another database; name another file", path);
-	return true;
-}
-
 static void write_file(struct trace_reader *trace, const char *name, const char *path, struct error *error)
 {
-	if (!replaceable(path, error))
+	if (!path_replaceable(path, error))
 		return;
 	FILE *file = fopen(path, "we");
 	if (!file) {

@@ -62,10 +62,8 @@ static void report(const char *trace, const char *output, bool with_names, struc
 {
 	struct page page = {0};
 	struct symbols names = {0};
-	if (path_same_file(trace, output))
-		error_set(error, STATUS_FAILED, "%s is the trace itself; name another file with -o", output);
-	else if ((!with_names || report_names_load(trace, &names, error)) && page_make(trace, &names, &page, error) &&
-		 page_save(&page, output, error))
+	if (path_replaceable(output, error) && (!with_names || report_names_load(trace, &names, error)) &&
+	    page_make(trace, &names, &page, error) && page_save(&page, output, error))
 		fprintf(stderr, "hvrec: %zu bytes in %s\n", page.bytes, output);
 	free(page.text);
 	symbols_free(&names);

@@ -28,6 +28,8 @@ static void write_to(const char *trace, const char *output, const char *system_m
 {
 	struct kernel kernel;
 	size_t count;
+	if (!path_replaceable(output, error))
+		return;
 	if (kernel_symbols_write(trace, output, system_map, &kernel, &count, error))
 		fprintf(stderr, "hvrec: %zu symbols in %s, _text at 0x%llx\n", count, output,
 			(unsigned long long)kernel.va);

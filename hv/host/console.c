@@ -1,5 +1,6 @@
 /* Console output and input, and the terminal. */
 #include "hv/host/console.h"
+#include "hv/host/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,6 +51,8 @@ bool console_open_output(struct console *console, const char *output, struct err
 		console->on_terminal = isatty(STDOUT_FILENO);
 		return true;
 	}
+	if (!path_replaceable(output, error))
+		return false;
 	console->output_fd = open(output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666);
 	if (console->output_fd < 0)
 		return error_set(error, STATUS_FAILED, "cannot write the console to %s: %s", output, strerror(errno));

@@ -87,3 +87,19 @@ bool path_same_file(const char *a, const char *b)
 	struct stat x, y;
 	return a && b && stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
+
+bool path_replaceable(const char *path, struct error *error)
+{
+	char head[16] = {0};
+	struct stat status;
+	if (stat(path, &status) || !S_ISREG(status.st_mode))
+		return true; /* nothing to lose; and a pipe must not be opened twice */
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return true; /* opening it for writing says what is wrong */
+	size_t bytes = fread(head, 1, sizeof(head), file);
+	fclose(file);
+	if (bytes == sizeof(head) && memcmp(head, "SQLite format 3", sizeof(head)) == 0)
+		return error_set(error, STATUS_FAILED, "%s: is a trace or another database; name another file", path);
+	return true;
+}

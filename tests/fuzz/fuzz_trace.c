@@ -1,10 +1,11 @@
 /* Damaged traces against everything that reads one: `fuzz_trace COUNT SEED [CASE]`, run in the source tree. Meant for
- * ASan and UBSan. COUNT cases come in turns from four stages; of 5 million, 3 are files and 2 are chunks:
+ * ASan and UBSan. Each of COUNT cases is a whole file of one of three kinds, in turns:
  *
- *   bytes      a whole file, or its -wal, with bytes changed, blocks moved, ends cut off           2 of 10
- *   rows       a whole file whose rows were changed and whose checksums are right                  2 of 10
- *   keyframes  the same, of rows of keyframes and page groups                                      2 of 10
- *   chunk      a chunk's raw bytes, at the decoder and the event printer alone                     4 of 10
+ *   bytes      the file, or its -wal, with bytes changed, blocks moved, ends cut off
+ *   rows       its rows were changed, and its checksums are right
+ *   keyframes  the same, of rows of keyframes and page groups
+ *
+ * and then a chunk's raw bytes, changed too, at the decoder and the event printer alone.
  *
  * 1. A case depends on SEED and its number only: CASE runs that one alone.
  * 2. A case takes at most SECONDS_MAX, one allocation at most 64 MiB, the process at most 1 GiB; more ends the program,
@@ -29,7 +30,7 @@
 #include <unistd.h>
 
 enum { SECONDS_MAX = 20, PATH_BYTES = 128, EVENT_TEXTS = 8 };
-enum stage { STAGE_BYTES, STAGE_ROWS, STAGE_KEYFRAMES, STAGE_CHUNK, STAGE_COUNT };
+enum kind { KIND_BYTES, KIND_ROWS, KIND_KEYFRAMES, KIND_COUNT };
 
 uint64_t random_state;
 static uint64_t case_number, fuzz_seed;
@@ -125,7 +126,7 @@ static void case_db(struct seed *seed, trace_mutate_fn *change)
 	files_read_and_remove();
 }
 
-static void case_chunk(const struct seed *seed)
+static void decode_chunk(const struct seed *seed)
 {
 	static struct event events[CHUNK_EVENTS_MAX];
 	if (seed->chunk_count == 0)
@@ -157,23 +158,18 @@ static struct seed *choose(const struct choice *from)
 				: from->at[from->count - 1 - random_below(from->golden_count)];
 }
 
-static enum stage case_run(void)
+static enum kind case_run(void)
 {
-	static const enum stage turns[] = {STAGE_CHUNK, STAGE_BYTES, STAGE_KEYFRAMES, STAGE_ROWS, STAGE_CHUNK,
-					   STAGE_CHUNK, STAGE_BYTES, STAGE_KEYFRAMES, STAGE_ROWS, STAGE_CHUNK};
-	enum stage stage = turns[case_number % (sizeof(turns) / sizeof(turns[0]))];
+	enum kind kind = (enum kind)(case_number % KIND_COUNT);
 	random_state = fuzz_seed * UINT64_C(0x2545f4914f6cdd1d) + case_number;
-	struct seed *seed = choose(stage == STAGE_KEYFRAMES ? &with_keyframes : &all);
+	struct seed *seed = choose(kind == KIND_KEYFRAMES ? &with_keyframes : &all);
 	alarm(SECONDS_MAX);
-	if (stage == STAGE_BYTES)
+	if (kind == KIND_BYTES)
 		case_bytes(seed);
-	else if (stage == STAGE_ROWS)
-		case_db(seed, trace_mutate_rows);
-	else if (stage == STAGE_KEYFRAMES)
-		case_db(seed, trace_mutate_keyframes);
 	else
-		case_chunk(seed);
-	return stage;
+		case_db(seed, kind == KIND_ROWS ? trace_mutate_rows : trace_mutate_keyframes);
+	decode_chunk(choose(&all));
+	return kind;
 }
 
 /* Every case is a few file system calls, so the files are best in memory. */
@@ -244,7 +240,7 @@ static FILE *output_silence(void)
 int main(int argc, char **argv)
 {
 	uint64_t count = argc > 1 ? strtoull(argv[1], NULL, 0) : 10000;
-	uint64_t done[STAGE_COUNT] = {0};
+	uint64_t done[KIND_COUNT] = {0};
 	fuzz_seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
 	trace_shared_configure();
 	folder_make();
@@ -264,8 +260,8 @@ int main(int argc, char **argv)
 	folder_remove();
 	fprintf(report,
 		"fuzz_trace: seed %" PRIu64 ": %" PRIu64 " files with changed bytes, %" PRIu64
-		" with changed rows, %" PRIu64 " with changed keyframes, %" PRIu64 " chunks; %.1f s of CPU\n",
-		fuzz_seed, done[STAGE_BYTES], done[STAGE_ROWS], done[STAGE_KEYFRAMES], done[STAGE_CHUNK], seconds);
+		" with changed rows, %" PRIu64 " with changed keyframes, with each a chunk; %.1f s of CPU\n",
+		fuzz_seed, done[KIND_BYTES], done[KIND_ROWS], done[KIND_KEYFRAMES], seconds);
 	trace_readers_report(report);
 	return fclose(report) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

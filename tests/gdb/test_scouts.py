@@ -15,7 +15,7 @@ def recorded():
     """A boot with so many keyframes that each search is divided."""
     path = os.path.join(os.environ["TEST_FOLDER"], "scouts.trace")
     if not os.path.exists(path):
-        harness.record(*harness.debian("cloud"), "--console", "none", "--keyframe-every", "100ms",
+        harness.record(*harness.debian("cloud"), "--console", "none", "--keyframe-every", "50ms",
                        "--max-instructions", "600M", status=3, trace=path)
     return path
 

@@ -105,7 +105,7 @@ def debian_is_exported():
 
 @test
 def an_incomplete_trace_gives_whole_json():
-    process = harness.start("record", "-o", "trace", "--quiet", *harness.debian("cloud"))
+    process = harness.start("record", "-o", "trace", "--quiet", *harness.debian("cloud", harness.NEVER_ENDS))
     harness.machine_pid()
     export()
     harness.time.sleep(2)

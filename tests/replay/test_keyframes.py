@@ -45,7 +45,7 @@ def everything_agrees(trace="trace", hashed=True):
         verify(trace, jobs, hashed)
 
 
-def debian_trace(*options, every="200ms"):
+def debian_trace(*options, every="100ms"):
     record("--keyframe-every", every, *options, *harness.debian("cloud"), "--console", "none")
     return info()
 
@@ -155,9 +155,9 @@ def verify_finds_a_changed_event():
 @test
 def verify_ends_when_it_is_told_to():
     debian_trace()
-    process = start("verify", "trace")
+    process = start("verify", "-j", "1", "trace")
     harness.machine_pid()
-    time.sleep(0.3)
+    time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     error_line(harness.finish(process, seconds=20), "verify")
 

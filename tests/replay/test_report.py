@@ -271,7 +271,7 @@ def report_refuses_what_it_cannot_do():
     record(payload("console"))
     for arguments, mention in (([], "TRACE"), (["missing"], "missing"), (["trace", "other"], "TRACE"),
                                (["--nonsense", "trace"], "option"), (["trace", "-o"], "option"),
-                               (["trace", "-o", "trace"], "itself"), (["trace", "-o", "no/page.html"], "no/page.html"),
+                               (["trace", "-o", "trace"], "is a trace"), (["trace", "-o", "no/page.html"], "no/page.html"),
                                (["trace", "-o", "/dev/full"], "/dev/full"), (["trace", "-o", "."], ".")):
         line = error_line(hvrec("report", *arguments), "report")
         check(mention in line, f"the message does not mention {mention}: {line}")

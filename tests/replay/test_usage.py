@@ -175,6 +175,23 @@ def a_trace_in_the_way_is_replaced():
 
 
 @test
+def no_output_replaces_a_trace_by_something_else():
+    record(payload("console"))
+    record(payload("psci"), trace="other")
+    kept = {}
+    for name in ("trace", "other"):
+        with open(name, "rb") as file:
+            kept[name] = file.read()
+        for arguments in (("report", "trace", "-o", name), ("symbols", "trace", "-o", name),
+                          ("export", "trace", "--format", "perfetto", "-o", name), ("replay", "trace", "--console", name),
+                          ("record", "-o", "new", "--console", name, payload("psci"))):
+            refused(*arguments, mention=f"{name}: is a trace")
+            for held, text in kept.items():
+                untouched(held, text)
+    harness.only_files("trace", "other")
+
+
+@test
 def without_qemu_or_hv_the_message_says_so():
     missing = harness.environment(HVREC_QEMU="/nonexistent/qemu")
     refused("record", payload("console"), env=missing, mention="qemu")
