@@ -257,6 +257,11 @@ bool replay_target_monitor_ends(struct replay_target *target, bool wanted)
 	return ends;
 }
 
+static bool is_at(const struct hv_debug_point *point, uint64_t address)
+{
+	return point->bytes == 0 ? address == point->address : address - point->address < point->bytes;
+}
+
 void replay_target_stopped(struct replay_target *target, enum target_reason reason, uint64_t address, uint8_t code)
 {
 	struct target_stop stop = {.reason = reason,
@@ -265,8 +270,8 @@ void replay_target_stopped(struct replay_target *target, enum target_reason reas
 				   .address = {address},
 				   .code = code};
 	for (size_t i = 0; i < target->point_count; i++) {
-		if (target->points[i].address == address &&
-		    (reason == TARGET_STOP_WATCHPOINT) == (target->points[i].bytes != 0))
+		if (reason == (target->points[i].bytes != 0 ? TARGET_STOP_WATCHPOINT : TARGET_STOP_BREAKPOINT) &&
+		    is_at(&target->points[i], address))
 			stop.kind = target->kinds[i];
 	}
 	bool conditional = reason == TARGET_STOP_BREAKPOINT || reason == TARGET_STOP_WATCHPOINT;

@@ -34,6 +34,9 @@ void replay_target_stopped_elsewhere(struct replay_target *target);
 void replay_target_listen(struct replay_target *target);
 /* One turn of a resume in the recording. */
 bool replay_target_turn(struct replay_target *target, struct error *error);
+/* Of an access that was come to, in the recording: *address of the watchpoint that gdb is to be told of. False: error
+ * set. */
+bool replay_target_watch_choose(struct replay_target *target, uint64_t *address, struct error *error);
 /* One turn of a resume in a diversion. */
 bool replay_target_turn_diverted(struct replay_target *target, struct error *error);
 /* Leaves a diversion for what goes backwards, which goes on from where the recording was left. */

@@ -109,6 +109,8 @@ bool replay_target_turn(struct replay_target *target, struct error *error)
 		replay_target_stopped(target, TARGET_STOP_BREAKPOINT, hit.address, 0);
 		return true;
 	case TIMELINE_WATCHPOINT:
+		if (!replay_target_watch_choose(target, &hit.address, error))
+			return false;
 		replay_target_stopped(target, TARGET_STOP_WATCHPOINT, hit.address, 0);
 		return true;
 	case TIMELINE_STEPPED:

@@ -49,7 +49,7 @@ enum timeline_stop {
 
 struct timeline_hit {
 	enum timeline_stop stop;
-	uint64_t address; /* of the point */
+	uint64_t address; /* of the breakpoint; of the access, in the watched range */
 };
 
 /* Goes on to the next place, or back to the last one, where one of the points is hit: an instruction about to be

@@ -24,6 +24,7 @@
 #define OSLSR_OSLM     BIT(3) /* the lock is implemented */
 #define ESR_EC_HI      31
 #define ESR_EC_LO      26
+#define ISS_WNR        BIT(6)
 #define DBGCR_E        BIT(0)
 #define DBGWCR_MASK_HI 28
 #define DBGWCR_MASK_LO 24
@@ -109,30 +110,50 @@ void debug_load(void)
 	arch_debug_load(&merged);
 }
 
+/* How surely an exit is one of this point: the highest number is right, FIT_NONE cannot be. */
+enum fit { FIT_NONE, FIT_BEFORE, FIT_DOUBLEWORD, FIT_RANGE, FIT_EXACT };
+
 /* A watchpoint's FAR is anywhere in its doubleword or larger range or, for an access that begins before it, up to DC
- * ZVA's 64 bytes before (Arm ARM D2.10.5). */
-static bool point_is_at(const volatile struct hv_debug_point *point, bool is_watchpoint, uint64_t at)
+ * ZVA's 64 bytes before (Arm ARM D2.10.5). Where it is in the watched bytes themselves, that is sure, unless the same
+ * bytes are watched for the other kind of access. */
+static enum fit watchpoint_fit(const volatile struct hv_debug_point *point, const struct exit *exit)
 {
-	uint64_t start = point->address & ~UINT64_C(7);
+	uint64_t at = exit->far.v, start = point->address & ~UINT64_C(7);
 	uint64_t bytes = point->bytes <= 8 ? 8 : point->bytes;
-	if (!is_watchpoint || point->bytes == 0)
-		return !is_watchpoint && point->bytes == 0 && point->address == at;
-	return at - start < bytes || start - at < 64;
+	uint32_t access = exit->esr & ISS_WNR ? HV_DEBUG_WRITE : HV_DEBUG_READ;
+	if (point->bytes == 0)
+		return FIT_NONE;
+	if (at - point->address < point->bytes)
+		return point->access & access ? FIT_EXACT : FIT_RANGE;
+	if (at - start < bytes)
+		return FIT_DOUBLEWORD;
+	return start - at < 64 ? FIT_BEFORE : FIT_NONE;
+}
+
+static enum fit point_fit(const volatile struct hv_debug_point *point, const struct exit *exit, bool is_watchpoint)
+{
+	if (is_watchpoint)
+		return watchpoint_fit(point, exit);
+	return point->bytes == 0 && point->address == hv_vcpu()->pc ? FIT_EXACT : FIT_NONE;
 }
 
 /* Stops if the exit is one of the debugger's points. */
 static bool debugger_hit(const struct exit *exit, bool is_watchpoint)
 {
-	uint64_t at = is_watchpoint ? exit->far.v : hv_vcpu()->pc;
+	enum fit best = FIT_NONE;
 	for (uint64_t i = 0; i < hv.mailbox->debug_point_count; i++) {
-		if (!point_is_at(&hv.mailbox->debug_points[i], is_watchpoint, at))
+		enum fit fit = point_fit(&hv.mailbox->debug_points[i], exit, is_watchpoint);
+		if (fit <= best)
 			continue;
-		hv.mailbox->stop = is_watchpoint ? HV_STOP_WATCHPOINT : HV_STOP_BREAKPOINT;
-		hv.mailbox->stop_address = hv.mailbox->debug_points[i].address;
-		hv_end(HV_STATE_STOPPED);
-		return true;
+		best = fit;
+		hv.mailbox->stop_address =
+			is_watchpoint && fit >= FIT_RANGE ? exit->far.v : hv.mailbox->debug_points[i].address;
 	}
-	return false;
+	if (best == FIT_NONE)
+		return false;
+	hv.mailbox->stop = is_watchpoint ? HV_STOP_WATCHPOINT : HV_STOP_BREAKPOINT;
+	hv_end(HV_STATE_STOPPED);
+	return true;
 }
 
 void debug_update(void)

@@ -231,5 +231,63 @@ def watchpoint_on_a_variable_hits_each_change():
         check(values == list(range(len(values))), f"the interrupt count goes {values}")
 
 
+@test
+def points_side_by_side_are_told_apart():
+    """Watched words in one or two doublewords: each access is told for one that it really is of."""
+    with session.Server(session.debian_trace()) as server, server.client() as client:
+        told = set()
+        while len(told) < 8:
+            start, samples = user_window(client)
+            base = pick([sp & -16 for _, level, sp, _ in samples if level == 1], 1)[0] - 8
+            kinds = rng.choices((rsp.WATCH, rsp.RWATCH, rsp.AWATCH), k=4)
+            watched = [(kind, base + offset, 4) for kind, offset in zip(kinds, rng.sample((0, 4, 8, 12), 4))]
+            alone, last = set(), client.position()[1]
+            for point in watched:
+                client.seek(start)
+                points = Points(client, [], [point])
+                mine = hits(points, False, HITS)
+                points.clear()
+                alone |= set(mine)
+                if len(mine) == HITS:
+                    last = min(last, mine[-1][0])
+            client.seek(start)
+            points = Points(client, [], watched)
+            together = [hit for hit in hits(points, False, HITS) if hit[0] <= last]
+            points.clear()
+            wrong = [hit for hit in together if hit not in alone]
+            check(not wrong, f"from {start}, {watched}: {wrong[:3]} of {len(together)} are no hits of those points alone")
+            missed = {hit[0] for hit in alone if together and hit[0] <= together[-1][0]} - {hit[0] for hit in together}
+            check(not missed, f"from {start}, {watched}: missed at {sorted(missed)[:3]}")
+            told |= {hit[1:] for hit in together}
+
+
+@test
+def a_store_over_several_watched_words_is_told_for_one_that_it_changes():
+    """gdb looks at the value of the one that it is told, and goes on if it is the same."""
+    with session.Server(session.debian_trace()) as server, server.client() as client:
+        several = 0
+        while several < 5:
+            start, samples = user_window(client)
+            base = pick([sp & -16 for _, level, sp, _ in samples if level == 1], 1)[0]
+            watched = [(rsp.WATCH, base + offset, 4) for offset in rng.sample((0, 4, 8, 12), 4)]
+            points = Points(client, [], watched)
+            for back in (False, True):
+                client.seek(start + back * WINDOW)
+                for _ in range(HITS):
+                    stop = client.go_back() if back else client.go_on()
+                    if stop.kind != "watch":
+                        break
+                    n, before = client.n, client.memory(base, 16)
+                    points.unwatch()
+                    (client.reverse_step if back else client.step)()
+                    after = client.memory(base, 16)
+                    points.watch()
+                    changed = {at for _, at, _ in watched if before[at - base:][:4] != after[at - base:][:4]}
+                    several += 0 < len(changed) < 4
+                    check(not changed or stop.address in changed,
+                          f"{'back' if back else 'on'} to {n}: told {stop.address:#x}, changed {sorted(changed)}")
+            points.clear()
+
+
 if __name__ == "__main__":
     harness.main()
