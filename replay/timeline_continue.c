@@ -1,4 +1,4 @@
-/* Continue and reverse-continue. A search that becomes long is divided between this timeline and its scouts. */
+/* Continue and step, in both directions. A search that becomes long is divided between this timeline and its scouts. */
 #include "replay/scouts.h"
 
 /* Where scouts join in a search that has come as far as `n`, forwards: at the first checkpoint that is far enough. */
@@ -200,6 +200,29 @@ static size_t watchpoints_take(const struct hv_debug_point *points, size_t count
 	return taken;
 }
 
+/* As many of the breakpoints that may be on a vector as the CPU has. */
+static size_t vectors_take(const struct hv_debug_point *points, size_t count, size_t *at,
+			   struct hv_debug_point group[GUEST_BREAKPOINT_COUNT])
+{
+	size_t taken = 0;
+	for (; *at < count && taken < GUEST_BREAKPOINT_COUNT; (*at)++) {
+		if (points[*at].bytes == 0 && timeline_may_be_vector(points[*at].address))
+			group[taken++] = points[*at];
+	}
+	return taken;
+}
+
+/* Those of a group that are on a vector, and not here. */
+static size_t vectors_keep(const struct timeline *t, struct hv_debug_point *group, size_t count)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (timeline_is_vector(t, group[i].address) && group[i].address != timeline_place(t).pc)
+			group[kept++] = group[i];
+	}
+	return kept;
+}
+
 /* Whether the instruction at position `n` accesses a watched place. The timeline is anywhere then. */
 static enum engine_stop access_at(struct timeline *t, uint64_t n, const struct hv_debug_point *points, size_t count,
 				  uint64_t *address, struct error *error)
@@ -215,19 +238,47 @@ static enum engine_stop access_at(struct timeline *t, uint64_t n, const struct h
 	return stop;
 }
 
+/* Whether the instruction at position `n` leads to a vector with a breakpoint, where the timeline is then; else it is
+ * anywhere. */
+static enum engine_stop vector_at(struct timeline *t, uint64_t n, const struct hv_debug_point *points, size_t count,
+				  uint64_t *address, struct error *error)
+{
+	struct hv_debug_point group[GUEST_BREAKPOINT_COUNT];
+	enum engine_stop stop = ENGINE_UNTIL;
+	size_t at = 0, taken;
+	while (stop == ENGINE_UNTIL && (taken = vectors_take(points, count, &at, group)) > 0) {
+		if (timeline_n(t) != n && !timeline_goto(t, n, error))
+			return ENGINE_FAILED;
+		taken = vectors_keep(t, group, taken);
+		if (taken > 0)
+			stop = timeline_run_over(t, group, taken, address, error);
+	}
+	return stop;
+}
+
 struct timeline_hit timeline_step(struct timeline *t, bool reverse, bool skip_access,
 				  const struct hv_debug_point *points, size_t count, struct error *error)
 {
-	uint64_t here = timeline_n(t), there = reverse ? here - 1 : here + 1;
+	struct timeline_place from = timeline_place(t);
+	uint64_t n = reverse ? from.n - 1 : from.n;
 	struct timeline_hit hit = {TIMELINE_STEPPED, 0};
-	enum engine_stop stop = ENGINE_UNTIL;
-	if (here == (reverse ? timeline_start_n(t) : t->end_n))
+	if (from.n == (reverse ? timeline_start_n(t) : t->end_n))
 		return (struct timeline_hit){reverse ? TIMELINE_BEGIN : TIMELINE_END, 0};
-	if (!skip_access)
-		stop = access_at(t, reverse ? there : here, points, count, &hit.address, error);
+	if (reverse && leave_vector(t, points, count, &hit.address, error) == ENGINE_FAILED)
+		return (struct timeline_hit){TIMELINE_FAILED, 0};
+	if (timeline_place(t).pc != from.pc)
+		return hit; /* what shares its position is one step */
+	enum engine_stop stop = vector_at(t, n, points, count, &hit.address, error);
+	if (stop == ENGINE_BREAKPOINT) {
+		hit.stop = TIMELINE_BREAKPOINT;
+		return hit;
+	}
+	if (stop != ENGINE_FAILED && !skip_access)
+		stop = access_at(t, n, points, count, &hit.address, error);
 	if (stop == ENGINE_WATCHPOINT)
 		hit.stop = TIMELINE_WATCHPOINT;
-	if (stop == ENGINE_FAILED || !timeline_goto(t, stop == ENGINE_WATCHPOINT ? here : there, error))
+	if (stop == ENGINE_FAILED || !(stop == ENGINE_WATCHPOINT ? timeline_return(t, from, error)
+								 : timeline_goto(t, reverse ? n : n + 1, error)))
 		hit.stop = TIMELINE_FAILED;
 	return hit;
 }

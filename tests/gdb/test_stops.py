@@ -12,9 +12,10 @@ BREAKPOINTS = 8  # more than the CPU has
 WINDOW = 3_000_000  # instructions from which the places are taken
 
 
-# Agent expressions: the register's lowest bit; its logical not.
+# Agent expressions: the register's lowest bit; its logical not; false.
 X0_IS_ODD = bytes([0x26, 0, rsp.X0, 0x22, 1, 0x0f, 0x27])
 X0_IS_EVEN = X0_IS_ODD[:-1] + bytes([0x0e, 0x27])
+NEVER = bytes([0x22, 0, 0x27])
 
 
 def compare(points, start, forward):
@@ -180,6 +181,49 @@ def hits_at_one_position_come_in_order():
         client.seek("end")
         backward = [hit for hit in hits(points, True, len(forward) + 1) if hit[0] > load]
         check(backward == forward[::-1], f"forwards {forward}, backwards {backward}")
+
+
+@test
+def steps_stop_at_a_vector_with_a_breakpoint():
+    """Though it shares its position with the instruction that faults."""
+    names = session.symbols("el0")
+    with session.served("el0") as server, server.client() as client:
+        vectors = [(rsp.SOFTWARE, names["vectors"] + 0x80 * i, 4) for i in range(16)]
+        store = names["vectors"] + 0x400
+        client.seek(client.position()[1] - 8000)
+        seen = 0
+        while True:
+            for point in vectors:
+                client.insert(*point)
+            stop = client.go_on()
+            n, pc = client.n, client.pc
+            if stop.kind == "end":
+                break
+            for point in vectors:
+                client.remove(*point)
+            client.seek(n)
+            fault = client.pc
+            if fault == pc:
+                client.step()
+                continue
+            seen += pc == store
+            client.insert(rsp.SOFTWARE, pc)
+            stop = client.step()
+            check((stop.kind, client.n, client.pc) == ("swbreak", n, pc), f"from {fault:#x} at {n}: {stop}, {client.pc:#x}")
+            check(client.step().kind == "signal" and client.n == n + 1, f"a step from the vector leads to {client.n}")
+            behind = client.pc
+            stop = client.reverse_step()
+            check((stop.kind, client.n, client.pc) == ("swbreak", n, pc), f"back to {n}: {stop}, {client.pc:#x}")
+            check(client.reverse_step().kind == "signal", "it is told twice")
+            check((client.n, client.pc) == (n, fault), f"back from the vector at {client.n}, {client.pc:#x}")
+            client.remove(rsp.SOFTWARE, pc)
+            client.insert(rsp.SOFTWARE, pc, condition=NEVER)
+            check(client.step().kind == "signal" and (client.n, client.pc) == (n + 1, behind), "a false condition stops")
+            check(client.reverse_step().kind == "signal" and (client.n, client.pc) == (n, fault),
+                  f"back, with a false condition: {client.n}, {client.pc:#x}")
+            client.remove(rsp.SOFTWARE, pc)
+            client.seek(n + 1)
+        check(seen == 4, f"{seen} faults of EL0")
 
 
 @test
