@@ -99,17 +99,32 @@ static bool has_output(const struct server *server)
 }
 
 /* Input waits while output does: a client that only asks is not answered without end. */
-nfds_t server_poll(struct server *server, struct pollfd *fds)
+nfds_t server_poll_client(struct server *server, struct pollfd *fds)
 {
 	nfds_t count = 0;
 
-	if (server->listen_fd >= 0 && (server->input_fd >= 0 || !gdbstub_is_busy(server->stub)))
-		fds[count++] = (struct pollfd){.fd = server->listen_fd, .events = POLLIN};
 	if (server->input_fd >= 0)
 		fds[count++] = (struct pollfd){.fd = server->input_fd, .events = has_output(server) ? 0 : POLLIN};
 	if (server->input_fd >= 0 && has_output(server))
 		fds[count++] = (struct pollfd){.fd = server->output_fd, .events = POLLOUT};
 	return count;
+}
+
+nfds_t server_poll(struct server *server, struct pollfd *fds)
+{
+	nfds_t count = server_poll_client(server, fds);
+
+	if (server->listen_fd >= 0 && (server->input_fd >= 0 || !gdbstub_is_busy(server->stub)))
+		fds[count++] = (struct pollfd){.fd = server->listen_fd, .events = POLLIN};
+	return count;
+}
+
+void server_turn_away(struct server *server)
+{
+	int fd;
+
+	while (server->input_fd >= 0 && (fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+		close(fd);
 }
 
 static void accept_client(struct server *server)

@@ -20,13 +20,14 @@ struct session {
 	int64_t spoken_ns;
 };
 
-/* Keeps the connection going during a monitor command. Answers whether that is to end. */
+/* Turns others away, and keeps the connection going during a monitor command. Answers whether that is to end. */
 static bool monitor_tick(void *context)
 {
 	struct session *session = context;
 	struct pollfd fds[SERVER_FD_COUNT_MAX + 1];
 	int64_t now = session_now_ns();
 	size_t waiting;
+	server_turn_away(session->server);
 	if (!gdbstub_is_busy(session->stub))
 		return false; /* in the middle of a packet: a write */
 	if (replay_target_in_monitor(session->target) && now - session->spoken_ns >= SILENCE_NS) {
@@ -55,7 +56,7 @@ static void serve(struct session *session, struct error *error)
 		server_service(session->server, fds, count);
 		if (!replay_target_running(session->target))
 			continue;
-		count = server_poll(session->server, fds);
+		count = server_poll_client(session->server, fds);
 		fds[count] = (struct pollfd){.fd = session->signal_fd, .events = POLLIN};
 		session->spoken_ns = session_now_ns();
 		replay_target_run(session->target, fds, count + 1, error);

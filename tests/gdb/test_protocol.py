@@ -1,6 +1,7 @@
 """The session: interrupts, several clients, the ends of the recording, bad addresses, monitor commands."""
 import os
 import re
+import select
 import time
 
 import rsp
@@ -107,6 +108,22 @@ def second_client_is_refused():
             refused = True
         check(refused, "a second client was served")
         check(client.step().signal == 5 and client.n == 2, "the first client is not served any more")
+
+
+@test
+def others_that_knock_do_not_hold_up_a_search():
+    with session.Server(session.debian_trace(), "-j", "1") as server, server.client() as client:
+        client.seek("end")
+        client.send("bc")
+        knocks = 0
+        while not select.select([client.socket], [], [], 0.05)[0]:
+            try:
+                server.client()
+                raise session.Failed("another client was served")
+            except rsp.Gone:
+                knocks += 1
+            check(knocks < 1000, "the search does not end")
+        check(client.wait_stop().kind == "begin" and client.n == 0, f"back to {client.n}")
 
 
 def gone(client):
