@@ -5,7 +5,7 @@ from session import check, harness, rng, test
 
 def keyframed():
     """A boot with many keyframes."""
-    harness.record(*harness.debian("cloud"), "--console", "none", "--keyframe-every", "200ms", "--max-instructions", "700M",
+    harness.record(*harness.debian("cloud"), "--console", "none", "--keyframe-every", "100ms", "--max-instructions", "700M",
                    status=3)
 
 

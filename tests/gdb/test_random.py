@@ -23,7 +23,7 @@ RUN_SECONDS_MAX = 0.3
 
 
 def recorded():
-    """A boot with keyframes every 100 ms of guest time, and the part of it from FROM_N to TO_N: shared by the tests."""
+    """A boot with many keyframes, and the part of it from FROM_N to TO_N: shared by the tests."""
     whole, part = (os.path.join(os.environ["TEST_FOLDER"], name) for name in ("walk.trace", "walk-part.trace"))
     if not os.path.exists(part):
         harness.record(*harness.debian("cloud"), "--console", "none", "--keyframe-every", "100ms", "--max-instructions",

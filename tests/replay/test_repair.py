@@ -125,7 +125,7 @@ def damage_in_a_chunk_ends_the_trace_there():
 
 def recorded_with_keyframes():
     """A part of a boot with several keyframes; their number."""
-    harness.record(*harness.debian("cloud"), "--console", "none", "--keyframe-every", "200ms", "--max-instructions",
+    harness.record(*harness.debian("cloud"), "--console", "none", "--keyframe-every", "100ms", "--max-instructions",
                    "500M", status=3)
     count = sql("SELECT count(*) FROM keyframe")[0][0]
     check(count >= 3, f"only {count} keyframes")
