@@ -105,6 +105,35 @@ def payload_at_its_linked_address_is_not_moved():
         check(client.request("qOffsets") == "", "qOffsets is answered for a program that was not moved")
 
 
+VALUES = '''
+hvrec seek 100%
+hvrec who-wrote &jobs
+hvrec who-wrote $sp
+python
+def tried(words):
+    try:
+        gdb.execute(words)
+    except gdb.error as error:
+        print("@failed=" + str(error))
+end
+python tried("hvrec who-wrote &nothing")
+python tried("hvrec who-wrote elsewhere")
+python tried("hvrec next console &nothing")
+'''
+
+
+@test
+def commands_take_values_of_gdb():
+    harness.record(harness.payload("corruption"))
+    output = hvrec_debug("trace", "--symbols", harness.payload("corruption"), script=VALUES)
+    writes = [line for line in output.splitlines() if line.startswith("written by ")]
+    check(len(writes) == 2, f"{output[-900:]}")
+    check("job_add (cost=cost@entry=12)" in output and "jobs = job;" in output, f"{output[-900:]}")
+    failed = session.marked(output).get("failed")
+    check(failed == ['No symbol "nothing" in current context.', "who-wrote failed", "next failed"], f"{output[-900:]}")
+    check("Python" not in output, f"{output[-900:]}")
+
+
 INTERRUPT = '''
 python
 import os, signal, threading

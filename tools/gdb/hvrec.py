@@ -1,7 +1,7 @@
 """gdb's side of hvrec: its monitor commands as gdb commands, and gdb's view kept true after them.
 
 `hvrec debug` loads this file; elsewhere: `source hvrec.py`, then `target remote`. It knows none of the commands: `hvrec
-WORD …` is `monitor WORD …`, and `hvrec help` asks the target. A monitor command may move the target without a stop that
+WORD …` is `monitor WORD …`, and `hvrec help` asks the target. Only numbers may be said in gdb's words. A monitor command may move the target without a stop that
 gdb sees, so whatever the command was, gdb's copies of registers and memory are dropped behind it.
 """
 
@@ -55,20 +55,33 @@ def monitor_abandon():
         pass
 
 
+def evaluated(words):
+    """The words with each that begins with $ or & replaced by its value; but a text to look for is left alone."""
+    if re.search(r"\bconsole\b", words):
+        return words
+    number = lambda match: "0x%x" % (int(gdb.parse_and_eval(match.group())) & (1 << 64) - 1)
+    return re.sub(r"(?<!\S)[$&]\S+", number, words)
+
+
 def monitor(words):
     """Runs a monitor command. gdb runs its hooks too, unless it is inside of one."""
     try:
+        words = evaluated(words)
         gdb.execute("monitor " + words)
     except KeyboardInterrupt:
         if hasattr(gdb, "TargetConnection"):  # since gdb 12
             monitor_abandon()
             caches_drop()
         raise gdb.GdbError("interrupted") from None
+    except gdb.error as error:  # without gdb's talk of Python; of a failed command the target has said why
+        failed = words.split()[0] + " failed"
+        raise gdb.GdbError(failed if "Rcmd" in str(error) else str(error)) from None
 
 
 class Hvrec(gdb.Command):
     """Travel in the recording: hvrec COMMAND [ARGUMENT]...
-`hvrec help` lists the commands; each is a monitor command of the same name."""
+`hvrec help` lists the commands; each is a monitor command of the same name.
+$REGISTER, $VARIABLE and &SYMBOL stand for their values: hvrec who-wrote &counter"""
 
     def __init__(self):
         super().__init__("hvrec", gdb.COMMAND_RUNNING)
