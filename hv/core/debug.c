@@ -32,10 +32,11 @@
 #define DBGWCR_BAS_LO  5
 #define DBGWCR_LSC_HI  4
 #define DBGWCR_LSC_LO  3
-/* enabled; PMC or PAC = 3: EL1 and EL0; a breakpoint's BAS: all four bytes */
-#define DBGBCR_EL1_AND_EL0 (DBGCR_E | UINT64_C(3) << 1 | UINT64_C(0xf) << 5)
-#define DBGWCR_EL1_AND_EL0 (DBGCR_E | UINT64_C(3) << 1)
-#define CLAIM_BITS         UINT64_C(0xff)
+#define DBGBCR_BAS_HI  8
+#define DBGBCR_BAS_LO  5
+/* enabled; PMC or PAC = 3: EL1 and EL0 */
+#define DBGCR_EL1_AND_EL0 (DBGCR_E | UINT64_C(3) << 1)
+#define CLAIM_BITS        UINT64_C(0xff)
 
 enum { EC_WATCHPOINT = 0x34 };
 
@@ -59,22 +60,30 @@ static uint64_t range_bits(const volatile struct hv_debug_point *point)
 	return FIELD_PUT(DBGWCR_BAS, 0xff) | FIELD_PUT(DBGWCR_MASK, mask);
 }
 
+/* False: there is no room. The CPU knows words, and the upper halfword of one, where a T32 instruction may be (Arm ARM
+ * D17.3.2); no instruction is at an odd address. */
+static bool breakpoint_place(struct vcpu_state *vcpu, uint64_t address)
+{
+	uint32_t slot = slot_free(vcpu->dbgbcr, GUEST_BREAKPOINT_COUNT);
+	if (slot == GUEST_BREAKPOINT_COUNT)
+		return false;
+	if (address & 1)
+		return true;
+	vcpu->dbgbvr[slot] = address & ~UINT64_C(3);
+	vcpu->dbgbcr[slot] = DBGCR_EL1_AND_EL0 | FIELD_PUT(DBGBCR_BAS, address & 2 ? 0xc : 0xf);
+	return true;
+}
+
 /* False: there is no room. */
 static bool point_place(struct vcpu_state *vcpu, const volatile struct hv_debug_point *point)
 {
-	if (point->bytes == 0) {
-		uint32_t slot = slot_free(vcpu->dbgbcr, GUEST_BREAKPOINT_COUNT);
-		if (slot == GUEST_BREAKPOINT_COUNT)
-			return false;
-		vcpu->dbgbvr[slot] = point->address;
-		vcpu->dbgbcr[slot] = DBGBCR_EL1_AND_EL0;
-		return true;
-	}
+	if (point->bytes == 0)
+		return breakpoint_place(vcpu, point->address);
 	uint32_t slot = slot_free(vcpu->dbgwcr, GUEST_WATCHPOINT_COUNT);
 	if (slot == GUEST_WATCHPOINT_COUNT)
 		return false;
 	vcpu->dbgwvr[slot] = point->address & ~UINT64_C(7);
-	vcpu->dbgwcr[slot] = DBGWCR_EL1_AND_EL0 | FIELD_PUT(DBGWCR_LSC, point->access) | range_bits(point);
+	vcpu->dbgwcr[slot] = DBGCR_EL1_AND_EL0 | FIELD_PUT(DBGWCR_LSC, point->access) | range_bits(point);
 	return true;
 }
 

@@ -289,5 +289,23 @@ def a_store_over_several_watched_words_is_told_for_one_that_it_changes():
             points.clear()
 
 
+@test
+def breakpoints_are_at_halfwords_too():
+    """In T32 code; and where no instruction begins, one is never hit."""
+    user = 0x40600000  # MMU_USER of tests/guest/lib/mmu.h
+    with session.served("thumb") as server, server.client() as client:
+        code = [user + 2 * i for i in range(5)]
+        never = [session.symbols("thumb")["guest_main"] + offset for offset in (1, 2, 3)] + [user + 1, user + 10]
+        for places in [[at] for at in code] + [code, code + never]:
+            points = Points(client, places)
+            client.seek("start")
+            forward = hits(points, False, 10)
+            check([pc for _, _, pc in forward] == places[:len(code)], f"{[hex(at) for at in places]}: {forward}")
+            client.seek("end")
+            backward = hits(points, True, 10)
+            check(backward == forward[::-1], f"forwards {forward}, backwards {backward}")
+            points.clear()
+
+
 if __name__ == "__main__":
     harness.main()
