@@ -15,6 +15,7 @@ WINDOW = 3_000_000  # instructions from which the places are taken
 # Agent expressions: the register's lowest bit; its logical not.
 X0_IS_ODD = bytes([0x26, 0, rsp.X0, 0x22, 1, 0x0f, 0x27])
 X0_IS_EVEN = X0_IS_ODD[:-1] + bytes([0x0e, 0x27])
+NEVER = bytes([0x22, 0, 0x27])
 
 
 def compare(points, start, forward):
@@ -305,6 +306,23 @@ def breakpoints_are_at_halfwords_too():
             backward = hits(points, True, 10)
             check(backward == forward[::-1], f"forwards {forward}, backwards {backward}")
             points.clear()
+
+
+@test
+def a_false_condition_is_of_its_own_breakpoint_only():
+    """`break` with a condition and `hbreak` without at one address are two breakpoints to gdb, and two here."""
+    with session.served("exclusives") as server, server.client() as client:
+        place = session.symbols("exclusives")["add_exclusive"]
+        kinds = {rsp.SOFTWARE: "swbreak", rsp.HARDWARE: "hwbreak"}
+        for false, true in ((rsp.SOFTWARE, rsp.HARDWARE), (rsp.HARDWARE, rsp.SOFTWARE)):
+            for first in (false, true):
+                client.seek("start")
+                for kind in (first, false + true - first):
+                    client.insert(kind, place, condition=NEVER if kind == false else None)
+                stop = client.go_on()
+                check(stop.kind == kinds[true] and client.pc == place, f"{stop} instead of {kinds[true]}")
+                client.remove(false, place)
+                client.remove(true, place)
 
 
 if __name__ == "__main__":
