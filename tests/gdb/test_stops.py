@@ -325,5 +325,37 @@ def a_false_condition_is_of_its_own_breakpoint_only():
                 client.remove(true, place)
 
 
+@test
+def points_that_overlap_are_removed_one_by_one():
+    """Watched ranges of one kind, and breakpoints at neighbouring halfwords."""
+    with session.served("exclusives") as server, server.client() as client:
+        watched = session.symbols("exclusives")["timer_irq_count"] & -16
+        place = session.symbols("exclusives")["add_exclusive"]
+        for kept, gone, name in (((rsp.WATCH, watched, 16), (rsp.WATCH, watched - 16, 32), "watch"),
+                                 ((rsp.WATCH, watched - 16, 32), (rsp.WATCH, watched, 16), "watch"),
+                                 ((rsp.WATCH, watched + 1, 15), (rsp.WATCH, watched + 1, 7), "watch"),
+                                 ((rsp.SOFTWARE, place, 4), (rsp.SOFTWARE, place - 2, 4), "swbreak")):
+            client.seek("start")
+            for point in (kept, gone):
+                client.insert(*point)
+            client.remove(*gone)
+            stop = client.go_on()
+            check(stop.kind == name, f"without {gone}, {kept} does not stop: {stop}")
+            client.remove(*kept)
+            client.seek("start")
+            stop = client.go_on()
+            check(stop.kind == "end", f"{stop} without any")
+
+
+@test
+def a_watched_range_of_too_many_pieces_is_refused():
+    with session.served("console") as server, server.client() as client:
+        for address, count in ((0, 0xffffffffffffffff), (1, 0xfffffffffffffffe)):
+            reply = client.request(f"Z2,{address:x},{count:x}")
+            check(reply[:1] == "E", f"{count} bytes: {reply}")
+        stop = client.go_on()
+        check(stop.kind == "end", f"{stop}")
+
+
 if __name__ == "__main__":
     harness.main()
