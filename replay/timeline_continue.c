@@ -117,8 +117,8 @@ static struct timeline_hit continue_to(struct timeline *t, uint64_t limit, bool 
 }
 
 /* Several groups go on stretch by stretch, so that an interrupt loses little. */
-struct timeline_hit timeline_continue(struct timeline *t, bool skip_access, const struct hv_debug_point *points,
-				      size_t count, struct error *error)
+static struct timeline_hit continue_to_end(struct timeline *t, bool skip_access, const struct hv_debug_point *points,
+					   size_t count, struct error *error)
 {
 	struct hv_debug_point group[HV_DEBUG_POINTS_MAX];
 	size_t at = 0;
@@ -135,6 +135,16 @@ struct timeline_hit timeline_continue(struct timeline *t, bool skip_access, cons
 			return hit;
 		}
 	}
+}
+
+/* QEMU makes an access of several words word by word, so the first ones may be done where a later one is watched. */
+struct timeline_hit timeline_continue(struct timeline *t, bool skip_access, const struct hv_debug_point *points,
+				      size_t count, struct error *error)
+{
+	struct timeline_hit hit = continue_to_end(t, skip_access, points, count, error);
+	if (hit.stop == TIMELINE_WATCHPOINT && !timeline_return(t, timeline_place(t), error))
+		hit.stop = TIMELINE_FAILED;
+	return hit;
 }
 
 /* From a vector that shares its position, back to the place before. Answers whether a breakpoint is hit there. */

@@ -1,0 +1,55 @@
+"""Watchpoints against every form of access to memory, of the payload access_forms. What is seen at a hit is what a seek
+shows there.
+"""
+import rsp
+import session
+from session import check, harness, test
+
+PAGE = 4096
+# Of every second instruction from `forms` on: "r", "w", both or none, and the bytes of `area` from and to which it accesses.
+FORMS = (("w", 8, 16), ("w", 3, 4), ("w", 6, 8), ("w", 4, 8), ("w", 16, 32), ("w", 12, 20), ("w", 5, 13), ("w", 61, 69),
+         ("w", 32, 48), ("w", 32, 64), ("w", 25, 41), ("w", 0, 64), ("w", 0, 32), ("w", 0, 64), ("w", 56, 64),
+         ("w", 56, 72), ("r", 16, 32), ("r", 32, 64), ("r", 48, 64), ("r", 13, 21), ("r", 0, 32), ("r", 8, 16),
+         ("r", 7, 8), ("rw", 0, 8), ("rw", 12, 16), ("r", 0, 8), ("rw", 0, 8), ("r", 0, 16), ("rw", 0, 16), ("w", 0, 8),
+         ("r", 0, 8), ("", 0, 64), ("w", PAGE - 3, PAGE + 5), ("w", PAGE - 8, PAGE + 8), ("r", PAGE - 3, PAGE + 5),
+         ("r", PAGE - 8, PAGE + 8))
+KINDS = {rsp.WATCH: "w", rsp.RWATCH: "r", rsp.AWATCH: "rw"}
+V0, V_COUNT = 34, 32
+
+
+def state(client, area):
+    return client.registers(), client.memory(area, 2 * PAGE), [client.register(V0 + i) for i in range(V_COUNT)]
+
+
+def begin(client):
+    """The positions of the forms, and where `area` is."""
+    names = session.symbols("access_forms")
+    check(names["forms_end"] - names["forms"] == 8 * len(FORMS), "the payload has other forms")
+    client.insert(rsp.SOFTWARE, names["forms"])
+    client.go_on()
+    client.remove(rsp.SOFTWARE, names["forms"])
+    return range(client.n + 1, client.n + 2 * len(FORMS), 2), names["area"]
+
+
+@test
+def at_a_watched_access_nothing_of_it_is_done():
+    """QEMU does an access of several words word by word: the watched one may be the last."""
+    with session.served("access_forms") as server, server.client() as client:
+        places, area = begin(client)
+        for n, (access, low, high) in zip(places, FORMS):
+            client.seek(n)
+            before = state(client, area)
+            for kind in [kind for kind, letters in KINDS.items() if set(access) & set(letters)]:
+                for at in {low, high - 1}:
+                    client.seek(n - 1)
+                    client.insert(kind, area + at, 1)
+                    stop = client.go_on()
+                    client.remove(kind, area + at, 1)
+                    form = f"form {places.index(n)} ({access} {low}..{high}) watched at {at}"
+                    check((client.n, stop.address) == (n, area + at), f"{form}: {stop} at {client.n}, not {n}")
+                    same = [a == b for a, b in zip(before, state(client, area))]
+                    check(all(same), f"{form}: registers, memory and SIMD registers are as before: {same}")
+
+
+if __name__ == "__main__":
+    harness.main()
