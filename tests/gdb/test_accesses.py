@@ -1,10 +1,12 @@
-"""Watchpoints against every form of access to memory, of the payload access_forms. What is seen at a hit is what a seek
-shows there.
+"""Watchpoints against every form of access to memory, of the payload access_forms: which instructions are hit is known
+beforehand, whatever part of an access is watched. What is seen at a hit is what a seek shows there.
 """
 import rsp
 import session
-from session import check, harness, test
+from points import Points, hits
+from session import SOAK, check, harness, rng, test
 
+RANGES = 400 if SOAK else 40
 PAGE = 4096
 # Of every second instruction from `forms` on: "r", "w", both or none, and the bytes of `area` from and to which it accesses.
 FORMS = (("w", 8, 16), ("w", 3, 4), ("w", 6, 8), ("w", 4, 8), ("w", 16, 32), ("w", 12, 20), ("w", 5, 13), ("w", 61, 69),
@@ -29,6 +31,37 @@ def begin(client):
     client.go_on()
     client.remove(rsp.SOFTWARE, names["forms"])
     return range(client.n + 1, client.n + 2 * len(FORMS), 2), names["area"]
+
+
+def ranges():
+    """Of one byte to some hundred, at the start of the pages and between them."""
+    for _ in range(RANGES):
+        middle, reach = rng.choice(((32, 48), (PAGE, 12)))
+        count = rng.choice((1, 2, 3, 4, 5, 7, 8, 12, 16, 24, 33, 64, 200))
+        start = max(0, middle + rng.randrange(-reach, reach) - (count if count > 64 else 0))
+        yield rng.choice(list(KINDS)), start, count
+
+
+@test
+def each_form_of_access_is_seen():
+    with session.served("access_forms") as server, server.client() as client:
+        places, area = begin(client)
+        for kind, start, count in ranges():
+            expected = [n for n, (access, low, high) in zip(places, FORMS)
+                        if set(access) & set(KINDS[kind]) and low < start + count and start < high]
+            points = Points(client, [], [(kind, area + start, count)])
+            client.seek(places[0])
+            forward = [n for n, _, _ in hits(points, False, len(expected) + 1) if n in places]
+            client.seek(places[-1] + 1)
+            backward = [n for n, _, _ in hits(points, True, len(expected) + 1) if n in places]
+            points.clear()
+            if kind == rsp.WATCH and expected and count <= 128:
+                client.seek(places[-1] + 1)
+                text, good = client.monitor(f"who-wrote {area + start} {count}")
+                check(good and f"instruction {expected[-1]}," in text, f"{start}..{start + count}: {text}")
+            for way, found in (("on", forward), ("back", backward[::-1])):
+                check(found == expected, f"{KINDS[kind]} {start}..{start + count} {way}: the forms "
+                      f"{[places.index(n) for n in found]}, expected {[places.index(n) for n in expected]}")
 
 
 @test

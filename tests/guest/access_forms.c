@@ -1,5 +1,5 @@
-/* One instruction of each form of access to memory, each behind a NOP: tests/gdb/test_accesses.py knows their ranges, and watches
- * them. */
+/* One instruction of each form of access to memory, each behind a NOP: tests/gdb/test_accesses.py knows their ranges,
+ * and watches them. */
 #include "tests/guest/lib/guest.h"
 #include "tests/guest/lib/mmu.h"
 
