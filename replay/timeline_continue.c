@@ -1,4 +1,5 @@
-/* Continue and reverse-continue. A search that becomes long is divided between this timeline and its scouts. */
+/* Continue and reverse-continue, and steps. A search that becomes long is divided between this timeline and its scouts.
+ */
 #include "replay/scouts.h"
 
 /* Where scouts join in a search that has come as far as `n`, forwards: at the first checkpoint that is far enough. */
@@ -225,19 +226,68 @@ static enum engine_stop access_at(struct timeline *t, uint64_t n, const struct h
 	return stop;
 }
 
+/* Whether an exception at position `n` leads to a vector with a breakpoint that shares the position, where the timeline
+ * is then. Else it is anywhere. */
+static enum engine_stop vector_at(struct timeline *t, uint64_t n, const struct hv_debug_point *points, size_t count,
+				  uint64_t *address, struct error *error)
+{
+	enum engine_stop stop = ENGINE_UNTIL;
+	for (size_t i = 0; i < count && stop == ENGINE_UNTIL; i++) {
+		if (points[i].bytes != 0 || !timeline_is_vector(t, points[i].address))
+			continue;
+		if (!timeline_goto(t, n, error))
+			return ENGINE_FAILED;
+		if (timeline_place(t).pc != points[i].address)
+			stop = timeline_run_through(t, n + 1, &points[i], 1, address, error);
+	}
+	return stop == ENGINE_BREAKPOINT && timeline_n(t) != n ? ENGINE_UNTIL : stop;
+}
+
+/* From a vector that shares its position, the step back leads to the place before. */
+static bool step_to_place(struct timeline *t, struct timeline_hit *hit, struct error *error)
+{
+	struct timeline_place here = timeline_place(t);
+	if (!timeline_is_vector(t, here.pc))
+		return false;
+	if (!timeline_goto(t, here.n, error))
+		hit->stop = TIMELINE_FAILED;
+	return hit->stop == TIMELINE_FAILED || timeline_place(t).pc != here.pc;
+}
+
+/* Whether there is something between two positions, in the order of the direction. */
+static enum engine_stop between(struct timeline *t, uint64_t n, bool reverse, bool skip_access,
+				const struct hv_debug_point *points, size_t count, uint64_t *address,
+				struct error *error)
+{
+	struct timeline_place here = timeline_place(t);
+	enum engine_stop stop = ENGINE_UNTIL;
+	bool at_vector = here.n == n && timeline_is_vector(t, here.pc);
+	if (!reverse && !at_vector)
+		stop = vector_at(t, n, points, count, address, error);
+	if (stop == ENGINE_UNTIL && !skip_access)
+		stop = access_at(t, n, points, count, address, error);
+	if (stop == ENGINE_UNTIL && reverse)
+		stop = vector_at(t, n, points, count, address, error);
+	return stop;
+}
+
 struct timeline_hit timeline_step(struct timeline *t, bool reverse, bool skip_access,
 				  const struct hv_debug_point *points, size_t count, struct error *error)
 {
-	uint64_t here = timeline_n(t), there = reverse ? here - 1 : here + 1;
 	struct timeline_hit hit = {TIMELINE_STEPPED, 0};
-	enum engine_stop stop = ENGINE_UNTIL;
-	if (here == (reverse ? timeline_start_n(t) : t->end_n))
+	if (reverse && step_to_place(t, &hit, error))
+		return hit;
+	struct timeline_place here = timeline_place(t);
+	uint64_t there = reverse ? here.n - 1 : here.n + 1;
+	if (here.n == (reverse ? timeline_start_n(t) : t->end_n))
 		return (struct timeline_hit){reverse ? TIMELINE_BEGIN : TIMELINE_END, 0};
-	if (!skip_access)
-		stop = access_at(t, reverse ? there : here, points, count, &hit.address, error);
-	if (stop == ENGINE_WATCHPOINT)
-		hit.stop = TIMELINE_WATCHPOINT;
-	if (stop == ENGINE_FAILED || !timeline_goto(t, stop == ENGINE_WATCHPOINT ? here : there, error))
+	enum engine_stop stop =
+		between(t, reverse ? there : here.n, reverse, skip_access, points, count, &hit.address, error);
+	if (stop == ENGINE_BREAKPOINT)
+		hit.stop = TIMELINE_BREAKPOINT;
+	else if (stop == ENGINE_WATCHPOINT)
+		hit.stop = timeline_return(t, here, error) ? TIMELINE_WATCHPOINT : TIMELINE_FAILED;
+	else if (stop == ENGINE_FAILED || !timeline_goto(t, there, error))
 		hit.stop = TIMELINE_FAILED;
 	return hit;
 }
