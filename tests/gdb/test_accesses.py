@@ -84,5 +84,25 @@ def at_a_watched_access_nothing_of_it_is_done():
                     check(all(same), f"{form}: registers, memory and SIMD registers are as before: {same}")
 
 
+@test
+def a_store_that_changes_no_watched_value_is_told_for_the_awatch():
+    """gdb looks at a watch's value, and would go on. Form 9 stores the value of form 8 again, and behind it another."""
+    with session.served("access_forms") as server, server.client() as client:
+        places, area = begin(client)
+        n = places[9]
+        for kind, offset, told in ((rsp.AWATCH, 40, 40), (rsp.RWATCH, 40, 32), (rsp.AWATCH, 56, 56), (rsp.WATCH, 56, 56)):
+            points = [(rsp.WATCH, area + 32, 8), (kind, area + offset, 8)]
+            for inserted in (points, points[::-1]):
+                for back in (False, True):
+                    client.seek(n + 1 if back else n - 1)
+                    for point in inserted:
+                        client.insert(*point)
+                    stop = client.go_back() if back else client.go_on()
+                    for point in inserted:
+                        client.remove(*point)
+                    check((client.n, stop.address) == (n + back, area + told),
+                          f"{inserted}, {'back' if back else 'on'}: {stop} at {client.n}")
+
+
 if __name__ == "__main__":
     harness.main()
