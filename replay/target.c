@@ -101,8 +101,13 @@ static uint32_t access_of(enum target_break_kind kind)
 	}
 }
 
+/* A watched range may need as many as it likes. */
+enum { POINT_COUNT_MAX = 65536 };
+
 static bool point_add(struct replay_target *target, const struct hv_debug_point *point, enum target_break_kind kind)
 {
+	if (target->point_count == POINT_COUNT_MAX)
+		return false;
 	if (target->point_count == target->point_room) {
 		size_t room = target->point_room == 0 ? 16 : target->point_room * 2;
 		struct hv_debug_point *points = realloc(target->points, room * sizeof(*points));
@@ -131,41 +136,57 @@ static uint64_t piece_bytes(uint64_t at, uint64_t left)
 	return bytes;
 }
 
+/* The point of a breakpoint, or that of a watched range which begins `done` bytes behind its start. */
+static struct hv_debug_point point_of(const struct target_breakpoint *breakpoint, uint64_t done)
+{
+	uint32_t access = access_of(breakpoint->kind);
+	uint64_t at = breakpoint->address.v + done;
+	uint64_t bytes = access == 0 ? 0 : piece_bytes(at, breakpoint->bytes - done);
+	return (struct hv_debug_point){at, (uint32_t)bytes, access};
+}
+
+/* How much of a breakpoint its point covers: one is enough for all of what is no watched range. */
+static uint64_t covered_bytes(const struct target_breakpoint *breakpoint, const struct hv_debug_point *point)
+{
+	return point->bytes == 0 ? breakpoint->bytes : point->bytes;
+}
+
 static bool breakpoint_insert(void *context, const struct target_breakpoint *breakpoint)
 {
 	struct replay_target *target = context;
-	uint32_t access = access_of(breakpoint->kind);
-	uint64_t at = breakpoint->address.v, left = breakpoint->bytes;
+	struct hv_debug_point point;
 	size_t before = target->point_count;
-	if (access == 0)
-		return point_add(target, &(struct hv_debug_point){.address = at}, breakpoint->kind);
-	while (left > 0) {
-		uint64_t bytes = piece_bytes(at, left);
-		struct hv_debug_point point = {at, (uint32_t)bytes, access};
+	for (uint64_t done = 0; done < breakpoint->bytes; done += covered_bytes(breakpoint, &point)) {
+		point = point_of(breakpoint, done);
 		if (!point_add(target, &point, breakpoint->kind)) {
 			target->point_count = before;
 			return false;
 		}
-		at += bytes;
-		left -= bytes;
 	}
 	return true;
 }
 
+/* One of those that are like it: watched ranges may overlap. */
+static void point_remove(struct replay_target *target, const struct hv_debug_point *point, enum target_break_kind kind)
+{
+	size_t i = 0, last = target->point_count - 1;
+	while (i < target->point_count && (target->kinds[i] != kind || target->points[i].address != point->address ||
+					   target->points[i].bytes != point->bytes))
+		i++;
+	if (i == target->point_count)
+		return;
+	memmove(&target->kinds[i], &target->kinds[i + 1], (last - i) * sizeof(*target->kinds));
+	memmove(&target->points[i], &target->points[i + 1], (last - i) * sizeof(*target->points));
+	target->point_count = last;
+}
+
 static void breakpoint_remove(void *context, const struct target_breakpoint *breakpoint)
 {
-	struct replay_target *target = context;
-	uint64_t start = breakpoint->address.v;
-	size_t kept = 0;
-	for (size_t i = 0; i < target->point_count; i++) {
-		bool gone = target->kinds[i] == breakpoint->kind && target->points[i].address >= start &&
-			    target->points[i].address - start < breakpoint->bytes;
-		if (gone)
-			continue;
-		target->kinds[kept] = target->kinds[i];
-		target->points[kept++] = target->points[i];
+	struct hv_debug_point point;
+	for (uint64_t done = 0; done < breakpoint->bytes; done += covered_bytes(breakpoint, &point)) {
+		point = point_of(breakpoint, done);
+		point_remove(context, &point, breakpoint->kind);
 	}
-	target->point_count = kept;
 }
 
 static void resume(void *context, const struct target_resume *request)
@@ -262,6 +283,20 @@ static bool is_at(const struct hv_debug_point *point, uint64_t address)
 	return point->bytes == 0 ? address == point->address : address - point->address < point->bytes;
 }
 
+/* Whether gdb wants a stop at a breakpoint or watchpoint, and as which of those that are there. */
+static bool is_wanted(const struct replay_target *target, struct target_stop *stop)
+{
+	for (size_t i = 0; i < target->point_count; i++) {
+		if ((stop->reason == TARGET_STOP_WATCHPOINT) != (target->points[i].bytes != 0) ||
+		    !is_at(&target->points[i], stop->address.v))
+			continue;
+		stop->kind = target->kinds[i];
+		if (gdbstub_wants_stop(target->stub, stop))
+			return true;
+	}
+	return false;
+}
+
 void replay_target_stopped(struct replay_target *target, enum target_reason reason, uint64_t address, uint8_t code)
 {
 	struct target_stop stop = {.reason = reason,
@@ -269,14 +304,9 @@ void replay_target_stopped(struct replay_target *target, enum target_reason reas
 				   .kind = TARGET_BREAK_SOFTWARE,
 				   .address = {address},
 				   .code = code};
-	for (size_t i = 0; i < target->point_count; i++) {
-		if (reason == (target->points[i].bytes != 0 ? TARGET_STOP_WATCHPOINT : TARGET_STOP_BREAKPOINT) &&
-		    is_at(&target->points[i], address))
-			stop.kind = target->kinds[i];
-	}
 	bool conditional = reason == TARGET_STOP_BREAKPOINT || reason == TARGET_STOP_WATCHPOINT;
 	target->skip_access = reason == TARGET_STOP_WATCHPOINT;
-	if (conditional && !gdbstub_wants_stop(target->stub, &stop)) {
+	if (conditional && !is_wanted(target, &stop)) {
 		target->origin = timeline_place(target->timeline);
 		target->pass = true;
 		return; /* its condition is false: run on */

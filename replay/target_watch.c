@@ -1,8 +1,10 @@
 /* One store may write into several watched ranges. gdb is told of one, looks whether its value has changed, and goes on
- * if not: so it is told of one whose value changes. */
+ * if not: so it is told of one whose value changes, or else of one that it looks at whatever the value does (awatch,
+ * rwatch). */
 #include "replay/guest_memory.h"
 #include "replay/target_state.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* What a store may write around a watched address: DC ZVA's 64 bytes, the largest, before it or behind. */
@@ -43,7 +45,7 @@ static bool has_neighbour(const struct replay_target *target, uint64_t address)
 		const struct hv_debug_point *point = &target->points[i];
 		if (is_write_watch(point) && is_in(point, address))
 			is_write = true;
-		else if (is_write_watch(point))
+		else if (point->bytes != 0)
 			is_near |= point->address - (address - SPAN_BYTES) < WINDOW_BYTES ||
 				   is_in(point, address - SPAN_BYTES);
 	}
@@ -59,6 +61,35 @@ static bool is_changed(const struct hv_debug_point *point, const struct window *
 	return false;
 }
 
+static size_t read_watch_count(const struct replay_target *target)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < target->point_count; i++)
+		count += (target->points[i].access & HV_DEBUG_READ) != 0;
+	return count;
+}
+
+/* Where the access at `here` is of an awatch or rwatch too, *address is of that. False: error set. */
+static bool choose_read(struct replay_target *target, struct timeline_place here, uint64_t *address,
+			struct error *error)
+{
+	size_t count = read_watch_count(target);
+	if (count == 0)
+		return true;
+	struct hv_debug_point *points = calloc(count, sizeof(*points));
+	if (!points)
+		return error_set(error, STATUS_FAILED, "out of memory");
+	for (size_t i = 0, at = 0; i < target->point_count; i++) {
+		if (target->points[i].access & HV_DEBUG_READ)
+			points[at++] = target->points[i];
+	}
+	struct timeline_hit hit = timeline_step(target->timeline, target->resume.reverse, false, points, count, error);
+	free(points);
+	if (hit.stop == TIMELINE_WATCHPOINT)
+		*address = hit.address;
+	return hit.stop != TIMELINE_FAILED && timeline_return(target->timeline, here, error);
+}
+
 bool replay_target_watch_choose(struct replay_target *target, uint64_t *address, struct error *error)
 {
 	struct timeline_place here = timeline_place(target->timeline);
@@ -69,13 +100,14 @@ bool replay_target_watch_choose(struct replay_target *target, uint64_t *address,
 	if (!timeline_goto(target->timeline, target->resume.reverse ? here.n - 1 : here.n + 1, error))
 		return false;
 	struct window after = window_read(target, told);
-	bool found = false;
+	bool changed = false, found = false;
 	for (size_t i = 0; i < target->point_count && !found; i++) {
 		const struct hv_debug_point *point = &target->points[i];
 		if (!is_write_watch(point) || !is_changed(point, &before, &after))
 			continue;
+		changed = true;
 		found = is_in(point, told);
 		*address = found ? told : point->address;
 	}
-	return timeline_return(target->timeline, here, error);
+	return timeline_return(target->timeline, here, error) && (changed || choose_read(target, here, address, error));
 }

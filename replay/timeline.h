@@ -60,7 +60,8 @@ struct timeline_hit timeline_continue(struct timeline *timeline, bool skip_acces
 				      size_t count, struct error *error);
 struct timeline_hit timeline_reverse(struct timeline *timeline, bool skip_access, const struct hv_debug_point *points,
 				     size_t count, struct error *error);
-/* One instruction on or back: TIMELINE_STEPPED, or what stops a continue in that direction before it or behind it: a
- * watched access, a vector with a breakpoint that shares its position with an instruction, the start or end. */
+/* One instruction on or back, or from a vector that shares its position back to the place before: TIMELINE_STEPPED. Or
+ * what stops a continue in that direction before it or behind it: a watched access, a breakpoint at such a vector, the
+ * start or end. */
 struct timeline_hit timeline_step(struct timeline *timeline, bool reverse, bool skip_access,
 				  const struct hv_debug_point *points, size_t count, struct error *error);

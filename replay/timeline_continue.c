@@ -1,4 +1,5 @@
-/* Continue and step, in both directions. A search that becomes long is divided between this timeline and its scouts. */
+/* Continue and reverse-continue, and steps. A search that becomes long is divided between this timeline and its scouts.
+ */
 #include "replay/scouts.h"
 
 /* Where scouts join in a search that has come as far as `n`, forwards: at the first checkpoint that is far enough. */
@@ -117,8 +118,8 @@ static struct timeline_hit continue_to(struct timeline *t, uint64_t limit, bool 
 }
 
 /* Several groups go on stretch by stretch, so that an interrupt loses little. */
-struct timeline_hit timeline_continue(struct timeline *t, bool skip_access, const struct hv_debug_point *points,
-				      size_t count, struct error *error)
+static struct timeline_hit continue_to_end(struct timeline *t, bool skip_access, const struct hv_debug_point *points,
+					   size_t count, struct error *error)
 {
 	struct hv_debug_point group[HV_DEBUG_POINTS_MAX];
 	size_t at = 0;
@@ -135,6 +136,16 @@ struct timeline_hit timeline_continue(struct timeline *t, bool skip_access, cons
 			return hit;
 		}
 	}
+}
+
+/* QEMU makes an access of several words word by word, so the first ones may be done where a later one is watched. */
+struct timeline_hit timeline_continue(struct timeline *t, bool skip_access, const struct hv_debug_point *points,
+				      size_t count, struct error *error)
+{
+	struct timeline_hit hit = continue_to_end(t, skip_access, points, count, error);
+	if (hit.stop == TIMELINE_WATCHPOINT && !timeline_return(t, timeline_place(t), error))
+		hit.stop = TIMELINE_FAILED;
+	return hit;
 }
 
 /* From a vector that shares its position, back to the place before. Answers whether a breakpoint is hit there. */
@@ -200,29 +211,6 @@ static size_t watchpoints_take(const struct hv_debug_point *points, size_t count
 	return taken;
 }
 
-/* As many of the breakpoints that may be on a vector as the CPU has. */
-static size_t vectors_take(const struct hv_debug_point *points, size_t count, size_t *at,
-			   struct hv_debug_point group[GUEST_BREAKPOINT_COUNT])
-{
-	size_t taken = 0;
-	for (; *at < count && taken < GUEST_BREAKPOINT_COUNT; (*at)++) {
-		if (points[*at].bytes == 0 && timeline_may_be_vector(points[*at].address))
-			group[taken++] = points[*at];
-	}
-	return taken;
-}
-
-/* Those of a group that are on a vector, and not here. */
-static size_t vectors_keep(const struct timeline *t, struct hv_debug_point *group, size_t count)
-{
-	size_t kept = 0;
-	for (size_t i = 0; i < count; i++) {
-		if (timeline_is_vector(t, group[i].address) && group[i].address != timeline_place(t).pc)
-			group[kept++] = group[i];
-	}
-	return kept;
-}
-
 /* Whether the instruction at position `n` accesses a watched place. The timeline is anywhere then. */
 static enum engine_stop access_at(struct timeline *t, uint64_t n, const struct hv_debug_point *points, size_t count,
 				  uint64_t *address, struct error *error)
@@ -238,47 +226,68 @@ static enum engine_stop access_at(struct timeline *t, uint64_t n, const struct h
 	return stop;
 }
 
-/* Whether the instruction at position `n` leads to a vector with a breakpoint, where the timeline is then; else it is
- * anywhere. */
+/* Whether an exception at position `n` leads to a vector with a breakpoint that shares the position, where the timeline
+ * is then. Else it is anywhere. */
 static enum engine_stop vector_at(struct timeline *t, uint64_t n, const struct hv_debug_point *points, size_t count,
 				  uint64_t *address, struct error *error)
 {
-	struct hv_debug_point group[GUEST_BREAKPOINT_COUNT];
 	enum engine_stop stop = ENGINE_UNTIL;
-	size_t at = 0, taken;
-	while (stop == ENGINE_UNTIL && (taken = vectors_take(points, count, &at, group)) > 0) {
-		if (timeline_n(t) != n && !timeline_goto(t, n, error))
+	for (size_t i = 0; i < count && stop == ENGINE_UNTIL; i++) {
+		if (points[i].bytes != 0 || !timeline_is_vector(t, points[i].address))
+			continue;
+		if (!timeline_goto(t, n, error))
 			return ENGINE_FAILED;
-		taken = vectors_keep(t, group, taken);
-		if (taken > 0)
-			stop = timeline_run_over(t, group, taken, address, error);
+		if (timeline_place(t).pc != points[i].address)
+			stop = timeline_run_through(t, n + 1, &points[i], 1, address, error);
 	}
+	return stop == ENGINE_BREAKPOINT && timeline_n(t) != n ? ENGINE_UNTIL : stop;
+}
+
+/* From a vector that shares its position, the step back leads to the place before. */
+static bool step_to_place(struct timeline *t, struct timeline_hit *hit, struct error *error)
+{
+	struct timeline_place here = timeline_place(t);
+	if (!timeline_is_vector(t, here.pc))
+		return false;
+	if (!timeline_goto(t, here.n, error))
+		hit->stop = TIMELINE_FAILED;
+	return hit->stop == TIMELINE_FAILED || timeline_place(t).pc != here.pc;
+}
+
+/* Whether there is something between two positions, in the order of the direction. */
+static enum engine_stop between(struct timeline *t, uint64_t n, bool reverse, bool skip_access,
+				const struct hv_debug_point *points, size_t count, uint64_t *address,
+				struct error *error)
+{
+	struct timeline_place here = timeline_place(t);
+	enum engine_stop stop = ENGINE_UNTIL;
+	bool at_vector = here.n == n && timeline_is_vector(t, here.pc);
+	if (!reverse && !at_vector)
+		stop = vector_at(t, n, points, count, address, error);
+	if (stop == ENGINE_UNTIL && !skip_access)
+		stop = access_at(t, n, points, count, address, error);
+	if (stop == ENGINE_UNTIL && reverse)
+		stop = vector_at(t, n, points, count, address, error);
 	return stop;
 }
 
 struct timeline_hit timeline_step(struct timeline *t, bool reverse, bool skip_access,
 				  const struct hv_debug_point *points, size_t count, struct error *error)
 {
-	struct timeline_place from = timeline_place(t);
-	uint64_t n = reverse ? from.n - 1 : from.n;
 	struct timeline_hit hit = {TIMELINE_STEPPED, 0};
-	if (from.n == (reverse ? timeline_start_n(t) : t->end_n))
-		return (struct timeline_hit){reverse ? TIMELINE_BEGIN : TIMELINE_END, 0};
-	if (reverse && leave_vector(t, points, count, &hit.address, error) == ENGINE_FAILED)
-		return (struct timeline_hit){TIMELINE_FAILED, 0};
-	if (timeline_place(t).pc != from.pc)
-		return hit; /* what shares its position is one step */
-	enum engine_stop stop = vector_at(t, n, points, count, &hit.address, error);
-	if (stop == ENGINE_BREAKPOINT) {
-		hit.stop = TIMELINE_BREAKPOINT;
+	if (reverse && step_to_place(t, &hit, error))
 		return hit;
-	}
-	if (stop != ENGINE_FAILED && !skip_access)
-		stop = access_at(t, n, points, count, &hit.address, error);
-	if (stop == ENGINE_WATCHPOINT)
-		hit.stop = TIMELINE_WATCHPOINT;
-	if (stop == ENGINE_FAILED || !(stop == ENGINE_WATCHPOINT ? timeline_return(t, from, error)
-								 : timeline_goto(t, reverse ? n : n + 1, error)))
+	struct timeline_place here = timeline_place(t);
+	uint64_t there = reverse ? here.n - 1 : here.n + 1;
+	if (here.n == (reverse ? timeline_start_n(t) : t->end_n))
+		return (struct timeline_hit){reverse ? TIMELINE_BEGIN : TIMELINE_END, 0};
+	enum engine_stop stop =
+		between(t, reverse ? there : here.n, reverse, skip_access, points, count, &hit.address, error);
+	if (stop == ENGINE_BREAKPOINT)
+		hit.stop = TIMELINE_BREAKPOINT;
+	else if (stop == ENGINE_WATCHPOINT)
+		hit.stop = timeline_return(t, here, error) ? TIMELINE_WATCHPOINT : TIMELINE_FAILED;
+	else if (stop == ENGINE_FAILED || !timeline_goto(t, there, error))
 		hit.stop = TIMELINE_FAILED;
 	return hit;
 }

@@ -28,11 +28,6 @@ bool timeline_breakpoint_here(const struct timeline *t, const struct hv_debug_po
 /* Arm ARM D1.3.1.5: sixteen vectors. */
 enum { VECTOR_BYTES = 0x80, VECTORS_BYTES = 0x800 };
 
-bool timeline_may_be_vector(uint64_t address)
-{
-	return address % VECTOR_BYTES == 0;
-}
-
 bool timeline_is_vector(const struct timeline *t, uint64_t address)
 {
 	const struct guest_state *state = timeline_state(t);

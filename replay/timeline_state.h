@@ -39,9 +39,6 @@ bool timeline_inside_exclusive(const struct timeline *t);
 enum engine_stop timeline_run_over(struct timeline *t, const struct hv_debug_point *points, size_t count,
 				   uint64_t *address, struct error *error);
 
-/* Whether it is aligned like an exception vector: more is known only where the guest is. */
-bool timeline_may_be_vector(uint64_t address);
-
 bool timeline_breakpoint_here(const struct timeline *t, const struct hv_debug_point *points, size_t count,
 			      uint64_t *address);
 /* Of hits at one position: the instruction there, the vector that shares it, the access. */

@@ -3,12 +3,10 @@
 #include "hv/core/abort.h"
 #include "hv/arch/arch.h"
 #include "hv/core/bus.h"
-#include "hv/core/decode.h"
 #include "hv/core/gate.h"
 #include "hv/core/hv.h"
 #include "hv/core/inject.h"
-
-#define PSTATE_NRW (UINT64_C(1) << 4) /* AArch32 */
+#include "hv/core/load_store.h"
 
 enum { FSC_TYPE_MASK = 0x3c, FSC_TRANSLATION = 0x04, FSC_LEVEL_MASK = 3, ELEMENTS_MAX = 4 };
 
@@ -62,15 +60,6 @@ static enum exit_answer access_by_syndrome(const struct exit *exit)
 	return EXIT_SKIP;
 }
 
-static bool fetch(uint32_t *word)
-{
-	pa_t pa;
-	if (!arch_translate((va_t){hv_vcpu()->pc}, hv_vcpu()->pstate, &pa))
-		return false;
-	*word = *(const volatile uint32_t *)(uintptr_t)pa.v;
-	return true;
-}
-
 /* The registers of a SIMD access are 64-bit halves of V registers. */
 static void transfer(const struct decode_access *access, ipa_t ipa, uint64_t v[64])
 {
@@ -97,28 +86,23 @@ static void transfer(const struct decode_access *access, ipa_t ipa, uint64_t v[6
 static enum exit_answer access_by_instruction(const struct exit *exit)
 {
 	struct vcpu_state *vcpu = hv_vcpu();
-	struct decode_access access;
+	struct load_store here;
 	uint64_t v[64];
-	uint32_t word = 0;
-	if (vcpu->pstate & PSTATE_NRW || !fetch(&word) || !decode_load_store(word, &access)) {
-		hv_text("a device was accessed by an instruction that hv does not emulate:", word);
+	if (!load_store_here(&here)) {
+		hv_text("a device was accessed by an instruction that hv does not emulate:", here.word);
 		return EXIT_REFUSED;
 	}
-	uint64_t base = access.is_literal ? vcpu->pc
-			: access.rn == 31 ? arch_sp_read(vcpu->pstate)
-					  : vcpu->x[access.rn];
-	uint64_t index = access.has_register_offset ? register_read(access.rm) : 0;
-	uint64_t va = decode_address(&access, base, index);
-	ipa_t ipa = {exit->ipa.v - (exit->far.v - va)}; /* FAR is that of the byte that faulted */
-	if (access.is_simd)
+	const struct decode_access *access = &here.access;
+	ipa_t ipa = {exit->ipa.v - (exit->far.v - here.va)}; /* FAR is that of the byte that faulted */
+	if (access->is_simd)
 		arch_simd_save(v);
-	transfer(&access, ipa, v);
-	if (access.is_simd && !access.is_write)
+	transfer(access, ipa, v);
+	if (access->is_simd && !access->is_write)
 		arch_simd_load(v);
-	if (access.writeback && access.rn == 31)
-		arch_sp_write(vcpu->pstate, decode_writeback(&access, base));
-	else if (access.writeback)
-		vcpu->x[access.rn] = decode_writeback(&access, base);
+	if (access->writeback && access->rn == 31)
+		arch_sp_write(vcpu->pstate, decode_writeback(access, here.base));
+	else if (access->writeback)
+		vcpu->x[access->rn] = decode_writeback(access, here.base);
 	return EXIT_SKIP;
 }
 

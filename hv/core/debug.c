@@ -9,6 +9,7 @@
 #include "hv/core/gate.h"
 #include "hv/core/hv.h"
 #include "hv/core/inject.h"
+#include "hv/core/load_store.h"
 #include "hv/core/sysreg.h"
 #include "hv/core/sysreg_rows.h"
 #include <stddef.h>
@@ -32,10 +33,11 @@
 #define DBGWCR_BAS_LO  5
 #define DBGWCR_LSC_HI  4
 #define DBGWCR_LSC_LO  3
-/* enabled; PMC or PAC = 3: EL1 and EL0; a breakpoint's BAS: all four bytes */
-#define DBGBCR_EL1_AND_EL0 (DBGCR_E | UINT64_C(3) << 1 | UINT64_C(0xf) << 5)
-#define DBGWCR_EL1_AND_EL0 (DBGCR_E | UINT64_C(3) << 1)
-#define CLAIM_BITS         UINT64_C(0xff)
+#define DBGBCR_BAS_HI  8
+#define DBGBCR_BAS_LO  5
+/* enabled; PMC or PAC = 3: EL1 and EL0 */
+#define DBGCR_EL1_AND_EL0 (DBGCR_E | UINT64_C(3) << 1)
+#define CLAIM_BITS        UINT64_C(0xff)
 
 enum { EC_WATCHPOINT = 0x34 };
 
@@ -59,22 +61,30 @@ static uint64_t range_bits(const volatile struct hv_debug_point *point)
 	return FIELD_PUT(DBGWCR_BAS, 0xff) | FIELD_PUT(DBGWCR_MASK, mask);
 }
 
+/* False: there is no room. The CPU knows words, and the upper halfword of one, where a T32 instruction may be (Arm ARM
+ * D17.3.2); no instruction is at an odd address. */
+static bool breakpoint_place(struct vcpu_state *vcpu, uint64_t address)
+{
+	uint32_t slot = slot_free(vcpu->dbgbcr, GUEST_BREAKPOINT_COUNT);
+	if (slot == GUEST_BREAKPOINT_COUNT)
+		return false;
+	if (address & 1)
+		return true;
+	vcpu->dbgbvr[slot] = address & ~UINT64_C(3);
+	vcpu->dbgbcr[slot] = DBGCR_EL1_AND_EL0 | FIELD_PUT(DBGBCR_BAS, address & 2 ? 0xc : 0xf);
+	return true;
+}
+
 /* False: there is no room. */
 static bool point_place(struct vcpu_state *vcpu, const volatile struct hv_debug_point *point)
 {
-	if (point->bytes == 0) {
-		uint32_t slot = slot_free(vcpu->dbgbcr, GUEST_BREAKPOINT_COUNT);
-		if (slot == GUEST_BREAKPOINT_COUNT)
-			return false;
-		vcpu->dbgbvr[slot] = point->address;
-		vcpu->dbgbcr[slot] = DBGBCR_EL1_AND_EL0;
-		return true;
-	}
+	if (point->bytes == 0)
+		return breakpoint_place(vcpu, point->address);
 	uint32_t slot = slot_free(vcpu->dbgwcr, GUEST_WATCHPOINT_COUNT);
 	if (slot == GUEST_WATCHPOINT_COUNT)
 		return false;
 	vcpu->dbgwvr[slot] = point->address & ~UINT64_C(7);
-	vcpu->dbgwcr[slot] = DBGWCR_EL1_AND_EL0 | FIELD_PUT(DBGWCR_LSC, point->access) | range_bits(point);
+	vcpu->dbgwcr[slot] = DBGCR_EL1_AND_EL0 | FIELD_PUT(DBGWCR_LSC, point->access) | range_bits(point);
 	return true;
 }
 
@@ -113,53 +123,81 @@ void debug_load(void)
 /* How surely an exit is one of this point: the highest number is right, FIT_NONE cannot be. */
 enum fit { FIT_NONE, FIT_BEFORE, FIT_DOUBLEWORD, FIT_RANGE, FIT_EXACT };
 
+/* A debug exit, and what the instruction accesses; NULL: that is not known. */
+struct cause {
+	const struct exit *exit;
+	bool is_watchpoint;
+	const struct load_store *access;
+};
+
+/* An address without its tag (TBI). */
+static uint64_t untagged(uint64_t va)
+{
+	return (uint64_t)((int64_t)(va << 8) >> 8);
+}
+
+/* Whether the access is of the watched bytes, and the first of them. */
+static bool is_accessed(const volatile struct hv_debug_point *point, const struct load_store *here, uint64_t *first)
+{
+	uint64_t va = untagged(here->va), bytes = (uint64_t)here->access.size * here->access.count;
+	bool begins_inside = va - point->address < point->bytes;
+	*first = begins_inside ? va : point->address;
+	return begins_inside || point->address - va < bytes;
+}
+
 /* A watchpoint's FAR is anywhere in its doubleword or larger range or, for an access that begins before it, up to DC
  * ZVA's 64 bytes before (Arm ARM D2.10.5). Where it is in the watched bytes themselves, that is sure, unless the same
- * bytes are watched for the other kind of access. */
-static enum fit watchpoint_fit(const volatile struct hv_debug_point *point, const struct exit *exit)
+ * bytes are watched for the other kind of access.
+ *
+ * Where the access is known, that decides: QEMU 7.2 takes an unaligned store in a page with a watchpoint for one that
+ * begins at the start of the page, and an unaligned load for one of two aligned words. */
+static enum fit watchpoint_fit(const volatile struct hv_debug_point *point, const struct cause *cause, uint64_t *told)
 {
-	uint64_t at = exit->far.v, start = point->address & ~UINT64_C(7);
+	uint64_t at = cause->exit->far.v, start = point->address & ~UINT64_C(7);
 	uint64_t bytes = point->bytes <= 8 ? 8 : point->bytes;
-	uint32_t access = exit->esr & ISS_WNR ? HV_DEBUG_WRITE : HV_DEBUG_READ;
+	bool is_kind = point->access & (cause->exit->esr & ISS_WNR ? HV_DEBUG_WRITE : HV_DEBUG_READ);
 	if (point->bytes == 0)
 		return FIT_NONE;
+	if (cause->access)
+		return is_kind && is_accessed(point, cause->access, told) ? FIT_EXACT : FIT_NONE;
+	*told = at - point->address < point->bytes ? at : point->address;
 	if (at - point->address < point->bytes)
-		return point->access & access ? FIT_EXACT : FIT_RANGE;
+		return is_kind ? FIT_EXACT : FIT_RANGE;
 	if (at - start < bytes)
 		return FIT_DOUBLEWORD;
 	return start - at < 64 ? FIT_BEFORE : FIT_NONE;
 }
 
-static enum fit point_fit(const volatile struct hv_debug_point *point, const struct exit *exit, bool is_watchpoint)
+static enum fit point_fit(const volatile struct hv_debug_point *point, const struct cause *cause, uint64_t *told)
 {
-	if (is_watchpoint)
-		return watchpoint_fit(point, exit);
+	*told = point->address;
+	if (cause->is_watchpoint)
+		return watchpoint_fit(point, cause, told);
 	return point->bytes == 0 && point->address == hv_vcpu()->pc ? FIT_EXACT : FIT_NONE;
 }
 
 /* Stops if the exit is one of the debugger's points. */
-static bool debugger_hit(const struct exit *exit, bool is_watchpoint)
+static bool debugger_hit(const struct cause *cause)
 {
 	enum fit best = FIT_NONE;
 	for (uint64_t i = 0; i < hv.mailbox->debug_point_count; i++) {
-		enum fit fit = point_fit(&hv.mailbox->debug_points[i], exit, is_watchpoint);
+		uint64_t told;
+		enum fit fit = point_fit(&hv.mailbox->debug_points[i], cause, &told);
 		if (fit <= best)
 			continue;
 		best = fit;
-		hv.mailbox->stop_address =
-			is_watchpoint && fit >= FIT_RANGE ? exit->far.v : hv.mailbox->debug_points[i].address;
+		hv.mailbox->stop_address = told;
 	}
 	if (best == FIT_NONE)
 		return false;
-	hv.mailbox->stop = is_watchpoint ? HV_STOP_WATCHPOINT : HV_STOP_BREAKPOINT;
+	hv.mailbox->stop = cause->is_watchpoint ? HV_STOP_WATCHPOINT : HV_STOP_BREAKPOINT;
 	hv_end(HV_STATE_STOPPED);
 	return true;
 }
 
 void debug_update(void)
 {
-	struct exit none = {.esr = 0};
-	if (hv.own_points_out && gate_debug_due() && !debugger_hit(&none, false))
+	if (hv.own_points_out && gate_debug_due() && !debugger_hit(&(struct cause){.is_watchpoint = false}))
 		debug_load();
 }
 
@@ -187,23 +225,54 @@ enum exit_answer debug_brk(const struct exit *exit)
 	return pass_on(exit, false);
 }
 
+/* Goes on over one instruction with these registers. */
+static void pass(struct vcpu_state *stepping)
+{
+	stepping->mdscr_el1 |= MDSCR_SS;
+	arch_debug_load(stepping);
+	hv_vcpu()->pstate |= PSTATE_SS;
+	hv_vcpu()->stepping |= VCPU_PASSING;
+}
+
+/* Whether the watchpoint exit is not for the guest: its FAR is in bytes that the debugger watches, and in none that the
+ * guest does. */
+static bool is_debuggers(const struct exit *exit)
+{
+	const struct vcpu_state *vcpu = hv_vcpu();
+	const struct cause cause = {.exit = exit, .is_watchpoint = true};
+	uint64_t told;
+	for (uint32_t i = 0; i < GUEST_WATCHPOINT_COUNT; i++) {
+		uint64_t bytes = BIT(FIELD_GET(vcpu->dbgwcr[i], DBGWCR_MASK));
+		if (vcpu->dbgwcr[i] & DBGCR_E && exit->far.v - vcpu->dbgwvr[i] < (bytes < 8 ? 8 : bytes))
+			return false;
+	}
+	for (uint64_t i = 0; i < hv.mailbox->debug_point_count; i++) {
+		if (point_fit(&hv.mailbox->debug_points[i], &cause, &told) >= FIT_RANGE)
+			return true;
+	}
+	return false;
+}
+
 enum exit_answer debug_breakpoint(const struct exit *exit)
 {
 	struct vcpu_state stepping = *hv_vcpu();
+	struct load_store here;
 	bool is_watchpoint = FIELD_GET(exit->esr, ESR_EC) == EC_WATCHPOINT;
-	if (debugger_hit(exit, is_watchpoint))
+	struct cause cause = {exit, is_watchpoint, is_watchpoint && load_store_here(&here) ? &here : NULL};
+	if (debugger_hit(&cause))
 		return EXIT_STOP;
 	/* A breakpoint comes before the alarm of its position, which is for the place before the exception. */
 	if (!gate_stops_anywhere() && gate_end_due())
 		return EXIT_STOP;
+	if (cause.access && is_debuggers(exit)) {
+		pass(&stepping);
+		return EXIT_RESUME;
+	}
 	if (unmasked())
 		return pass_on(exit, is_watchpoint);
 	own_points_clear(&stepping);
 	points_place(&stepping);
-	stepping.mdscr_el1 |= MDSCR_SS;
-	arch_debug_load(&stepping);
-	hv_vcpu()->pstate |= PSTATE_SS;
-	hv_vcpu()->stepping |= VCPU_PASSING;
+	pass(&stepping);
 	return EXIT_RESUME;
 }
 

@@ -76,9 +76,10 @@ class Walk:
 
     def reverse_step(self):
         for _ in range(rng.randint(1, 8)):
-            n = self.client.n
+            n, pc = self.client.n, self.client.pc
             kind = self.client.reverse_step().kind
-            check(self.client.n == n - 1 or kind == "begin", f"a step back from {n} to {self.client.n}: {kind}")
+            from_vector = self.client.n == n and self.client.pc != pc
+            check(self.client.n == n - 1 or kind == "begin" or from_vector, f"a step back from {n} to {self.client.n}: {kind}")
 
     def points(self):
         """What code near here does: some addresses that it executes, and its stack."""

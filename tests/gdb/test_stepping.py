@@ -166,5 +166,28 @@ def qemus_reverse_debugging_test():
             qemu_test(client, start)
 
 
+@test
+def steps_stop_at_vectors_with_a_breakpoint():
+    """An interrupt's vector shares its position with the interrupted instruction."""
+    with session.served("exclusives") as server, server.client() as client:
+        vector = session.symbols("exclusives")["vectors"] + 0x280
+        for _ in range(6):
+            client.insert(rsp.SOFTWARE, vector)
+            check(client.go_on().kind == "swbreak" and client.pc == vector, "no interrupt")
+            n = client.n
+            client.seek(n)
+            place = client.pc
+            check(place != vector, f"at {n} only the vector is seen")
+            seen = [(client.step(), client.n, client.pc) for _ in range(2)]
+            seen += [(client.reverse_step(), client.n, client.pc) for _ in range(2)]
+            expected = [("swbreak", n, vector), ("signal", n + 1, vector + 4), ("swbreak", n, vector), ("signal", n, place)]
+            found = [(stop.kind, at, pc) for stop, at, pc in seen]
+            check(found == expected, f"{found}, expected {expected}")
+            stop = client.resume(f"vCont;r{place:x},{place + 4:x}:1")
+            check((stop.kind, client.n, client.pc) == expected[0], f"a range step from {n}: {stop} at {client.n}")
+            client.remove(rsp.SOFTWARE, vector)
+            check(client.step().kind == "signal" and client.n == n + 1, "the breakpoint is gone, and a step stops")
+
+
 if __name__ == "__main__":
     harness.main()

@@ -19,10 +19,11 @@ NEVER = bytes([0x22, 0, 0x27])
 
 
 def compare(points, start, forward):
-    """Goes back from where the forward run ended. Its last hit is where it stands."""
+    """Goes back from where the forward run ended. Its last hit is where it stands. At `start` itself an access counts, a
+    breakpoint does not."""
     client = points.client
     backward = hits(points, True, len(forward) + 1)
-    within = [hit for hit in backward if hit[0] > start]
+    within = [hit for hit in backward if hit[0] > start or (hit[0] == start and hit[1] != "break")]
     expected = list(reversed(forward))
     if within[:1] != expected[:1]:
         expected = expected[1:]  # standing on a breakpoint, or before a watched access: not a hit again
@@ -331,6 +332,73 @@ def a_store_over_several_watched_words_is_told_for_one_that_it_changes():
                     check(not changed or stop.address in changed,
                           f"{'back' if back else 'on'} to {n}: told {stop.address:#x}, changed {sorted(changed)}")
             points.clear()
+
+
+@test
+def breakpoints_are_at_halfwords_too():
+    """In T32 code; and where no instruction begins, one is never hit."""
+    user = 0x40600000  # MMU_USER of tests/guest/lib/mmu.h
+    with session.served("thumb") as server, server.client() as client:
+        code = [user + 2 * i for i in range(5)]
+        never = [session.symbols("thumb")["guest_main"] + offset for offset in (1, 2, 3)] + [user + 1, user + 10]
+        for places in [[at] for at in code] + [code, code + never]:
+            points = Points(client, places)
+            client.seek("start")
+            forward = hits(points, False, 10)
+            check([pc for _, _, pc in forward] == places[:len(code)], f"{[hex(at) for at in places]}: {forward}")
+            client.seek("end")
+            backward = hits(points, True, 10)
+            check(backward == forward[::-1], f"forwards {forward}, backwards {backward}")
+            points.clear()
+
+
+@test
+def a_false_condition_is_of_its_own_breakpoint_only():
+    """`break` with a condition and `hbreak` without at one address are two breakpoints to gdb, and two here."""
+    with session.served("exclusives") as server, server.client() as client:
+        place = session.symbols("exclusives")["add_exclusive"]
+        kinds = {rsp.SOFTWARE: "swbreak", rsp.HARDWARE: "hwbreak"}
+        for false, true in ((rsp.SOFTWARE, rsp.HARDWARE), (rsp.HARDWARE, rsp.SOFTWARE)):
+            for first in (false, true):
+                client.seek("start")
+                for kind in (first, false + true - first):
+                    client.insert(kind, place, condition=NEVER if kind == false else None)
+                stop = client.go_on()
+                check(stop.kind == kinds[true] and client.pc == place, f"{stop} instead of {kinds[true]}")
+                client.remove(false, place)
+                client.remove(true, place)
+
+
+@test
+def points_that_overlap_are_removed_one_by_one():
+    """Watched ranges of one kind, and breakpoints at neighbouring halfwords."""
+    with session.served("exclusives") as server, server.client() as client:
+        watched = session.symbols("exclusives")["timer_irq_count"] & -16
+        place = session.symbols("exclusives")["add_exclusive"]
+        for kept, gone, name in (((rsp.WATCH, watched, 16), (rsp.WATCH, watched - 16, 32), "watch"),
+                                 ((rsp.WATCH, watched - 16, 32), (rsp.WATCH, watched, 16), "watch"),
+                                 ((rsp.WATCH, watched + 1, 15), (rsp.WATCH, watched + 1, 7), "watch"),
+                                 ((rsp.SOFTWARE, place, 4), (rsp.SOFTWARE, place - 2, 4), "swbreak")):
+            client.seek("start")
+            for point in (kept, gone):
+                client.insert(*point)
+            client.remove(*gone)
+            stop = client.go_on()
+            check(stop.kind == name, f"without {gone}, {kept} does not stop: {stop}")
+            client.remove(*kept)
+            client.seek("start")
+            stop = client.go_on()
+            check(stop.kind == "end", f"{stop} without any")
+
+
+@test
+def a_watched_range_of_too_many_pieces_is_refused():
+    with session.served("console") as server, server.client() as client:
+        for address, count in ((0, 0xffffffffffffffff), (1, 0xfffffffffffffffe)):
+            reply = client.request(f"Z2,{address:x},{count:x}")
+            check(reply[:1] == "E", f"{count} bytes: {reply}")
+        stop = client.go_on()
+        check(stop.kind == "end", f"{stop}")
 
 
 if __name__ == "__main__":
