@@ -6,10 +6,10 @@
 #include "hv/core/debug.h"
 #include "hv/arch/arch.h"
 #include "hv/arch/field.h"
+#include "hv/core/debug_hit.h"
 #include "hv/core/gate.h"
 #include "hv/core/hv.h"
 #include "hv/core/inject.h"
-#include "hv/core/load_store.h"
 #include "hv/core/sysreg.h"
 #include "hv/core/sysreg_rows.h"
 #include <stddef.h>
@@ -25,7 +25,6 @@
 #define OSLSR_OSLM     BIT(3) /* the lock is implemented */
 #define ESR_EC_HI      31
 #define ESR_EC_LO      26
-#define ISS_WNR        BIT(6)
 #define DBGCR_E        BIT(0)
 #define DBGWCR_MASK_HI 28
 #define DBGWCR_MASK_LO 24
@@ -120,84 +119,9 @@ void debug_load(void)
 	arch_debug_load(&merged);
 }
 
-/* How surely an exit is one of this point: the highest number is right, FIT_NONE cannot be. */
-enum fit { FIT_NONE, FIT_BEFORE, FIT_DOUBLEWORD, FIT_RANGE, FIT_EXACT };
-
-/* A debug exit, and what the instruction accesses; NULL: that is not known. */
-struct cause {
-	const struct exit *exit;
-	bool is_watchpoint;
-	const struct load_store *access;
-};
-
-/* An address without its tag (TBI). */
-static uint64_t untagged(uint64_t va)
-{
-	return (uint64_t)((int64_t)(va << 8) >> 8);
-}
-
-/* Whether the access is of the watched bytes, and the first of them. */
-static bool is_accessed(const volatile struct hv_debug_point *point, const struct load_store *here, uint64_t *first)
-{
-	uint64_t va = untagged(here->va), bytes = (uint64_t)here->access.size * here->access.count;
-	bool begins_inside = va - point->address < point->bytes;
-	*first = begins_inside ? va : point->address;
-	return begins_inside || point->address - va < bytes;
-}
-
-/* A watchpoint's FAR is anywhere in its doubleword or larger range or, for an access that begins before it, up to DC
- * ZVA's 64 bytes before (Arm ARM D2.10.5). Where it is in the watched bytes themselves, that is sure, unless the same
- * bytes are watched for the other kind of access.
- *
- * Where the access is known, that decides: QEMU 7.2 takes an unaligned store in a page with a watchpoint for one that
- * begins at the start of the page, and an unaligned load for one of two aligned words. */
-static enum fit watchpoint_fit(const volatile struct hv_debug_point *point, const struct cause *cause, uint64_t *told)
-{
-	uint64_t at = cause->exit->far.v, start = point->address & ~UINT64_C(7);
-	uint64_t bytes = point->bytes <= 8 ? 8 : point->bytes;
-	bool is_kind = point->access & (cause->exit->esr & ISS_WNR ? HV_DEBUG_WRITE : HV_DEBUG_READ);
-	if (point->bytes == 0)
-		return FIT_NONE;
-	if (cause->access)
-		return is_kind && is_accessed(point, cause->access, told) ? FIT_EXACT : FIT_NONE;
-	*told = at - point->address < point->bytes ? at : point->address;
-	if (at - point->address < point->bytes)
-		return is_kind ? FIT_EXACT : FIT_RANGE;
-	if (at - start < bytes)
-		return FIT_DOUBLEWORD;
-	return start - at < 64 ? FIT_BEFORE : FIT_NONE;
-}
-
-static enum fit point_fit(const volatile struct hv_debug_point *point, const struct cause *cause, uint64_t *told)
-{
-	*told = point->address;
-	if (cause->is_watchpoint)
-		return watchpoint_fit(point, cause, told);
-	return point->bytes == 0 && point->address == hv_vcpu()->pc ? FIT_EXACT : FIT_NONE;
-}
-
-/* Stops if the exit is one of the debugger's points. */
-static bool debugger_hit(const struct cause *cause)
-{
-	enum fit best = FIT_NONE;
-	for (uint64_t i = 0; i < hv.mailbox->debug_point_count; i++) {
-		uint64_t told;
-		enum fit fit = point_fit(&hv.mailbox->debug_points[i], cause, &told);
-		if (fit <= best)
-			continue;
-		best = fit;
-		hv.mailbox->stop_address = told;
-	}
-	if (best == FIT_NONE)
-		return false;
-	hv.mailbox->stop = cause->is_watchpoint ? HV_STOP_WATCHPOINT : HV_STOP_BREAKPOINT;
-	hv_end(HV_STATE_STOPPED);
-	return true;
-}
-
 void debug_update(void)
 {
-	if (hv.own_points_out && gate_debug_due() && !debugger_hit(&(struct cause){.is_watchpoint = false}))
+	if (hv.own_points_out && gate_debug_due() && !debug_hit_stop(&(struct debug_cause){.is_watchpoint = false}))
 		debug_load();
 }
 
@@ -234,37 +158,18 @@ static void pass(struct vcpu_state *stepping)
 	hv_vcpu()->stepping |= VCPU_PASSING;
 }
 
-/* Whether the watchpoint exit is not for the guest: its FAR is in bytes that the debugger watches, and in none that the
- * guest does. */
-static bool is_debuggers(const struct exit *exit)
-{
-	const struct vcpu_state *vcpu = hv_vcpu();
-	const struct cause cause = {.exit = exit, .is_watchpoint = true};
-	uint64_t told;
-	for (uint32_t i = 0; i < GUEST_WATCHPOINT_COUNT; i++) {
-		uint64_t bytes = BIT(FIELD_GET(vcpu->dbgwcr[i], DBGWCR_MASK));
-		if (vcpu->dbgwcr[i] & DBGCR_E && exit->far.v - vcpu->dbgwvr[i] < (bytes < 8 ? 8 : bytes))
-			return false;
-	}
-	for (uint64_t i = 0; i < hv.mailbox->debug_point_count; i++) {
-		if (point_fit(&hv.mailbox->debug_points[i], &cause, &told) >= FIT_RANGE)
-			return true;
-	}
-	return false;
-}
-
 enum exit_answer debug_breakpoint(const struct exit *exit)
 {
 	struct vcpu_state stepping = *hv_vcpu();
 	struct load_store here;
 	bool is_watchpoint = FIELD_GET(exit->esr, ESR_EC) == EC_WATCHPOINT;
-	struct cause cause = {exit, is_watchpoint, is_watchpoint && load_store_here(&here) ? &here : NULL};
-	if (debugger_hit(&cause))
+	struct debug_cause cause = {exit, is_watchpoint, is_watchpoint && load_store_here(&here) ? &here : NULL};
+	if (debug_hit_stop(&cause))
 		return EXIT_STOP;
 	/* A breakpoint comes before the alarm of its position, which is for the place before the exception. */
 	if (!gate_stops_anywhere() && gate_end_due())
 		return EXIT_STOP;
-	if (cause.access && is_debuggers(exit)) {
+	if (cause.access && debug_hit_is_false(exit)) {
 		pass(&stepping);
 		return EXIT_RESUME;
 	}
