@@ -179,6 +179,9 @@ static bool start_go(struct replaying *r, struct machine_config *config, struct 
 	uint64_t start_n = trace_start_n(r->trace);
 	if (start_n == 0)
 		return true;
+	if (config->until_n < start_n)
+		return error_set(error, STATUS_FAILED, "--until %llu: %s starts at instruction %llu",
+				 (unsigned long long)config->until_n, r->options->trace, (unsigned long long)start_n);
 	bool good = keyframe_index_open(&index, r->trace, r->machine->guest_ram_bytes / TRACE_PAGE_BYTES, error) &&
 		    guest_resume(&index, keyframe_index_before(&index, start_n), r->machine, config, error);
 	keyframe_index_close(&index);
