@@ -93,6 +93,23 @@ def export_agrees(part):
 
 
 @test
+def a_part_of_one_position_has_an_event():
+    trace = os.path.join(harness.TOP, "tests", "golden", "v2-m1-timer_start_n.trace")
+    whole, keyframes = json_events(trace), rows(trace, KEYFRAMES)
+    for keyframe in keyframes:
+        n, _, first, _ = keyframe
+        result = hvrec("trim", trace, "-o", "part", "--from", str(n), "--to", str(n))
+        part = json_events("part")
+        start = first - whole[0]["event"]
+        check(result.status == 0 and part, f"--from {n} --to {n}: {result}, {len(part)} events")
+        same(part, whole[start:start + len(part)], "events")
+        check(f"instructions {n} to {part[-1]['n']}, {len(part)} events".encode() in result.err, f"{result}")
+        same(rows("part", KEYFRAMES), [keyframe], "keyframes")
+        output("repair", "part", "-o", "repaired")
+        same(json_events("repaired"), part, "the repaired part's events")
+
+
+@test
 def a_trace_without_keyframes_has_an_empty_table():
     record("--keyframe-every", "none", payload("console"))
     for trace in ("trace", os.path.join(harness.TOP, "tests", "golden", "v1-m1-exclusives.trace")):
