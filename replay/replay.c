@@ -139,6 +139,17 @@ static bool judge(struct replaying *r, struct error *error)
 	}
 }
 
+/* Where the replay ended, if not at a position that was asked for. */
+static const char *end_text(const struct replaying *r)
+{
+	const struct hv_mailbox *mailbox = r->machine->mailbox;
+	if (trace_is_complete(r->trace))
+		return mailbox->end_reason != 0 ? "; the final state hash agrees" : "";
+	return mailbox->now_n >= r->options->until_n
+		       ? ""
+		       : "; the trace is incomplete and was replayed up to its last commit";
+}
+
 static void summary(const struct replaying *r)
 {
 	const struct hv_mailbox *mailbox = r->machine->mailbox;
@@ -146,8 +157,7 @@ static void summary(const struct replaying *r)
 		return;
 	fprintf(stderr, "hvrec: replayed %llu instructions, %llu events, all as recorded%s\n",
 		(unsigned long long)(mailbox->now_n - trace_start_n(r->trace)), (unsigned long long)mailbox->event_tail,
-		trace_is_complete(r->trace) ? mailbox->end_reason != 0 ? "; the final state hash agrees" : ""
-					    : "; the trace is incomplete and was replayed up to its last commit");
+		end_text(r));
 }
 
 static bool replay_in_machine(struct replaying *r, struct machine_config *config, struct error *error)
