@@ -42,7 +42,8 @@ def fill_plain(trace):
         check(result.status == 0, f"sql {table}: {result}")
         plain.execute(f"CREATE TABLE {table}({columns})")
         marks = ", ".join("?" * len(columns.split(",")))
-        plain.executemany(f"INSERT INTO {table} VALUES({marks})", [list(row.values()) for row in json.loads(result.out)])
+        rows = [list(row.values()) for row in json.loads(result.out)]
+        plain.executemany(f"INSERT INTO {table} VALUES({marks})", rows)
     plain.commit()
     return plain
 
@@ -98,7 +99,8 @@ class Questions:
         table = rng.choice(["events", "events", "events", "console", "keyframes"])
         key = {"events": "event", "console": "line", "keyframes": "n"}[table]
         where = self.where(table)
-        order = rng.choice([key, f"{key} DESC", f"n, {key}", f"time_ns, {key}", f"n DESC, {key}", f"time_ns, {key} DESC"])
+        order = rng.choice([key, f"{key} DESC", f"n, {key}", f"time_ns, {key}", f"n DESC, {key}",
+                            f"time_ns, {key} DESC"])
         limit = rng.choice(["", " LIMIT 7", " LIMIT 0", " LIMIT 5 OFFSET 3", " LIMIT -1 OFFSET 100"])
         return rng.choice([
             f"SELECT * FROM {table} WHERE {where} ORDER BY {order}{limit}",

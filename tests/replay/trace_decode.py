@@ -1,6 +1,5 @@
-"""A second reader of traces, after docs/TRACE-FORMAT.md alone: what it and hvrec do not agree on is a mistake in one of
-the two or in that text. It checks everything that the text has a reader check, by assertions, and reads no damaged file.
-Needs the libraries that hvrec is linked with, and nothing of hvrec."""
+"""A second reader of traces, after docs/TRACE-FORMAT.md alone: what it and hvrec do not agree on is a mistake in
+one of the two or in that text. It checks by assertions that a trace is whole; damaged ones are not its business. Needs the libraries that hvrec is linked with, and nothing of hvrec."""
 import ctypes
 import sqlite3
 import struct
@@ -137,7 +136,7 @@ def decode_sites(columns, count):
 
 
 def decode_chunk(raw):
-    """(start_idle_ns, events, idle time behind them). An event is n, guest time, vcpu, kind, pc, address, value, size."""
+    """(start_idle_ns, events, idle time behind). An event is n, guest time, vcpu, kind, pc, address, value, size."""
     head = Bytes(raw)
     count, start_idle_ns, site_count = head.varint(), head.varint(), head.varint()
     assert 1 <= site_count <= count, "site_count"
@@ -146,7 +145,8 @@ def decode_chunk(raw):
     head.end()
     site_columns = [Bytes(column) for column in columns[:6]]
     sites = decode_sites(site_columns, site_count)
-    site_runs, n_runs, address_runs, value_runs, pc_runs = (Runs(columns[i], columns[i + 1]) for i in (6, 8, 11, 13, 17))
+    site_runs, n_runs, address_runs, value_runs, pc_runs = (
+        Runs(columns[i], columns[i + 1]) for i in (6, 8, 11, 13, 17))
     ticks, text, words = (Bytes(columns[i]) for i in (10, 15, 16))
 
     following, deltas, values = Guesses(), Guesses(), {}
@@ -206,7 +206,7 @@ def decode_chunk(raw):
 
 
 class Trace:
-    """version, meta, files {name: contents}, keyframes [(n, next_event)], first_event, and events (see decode_chunk)."""
+    """version, meta, files {name: contents}, keyframes [(n, next_event)], first_event, events as of decode_chunk."""
 
     def __init__(self, path):
         self.db = sqlite3.connect(path)
@@ -266,8 +266,10 @@ class Trace:
             first, count, first_n, last_n, idle_ns, raw_bytes = numbers
             assert hash64(data, hash64(u64s(*numbers))) == checksum & MASK, "a chunk's checksum"
             start_idle_ns, events, end_idle_ns = decode_chunk(lz4_block(data, raw_bytes))
-            assert (start_idle_ns, len(events), events[0][0], events[-1][0]) == (idle_ns, count, first_n, last_n), "a row"
-            assert place in (None, (first, idle_ns)) and first // 65536 == (first + count - 1) // 65536, "chunks' places"
+            told = start_idle_ns, len(events), events[0][0], events[-1][0]
+            assert told == (idle_ns, count, first_n, last_n), "a row"
+            assert place in (None, (first, idle_ns)), "a gap between chunks"
+            assert first // 65536 == (first + count - 1) // 65536, "a chunk over a multiple of 65,536"
             place = first + count, end_idle_ns
             self.events += events[max(start - first, 0):]
         ns = [event[0] for event in self.events]
