@@ -12,8 +12,8 @@ from harness import check, hvrec, payload, record, test
 def agree(path):
     try:
         trace = trace_decode.Trace(path)
-    except AssertionError as why:
-        raise harness.Failed(f"{path} does not follow docs/TRACE-FORMAT.md: {why}") from None
+    except (AssertionError, LookupError) as why:
+        raise harness.Failed(f"{path} does not follow docs/TRACE-FORMAT.md: {why!r}") from None
     result = hvrec("events", path, "--format", "json")
     check(result.status == 0, f"events {path}: {result}")
     rows = [json.loads(line) for line in result.out.splitlines()]

@@ -1,5 +1,6 @@
 """A second reader of traces, after docs/TRACE-FORMAT.md alone: what it and hvrec do not agree on is a mistake in
-one of the two or in that text. It checks by assertions that a trace is whole; damaged ones are not its business. Needs the libraries that hvrec is linked with, and nothing of hvrec."""
+one of the two or in that text. It checks by assertions that a trace is whole; damaged ones are not its business. Needs the
+libraries that hvrec is linked with, and nothing of hvrec."""
 import ctypes
 import sqlite3
 import struct
