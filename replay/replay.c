@@ -139,6 +139,17 @@ static bool judge(struct replaying *r, struct error *error)
 	}
 }
 
+/* Where the replay ended, if not at a position that was asked for. */
+static const char *end_text(const struct replaying *r)
+{
+	const struct hv_mailbox *mailbox = r->machine->mailbox;
+	if (trace_is_complete(r->trace))
+		return mailbox->end_reason != 0 ? "; the final state hash agrees" : "";
+	return mailbox->now_n >= r->options->until_n
+		       ? ""
+		       : "; the trace is incomplete and was replayed up to its last commit";
+}
+
 static void summary(const struct replaying *r)
 {
 	const struct hv_mailbox *mailbox = r->machine->mailbox;
@@ -146,8 +157,7 @@ static void summary(const struct replaying *r)
 		return;
 	fprintf(stderr, "hvrec: replayed %llu instructions, %llu events, all as recorded%s\n",
 		(unsigned long long)(mailbox->now_n - trace_start_n(r->trace)), (unsigned long long)mailbox->event_tail,
-		trace_is_complete(r->trace) ? mailbox->end_reason != 0 ? "; the final state hash agrees" : ""
-					    : "; the trace is incomplete and was replayed up to its last commit");
+		end_text(r));
 }
 
 static bool replay_in_machine(struct replaying *r, struct machine_config *config, struct error *error)
@@ -179,6 +189,9 @@ static bool start_go(struct replaying *r, struct machine_config *config, struct 
 	uint64_t start_n = trace_start_n(r->trace);
 	if (start_n == 0)
 		return true;
+	if (config->until_n < start_n)
+		return error_set(error, STATUS_FAILED, "--until %llu: %s starts at instruction %llu",
+				 (unsigned long long)config->until_n, r->options->trace, (unsigned long long)start_n);
 	bool good = keyframe_index_open(&index, r->trace, r->machine->guest_ram_bytes / TRACE_PAGE_BYTES, error) &&
 		    guest_resume(&index, keyframe_index_before(&index, start_n), r->machine, config, error);
 	keyframe_index_close(&index);

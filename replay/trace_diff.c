@@ -92,22 +92,33 @@ static bool next(struct event_stream *stream, enum trace_diff_by by, struct even
 static bool walk(struct event_stream *a, struct event_stream *b, enum trace_diff_by by, struct trace_diff_place *place,
 		 struct error *error)
 {
-	do {
+	for (;; place->same_count++) {
 		place->has_a = next(a, by, &place->a, error);
 		place->has_b = next(b, by, &place->b, error);
 		if (error->status != STATUS_OK)
 			return false;
-	} while (place->has_a && place->has_b && trace_diff_same(&place->a.event, &place->b.event, by));
+		if (!place->has_a || !place->has_b || !trace_diff_same(&place->a.event, &place->b.event, by))
+			break;
+	}
 	place->differs = place->has_a || place->has_b;
 	return true;
+}
+
+uint64_t trace_diff_first_n(const struct trace_reader *a, const struct trace_reader *b)
+{
+	uint64_t start_a = trace_start_n(a), start_b = trace_start_n(b);
+	if (start_a == start_b)
+		return 0;
+	return (start_a > start_b ? start_a : start_b) + 1;
 }
 
 bool trace_diff_find(struct trace_reader *a, struct trace_reader *b, enum trace_diff_by by,
 		     struct trace_diff_place *place, struct error *error)
 {
 	*place = (struct trace_diff_place){0};
-	struct event_stream *in_a = event_stream_open(trace_seek(a, 0, error), error);
-	struct event_stream *in_b = in_a ? event_stream_open(trace_seek(b, 0, error), error) : NULL;
+	uint64_t first_n = trace_diff_first_n(a, b);
+	struct event_stream *in_a = event_stream_open(trace_seek_n(a, first_n, error), error);
+	struct event_stream *in_b = in_a ? event_stream_open(trace_seek_n(b, first_n, error), error) : NULL;
 	bool good = in_b && walk(in_a, in_b, by, place, error);
 	event_stream_free(in_a);
 	event_stream_free(in_b);

@@ -19,9 +19,14 @@ struct trace_diff_place {
 	bool differs;
 	bool has_a, has_b;    /* false: that recording has no further event (of those compared) */
 	struct event_at a, b; /* without an event: only the index, of the end */
+	uint64_t same_count;  /* pairs before it that are alike */
 };
 
-/* Compares from the first events on. False: a trace is damaged, or there is no memory; error set. */
+/* From where on they are compared: 0, or, if one of them starts at a keyframe and the other one elsewhere, behind the
+ * position of the later start, where both have all events. Cannot fail. */
+uint64_t trace_diff_first_n(const struct trace_reader *a, const struct trace_reader *b);
+
+/* Compares from trace_diff_first_n on. False: a trace is damaged, or there is no memory; error set. */
 bool trace_diff_find(struct trace_reader *a, struct trace_reader *b, enum trace_diff_by by,
 		     struct trace_diff_place *place, struct error *error);
 

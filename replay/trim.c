@@ -128,13 +128,15 @@ static bool first_keyframe_copy(struct trimming *t)
 	return good || error_set(t->error, STATUS_FAILED, "out of memory");
 }
 
-/* Where the new trace's events end: behind all events of the first position at or behind last_n that has any. */
-static bool end_find(struct trimming *t, uint64_t *end)
+/* Where the new trace's events end: behind all events of the first position at or behind last_n that has any from
+ * `first` on. Those of the start's own position are mostly before it. */
+static bool end_find(struct trimming *t, uint64_t first, uint64_t *end)
 {
 	struct events *events = events_open(t->from, t->error);
 	if (!events)
 		return false;
 	uint64_t at = events_find(events, t->last_n, t->error);
+	at = at > first ? at : first;
 	const struct event *event = at < events_count(events) ? events_get(events, at, t->error) : NULL;
 	*end = event ? events_find(events, event->n + 1, t->error) : events_count(events);
 	t->cut = *end < events_count(events);
@@ -153,7 +155,7 @@ static bool events_copy(struct trimming *t, uint64_t first, uint64_t end)
 		int64_t got = trace_next(cursor, events, max, t->error);
 		good = got > 0 && trace_append(t->to, events, (size_t)got, t->error);
 		first += good ? (uint64_t)got : 0;
-		t->result->end_n = good ? events[got - 1].n : 0;
+		t->result->end_n = good ? events[got - 1].n : t->result->end_n;
 	}
 	trace_cursor_free(cursor);
 	return good;
@@ -180,7 +182,8 @@ static bool copy(struct trimming *t)
 	if (t->first != SIZE_MAX)
 		first = t->index.at[t->first].row.next_event;
 	t->result->start_n = t->first != SIZE_MAX ? t->index.at[t->first].row.n : 0;
-	if (!end_find(t, &end))
+	t->result->end_n = t->result->start_n;
+	if (!end_find(t, first, &end))
 		return false;
 	t->result->event_count = end - first;
 	return trace_each_file(t->from, file_copy, t, t->error) && trace_each_meta(t->from, meta_copy, t, t->error) &&
@@ -188,14 +191,19 @@ static bool copy(struct trimming *t)
 	       keyframes_copy(t, end);
 }
 
-/* Finds where the new trace starts. */
+/* Finds where the new trace starts: at a keyframe with an event behind it, which a killed recording's last one may not
+ * have. Without any event guest time would be lost. */
 static bool start_find(struct trimming *t, uint64_t first_n)
 {
-	uint64_t ram_bytes = 0, start_n = trace_start_n(t->from);
+	uint64_t ram_bytes = 0, event_count, last_n, start_n = trace_start_n(t->from);
 	if (!guest_ram_bytes(t->from, &ram_bytes, t->error) ||
-	    !keyframe_index_open(&t->index, t->from, ram_bytes / TRACE_PAGE_BYTES, t->error))
+	    !keyframe_index_open(&t->index, t->from, ram_bytes / TRACE_PAGE_BYTES, t->error) ||
+	    !trace_get_end(t->from, &event_count, &last_n, t->error))
 		return false;
 	t->first = keyframe_index_before(&t->index, first_n > start_n ? first_n : start_n);
+	while (t->first != SIZE_MAX && (t->first > 0 || start_n == 0) &&
+	       t->index.at[t->first].row.next_event >= event_count)
+		t->first = t->first > 0 ? t->first - 1 : SIZE_MAX;
 	return true;
 }
 

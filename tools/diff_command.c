@@ -95,8 +95,10 @@ static bool print_around(const struct comparison *c, const struct trace_diff_pla
 {
 	struct event_at a = {0}, b = {0};
 	uint64_t before = c->context;
-	before = place->a.index < before ? place->a.index : before;
-	before = place->b.index < before ? place->b.index : before;
+	uint64_t before_a = place->a.index - trace_first_event(c->traces[0]);
+	uint64_t before_b = place->b.index - trace_first_event(c->traces[1]);
+	before = before_a < before ? before_a : before;
+	before = before_b < before ? before_b : before;
 	struct event_stream *in_a = stream_near(c->traces[0], place->a.index, before, error);
 	struct event_stream *in_b = stream_near(c->traces[1], place->b.index, before, error);
 	for (uint64_t i = 0; in_a && in_b && i < before + 1 + c->context && output_good(); i++) {
@@ -170,8 +172,12 @@ static bool states_differ(const struct comparison *c, struct error *error)
 
 static void compare(struct comparison *c, struct error *error)
 {
-	if (!trace_diff_inputs(c->traces[0], c->traces[1], print_input, c, error) || !events_compare(c, error) ||
-	    !output_end(error))
+	if (!trace_diff_inputs(c->traces[0], c->traces[1], print_input, c, error))
+		return;
+	uint64_t first_n = trace_diff_first_n(c->traces[0], c->traces[1]);
+	if (first_n > 0)
+		printf("One of them starts later: compared from n %" PRIu64 " on\n", first_n);
+	if (!events_compare(c, error) || !output_end(error))
 		return;
 	const struct trace_diff_place *first = &c->places[TRACE_DIFF_EXACT];
 	bool complete = trace_is_complete(c->traces[0]) && trace_is_complete(c->traces[1]);
@@ -185,7 +191,7 @@ static void compare(struct comparison *c, struct error *error)
 		error_set(error, STATUS_DIVERGED, "%s and %s have the same events, but end in different states",
 			  c->paths[0], c->paths[1]);
 	else if (error->status == STATUS_OK)
-		printf("the same: %" PRIu64 " events%s\n", first->a.index - trace_first_event(c->traces[0]),
+		printf("the same: %" PRIu64 " events%s\n", first->same_count,
 		       complete ? "" : "; not both are complete");
 	output_end(error);
 }

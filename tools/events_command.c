@@ -210,6 +210,10 @@ void events_command(int argc, char **argv, struct error *error)
 		error_set(error, STATUS_FAILED, "give one TRACE; see `hvrec events --help`");
 		return;
 	}
+	if (options.filter.from_n > options.filter.to_n) {
+		error_set(error, STATUS_FAILED, "--from is behind --to");
+		return;
+	}
 	struct trace_reader *trace = trace_open(argv[optind], error);
 	if (trace)
 		print_events(trace, &options, error);

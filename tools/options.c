@@ -1,6 +1,7 @@
 /* Parses option values, whole text or nothing; and the default of -o. */
 #include "tools/options.h"
 #include "replay/engine.h"
+#include "replay/monitor_parse.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -39,8 +40,7 @@ static bool scaled(const char *text, const struct unit *units, size_t unit_count
 
 bool options_count(const char *option, const char *text, uint64_t *value, struct error *error)
 {
-	static const struct unit units[] = {{0, 1}, {'k', 1000}, {'m', 1000000}, {'g', 1000000000}};
-	return scaled(text, units, 4, value) ||
+	return monitor_parse_count(text, value) ||
 	       error_set(error, STATUS_FAILED, "%s %s is not a number of instructions, such as 1500000 or 2G", option,
 			 text);
 }

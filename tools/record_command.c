@@ -140,7 +140,9 @@ static bool option_take(int option, struct record_options *options, struct error
 	case OPTION_KEEP:
 		return keep_parse(optarg, options, error);
 	case OPTION_MAX_INSTRUCTIONS:
-		return options_count("--max-instructions", optarg, &options->max_instructions, error);
+		return options_count("--max-instructions", optarg, &options->max_instructions, error) &&
+		       (options->max_instructions > 0 ||
+			error_set(error, STATUS_FAILED, "--max-instructions 0 leaves nothing to record"));
 	case OPTION_TIMEOUT:
 		return options_seconds("--timeout", optarg, &options->timeout_s, error);
 	case OPTION_QUIET:

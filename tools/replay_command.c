@@ -85,6 +85,10 @@ void replay_command(int argc, char **argv, struct error *error)
 		error_set(error, STATUS_FAILED, "--jobs is for --gdb; `hvrec verify` replays on several machines");
 		return;
 	}
+	if (gdb && (options.console || options.until_n != UINT64_MAX)) {
+		error_set(error, STATUS_FAILED, "--console and --until are not for --gdb; --at says where it begins");
+		return;
+	}
 	options.trace = argv[optind];
 	const struct gdb_session session = {.trace = options.trace,
 					    .address = gdb,

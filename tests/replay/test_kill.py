@@ -3,6 +3,7 @@ import contextlib
 import json
 import os
 import signal
+import sqlite3
 import threading
 import time
 
@@ -224,6 +225,18 @@ def kills_while_both_cores_are_busy():
         for _ in range(KILLS):
             killed_recording(rng.uniform(0.2, 2), "hvrec", *harness.debian("cloud", harness.NEVER_ENDS))
             replay(hashed=False)
+
+
+@test
+def replay_until_of_an_incomplete_trace_tells_where_it_ended():
+    harness.record("--console", "none", harness.payload("timer_virtual"))
+    with contextlib.closing(sqlite3.connect("trace", isolation_level=None)) as db:
+        db.execute("DELETE FROM meta WHERE key IN ('complete', 'events')")
+    harness.trace_edit("seal", "trace")
+    length = harness.events("trace")[-1].n
+    for until, whole in ((length // 2, False), (length + 1, True)):
+        result = hvrec("replay", "trace", "--console", "none", "--until", str(until))
+        check(result.status == 0 and (b"up to its last commit" in result.err) == whole, f"--until {until}: {result}")
 
 
 if __name__ == "__main__":

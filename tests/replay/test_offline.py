@@ -396,7 +396,7 @@ def wrong_options_are_refused():
             check(option in line, line)
         error_line(hvrec("events", trace, option), "events")
     for arguments in (("stat", trace, "--format", "csv"), ("console", trace, "--all"), ("events", trace, trace),
-                      ("console", trace, "--find", ""), ("console", trace, "--find", "x" * 1025), ("diff", trace),
+                      ("events", trace, "--from", "6", "--to", "5"), ("console", trace, "--find", ""), ("console", trace, "--find", "x" * 1025), ("diff", trace),
                       ("diff", trace, trace, "--context", "-1"), ("diff", trace, trace, trace)):
         error_line(hvrec(*arguments), arguments[0])
 

@@ -93,6 +93,40 @@ def export_agrees(part):
 
 
 @test
+def diff_compares_where_both_have_events():
+    start_n, _, first, _ = record_part()
+    part = json_events("part")
+    end = part[-1]["event"]
+    for pair in (("trace", "part"), ("part", "trace")):
+        result = hvrec("diff", *pair, "--context", "0")
+        text = result.out.decode()
+        check(result.status == 2 and f"compared from n {start_n + 1} on\nfirst difference\n" in text, f"{pair}: {text}")
+        check(f"  {'AB'[pair.index('part')]}  ends: {end + 1} events" in text, f"{pair}: {text}")
+        check(f"  {'AB'[pair.index('trace')]}  event {end + 1}, n " in text, f"{pair}: {text}")
+    output("trim", "part", "-o", "rest", "--from", str(rows("part", KEYFRAMES)[-1][0]), "--quiet")
+    later_n = rows("rest", KEYFRAMES)[0][0]
+    same(output("diff", "part", "rest").splitlines()[-1],
+         f"the same: {len([event for event in part if event['n'] > later_n])} events", "diff of a part's end")
+
+
+@test
+def a_part_of_one_position_has_an_event():
+    trace = os.path.join(harness.TOP, "tests", "golden", "v2-m1-timer_start_n.trace")
+    whole, keyframes = json_events(trace), rows(trace, KEYFRAMES)
+    for keyframe in keyframes:
+        n, _, first, _ = keyframe
+        result = hvrec("trim", trace, "-o", "part", "--from", str(n), "--to", str(n))
+        part = json_events("part")
+        start = first - whole[0]["event"]
+        check(result.status == 0 and part, f"--from {n} --to {n}: {result}, {len(part)} events")
+        same(part, whole[start:start + len(part)], "events")
+        check(f"instructions {n} to {part[-1]['n']}, {len(part)} events".encode() in result.err, f"{result}")
+        same(rows("part", KEYFRAMES), [keyframe], "keyframes")
+        output("repair", "part", "-o", "repaired")
+        same(json_events("repaired"), part, "the repaired part's events")
+
+
+@test
 def a_trace_without_keyframes_has_an_empty_table():
     record("--keyframe-every", "none", payload("console"))
     for trace in ("trace", os.path.join(harness.TOP, "tests", "golden", "v1-m1-exclusives.trace")):

@@ -44,12 +44,26 @@ def wrong_options_are_refused():
     for option, value in (("--memory", "0"), ("--memory", "-1"), ("--memory", "1000000G"), ("--memory", "12x"),
                           ("--memory", "99999999999999999999"), ("--memory", ""), ("--memory", "1K"),
                           ("--pace", "fast"), ("--timeout", "0"), ("--timeout", "-1"), ("--timeout", "nan"),
-                          ("--timeout", "soon"), ("--max-instructions", "many"), ("--max-instructions", "-5")):
+                          ("--timeout", "soon"), ("--max-instructions", "many"), ("--max-instructions", "-5"),
+                          ("--max-instructions", "0")):
         refused("record", option, value, program, mention=option)
     refused("replay", "--until", "x", "trace", mention="--until")
+    refused("replay", "--until", "5", "--gdb", "trace", mention="--until")
+    refused("replay", "--console", "none", "--gdb", "trace", mention="--console")
     refused("record", "--kernel", program, program)
     refused("record", "--append", "a", program, "b")
     refused("replay", "one", "two")
+
+
+@test
+def numbers_are_written_alike():
+    trace = os.path.join(harness.TOP, "tests", "golden", "v2-m1-timer_start_n.trace")
+    for arguments in (("events", trace, "--from"), ("trim", trace, "-o", "part", "--from"),
+                      ("replay", trace, "--console", "none", "--until")):
+        for number in ("2500000", "2_500_000", "0x2625a0", "2500k"):
+            result = hvrec(*arguments, number)
+            check(result.status == 0, f"{arguments} {number}: {result}")
+    refused("replay", trace, "--until", "2107354", mention="2107355")  # it starts there
 
 
 @test

@@ -12,7 +12,8 @@ enum column { LINE, EVENT, N, TIME_NS, TEXT };
 static const char schema[] =
 	"CREATE TABLE x(line INTEGER PRIMARY KEY, event INTEGER, n INTEGER, time_ns INTEGER, text TEXT)";
 
-static const struct sql_range_columns columns = {.fields = {EVENT, N, TIME_NS}, .kind = -1};
+static const struct sql_range_columns columns = {
+	.fields = {EVENT, N, TIME_NS}, .kind = -1, .rowid = SQL_RANGE_FIELD_COUNT};
 
 struct console_cursor {
 	sqlite3_vtab_cursor base;

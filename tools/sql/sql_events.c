@@ -12,7 +12,7 @@ static const char schema[] =
 	"CREATE TABLE x(event INTEGER PRIMARY KEY, n INTEGER, time_ns INTEGER, vcpu INTEGER, kind TEXT, pc INTEGER, "
 	"address INTEGER, value INTEGER, size INTEGER, name TEXT, text TEXT)";
 
-static const struct sql_range_columns columns = {.fields = {EVENT, N, TIME_NS}, .kind = KIND};
+static const struct sql_range_columns columns = {.fields = {EVENT, N, TIME_NS}, .kind = KIND, .rowid = SQL_RANGE_EVENT};
 
 struct events_cursor {
 	sqlite3_vtab_cursor base;

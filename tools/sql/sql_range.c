@@ -37,11 +37,13 @@ static bool kind_useful(sqlite3_index_info *info, int i)
 	       strcmp(sqlite3_vtab_collation(info, i), "BINARY") == 0;
 }
 
-/* The field that column `column` is; -1 (the rowid) is the event. SQL_RANGE_FIELD_COUNT: none. */
+/* The field that column `column` is, -1 being the rowid. SQL_RANGE_FIELD_COUNT: none. */
 static int field_of(const struct sql_range_columns *columns, int column)
 {
+	if (column < 0)
+		return columns->rowid;
 	int field = SQL_RANGE_EVENT;
-	while (column >= 0 && field < SQL_RANGE_FIELD_COUNT && columns->fields[field] != column)
+	while (field < SQL_RANGE_FIELD_COUNT && columns->fields[field] != column)
 		field++;
 	return field;
 }

@@ -17,6 +17,7 @@ struct sql_range {
 struct sql_range_columns {
 	int fields[SQL_RANGE_FIELD_COUNT];
 	int kind;
+	enum sql_range_field rowid; /* the field that the rowid is; SQL_RANGE_FIELD_COUNT: none of them */
 };
 
 /* Fills the plan for a table of about `event_count` events, whose rows come in the order of events. Returns sqlite's

@@ -15,16 +15,18 @@ static void chunks_read(sqlite3_context *context, int argument_count, sqlite3_va
 }
 
 /* Guest time is known at events: n, and the idle time before the next event, or, at the end, behind the last one. A
- * keyframe that was committed before its events is none yet. */
+ * keyframe that was committed before its events is none yet. Without the casts the columns would have no type, and no
+ * number be equal to a text with its digits. */
 #define KEYFRAMES                                                                                                      \
 	"CREATE TEMP VIEW IF NOT EXISTS keyframes(n, time_ns, next_event, page_count, state_bytes, stored_bytes) AS "
 #define ITS_GROUPS "FROM main.page_group WHERE id >= first_group AND id < first_group + group_count"
 static const char keyframes_sql[] = KEYFRAMES
-	"SELECT n, n + coalesce("
+	"SELECT n, CAST(n + coalesce("
 	" (SELECT time_ns - e.n FROM hvrec_events e WHERE event = next_event),"
-	" (SELECT time_ns - e.n + iif(kind = 'IDLE', value, 0) FROM hvrec_events e WHERE event = next_event - 1), 0),"
-	" next_event, (SELECT ifnull(sum(page_count), 0) " ITS_GROUPS "), state_bytes,"
-	" length(state) + length(same) + (SELECT ifnull(sum(length(indexes) + length(data)), 0) " ITS_GROUPS ") "
+	" (SELECT time_ns - e.n + iif(kind = 'IDLE', value, 0) FROM hvrec_events e WHERE event = next_event - 1), 0)"
+	" AS INTEGER), next_event, CAST((SELECT ifnull(sum(page_count), 0) " ITS_GROUPS ") AS INTEGER), state_bytes,"
+	" CAST(length(state) + length(same)"
+	" + (SELECT ifnull(sum(length(indexes) + length(data)), 0) " ITS_GROUPS ") AS INTEGER) "
 	"FROM main.keyframe WHERE next_event <= ifnull("
 	" (SELECT first_event + event_count FROM main.chunk ORDER BY first_event DESC LIMIT 1), 0) ORDER BY n";
 static const char no_keyframes_sql[] = KEYFRAMES "SELECT 0, 0, 0, 0, 0, 0 WHERE 0";
