@@ -194,8 +194,10 @@ enum exit_answer debug_breakpoint(const struct exit *exit)
 	if (debugger_hit(exit, is_watchpoint))
 		return EXIT_STOP;
 	/* A breakpoint comes before the alarm of its position, which is for the place before the exception. */
-	if (!gate_stops_anywhere() && gate_end_due())
+	if (gate_end_due())
 		return EXIT_STOP;
+	if (gate_exit_agrees())
+		return EXIT_RESUME;
 	if (unmasked())
 		return pass_on(exit, is_watchpoint);
 	own_points_clear(&stepping);

@@ -1,5 +1,5 @@
-/* Everything that a guest may do, in random order: what it does comes from a seed, and all that it sees goes into a hash
- * that it prints now and then and at the end. A replay that lets one value in past the gate prints another hash.
+/* Everything that a guest may do, in random order: what it does comes from a seed, and all that it sees goes into a
+ * hash that it prints now and then and at the end. A replay that lets one value in past the gate prints another hash.
  *
  * Arguments: SEED TURNS OMITTED, decimal: how the random numbers begin, how many moves it makes, and the moves that it
  * leaves out, as a mask of their numbers in the table below. */
@@ -20,12 +20,33 @@ enum { REPORT_TURNS = 64 };
 #define HASH_FACTOR UINT64_C(0x9e3779b97f4a7c15)
 
 static void (*const moves[])(void) = {
-	chaos_timers,	     chaos_timer_poll,	    chaos_counters,  chaos_wait,     chaos_pmu,
-	chaos_masked,	     chaos_sgi,		    chaos_distributor, chaos_cpu_interface, chaos_acknowledge,
-	chaos_uart,	     chaos_rtc,		    chaos_forms,     chaos_call,     chaos_fault,
-	chaos_registers,     chaos_debug_registers, chaos_breakpoint, chaos_user,    chaos_user_step,
-	chaos_exclusive,     chaos_code,	    chaos_pages,     chaos_cache,    chaos_boundary,
-	chaos_write,	     chaos_simd,
+	chaos_timers,
+	chaos_timer_poll,
+	chaos_counters,
+	chaos_wait,
+	chaos_pmu,
+	chaos_masked,
+	chaos_sgi,
+	chaos_distributor,
+	chaos_cpu_interface,
+	chaos_acknowledge,
+	chaos_uart,
+	chaos_rtc,
+	chaos_forms,
+	chaos_call,
+	chaos_fault,
+	chaos_registers,
+	chaos_debug_registers,
+	chaos_breakpoint,
+	chaos_user,
+	chaos_user_step,
+	chaos_exclusive,
+	chaos_code,
+	chaos_pages,
+	chaos_cache,
+	chaos_boundary,
+	chaos_write,
+	chaos_simd,
 };
 enum { MOVE_COUNT = sizeof(moves) / sizeof(moves[0]) };
 

@@ -6,7 +6,7 @@
 
 enum { MDSCR_KDE = 1 << 13, MDSCR_MDE = 1 << 15, BCR_WORD = 0xf << 5 | 3 << 1 | 1, WCR_STORE = 0xff << 5 | 3 << 1 | 1 };
 enum { EC_INSTRUCTION_ABORT = 0x21 };
-#define UNMAPPED UINT64_C(0x6000000000)
+#define UNMAPPED  UINT64_C(0x6000000000)
 #define WCR_WRITE (UINT64_C(2) << 3)
 
 static uint64_t sync_count;
@@ -47,16 +47,23 @@ static uint64_t smc(uint64_t function)
 	__asm__ volatile("smc #0"
 			 : "+r"(x0), "+r"(x1)
 			 :
-			 : "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16",
-			   "x17", "memory");
+			 : "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15",
+			   "x16", "x17", "memory");
 	return x0;
 }
 
 void chaos_call(void)
 {
-	static const uint64_t functions[] = {PSCI_ID_VERSION,	PSCI_ID_CPU_ON, PSCI_ID_AFFINITY_INFO, PSCI_ID_MIGRATE_INFO_TYPE,
-					     PSCI_ID_FEATURES,	0x80000000,	0x84000002,	       0x8400000e,
-					     0xc4000012,	0xdeadbeef};
+	static const uint64_t functions[] = {PSCI_ID_VERSION,
+					     PSCI_ID_CPU_ON,
+					     PSCI_ID_AFFINITY_INFO,
+					     PSCI_ID_MIGRATE_INFO_TYPE,
+					     PSCI_ID_FEATURES,
+					     0x80000000,
+					     0x84000002,
+					     0x8400000e,
+					     0xc4000012,
+					     0xdeadbeef};
 	for (uint64_t count = 1 + chaos_pick(4); count != 0; count--) {
 		uint64_t function = functions[chaos_pick(sizeof(functions) / sizeof(functions[0]))];
 		if (chaos_pick(2) == 0)
@@ -77,7 +84,10 @@ static void fault_once(uint64_t kind)
 		__asm__ volatile("svc #0x77" ::: "memory");
 		break;
 	case 2:
-		__asm__ volatile("ldr %0, [%1]" : "+r"(value) : "r"((uint64_t)NOTHING + chaos_pick(512) * 8) : "memory");
+		__asm__ volatile("ldr %0, [%1]"
+				 : "+r"(value)
+				 : "r"((uint64_t)NOTHING + chaos_pick(512) * 8)
+				 : "memory");
 		break;
 	case 3:
 		__asm__ volatile("str %0, [%1]" ::"r"(value), "r"(UNMAPPED + chaos_pick(512) * 8) : "memory");
@@ -130,7 +140,7 @@ void chaos_registers(void)
 	EXCHANGE(par_el1, chaos_random());
 	EXCHANGE(afsr0_el1, chaos_random());
 	EXCHANGE(amair_el1, chaos_random());
-	EXCHANGE(s3_0_c12_c1_1, chaos_random()); /* DISR_EL1 */
+	EXCHANGE(s3_0_c12_c1_1, 0); /* DISR_EL1: docs/LIMITS.md */
 	EXCHANGE(cntkctl_el1, chaos_pick(0x400));
 	EXCHANGE(fpcr, chaos_random() & 0x07f79f00);
 	EXCHANGE(fpsr, chaos_random() & 0xf800009f);

@@ -6,15 +6,15 @@
 #include "tests/guest/lib/mmu.h"
 
 enum { PAGE_BYTES = 4096, ARENA_PAGES = 64, WINDOW_PAGES = 16, ENTRY_COUNT = 512, CODE_WORDS = 2048 };
-#define WINDOW	       UINT64_C(0x200000000)
-#define WINDOW_INDEX   8 /* of 1 GiB entries */
-#define TABLE	       UINT64_C(3)
-#define PAGE	       (UINT64_C(3) | 1 << 2 | 3 << 8 | 1 << 10 | UINT64_C(1) << 54) /* normal, shared, accessed, UXN */
-#define PAGE_READ_ONLY (UINT64_C(1) << 7)
-#define PAGE_PRIVATE   (UINT64_C(1) << 11) /* of one ASID */
+#define WINDOW          UINT64_C(0x200000000)
+#define WINDOW_INDEX    8 /* of 1 GiB entries */
+#define TABLE           UINT64_C(3)
+#define PAGE            (UINT64_C(3) | 1 << 2 | 3 << 8 | 1 << 10 | UINT64_C(1) << 54) /* normal, shared, accessed, UXN */
+#define PAGE_READ_ONLY  (UINT64_C(1) << 7)
+#define PAGE_PRIVATE    (UINT64_C(1) << 11) /* of one ASID */
 #define TTBR_ASID(asid) ((uint64_t)(asid) << 48)
-#define MOVZ_W0(value) (0x52800000u | (uint32_t)(value) << 5)
-#define RET	       0xd65f03c0u
+#define MOVZ_W0(value)  (0x52800000u | (uint32_t)(value) << 5)
+#define RET             0xd65f03c0u
 
 static uint8_t arena[ARENA_PAGES * PAGE_BYTES] __attribute__((aligned(4096)));
 static uint64_t level2[ENTRY_COUNT] __attribute__((aligned(4096)));
@@ -164,7 +164,8 @@ void chaos_pages(void)
 		__asm__ volatile("tlbi vaae1, %0\n dsb ish\n isb" ::"r"(va >> 12) : "memory"); /* of the other ASIDs */
 		if (chaos_pick(4) == 0)
 			touch(va);
-		level3[page] = arena_page() | PAGE | (chaos_pick(4) ? 0 : PAGE_READ_ONLY) | (chaos_pick(2) ? 0 : PAGE_PRIVATE);
+		level3[page] =
+			arena_page() | PAGE | (chaos_pick(4) ? 0 : PAGE_READ_ONLY) | (chaos_pick(2) ? 0 : PAGE_PRIVATE);
 		__asm__ volatile("dsb ishst\n isb" ::: "memory"); /* the walk finds it */
 		touch(va);
 		if (chaos_pick(3) == 0)
@@ -221,7 +222,10 @@ void chaos_boundary(void)
 			__asm__ volatile("ldp %0, %1, [%2]" : "+r"(low), "+r"(high) : "r"(at) : "memory");
 			break;
 		case 3:
-			__asm__ volatile(".arch_extension simd\n ldr q7, [%1]\n fmov %0, d7" : "+r"(low) : "r"(at) : "memory");
+			__asm__ volatile(".arch_extension simd\n ldr q7, [%1]\n fmov %0, d7"
+					 : "+r"(low)
+					 : "r"(at)
+					 : "memory");
 			break;
 		default:
 			__asm__ volatile("ldrh %w0, [%1]" : "+r"(low) : "r"(at) : "memory");
