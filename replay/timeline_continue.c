@@ -256,11 +256,32 @@ static enum engine_stop vector_at(struct timeline *t, uint64_t n, const struct h
 	return stop;
 }
 
+/* The trace has a trap at `n` that the hardware may have over-counted, so that its instruction stands before `n`. */
+static bool may_be_over_counted(const struct timeline *t, uint64_t n, struct error *error)
+{
+	uint64_t index = events_find(t->engine->events, n, error);
+	if (index >= events_count(t->engine->events))
+		return false;
+	const struct event *event = events_get(t->engine->events, index, error);
+	return event && event->n == n && (event->kind == EVENT_SYSREG_READ || event->kind == EVENT_SYSREG_DENIED);
+}
+
+/* The position before `n`. The timeline is anywhere then. */
+static bool position_before(struct timeline *t, uint64_t *n, struct error *error)
+{
+	uint64_t from_n = (*n)--;
+	if (!may_be_over_counted(t, *n, error))
+		return error->status == STATUS_OK;
+	while (timeline_goto(t, *n, error) && timeline_n(t) >= from_n && *n > timeline_start_n(t))
+		--*n;
+	return error->status == STATUS_OK;
+}
+
 struct timeline_hit timeline_step(struct timeline *t, bool reverse, bool skip_access,
 				  const struct hv_debug_point *points, size_t count, struct error *error)
 {
 	struct timeline_place from = timeline_place(t);
-	uint64_t n = reverse ? from.n - 1 : from.n;
+	uint64_t n = from.n;
 	struct timeline_hit hit = {TIMELINE_STEPPED, 0};
 	if (from.n == (reverse ? timeline_start_n(t) : t->end_n))
 		return (struct timeline_hit){reverse ? TIMELINE_BEGIN : TIMELINE_END, 0};
@@ -268,6 +289,8 @@ struct timeline_hit timeline_step(struct timeline *t, bool reverse, bool skip_ac
 		return (struct timeline_hit){TIMELINE_FAILED, 0};
 	if (timeline_place(t).pc != from.pc)
 		return hit; /* what shares its position is one step */
+	if (reverse && !position_before(t, &n, error))
+		return (struct timeline_hit){TIMELINE_FAILED, 0};
 	enum engine_stop stop = vector_at(t, n, points, count, &hit.address, error);
 	if (stop == ENGINE_BREAKPOINT) {
 		hit.stop = TIMELINE_BREAKPOINT;

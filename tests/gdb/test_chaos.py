@@ -12,7 +12,7 @@ from session import SOAK, check, harness, rng, test
 
 TRACES, PLACES = (30, 40) if SOAK else (2, 12)
 TURNS = (300, 900)
-INPUT = 11  # the kind of event
+SYSREG_READ, INPUT = 4, 11  # kinds of events
 TRIES = 20
 
 
@@ -85,6 +85,26 @@ def a_walk_across_events_meets_one_guest_at_each_position():
             compare(client, places)
             text, good = client.monitor("verify")
             check(good, f"verify: {text}")
+
+
+@test
+def steps_back_pass_a_read_that_was_over_counted():
+    """Of a debug register: op0 is 2 (Arm ARM D17.1)."""
+    reads = [event.n for event in recorded() if event.kind == SYSREG_READ and event.address >> 14 == 2]
+    check(reads, "the guest read no debug register")
+    with session.Server("trace", "--at", "start") as server, server.client() as client:
+        for n in reads:
+            client.seek(n - 3)
+            start = here(client)
+            while client.n <= n:
+                client.step()
+            for _ in range(n):
+                if client.n <= start[0]:
+                    break
+                before = client.n
+                client.reverse_step()
+                check(client.n < before, f"a step back from {before} to {client.n}")
+            check(here(client) == start, f"back at {start[0]} another guest than before")
 
 
 @test
