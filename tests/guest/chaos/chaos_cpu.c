@@ -64,6 +64,7 @@ void chaos_call(void)
 					     0x8400000e,
 					     0xc4000012,
 					     0xdeadbeef};
+	chaos_sync_begin(); /* plain QEMU takes PSCI by HVC only */
 	for (uint64_t count = 1 + chaos_pick(4); count != 0; count--) {
 		uint64_t function = functions[chaos_pick(sizeof(functions) / sizeof(functions[0]))];
 		if (chaos_pick(2) == 0)
@@ -71,6 +72,7 @@ void chaos_call(void)
 		else
 			chaos_see(smc(function));
 	}
+	chaos_sync_end();
 }
 
 static void fault_once(uint64_t kind)
