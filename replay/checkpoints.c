@@ -95,7 +95,7 @@ bool checkpoints_open(struct checkpoints *checkpoints, const struct engine *engi
 	checkpoints->source =
 		(struct page_source){.trace = engine->trace, .ram_bytes = engine->page_count * PAGE_BYTES};
 	if (start_n == 0) {
-		if (!add(checkpoints, 0, 0))
+		if (!add(checkpoints, 0, engine->start_next_event))
 			return error_set(error, STATUS_FAILED, "out of memory for checkpoints");
 		*checkpoints->at[0].state = *engine->start_state;
 	}

@@ -312,8 +312,10 @@ static bool start_go(struct engine *engine, size_t keyframe, struct error *error
 	if (engine_run(engine, 0, NULL, 0, &address, error) == ENGINE_FAILED)
 		return false;
 	*engine->start_state = *engine_state(engine);
-	if (keyframe == SIZE_MAX)
+	if (keyframe == SIZE_MAX) {
+		engine->start_next_event = engine_next_event(engine);
 		return true;
+	}
 	struct guest_state *state = malloc(sizeof(*state));
 	bool done = state && keyframe_index_state(&engine->keyframes, keyframe, state, error) &&
 		    engine_load(engine, state, engine->keyframes.at[keyframe].row.next_event, NULL, 0, error);

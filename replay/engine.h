@@ -19,6 +19,7 @@ struct engine {
 	struct trace_reader *trace;
 	struct keyframe_index keyframes;
 	struct guest_state *start_state; /* of position 0 */
+	uint64_t start_next_event;       /* the first that start_state has not seen: input may stand at position 0 */
 	uint64_t first_event;            /* the trace's index of the ring's event 0 */
 	struct dirty dirty;              /* pages written since the last engine_load */
 	uint64_t page_count;             /* of guest RAM */

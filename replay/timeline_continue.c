@@ -271,6 +271,27 @@ static enum engine_stop between(struct timeline *t, uint64_t n, bool reverse, bo
 	return stop;
 }
 
+/* The trace has a trap at `n` that the hardware may have over-counted, so that its instruction stands before `n`. */
+static bool may_be_over_counted(const struct timeline *t, uint64_t n, struct error *error)
+{
+	uint64_t index = events_find(t->engine->events, n, error);
+	if (index >= events_count(t->engine->events))
+		return false;
+	const struct event *event = events_get(t->engine->events, index, error);
+	return event && event->n == n && (event->kind == EVENT_SYSREG_READ || event->kind == EVENT_SYSREG_DENIED);
+}
+
+/* The position before `n`. The timeline is anywhere then. */
+static bool position_before(struct timeline *t, uint64_t *n, struct error *error)
+{
+	uint64_t from_n = (*n)--;
+	if (!may_be_over_counted(t, *n, error))
+		return error->status == STATUS_OK;
+	while (timeline_goto(t, *n, error) && timeline_n(t) >= from_n && *n > timeline_start_n(t))
+		--*n;
+	return error->status == STATUS_OK;
+}
+
 struct timeline_hit timeline_step(struct timeline *t, bool reverse, bool skip_access,
 				  const struct hv_debug_point *points, size_t count, struct error *error)
 {
@@ -278,16 +299,17 @@ struct timeline_hit timeline_step(struct timeline *t, bool reverse, bool skip_ac
 	if (reverse && step_to_place(t, &hit, error))
 		return hit;
 	struct timeline_place here = timeline_place(t);
-	uint64_t there = reverse ? here.n - 1 : here.n + 1;
-	if (here.n == (reverse ? timeline_start_n(t) : t->end_n))
+	uint64_t n = here.n;
+	if (n == (reverse ? timeline_start_n(t) : t->end_n))
 		return (struct timeline_hit){reverse ? TIMELINE_BEGIN : TIMELINE_END, 0};
-	enum engine_stop stop =
-		between(t, reverse ? there : here.n, reverse, skip_access, points, count, &hit.address, error);
+	if (reverse && !position_before(t, &n, error))
+		return (struct timeline_hit){TIMELINE_FAILED, 0};
+	enum engine_stop stop = between(t, n, reverse, skip_access, points, count, &hit.address, error);
 	if (stop == ENGINE_BREAKPOINT)
 		hit.stop = TIMELINE_BREAKPOINT;
 	else if (stop == ENGINE_WATCHPOINT)
 		hit.stop = timeline_return(t, here, error) ? TIMELINE_WATCHPOINT : TIMELINE_FAILED;
-	else if (stop == ENGINE_FAILED || !timeline_goto(t, there, error))
+	else if (stop == ENGINE_FAILED || !timeline_goto(t, reverse ? n : n + 1, error))
 		hit.stop = TIMELINE_FAILED;
 	return hit;
 }

@@ -167,8 +167,10 @@ enum exit_answer debug_breakpoint(const struct exit *exit)
 	if (debug_hit_stop(&cause))
 		return EXIT_STOP;
 	/* A breakpoint comes before the alarm of its position, which is for the place before the exception. */
-	if (!gate_stops_anywhere() && gate_end_due())
+	if (gate_end_due())
 		return EXIT_STOP;
+	if (gate_exit_agrees())
+		return EXIT_RESUME;
 	if (cause.access && debug_hit_is_false(exit)) {
 		pass(&stepping);
 		return EXIT_RESUME;

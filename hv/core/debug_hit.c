@@ -33,7 +33,8 @@ static bool is_accessed(const volatile struct hv_debug_point *point, const struc
  *
  * Where the access is known, that decides: QEMU 7.2 takes an unaligned store in a page with a watchpoint for one that
  * begins at the start of the page, and an unaligned load for one of two aligned words. */
-static enum fit watchpoint_fit(const volatile struct hv_debug_point *point, const struct debug_cause *cause, uint64_t *told)
+static enum fit watchpoint_fit(const volatile struct hv_debug_point *point, const struct debug_cause *cause,
+			       uint64_t *told)
 {
 	uint64_t at = cause->exit->far.v, start = point->address & ~UINT64_C(7);
 	uint64_t bytes = point->bytes <= 8 ? 8 : point->bytes;

@@ -81,6 +81,11 @@ bool gate_exit(uint32_t reason)
 	return !hv.ended;
 }
 
+bool gate_exit_agrees(void)
+{
+	return !hv.ended && half == REPLAYING && replay_exit_agrees((uint32_t)check_roll(hv.guest.check, hv_vcpu()));
+}
+
 void gate_keyframe(void)
 {
 	if (!hv.ended && half == RECORDING)

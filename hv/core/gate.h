@@ -28,6 +28,10 @@ void gate_trap(enum event_kind kind, uint64_t address, uint64_t value, uint8_t s
  * trace says. Returns whether there is one here, so that timers are to be looked at. */
 bool gate_exit(uint32_t reason);
 
+/* Replaying: whether the trace has an asynchronous exit of the guest exactly as it is now. It then comes before what
+ * the guest's instruction at this position causes. */
+bool gate_exit_agrees(void);
+
 /* Right behind a recorded asynchronous exit, everything at rest: lets the host take a keyframe, if it wants one. */
 void gate_keyframe(void);
 

@@ -33,6 +33,7 @@ insn_t divert_next_stop(insn_t deadline);
 
 bool replay_note_due(void);
 bool replay_debug_due(void);
+bool replay_exit_agrees(uint32_t check);
 
 /* Whether the trace's next event is of this kind and at this position; brings its address. */
 bool replay_at(enum event_kind kind, uint32_t *address);

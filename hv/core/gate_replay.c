@@ -170,6 +170,12 @@ bool replay_debug_due(void)
 	return next && needs_own_points(next);
 }
 
+bool replay_exit_agrees(uint32_t check)
+{
+	const struct event *next = next_here(EVENT_EXIT);
+	return next && next->value == check;
+}
+
 insn_t replay_next_stop(insn_t alarm)
 {
 	const struct event *next = next_event();

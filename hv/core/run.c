@@ -9,8 +9,9 @@
  * 2. Places that share a position are no places for an event, because which of them a replay finds is not sure: before
  *    and behind taking a virtual interrupt, or an exception whose instruction does not retire (a page fault). So,
  *    recording, an interrupt that comes before the guest has retired an instruction since its entry, while a virtual
- *    interrupt is about to be taken, or at an exception vector, is put off by one instruction. Nothing that the guest
- *    could see is looked at or changed there. A replay's alarm comes at one place always.
+ *    interrupt is about to be taken, at an exception vector, or while hv lets the guest pass over a masked breakpoint,
+ *    is put off by one instruction. Nothing that the guest could see is looked at or changed there. A replay's alarm
+ *    comes at one place always.
  * 3. The virtual GIC is folded at exits that the recording has, never at a stop of a debugger: when it finds the
  *    guest's end of interrupt decides when the next one comes. */
 #include "hv/core/run.h"
@@ -109,12 +110,18 @@ enum taken { TAKEN, TAKEN_WAITS, PUT_OFF };
 /* Arm ARM D1.3.1.5: sixteen vectors. */
 enum { VECTOR_BYTES = 0x80, VECTORS_BYTES = 0x800 };
 
+/* The guest is about to step over a breakpoint or watchpoint that EL1 has masked (debug.c). */
+static bool passing(void)
+{
+	return hv_vcpu()->stepping & VCPU_PASSING;
+}
+
 /* A place that shares its position with another: the guest may be about to take a virtual interrupt, or has just taken
- * an exception whose instruction did not retire. */
+ * an exception whose instruction did not retire, to EL1 or to EL2. */
 static bool place_is_unsure(void)
 {
 	uint64_t offset = hv_vcpu()->pc - arch_vbar_el1();
-	return (offset < VECTORS_BYTES && offset % VECTOR_BYTES == 0) || interrupts_deliverable();
+	return (offset < VECTORS_BYTES && offset % VECTOR_BYTES == 0) || passing() || interrupts_deliverable();
 }
 
 static enum taken interrupt_take(uint64_t entry_n)
@@ -135,7 +142,9 @@ static enum taken exit_take(enum arch_exit kind, uint64_t entry_n)
 {
 	switch (kind) {
 	case ARCH_EXIT_SYNC:
-		return exit_dispatch() ? TAKEN_WAITS : TAKEN;
+		if (exit_dispatch())
+			return TAKEN_WAITS;
+		return passing() && gate_stops_anywhere() ? PUT_OFF : TAKEN;
 	case ARCH_EXIT_IRQ:
 	case ARCH_EXIT_FIQ:
 		return interrupt_take(entry_n);

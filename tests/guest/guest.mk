@@ -2,10 +2,9 @@
 # Included by the top Makefile, with BUILD set and rules run from the top. Static ELF at 0x40080000; pie is a static PIE
 # linked at 0.
 
-GUESTS := access_forms bad_mmio bootargs brk cntvct_hash console corruption debug_full echo el0 exclusives fp_state \
-	gic_many hang memory mmio_forms pie pmu psci reset rtc self_modifying sgi sgi_race smp_off spi \
-	thumb ticks timer_behind_trap timer_physical timer_virtual unknown_register unsupported wfi wfi_doorbell \
-	wfi_forever
+GUESTS := access_forms bad_mmio bootargs brk chaos cntvct_hash console corruption debug_full echo el0 exclusives \
+	fp_state gic_many hang memory mmio_forms pie pmu psci reset rtc self_modifying sgi sgi_race smp_off spi thumb \
+	ticks timer_behind_trap timer_physical timer_virtual unknown_register unsupported wfi wfi_doorbell wfi_forever
 GUEST_ELFS := $(GUESTS:%=$(BUILD)/guest/%.elf)
 GUEST_BINS := $(patsubst %,$(BUILD)/guest/%.bin,bootargs console memory pie)
 
@@ -19,6 +18,7 @@ guest_exec := -fno-pic -no-pie
 guest_pie := -fpie -static-pie
 guest_exec_base := 0x40080000
 guest_pie_base := 0
+chaos_parts := cpu devices gic memory time user
 guest_lib := dtb exception gic guest mmu print psci start timer user user_entry vectors
 
 # $(1): exec or pie. Sets how a payload of that kind is compiled and linked.
@@ -34,7 +34,7 @@ $(BUILD)/guest/$(1)/%.o: tests/guest/%.S tests/guest/guest.mk
 guest_$(1)_link = $$(GUEST_CC) $$(guest_$(1)) $$(GUEST_LDFLAGS) -Wl,--defsym=LINK_BASE=$$(guest_$(1)_base) -o $$@ \
 	$$(filter %.o,$$^)
 guest_$(1)_lib := $(guest_lib:%=$(BUILD)/guest/$(1)/lib/%.o)
--include $$(wildcard $(BUILD)/guest/$(1)/*.d $(BUILD)/guest/$(1)/lib/*.d)
+-include $$(wildcard $(BUILD)/guest/$(1)/*.d $(BUILD)/guest/$(1)/*/*.d)
 endef
 # One is for reading in gdb, line by line.
 $(BUILD)/guest/exec/corruption.o: private GUEST_CFLAGS += -Og
@@ -44,6 +44,7 @@ $(eval $(call guest_kind,pie))
 
 $(BUILD)/guest/%.elf: $(BUILD)/guest/exec/%.o $(guest_exec_lib) tests/guest/lib/guest.ld
 	@$(guest_exec_link)
+$(BUILD)/guest/chaos.elf: $(chaos_parts:%=$(BUILD)/guest/exec/chaos/chaos_%.o)
 $(BUILD)/guest/pie.elf: $(BUILD)/guest/pie/pie.o $(guest_pie_lib) tests/guest/lib/guest.ld
 	@$(guest_pie_link)
 $(BUILD)/guest/%.bin: $(BUILD)/guest/%.elf

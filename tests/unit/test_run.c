@@ -125,6 +125,43 @@ Test(run, an_interrupt_at_the_entry_is_put_off_by_one_instruction)
 	cr_assert_eq(fake_find(EVENT_INPUT, 0)->n, entry_n + 1);
 }
 
+/* At a breakpoint that EL1 has masked the guest comes out twice at one position. */
+static const struct fake_op masked_break_guest[] = {
+	FAKE_GIC_SETUP,
+	FAKE_MOV(9, 0x10),
+	FAKE_STORE(9, UART_IMSC, 4),
+	FAKE_MOV(9, 1 << 15),
+	FAKE_MSR(KEY_MDSCR, 9),
+	FAKE_UNMASK,
+	FAKE_LOOP(20),
+	FAKE_BREAK,
+	FAKE_BREAK,
+	FAKE_LOOP(20),
+	FAKE_STORE(2, UART_DR, 1),
+	FAKE_BREAK,
+	FAKE_LOOP(20),
+	FAKE_OFF,
+};
+#define MASKED_BREAK_GUEST .segments = {FAKE_CODE_SEGMENT(masked_break_guest), FAKE_IRQ_SEGMENT(irq_handler)}
+
+Test(run, an_interrupt_at_a_masked_breakpoint_replays)
+{
+	for (uint64_t n = 0; n < 80; n++) {
+		const struct fake_act acts[] = {{FAKE_INPUT, n, 'x'}, {FAKE_INPUT, n + 1, 'y'}};
+		struct fake_config config = {MASKED_BREAK_GUEST, .acts = acts, .act_count = 1 + n % 2};
+		fake_round_trip(config, END_REASON_POWER_OFF);
+	}
+}
+
+Test(run, a_limit_at_a_masked_breakpoint_ends_a_recording_exactly)
+{
+	for (uint64_t n = 1; n < 80; n++) {
+		struct fake_config config = {MASKED_BREAK_GUEST, .limit_n = n};
+		fake_round_trip(config, END_REASON_LIMIT);
+		cr_assert_eq(fake_find(EVENT_END, 0)->n, n);
+	}
+}
+
 /* A virtual interrupt that stands in a list register is taken at the same place, put off or not. */
 Test(run, a_pending_virtual_interrupt_survives_an_interrupt_that_is_put_off)
 {
