@@ -47,7 +47,7 @@ void arch_ich_load(const struct vcpu_state *vcpu);
 /* ICH_VMCR and the active priorities too, which only the guest changes: to put a whole guest back. */
 void arch_ich_restore(const struct vcpu_state *vcpu);
 
-/* PMUSERENR_EL0 as the guest set it: it decides whether EL0's accesses trap to EL1 first. */
+/* PMUSERENR_EL0: it decides whether EL0's accesses trap to EL1 first. */
 void arch_pmuserenr_load(uint64_t value);
 /* The stack pointer that the guest's instruction at `pstate` uses as register 31. */
 uint64_t arch_sp_read(uint64_t pstate);

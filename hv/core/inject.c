@@ -61,6 +61,11 @@ void inject_undefined(void)
 	exception_take(FIELD_PUT(ESR_EC, EC_UNKNOWN) | ESR_IL, (va_t){0}, false);
 }
 
+void inject_trap(uint64_t esr)
+{
+	exception_take(esr, (va_t){0}, false);
+}
+
 void inject_external_abort(va_t far, bool is_instruction, bool is_write, bool is_walk, uint32_t level)
 {
 	uint64_t ec = is_instruction ? EC_INSTRUCTION_ABORT : EC_DATA_ABORT;

@@ -13,6 +13,7 @@
 #include "hv/core/interrupts.h"
 #include "hv/core/ring.h"
 #include "hv/core/run.h"
+#include "hv/core/sysreg_rows.h"
 
 static enum hv_command command_wait(void)
 {
@@ -37,7 +38,7 @@ void service_resume(void)
 	hv.guest = *(const struct guest_state *)&hv.mailbox->final_state;
 	arch_tlb_forget();
 	arch_el1_load(hv_vcpu());
-	arch_pmuserenr_load(hv_vcpu()->pmuserenr_el0);
+	vpmu_load();
 	debug_load();
 	interrupts_restore();
 	clock_adjust(hv.guest.n - clock_now().v);

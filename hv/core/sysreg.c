@@ -111,6 +111,13 @@ static enum exit_answer deny(const struct exit *exit)
 	return EXIT_RESUME;
 }
 
+static enum exit_answer trap_to_el1(const struct exit *exit)
+{
+	gate_trap(EVENT_SYSREG_DENIED, exit->sysreg, !exit->is_write, 0, true);
+	inject_trap(exit->esr);
+	return EXIT_RESUME;
+}
+
 /* MRS of a debug register is one of the reads that the hardware may over-count (docs/ARCHITECTURE.md, "The instruction
  * clock"). */
 static bool read_is_inexact(uint32_t key)
@@ -124,6 +131,8 @@ enum exit_answer sysreg_access(const struct exit *exit)
 	struct vcpu_state *vcpu = hv_vcpu();
 	if (!row || (exit->is_write ? !row->write : !row->read))
 		return deny(exit);
+	if (vpmu_is_closed(exit->sysreg, exit->is_write))
+		return trap_to_el1(exit);
 	if (exit->is_write) {
 		uint64_t value = exit->rt == 31 ? 0 : vcpu->x[exit->rt];
 		gate_trap(EVENT_SYSREG_WRITE, exit->sysreg, value, 0, false);

@@ -1,6 +1,7 @@
 /* The handlers that sysreg.def names and other files implement. Each gets the register's key (SYSREG_KEY). */
 #pragma once
 #include "hv/abi/guest_state.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 uint64_t read_zero(uint32_t key);
@@ -28,6 +29,11 @@ void write_pmintenset(uint32_t key, uint64_t value);
 void write_pmintenclr(uint32_t key, uint64_t value);
 uint64_t read_pmccfiltr(uint32_t key);
 void write_pmccfiltr(uint32_t key, uint64_t value);
+
+/* Whether PMUSERENR_EL0 keeps EL0, where the guest is, from this register: EL1 gets the trap. */
+bool vpmu_is_closed(uint32_t key, bool is_write);
+/* Call when the guest's state was loaded. */
+void vpmu_load(void);
 
 /* debug.c */
 uint64_t read_mdscr(uint32_t key);

@@ -41,7 +41,7 @@ static bool kind_useful(sqlite3_index_info *info, int i)
 static int field_of(const struct sql_range_columns *columns, int column)
 {
 	if (column < 0)
-		return columns->rowid;
+		return (int)columns->rowid;
 	int field = SQL_RANGE_EVENT;
 	while (field < SQL_RANGE_FIELD_COUNT && columns->fields[field] != column)
 		field++;

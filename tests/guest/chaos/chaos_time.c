@@ -166,7 +166,7 @@ void chaos_pmu(void)
 		chaos_see(SYSREG_READ(pmxevtyper_el0));
 		break;
 	case 5:
-		SYSREG_WRITE(pmuserenr_el0, chaos_pick(2)); /* EN; the others: docs/LIMITS.md */
+		SYSREG_WRITE(pmuserenr_el0, chaos_pick(16));
 		break;
 	default:
 		SYSREG_WRITE(pmovsset_el0, chaos_random());
