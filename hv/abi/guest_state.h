@@ -25,8 +25,8 @@ struct vcpu_state {
 	uint64_t fpcr, fpsr;
 	uint64_t v[64]; /* V0 low, V0 high, V1 low, … */
 
-	/* debug registers: trapped, kept here, and live in the CPU too */
-	uint64_t mdscr_el1, osdlr_el1, oslsr_el1, osdtrrx_el1, osdtrtx_el1, osecr_el1, mdccint_el1, dbgclaim;
+	/* debug registers: trapped, kept here, and live in the CPU too. DISR_EL1 is none, and has the place of one */
+	uint64_t mdscr_el1, osdlr_el1, oslsr_el1, osdtrrx_el1, osdtrtx_el1, disr_el1, mdccint_el1, dbgclaim;
 	uint64_t dbgbvr[GUEST_BREAKPOINT_COUNT], dbgbcr[GUEST_BREAKPOINT_COUNT];
 	uint64_t dbgwvr[GUEST_WATCHPOINT_COUNT], dbgwcr[GUEST_WATCHPOINT_COUNT];
 

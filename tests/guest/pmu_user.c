@@ -1,5 +1,5 @@
-/* What PMUSERENR_EL0 opens to EL0 (Arm ARM D17.5.17): each of its bits, alone and with others, against each register that
- * it is about. What EL0 reads is the counter that EL1 reads. */
+/* What PMUSERENR_EL0 opens to EL0 (Arm ARM D17.5.17): each of its bits, alone and with others, against each register
+ * that it is about. What EL0 reads is the counter that EL1 reads. */
 #include "tests/guest/lib/guest.h"
 #include "tests/guest/lib/mmu.h"
 #include "tests/guest/lib/user.h"

@@ -142,7 +142,7 @@ void chaos_registers(void)
 	EXCHANGE(par_el1, chaos_random());
 	EXCHANGE(afsr0_el1, chaos_random());
 	EXCHANGE(amair_el1, chaos_random());
-	EXCHANGE(s3_0_c12_c1_1, 0); /* DISR_EL1: docs/LIMITS.md */
+	EXCHANGE(s3_0_c12_c1_1, chaos_random()); /* DISR_EL1 */
 	EXCHANGE(cntkctl_el1, chaos_pick(0x400));
 	EXCHANGE(fpcr, chaos_random() & 0x07f79f00);
 	EXCHANGE(fpsr, chaos_random() & 0xf800009f);
