@@ -149,8 +149,9 @@ static bool schema_known(sqlite3 *db, const char *path, int version, struct erro
 	return good;
 }
 
-/* In a folder that cannot be written, sqlite cannot make the files that WAL needs. If no -wal is there, nothing is
- * missing from the main file, and it can be read as it is. */
+/* In a folder that cannot be written, sqlite cannot make the files that WAL needs; nor can a reader roll back the
+ * -journal of a recorder that was killed while it left WAL mode, a change of two bytes of the header. If no -wal is
+ * there, nothing is missing from the main file, and it can be read as it is. */
 static sqlite3 *open_immutable(const char *path)
 {
 	sqlite3 *db = NULL;
