@@ -329,7 +329,7 @@ def a_store_over_several_watched_words_is_told_for_one_that_it_changes():
                     points.watch()
                     changed = {at for _, at, _ in watched if before[at - base:][:4] != after[at - base:][:4]}
                     several += 0 < len(changed) < 4
-                    check(not changed or stop.address in changed,
+                    check(not changed or points.watched(stop.address) in changed,
                           f"{'back' if back else 'on'} to {n}: told {stop.address:#x}, changed {sorted(changed)}")
             points.clear()
 
