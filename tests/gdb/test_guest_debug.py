@@ -107,5 +107,17 @@ def what_the_guests_masked_watchpoint_is_hit_by_may_miss_gdbs():
         client.remove(rsp.AWATCH, area + 6, 1)
 
 
+@test
+def gdbs_watchpoint_in_the_guests_doubleword_is_not_the_guests():
+    """The guest watches the other word of it, and is not told of a load that reaches neither."""
+    with session.served("debug_masked") as server, server.client() as client:
+        area = session.symbols("debug_masked")["area"]
+        client.insert(rsp.AWATCH, area + 14, 1)
+        stop = client.go_on()
+        check(stop.address == area + 14, f"{stop} at {client.n}")
+        client.remove(rsp.AWATCH, area + 14, 1)
+        check(not own_exceptions(), "the guest takes none")
+
+
 if __name__ == "__main__":
     harness.main()
