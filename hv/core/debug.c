@@ -178,7 +178,8 @@ enum exit_answer debug_breakpoint(const struct exit *exit)
 	if (unmasked())
 		return pass_on(exit, is_watchpoint);
 	own_points_clear(&stepping);
-	points_place(&stepping);
+	if (!cause.access) /* else it accesses nothing that the debugger watches, but might come here again and again */
+		points_place(&stepping);
 	pass(&stepping);
 	return EXIT_RESUME;
 }

@@ -8,6 +8,10 @@
 #define DBGCR_E        BIT(0)
 #define DBGWCR_MASK_HI 28
 #define DBGWCR_MASK_LO 24
+#define DBGWCR_BAS_HI  12
+#define DBGWCR_BAS_LO  5
+#define DBGWCR_LSC_HI  4
+#define DBGWCR_LSC_LO  3
 
 /* How surely an exit is one of this point: the highest number is right, FIT_NONE cannot be. */
 enum fit { FIT_NONE, FIT_BEFORE, FIT_DOUBLEWORD, FIT_RANGE, FIT_EXACT };
@@ -77,14 +81,23 @@ bool debug_hit_stop(const struct debug_cause *cause)
 	return true;
 }
 
+/* Whether FAR is in the bytes of a watchpoint of the guest's for this kind of access (Arm ARM D17.3.11). */
+static bool is_guests(uint64_t wcr, uint64_t wvr, const struct exit *exit)
+{
+	uint64_t offset = exit->far.v - wvr, mask = FIELD_GET(wcr, DBGWCR_MASK);
+	uint64_t kind = exit->esr & ISS_WNR ? HV_DEBUG_WRITE : HV_DEBUG_READ;
+	if (!(wcr & DBGCR_E) || !(FIELD_GET(wcr, DBGWCR_LSC) & kind))
+		return false;
+	return mask != 0 ? offset < BIT(mask) : offset < 8 && FIELD_GET(wcr, DBGWCR_BAS) & BIT(offset);
+}
+
 bool debug_hit_is_false(const struct exit *exit)
 {
 	const struct vcpu_state *vcpu = hv_vcpu();
 	const struct debug_cause cause = {.exit = exit, .is_watchpoint = true};
 	uint64_t told;
 	for (uint32_t i = 0; i < GUEST_WATCHPOINT_COUNT; i++) {
-		uint64_t bytes = BIT(FIELD_GET(vcpu->dbgwcr[i], DBGWCR_MASK));
-		if (vcpu->dbgwcr[i] & DBGCR_E && exit->far.v - vcpu->dbgwvr[i] < (bytes < 8 ? 8 : bytes))
+		if (is_guests(vcpu->dbgwcr[i], vcpu->dbgwvr[i], exit))
 			return false;
 	}
 	for (uint64_t i = 0; i < hv.mailbox->debug_point_count; i++) {

@@ -95,5 +95,29 @@ def exceptions_of_the_guest_are_as_without_gdb():
         points.clear()
 
 
+@test
+def what_the_guests_masked_watchpoint_is_hit_by_may_miss_gdbs():
+    """An unaligned load makes QEMU look at whole words."""
+    with session.served("debug_masked") as server, server.client() as client:
+        area = session.symbols("debug_masked")["area"]
+        client.insert(rsp.AWATCH, area + 6, 1)
+        stop = client.go_on()
+        check(stop.address == area + 6, f"{stop} at {client.n}")
+        check(client.memory(area, 8) == bytes(range(8)), "the store is not done yet")
+        client.remove(rsp.AWATCH, area + 6, 1)
+
+
+@test
+def gdbs_watchpoint_in_the_guests_doubleword_is_not_the_guests():
+    """The guest watches the other word of it, and is not told of a load that reaches neither."""
+    with session.served("debug_masked") as server, server.client() as client:
+        area = session.symbols("debug_masked")["area"]
+        client.insert(rsp.AWATCH, area + 14, 1)
+        stop = client.go_on()
+        check(stop.address == area + 14, f"{stop} at {client.n}")
+        client.remove(rsp.AWATCH, area + 14, 1)
+        check(not own_exceptions(), "the guest takes none")
+
+
 if __name__ == "__main__":
     harness.main()
