@@ -121,9 +121,9 @@ nfds_t server_poll(struct server *server, struct pollfd *fds)
 
 void server_turn_away(struct server *server)
 {
-	int fd;
+	const int fd = server->input_fd >= 0 ? accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC) : -1;
 
-	while (server->input_fd >= 0 && (fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+	if (fd >= 0)
 		close(fd);
 }
 

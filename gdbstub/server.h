@@ -35,7 +35,7 @@ void server_service(struct server *server, const struct pollfd *fds, nfds_t coun
 /* Fills what a running target is to be interrupted for: its client only; returns how many, as server_poll. */
 nfds_t server_poll_client(struct server *server, struct pollfd *fds);
 
-/* Closes the connections that wait while there is a client. To be called now and then while the target runs. */
+/* Closes a connection that waits while there is a client. To be called now and then while the target runs. */
 void server_turn_away(struct server *server);
 
 bool server_is_connected(const struct server *server);

@@ -105,6 +105,7 @@ static struct timeline_hit step_over(struct timeline *t, uint64_t n, bool first_
 {
 	struct timeline_hit hit = {TIMELINE_FAILED, 0};
 	for (bool watch = first_watch;; watch = true) {
+		struct timeline_place here = timeline_place(t);
 		enum engine_stop stop = hit_here(t, watch, points, count, &hit.address, error);
 		if (stop == ENGINE_FAILED)
 			return hit;
@@ -113,7 +114,7 @@ static struct timeline_hit step_over(struct timeline *t, uint64_t n, bool first_
 			return hit;
 		}
 		if (stop == ENGINE_WATCHPOINT) {
-			hit.stop = timeline_goto(t, n, error) ? TIMELINE_WATCHPOINT : TIMELINE_FAILED;
+			hit.stop = timeline_return(t, here, error) ? TIMELINE_WATCHPOINT : TIMELINE_FAILED;
 			return hit;
 		}
 		if (n >= t->end_n) {

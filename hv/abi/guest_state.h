@@ -45,7 +45,7 @@ struct vcpu_state {
 enum vcpu_power { VCPU_OFF = 0, VCPU_ON = 1 };
 
 enum {
-	VCPU_PASSING = 1,     /* it steps over a breakpoint or watchpoint that EL1 has masked */
+	VCPU_PASSING = 1,     /* it steps over a breakpoint or watchpoint that EL1 has masked, or a false hit */
 	VCPU_MASKED_STEP = 2, /* its last software step was one that EL1 had masked */
 };
 

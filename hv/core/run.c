@@ -110,7 +110,7 @@ enum taken { TAKEN, TAKEN_WAITS, PUT_OFF };
 /* Arm ARM D1.3.1.5: sixteen vectors. */
 enum { VECTOR_BYTES = 0x80, VECTORS_BYTES = 0x800 };
 
-/* The guest is about to step over a breakpoint or watchpoint that EL1 has masked (debug.c). */
+/* The guest is about to step over a breakpoint or watchpoint that EL1 has masked, or a false hit (debug.c). */
 static bool passing(void)
 {
 	return hv_vcpu()->stepping & VCPU_PASSING;
