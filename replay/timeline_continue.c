@@ -222,6 +222,8 @@ static enum engine_stop access_at(struct timeline *t, uint64_t n, const struct h
 		if (timeline_n(t) != n && !timeline_goto(t, n, error))
 			return ENGINE_FAILED;
 		stop = timeline_run_over(t, group, taken, address, error);
+		if (stop == ENGINE_END)
+			stop = ENGINE_UNTIL; /* for this group; others may have a hit before the trace's end */
 	}
 	return stop;
 }
@@ -239,6 +241,8 @@ static enum engine_stop vector_at(struct timeline *t, uint64_t n, const struct h
 			return ENGINE_FAILED;
 		if (timeline_place(t).pc != points[i].address)
 			stop = timeline_run_through(t, n + 1, &points[i], 1, address, error);
+		if (stop == ENGINE_END)
+			stop = ENGINE_UNTIL; /* as in access_at */
 	}
 	return stop == ENGINE_BREAKPOINT && timeline_n(t) != n ? ENGINE_UNTIL : stop;
 }

@@ -7,6 +7,7 @@
 #include "hv/arch/arch.h"
 #include "hv/arch/field.h"
 #include "hv/core/debug_hit.h"
+#include "hv/core/debug_regs.h"
 #include "hv/core/gate.h"
 #include "hv/core/hv.h"
 #include "hv/core/inject.h"
@@ -14,26 +15,19 @@
 #include "hv/core/sysreg_rows.h"
 #include <stddef.h>
 
-#define PSTATE_M_HI    3
-#define PSTATE_M_LO    0
-#define PSTATE_D       BIT(9)
-#define PSTATE_SS      BIT(21)
-#define MDSCR_SS       BIT(0)
-#define MDSCR_KDE      BIT(13)
-#define MDSCR_MDE      BIT(15)
-#define OSLSR_OSLK     BIT(1)
-#define OSLSR_OSLM     BIT(3) /* the lock is implemented */
-#define ESR_EC_HI      31
-#define ESR_EC_LO      26
-#define DBGCR_E        BIT(0)
-#define DBGWCR_MASK_HI 28
-#define DBGWCR_MASK_LO 24
-#define DBGWCR_BAS_HI  12
-#define DBGWCR_BAS_LO  5
-#define DBGWCR_LSC_HI  4
-#define DBGWCR_LSC_LO  3
-#define DBGBCR_BAS_HI  8
-#define DBGBCR_BAS_LO  5
+#define PSTATE_M_HI   3
+#define PSTATE_M_LO   0
+#define PSTATE_D      BIT(9)
+#define PSTATE_SS     BIT(21)
+#define MDSCR_SS      BIT(0)
+#define MDSCR_KDE     BIT(13)
+#define MDSCR_MDE     BIT(15)
+#define OSLSR_OSLK    BIT(1)
+#define OSLSR_OSLM    BIT(3) /* the lock is implemented */
+#define ESR_EC_HI     31
+#define ESR_EC_LO     26
+#define DBGBCR_BAS_HI 8
+#define DBGBCR_BAS_LO 5
 /* enabled; PMC or PAC = 3: EL1 and EL0 */
 #define DBGCR_EL1_AND_EL0 (DBGCR_E | UINT64_C(3) << 1)
 #define CLAIM_BITS        UINT64_C(0xff)

@@ -1,17 +1,10 @@
 /* Each of the debugger's points is asked how well the exit fits it. A watchpoint's syndrome says where the access was,
  * but not exactly; the instruction does. */
 #include "hv/core/debug_hit.h"
-#include "hv/arch/field.h"
+#include "hv/core/debug_regs.h"
 #include "hv/core/hv.h"
 
-#define ISS_WNR        BIT(6)
-#define DBGCR_E        BIT(0)
-#define DBGWCR_MASK_HI 28
-#define DBGWCR_MASK_LO 24
-#define DBGWCR_BAS_HI  12
-#define DBGWCR_BAS_LO  5
-#define DBGWCR_LSC_HI  4
-#define DBGWCR_LSC_LO  3
+#define ISS_WNR BIT(6)
 
 /* How surely an exit is one of this point: the highest number is right, FIT_NONE cannot be. */
 enum fit { FIT_NONE, FIT_BEFORE, FIT_DOUBLEWORD, FIT_RANGE, FIT_EXACT };

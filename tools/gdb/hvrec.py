@@ -1,8 +1,9 @@
 """gdb's side of hvrec: its monitor commands as gdb commands, and gdb's view kept true after them.
 
 `hvrec debug` loads this file; elsewhere: `source hvrec.py`, then `target remote`. It knows none of the commands: `hvrec
-WORD …` is `monitor WORD …`, and `hvrec help` asks the target. Only numbers may be said in gdb's words. A monitor command may move the target without a stop that
-gdb sees, so whatever the command was, gdb's copies of registers and memory are dropped behind it.
+WORD …` is `monitor WORD …`, and `hvrec help` asks the target. Only numbers may be said in gdb's words. A monitor command
+may move the target without a stop that gdb sees, so whatever the command was, gdb's copies of registers and memory are
+dropped behind it.
 """
 
 import re
