@@ -345,6 +345,7 @@ bool record_run(const struct record_options *options, struct error *error)
 	struct guest guest = {0};
 	struct machine_config config = {
 		.mode = HV_MODE_RECORD,
+		.machine_version = GUEST_MACHINE_VERSION,
 		.limit_n = options->max_instructions,
 		.until_n = UINT64_MAX,
 	};

@@ -61,16 +61,17 @@ bool guest_ram_bytes(struct trace_reader *trace, uint64_t *bytes, struct error *
 static bool config_get(struct trace_reader *trace, struct machine_config *config, uint64_t *ram_bytes,
 		       struct error *error)
 {
-	uint64_t version = 0, vcpu_count = 0;
-	if (!number_get(trace, "machine_version", &version, error) || !guest_ram_bytes(trace, ram_bytes, error) ||
-	    !number_get(trace, "vcpu_count", &vcpu_count, error) ||
+	uint64_t vcpu_count = 0;
+	if (!number_get(trace, "machine_version", &config->machine_version, error) ||
+	    !guest_ram_bytes(trace, ram_bytes, error) || !number_get(trace, "vcpu_count", &vcpu_count, error) ||
 	    !number_get(trace, "entry_ipa", &config->entry_ipa, error) ||
 	    !number_get(trace, "dtb_ipa", &config->dtb_ipa, error) ||
 	    !number_get(trace, "rtc_base_s", &config->rtc_base_s, error))
 		return false;
-	if (version != GUEST_MACHINE_VERSION)
-		return error_set(error, STATUS_FAILED, "the trace was recorded by machine version %llu, this is %d",
-				 (unsigned long long)version, GUEST_MACHINE_VERSION);
+	if (config->machine_version == 0 || config->machine_version > GUEST_MACHINE_VERSION)
+		return error_set(error, STATUS_FAILED,
+				 "the trace was recorded by machine version %llu, this replays versions 1 to %d",
+				 (unsigned long long)config->machine_version, GUEST_MACHINE_VERSION);
 	if (vcpu_count != 1)
 		return error_set(error, STATUS_FAILED, "the trace has %llu vCPUs; this version replays one",
 				 (unsigned long long)vcpu_count);

@@ -4,8 +4,11 @@
 #include <stdint.h>
 
 /* What a trace needs to be replayed: the behaviour of everything that hv emulates, and the layout of struct
- * guest_state. A change that makes an older trace replay differently gets a new number. */
-#define GUEST_MACHINE_VERSION 1
+ * guest_state. A change that makes an older trace replay differently gets a new number, and asks
+ * hv_boot.machine_version where the two part:
+ *   1  the first
+ *   2  the current one */
+#define GUEST_MACHINE_VERSION 2
 
 #define GUEST_GICD_IPA            UINT64_C(0x08000000)
 #define GUEST_GICD_BYTES          UINT64_C(0x10000)

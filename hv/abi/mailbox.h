@@ -21,7 +21,7 @@
 
 #define HV_BOOT_MAGIC UINT64_C(0x31746f6f62727668) /* "hvrboot1" */
 
-enum { HV_ABI_VERSION = 2 };
+enum { HV_ABI_VERSION = 3 };
 
 enum hv_mode { HV_MODE_RECORD = 1, HV_MODE_REPLAY = 2 };
 enum hv_pace { HV_PACE_SKIP = 0, HV_PACE_REAL = 1 };
@@ -51,8 +51,9 @@ struct hv_boot {
 	uint64_t staging_pa;       /* room for struct hv_page */
 	uint64_t staging_count;    /* pages */
 	uint64_t resume;           /* 1: the guest starts as final_state in the mailbox, not at its entry */
+	uint64_t machine_version;  /* 1 to GUEST_MACHINE_VERSION: the guest's machine behaves as that one did */
 };
-_Static_assert(sizeof(struct hv_boot) == 168, "layout shared with EL2");
+_Static_assert(sizeof(struct hv_boot) == 176, "layout shared with EL2");
 
 enum hv_state {
 	HV_STATE_OFF = 0,     /* as the host left it */

@@ -35,6 +35,7 @@ static void boot_block_read(void)
 	hv.boot = (const struct hv_boot *)HV_BOOT_PA;
 	hv.mailbox = (volatile struct hv_mailbox *)hv.boot->mailbox_pa;
 	CHECK(hv.boot->magic == HV_BOOT_MAGIC && hv.boot->version == HV_ABI_VERSION);
+	CHECK(hv.boot->machine_version >= 1 && hv.boot->machine_version <= GUEST_MACHINE_VERSION);
 	hv.until_n = hv.boot->until_n;
 	CHECK(hv.boot->vcpu_count >= 1 && hv.boot->vcpu_count <= GUEST_VCPU_MAX);
 }

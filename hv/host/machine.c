@@ -129,6 +129,7 @@ bool machine_start(struct machine *machine, const struct machine_config *config,
 	boot->dtb_ipa = config->dtb_ipa;
 	boot->serve = config->serve;
 	boot->resume = config->resume;
+	boot->machine_version = config->machine_version;
 	memcpy(host_address(machine, HV_BOOT_PA), boot, sizeof(*boot));
 	return machine_process_start(machine, error) && wait_for_hv(machine, error);
 }

@@ -14,6 +14,7 @@
 struct machine_config {
 	enum hv_mode mode;
 	enum hv_pace pace;
+	uint64_t machine_version; /* 1 to GUEST_MACHINE_VERSION */
 	uint64_t rtc_base_s;
 	uint64_t limit_n; /* 0: none */
 	uint64_t until_n; /* UINT64_MAX: the end of the trace */

@@ -265,6 +265,7 @@ static void boot_write(const struct fake_config *config, enum hv_mode mode)
 		.limit_n = config->limit_n,
 		.until_n = config->until_n ? config->until_n : UINT64_MAX,
 		.serve = mode == HV_MODE_REPLAY && config->command_count > 0,
+		.machine_version = config->machine_version ? config->machine_version : GUEST_MACHINE_VERSION,
 	};
 	memory->sleeps = memory->ring_most = 0;
 	memory->fed_count = memory->act_next = 0;
