@@ -238,7 +238,7 @@ static bool machine_program_check(struct recording *r, struct error *error)
 	r->machine_version = machine_process_version();
 	return r->machine_version || error_set(error, STATUS_FAILED,
 					       "there is no machine: install the package qemu-system-arm, or name the "
-					       "program qemu-system-aarch64 in HVREC_QEMU");
+					       "program qemu-system-aarch64 by --qemu");
 }
 
 /* Writes what only the running machine knows. */

@@ -15,7 +15,8 @@
 #include <unistd.h>
 
 static const char help[] =
-	"usage: hvrec debug TRACE [--symbols ELF]... [--at PLACE] [--jobs J] [-- GDB-ARGUMENT...]\n"
+	"usage: hvrec debug TRACE [--symbols ELF]... [--at PLACE] [--jobs J] [--qemu PROGRAM]\n"
+	"                        [-- GDB-ARGUMENT...]\n"
 	"\n"
 	"Starts gdb on the trace, forwards and backwards, with symbols where the guest's code really is.\n"
 	"\n"
@@ -23,10 +24,12 @@ static const char help[] =
 	"                            or the names that a Linux kernel has of itself)\n"
 	"      --at PLACE            begin there: N, \"event K\", \"time SECONDS\", PERCENT%, start or end\n"
 	"  -j, --jobs J              search on J machines at a time (default: all cores)\n"
+	"      --qemu PROGRAM        the qemu-system-aarch64 to use (default: the variable HVREC_QEMU, or that of "
+	"PATH)\n"
 	"\n"
 	"In gdb `hvrec help` lists what travels in the recording. HVREC_GDB names the gdb to run.\n";
 
-enum { OPTION_SYMBOLS = 256, OPTION_AT, OPTION_HELP };
+enum { OPTION_SYMBOLS = 256, OPTION_AT, OPTION_QEMU, OPTION_HELP };
 
 enum { PATH_BYTES = 108, COMMAND_BYTES = 8192 };
 
@@ -34,6 +37,7 @@ static const struct option long_options[] = {
 	{"symbols", required_argument, NULL, OPTION_SYMBOLS},
 	{"at", required_argument, NULL, OPTION_AT},
 	{"jobs", required_argument, NULL, 'j'},
+	{"qemu", required_argument, NULL, OPTION_QEMU},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{0},
 };
@@ -184,6 +188,11 @@ static bool options_parse(int argc, char **argv, struct session *session, bool *
 		}
 		if (option == 'j') {
 			if (!options_jobs(optarg, &session->jobs, error))
+				return false;
+			continue;
+		}
+		if (option == OPTION_QEMU) {
+			if (!options_qemu(optarg, error))
 				return false;
 			continue;
 		}

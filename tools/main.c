@@ -1,10 +1,12 @@
 /* The command hvrec: finds the subcommand, runs it, prints the one error line, and gives the exit status. */
+#include "hv/host/machine_process.h"
 #include "tools/commands.h"
 #include "tools/output.h"
 
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -35,6 +37,14 @@ static void usage(FILE *to)
 	for (int i = 0; i < COMMAND_COUNT; i++)
 		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
 	fputs("\n`hvrec COMMAND --help` lists a command's options; the manual is hvrec(1).\n", to);
+}
+
+static void version(void)
+{
+	char *machine = machine_process_version();
+	printf("hvrec " HVREC_VERSION "\nmachine: %s, %s\n", machine_process_program(),
+	       machine ? machine : "which cannot be run");
+	free(machine);
 }
 
 /* A name from a damaged file may hold anything; an error is one line all the same. */
@@ -78,7 +88,7 @@ int main(int argc, char **argv)
 		return end(argv[1], &error);
 	}
 	if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
-		puts("hvrec " HVREC_VERSION);
+		version();
 		return end(argv[1], &error);
 	}
 	for (int i = 0; argc >= 2 && i < COMMAND_COUNT; i++) {

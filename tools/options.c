@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct unit {
 	char letter;
@@ -98,6 +99,15 @@ bool options_jobs(const char *text, unsigned *jobs, struct error *error)
 		return error_set(error, STATUS_FAILED, "--jobs %s is not a number between 1 and %d", text,
 				 ENGINE_JOBS_MAX);
 	*jobs = (unsigned)value;
+	return true;
+}
+
+bool options_qemu(const char *path, struct error *error)
+{
+	if (strchr(path, '/') && access(path, X_OK) != 0)
+		return error_set(error, STATUS_FAILED, "--qemu %s: %s", path, strerror(errno));
+	if (!*path || setenv("HVREC_QEMU", path, 1) != 0)
+		return error_set(error, STATUS_FAILED, "--qemu needs the name of a program");
 	return true;
 }
 

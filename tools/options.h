@@ -15,6 +15,9 @@ bool options_duration(const char *option, const char *text, uint64_t *ns, struct
 bool options_seconds(const char *option, const char *text, double *seconds, struct error *error);
 /* Machines to run at a time, 1 to ENGINE_JOBS_MAX. */
 bool options_jobs(const char *text, unsigned *jobs, struct error *error);
+/* The program that machines are from now on, here and in processes that this one starts: it becomes the variable
+ * HVREC_QEMU. */
+bool options_qemu(const char *path, struct error *error);
 /* As many as this process may use cores. */
 unsigned options_jobs_default(void);
 /* The path of what is made from a trace, if the user names none: the trace's own with another `ending` (".elf"). False:

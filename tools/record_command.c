@@ -29,6 +29,8 @@ static const char help[] =
 	"                            events and keyframes\n"
 	"      --max-instructions N  end after N instructions (k, M, G)\n"
 	"      --timeout SECONDS     end after so much real time\n"
+	"      --qemu PROGRAM        the qemu-system-aarch64 to use (default: the variable HVREC_QEMU, or that of "
+	"PATH)\n"
 	"      --quiet               no progress line, no summary\n"
 	"\n"
 	"On a terminal: Ctrl-A X ends, Ctrl-A H helps.\n";
@@ -46,6 +48,7 @@ enum {
 	OPTION_KEEP,
 	OPTION_MAX_INSTRUCTIONS,
 	OPTION_TIMEOUT,
+	OPTION_QEMU,
 	OPTION_QUIET,
 	OPTION_HELP,
 };
@@ -64,6 +67,7 @@ static const struct option long_options[] = {
 	{"keep", required_argument, NULL, OPTION_KEEP},
 	{"max-instructions", required_argument, NULL, OPTION_MAX_INSTRUCTIONS},
 	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
+	{"qemu", required_argument, NULL, OPTION_QEMU},
 	{"quiet", no_argument, NULL, OPTION_QUIET},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{0},
@@ -145,6 +149,8 @@ static bool option_take(int option, struct record_options *options, struct error
 			error_set(error, STATUS_FAILED, "--max-instructions 0 leaves nothing to record"));
 	case OPTION_TIMEOUT:
 		return options_seconds("--timeout", optarg, &options->timeout_s, error);
+	case OPTION_QEMU:
+		return options_qemu(optarg, error);
 	case OPTION_QUIET:
 		options->quiet = true;
 		return true;

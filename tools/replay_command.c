@@ -19,11 +19,13 @@ static const char help[] =
 	"      --at PLACE            with --gdb, begin there: N, \"event K\", \"time SECONDS\", "
 	"PERCENT%, start or end\n"
 	"  -j, --jobs J              with --gdb, search on J machines at a time (default: all cores)\n"
+	"      --qemu PROGRAM        the qemu-system-aarch64 to use (default: the variable HVREC_QEMU, or that of "
+	"PATH)\n"
 	"      --quiet               no progress line, no summary\n"
 	"\n"
 	"Exit status: 0 everything agreed, 2 it diverged, 1 it could not be replayed.\n";
 
-enum { OPTION_CONSOLE = 256, OPTION_UNTIL, OPTION_QUIET, OPTION_HELP, OPTION_GDB, OPTION_AT };
+enum { OPTION_CONSOLE = 256, OPTION_UNTIL, OPTION_QUIET, OPTION_HELP, OPTION_GDB, OPTION_AT, OPTION_QEMU };
 
 static const struct option long_options[] = {
 	{"console", required_argument, NULL, OPTION_CONSOLE},
@@ -31,6 +33,7 @@ static const struct option long_options[] = {
 	{"gdb", optional_argument, NULL, OPTION_GDB},
 	{"at", required_argument, NULL, OPTION_AT},
 	{"jobs", required_argument, NULL, 'j'},
+	{"qemu", required_argument, NULL, OPTION_QEMU},
 	{"quiet", no_argument, NULL, OPTION_QUIET},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{0},
@@ -60,6 +63,10 @@ void replay_command(int argc, char **argv, struct error *error)
 			break;
 		case 'j':
 			if (!options_jobs(optarg, &jobs, error))
+				return;
+			break;
+		case OPTION_QEMU:
+			if (!options_qemu(optarg, error))
 				return;
 			break;
 		case OPTION_QUIET:

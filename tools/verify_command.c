@@ -14,14 +14,17 @@ static const char help[] =
 	"Replays the trace and compares every event, the whole guest at each keyframe, and the final state.\n"
 	"\n"
 	"  -j, --jobs J              replay J intervals between keyframes at a time (default: all cores)\n"
+	"      --qemu PROGRAM        the qemu-system-aarch64 to use (default: the variable HVREC_QEMU, or that of "
+	"PATH)\n"
 	"      --quiet               no progress, no summary\n"
 	"\n"
 	"Exit status: 0 everything agreed, 2 it diverged, 1 it could not be replayed.\n";
 
-enum { OPTION_QUIET = 256, OPTION_HELP };
+enum { OPTION_QUIET = 256, OPTION_HELP, OPTION_QEMU };
 
 static const struct option long_options[] = {
 	{"jobs", required_argument, NULL, 'j'},
+	{"qemu", required_argument, NULL, OPTION_QEMU},
 	{"quiet", no_argument, NULL, OPTION_QUIET},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{0},
@@ -50,6 +53,10 @@ void verify_command(int argc, char **argv, struct error *error)
 		switch (option) {
 		case 'j':
 			if (!options_jobs(optarg, &options.jobs, error))
+				return;
+			break;
+		case OPTION_QEMU:
+			if (!options_qemu(optarg, error))
 				return;
 			break;
 		case OPTION_QUIET:

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char *qemu_program(void)
+const char *machine_process_program(void)
 {
 	const char *named = getenv("HVREC_QEMU");
 	return named && *named ? named : "qemu-system-aarch64";
@@ -37,7 +37,7 @@ static _Noreturn void child_run(const struct machine *machine, int doorbell_fd, 
 	snprintf(backend, sizeof(backend), "memory-backend-file,id=ram,mem-path=/proc/self/fd/%d,share=on,size=%lluM",
 		 machine->ram_fd, (unsigned long long)(machine->ram_bytes >> 20));
 	snprintf(doorbell, sizeof(doorbell), "socket,id=doorbell,fd=%d", doorbell_fd);
-	const char *program = qemu_program();
+	const char *program = machine_process_program();
 	const char *const arguments[] = {program,
 					 "-M",
 					 "virt,virtualization=on,gic-version=3,memory-backend=ram",
@@ -64,7 +64,7 @@ static _Noreturn void child_run(const struct machine *machine, int doorbell_fd, 
 					 "-no-reboot",
 					 NULL};
 	execvp(program, (char *const *)(uintptr_t)arguments);
-	fprintf(stderr, "%s: %s; install the package qemu-system-arm, or name the program in HVREC_QEMU\n", program,
+	fprintf(stderr, "%s: %s; install the package qemu-system-arm, or name the program by --qemu\n", program,
 		strerror(errno));
 	_exit(127);
 }
@@ -160,7 +160,7 @@ char *machine_process_version(void)
 	int log_fd = memfd_create("hvrec-machine-version", MFD_CLOEXEC);
 	pid_t pid = log_fd < 0 ? -1 : fork();
 	if (pid == 0) {
-		const char *const arguments[] = {qemu_program(), "--version", NULL};
+		const char *const arguments[] = {machine_process_program(), "--version", NULL};
 		sigset_t none;
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		sigemptyset(&none);

@@ -3,6 +3,8 @@
 #pragma once
 #include "hv/host/machine.h"
 
+/* The program: what the variable HVREC_QEMU names, or qemu-system-aarch64. */
+const char *machine_process_program(void);
 /* Starts it; it inherits the RAM and one end of the doorbell, and dies with this thread. */
 bool machine_process_start(struct machine *machine, struct error *error);
 /* User and system CPU time that it has used, in clock ticks; 0 if that cannot be read. */

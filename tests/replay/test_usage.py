@@ -1,5 +1,6 @@
 """What is asked for wrongly is refused: exit status 1 and one line that begins with the command's name."""
 import os
+import shutil
 import sqlite3
 
 import harness
@@ -206,10 +207,31 @@ def no_output_replaces_a_trace_by_something_else():
 
 
 @test
+def the_option_names_the_qemu_whatever_the_variable_says():
+    """One of the test's own, which leaves a mark and is the usual one."""
+    real = shutil.which(os.environ.get("HVREC_QEMU") or "qemu-system-aarch64")
+    with open("mine", "w", encoding="ascii") as file:
+        file.write(f'#!/bin/sh\necho "$1" >> used\nexec {real} "$@"\n')
+    os.chmod("mine", 0o755)
+    env = harness.environment(HVREC_QEMU="/bin/false")
+    record("--qemu", "./mine", "--keyframe-every", "none", payload("psci"), env=env)
+    for command in (("replay", "trace", "--qemu", "./mine"), ("verify", "--qemu=./mine", "trace"),
+                    ("debug", "trace", "--qemu", "./mine", "--", "-batch")):
+        done = harness.hvrec(*command, env=env)
+        check(done.status == 0, f"{command}: {done}")
+    with open("used", encoding="ascii") as file:
+        started = file.read().split().count("-M")
+    check(started == 4, f"{started} machines were of the named program instead of 4")
+    version = harness.hvrec("--version").out.decode()
+    check("hvrec " in version and "QEMU emulator version" in version, f"--version: {version}")
+
+
+@test
 def without_qemu_or_hv_the_message_says_so():
     missing = harness.environment(HVREC_QEMU="/nonexistent/qemu")
     refused("record", payload("console"), env=missing, mention="qemu")
     refused("record", payload("console"), env=harness.environment(HVREC_QEMU="/bin/false"))
+    refused("record", "--qemu", "/nonexistent/qemu", payload("console"), mention="--qemu /nonexistent/qemu")
     os.mkdir("bin")
     os.symlink(harness.HVREC, "bin/linked")  # a link is no other place
     record(payload("console"), program="bin/linked")
