@@ -111,7 +111,7 @@ static struct exit exit_decode(uint64_t ec)
 	return exit;
 }
 
-bool exit_dispatch(void)
+enum exit_answer exit_dispatch(void)
 {
 	uint64_t raw_n = clock_now().v;
 	uint64_t ec = FIELD_GET(arch_syndrome_read().esr, ESR_EC);
@@ -128,6 +128,7 @@ bool exit_dispatch(void)
 	enum exit_answer answer = row->handler(&exit);
 	switch (answer) {
 	case EXIT_SKIP:
+	case EXIT_PASS:
 	case EXIT_WAIT:
 		hv_vcpu()->pc += exit.esr & ESR_IL ? 4 : 2; /* T32 has 16-bit instructions */
 		hv.guest.n += 1;
@@ -143,5 +144,5 @@ bool exit_dispatch(void)
 		break;
 	}
 	clock_adjust(hv.guest.n - raw_n);
-	return answer == EXIT_WAIT;
+	return answer;
 }

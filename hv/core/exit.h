@@ -8,6 +8,7 @@
 enum exit_answer {
 	EXIT_RESUME,  /* goes on at pc, which the handler may have moved to an exception vector */
 	EXIT_SKIP,    /* the instruction was emulated: retired, pc behind it */
+	EXIT_PASS,    /* as EXIT_SKIP, and nothing crossed: no event, nothing that could have changed */
 	EXIT_WAIT,    /* as EXIT_SKIP, and the guest waits for an interrupt */
 	EXIT_STOP,    /* the guest ended the recording */
 	EXIT_REFUSED, /* hv does not support this; the mailbox text says what */
@@ -30,6 +31,6 @@ struct exit {
 	uint8_t fault; /* DFSC or IFSC */
 };
 
-/* Handles the synchronous exit that just happened and brings hv.guest.n and pc to where the guest goes on. Returns
- * whether the guest waits for an interrupt. */
-bool exit_dispatch(void);
+/* Handles the synchronous exit that just happened and brings hv.guest.n and pc to where the guest goes on. Returns what
+ * the handler said. */
+enum exit_answer exit_dispatch(void);

@@ -105,7 +105,8 @@ static void alarm_update(void)
 		clock_alarm_set(stop);
 }
 
-enum taken { TAKEN, TAKEN_WAITS, PUT_OFF };
+/* Only what was taken is settled: a replay may not have a place for more. */
+enum taken { TAKEN, TAKEN_WAITS, PUT_OFF, PASSED };
 
 /* Arm ARM D1.3.1.5: sixteen vectors. */
 enum { VECTOR_BYTES = 0x80, VECTORS_BYTES = 0x800 };
@@ -138,13 +139,27 @@ static enum taken interrupt_take(uint64_t entry_n)
 	return PUT_OFF;
 }
 
+static enum taken trap_take(void)
+{
+	switch (exit_dispatch()) {
+	case EXIT_WAIT:
+		return TAKEN_WAITS;
+	case EXIT_PASS:
+		return pending_irqs == 0 ? PASSED : TAKEN;
+	case EXIT_RESUME:
+	case EXIT_SKIP:
+	case EXIT_STOP:
+	case EXIT_REFUSED:
+	default:
+		return passing() && gate_stops_anywhere() ? PUT_OFF : TAKEN;
+	}
+}
+
 static enum taken exit_take(enum arch_exit kind, uint64_t entry_n)
 {
 	switch (kind) {
 	case ARCH_EXIT_SYNC:
-		if (exit_dispatch())
-			return TAKEN_WAITS;
-		return passing() && gate_stops_anywhere() ? PUT_OFF : TAKEN;
+		return trap_take();
 	case ARCH_EXIT_IRQ:
 	case ARCH_EXIT_FIQ:
 		return interrupt_take(entry_n);
@@ -162,12 +177,12 @@ void run(void)
 	debug_update();
 	alarm_update();
 	while (!hv.ended) {
-		uint64_t entry_n = hv.guest.n;
 		enum taken taken;
 		interrupts_load();
-		do
+		do {
+			uint64_t entry_n = hv.guest.n;
 			taken = exit_take(arch_enter(hv_vcpu(), hv_now()), entry_n);
-		while (taken == PUT_OFF);
+		} while (taken == PUT_OFF || taken == PASSED);
 		hv.mailbox->now_n = hv.guest.n;
 		hv.mailbox->now_ns = hv_now().v;
 		hv.mailbox->exit_count++;

@@ -10,6 +10,8 @@
 #include "hv/dev/vgic.h"
 #include <stddef.h>
 
+#define CNTPCT_KEY SYSREG_KEY(3, 3, 14, 0, 1)
+
 uint64_t read_zero(uint32_t key)
 {
 	(void)key;
@@ -125,6 +127,13 @@ static bool read_is_inexact(uint32_t key)
 	return key >> 14 == 2;
 }
 
+/* Nothing enters the guest with the counter, whose value is a function of the position. The first machine version had
+ * an event for it. */
+static bool read_is_event(uint32_t key)
+{
+	return key != CNTPCT_KEY || hv.boot->machine_version < 2;
+}
+
 enum exit_answer sysreg_access(const struct exit *exit)
 {
 	const struct sysreg_row *row = row_find(exit->sysreg);
@@ -140,10 +149,12 @@ enum exit_answer sysreg_access(const struct exit *exit)
 		return EXIT_SKIP;
 	}
 	uint64_t value = row->read(exit->sysreg);
-	gate_trap(EVENT_SYSREG_READ, exit->sysreg, value, 0, read_is_inexact(exit->sysreg));
+	bool is_event = read_is_event(exit->sysreg);
+	if (is_event)
+		gate_trap(EVENT_SYSREG_READ, exit->sysreg, value, 0, read_is_inexact(exit->sysreg));
 	if (exit->rt != 31)
 		vcpu->x[exit->rt] = value;
-	return EXIT_SKIP;
+	return is_event ? EXIT_SKIP : EXIT_PASS;
 }
 
 enum exit_answer sysreg_aarch32(const struct exit *exit)

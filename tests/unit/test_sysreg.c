@@ -15,6 +15,7 @@ TestSuite(sysreg, .timeout = 120);
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define ESR_UNKNOWN     UINT64_C(0x02000000)
+#define CNTPCT          FAKE_KEY(3, 3, 14, 0, 1)
 
 struct row {
 	const char *name;
@@ -47,14 +48,17 @@ Test(sysreg, every_row_has_its_own_key)
 			cr_expect_neq(rows[i].key, rows[j].key, "%s and %s", rows[i].name, rows[j].name);
 }
 
-static void run_ops(const struct fake_op *ops, size_t count)
+static void run_ops(const struct fake_op *ops, size_t count, uint64_t machine_version)
 {
-	struct fake_config config = {.segments = {{FAKE_CODE, ops, count}}, .over_count = 2, .rtc_base_s = 1};
+	struct fake_config config = {.segments = {{FAKE_CODE, ops, count}},
+				     .over_count = 2,
+				     .rtc_base_s = 1,
+				     .machine_version = machine_version};
 	fake_round_trip(config, END_REASON_POWER_OFF);
 }
-#define RUN(ops) run_ops(ops, COUNT_OF(ops))
+#define RUN(ops) run_ops(ops, COUNT_OF(ops), GUEST_MACHINE_VERSION)
 
-Test(sysreg, every_row_is_emulated_in_its_directions_and_denied_in_the_others)
+static void every_row_is_as_it_says(uint64_t machine_version)
 {
 	struct fake_op ops[2 * COUNT_OF(rows) + 3];
 	struct fake_op off[] = {FAKE_OFF};
@@ -65,19 +69,42 @@ Test(sysreg, every_row_is_emulated_in_its_directions_and_denied_in_the_others)
 		ops[used++] = (struct fake_op)FAKE_MSR(rows[i].key, 2);
 	}
 	memcpy(&ops[used], off, sizeof(off));
-	run_ops(ops, used + 2);
+	run_ops(ops, used + 2, machine_version);
+	size_t count;
+	const struct event *event = fake_trace(&count);
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		bool reads = strcmp(rows[i].read, "sysreg_no_read") != 0;
 		bool writes = strcmp(rows[i].write, "sysreg_no_write") != 0;
-		size_t count;
-		const struct event *event = &fake_trace(&count)[2 * i];
-		cr_expect_eq(event[0].address, rows[i].key);
-		cr_expect_eq(event[1].address, rows[i].key);
-		cr_expect_eq(event[0].kind, reads ? EVENT_SYSREG_READ : EVENT_SYSREG_DENIED, "%s", rows[i].name);
-		cr_expect_eq(event[1].kind, writes ? EVENT_SYSREG_WRITE : EVENT_SYSREG_DENIED, "%s", rows[i].name);
+		if (rows[i].key != CNTPCT || machine_version == 1) {
+			cr_expect_eq(event->address, rows[i].key);
+			cr_expect_eq(event->kind, reads ? EVENT_SYSREG_READ : EVENT_SYSREG_DENIED, "%s", rows[i].name);
+			event++;
+		}
+		cr_expect_eq(event->address, rows[i].key);
+		cr_expect_eq(event->kind, writes ? EVENT_SYSREG_WRITE : EVENT_SYSREG_DENIED, "%s", rows[i].name);
+		event++;
 		denied += (reads ? 0U : 1U) + (writes ? 0U : 1U);
 	}
 	cr_assert_eq(fake_mailbox()->denied_count, denied);
+}
+
+Test(sysreg, every_row_is_emulated_in_its_directions_and_denied_in_the_others)
+{
+	for (uint64_t version = 1; version <= GUEST_MACHINE_VERSION; version++)
+		every_row_is_as_it_says(version);
+}
+
+Test(sysreg, a_read_of_the_counter_is_an_event_in_machine_version_1_only)
+{
+	static const struct fake_op ops[] = {FAKE_LOOP(160), FAKE_MRS(5, CNTPCT), FAKE_LOOP(16), FAKE_MRS(6, CNTPCT),
+					     FAKE_OFF};
+	for (uint64_t version = 1; version <= GUEST_MACHINE_VERSION; version++) {
+		run_ops(ops, COUNT_OF(ops), version);
+		cr_expect_eq(fake_count(EVENT_SYSREG_READ), version == 1 ? 2 : 0);
+		cr_expect_eq(fake_x(5), 10);
+		cr_expect_eq(fake_x(6), 11);
+		cr_expect_eq(fake_find(EVENT_END, 0)->n, 160 + 1 + 16 + 1 + 1);
+	}
 }
 
 Test(sysreg, an_unlisted_register_is_undefined_and_logged)
@@ -158,7 +185,7 @@ Test(sysreg, breakpoint_registers_are_kept_as_far_as_they_exist)
 		}
 	}
 	memcpy(&ops[used], off, sizeof(off));
-	run_ops(ops, COUNT_OF(ops));
+	run_ops(ops, COUNT_OF(ops), GUEST_MACHINE_VERSION);
 	cr_assert_eq(fake_count(EVENT_SYSREG_WRITE), 2 * GUEST_BREAKPOINT_COUNT + 2 * GUEST_WATCHPOINT_COUNT);
 	cr_assert_eq(fake_mailbox()->denied_count, 2 * (64 - 2 * GUEST_BREAKPOINT_COUNT - 2 * GUEST_WATCHPOINT_COUNT));
 	cr_assert_eq(fake_vcpu()->dbgbvr[5], 0x6004);
@@ -192,7 +219,6 @@ Test(sysreg, an_sgi_is_injected)
 
 /* ---- the physical timer's registers ---- */
 
-#define CNTPCT    FAKE_KEY(3, 3, 14, 0, 1)
 #define CNTP_TVAL FAKE_KEY(3, 3, 14, 2, 0)
 #define CNTP_CTL  FAKE_KEY(3, 3, 14, 2, 1)
 #define CNTP_CVAL FAKE_KEY(3, 3, 14, 2, 2)
