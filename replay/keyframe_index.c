@@ -85,8 +85,8 @@ static bool same_take(struct making *m, struct keyframe *keyframe, struct error 
 	struct guest_state *state = malloc(sizeof(*state));
 	uint64_t *same = NULL;
 	size_t count = 0;
-	bool good = state &&
-		    trace_get_keyframe(m->index->trace, &keyframe->row, state, sizeof(*state), &same, &count, error);
+	bool good = state && trace_get_keyframe(m->index->trace, &keyframe->row, state, m->index->state_bytes, &same,
+						&count, error);
 	for (size_t i = 0; good && i < count; i++) {
 		const struct keyframe_page *page = same[i] < m->ram_pages ? newest_find(m, same[i]) : NULL;
 		good = page && page->group < keyframe->row.first_group
@@ -174,7 +174,11 @@ static bool make(struct making *m, struct error *error)
 bool keyframe_index_open(struct keyframe_index *index, struct trace_reader *trace, uint64_t ram_pages,
 			 struct error *error)
 {
+	uint64_t machine_version = GUEST_MACHINE_VERSION;
 	*index = (struct keyframe_index){.trace = trace, .ram_pages = ram_pages};
+	if (trace_get_u64(trace, "machine_version", &machine_version, error) == TRACE_FAILED)
+		return false;
+	index->state_bytes = guest_state_bytes(machine_version);
 	struct making m = {.index = index, .ram_pages = ram_pages};
 	bool good = make(&m, error);
 	newest_free(&m);
@@ -215,8 +219,9 @@ bool keyframe_index_state(const struct keyframe_index *index, size_t keyframe, s
 {
 	uint64_t *same = NULL;
 	size_t count;
-	bool good =
-		trace_get_keyframe(index->trace, &index->at[keyframe].row, state, sizeof(*state), &same, &count, error);
+	*state = (struct guest_state){0};
+	bool good = trace_get_keyframe(index->trace, &index->at[keyframe].row, state, index->state_bytes, &same, &count,
+				       error);
 	free(same);
 	if (good && (state->n != index->at[keyframe].row.n || !state_possible(state)))
 		good = damaged(index->at[keyframe].row.n, "has a state that no guest has there", error);

@@ -24,6 +24,7 @@ struct keyframe_index {
 	struct keyframe *at; /* by position */
 	size_t count;
 	uint64_t ram_pages;
+	size_t state_bytes; /* of the trace's machine version */
 };
 
 /* Reads what a trace with `ram_pages` pages of guest RAM has. `index` is freed whatever comes. */

@@ -180,12 +180,12 @@ bool timeline_inside_exclusive(const struct timeline *t)
 	return exclusive_inside(t->engine, &state->vcpu[state->current]);
 }
 
-/* What the guest did up to here, as far as its registers tell. */
+/* What the guest did up to here, as far as its registers, and its reads of the counter, tell. */
 static bool registers_equal(const struct guest_state *a, const struct guest_state *b)
 {
 	const struct vcpu_state *x = &a->vcpu[a->current], *y = &b->vcpu[b->current];
 	return a->n == b->n && memcmp(x->x, y->x, sizeof(x->x)) == 0 && x->pc == y->pc && x->pstate == y->pstate &&
-	       x->sp_el0 == y->sp_el0 && x->sp_el1 == y->sp_el1;
+	       x->sp_el0 == y->sp_el0 && x->sp_el1 == y->sp_el1 && memcmp(&a->patch, &b->patch, sizeof(a->patch)) == 0;
 }
 
 /* Takes a checkpoint at `n`, where the recording did not stop, if it is shown that the guest does not notice: run

@@ -98,7 +98,7 @@ static bool keyframe_put(struct trimming *t, size_t at)
 	struct guest_state *state = malloc(sizeof(*state));
 	const struct trace_keyframe *row = &t->index.at[at].row;
 	bool good = state && keyframe_index_state(&t->index, at, state, t->error) &&
-		    trace_put_keyframe(t->to, row->n, row->next_event, state, sizeof(*state), t->error);
+		    trace_put_keyframe(t->to, row->n, row->next_event, state, t->index.state_bytes, t->error);
 	free(state);
 	return good || error_set(t->error, STATUS_FAILED, "out of memory");
 }

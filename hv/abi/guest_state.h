@@ -3,10 +3,11 @@
  *
  * Registers that the CPU holds while the guest runs (everything from sp_el0 on) are written back by vcpu_save. Bits
  * that depend on the machine's own clock (CNTV_CTL_EL0.ISTATUS) are recomputed from guest time, so that equal guests
- * have equal bytes. The hash of this layout is in every trace: to change it is to change GUEST_MACHINE_VERSION. Fixed
- * width, no pointers, padding named and zero. */
+ * have equal bytes. The hash of this layout is in every trace: to change it is to change GUEST_MACHINE_VERSION, and it
+ * grows at its end only (guest_state_bytes). Fixed width, no pointers, padding named and zero. */
 #pragma once
 #include "hv/abi/machine.h"
+#include <stddef.h>
 #include <stdint.h>
 
 enum { GUEST_BREAKPOINT_COUNT = 6, GUEST_WATCHPOINT_COUNT = 4, GUEST_LR_COUNT = 4 };
@@ -103,6 +104,16 @@ struct vgic_state {
 	struct vgic_redist_state redist[GUEST_VCPU_MAX];
 };
 
+enum { GUEST_PATCH_COUNT = 64, GUEST_HEAT_COUNT = 64 };
+
+/* The words of RAM in which hv has an instruction of its own instead of the guest's (hv/core/patch.c), and how often
+ * instructions that may become one have trapped (hv/core/counter.c). Both decide where the guest exits, and each exit
+ * clears its exclusive monitor. */
+struct patch_state {
+	uint64_t word_ipa[GUEST_PATCH_COUNT]; /* 0: none */
+	uint8_t heat[GUEST_HEAT_COUNT];
+};
+
 struct guest_state {
 	uint64_t n;       /* position: instructions retired */
 	uint64_t idle_ns; /* guest time is n + idle_ns */
@@ -113,4 +124,11 @@ struct guest_state {
 	struct vgic_state vgic;
 	struct pl011_state uart;
 	struct pl031_state rtc;
+	struct patch_state patch; /* from machine version 2 on */
 };
+
+/* How much of struct guest_state a guest of that machine version has; the rest is zero. */
+static inline size_t guest_state_bytes(uint64_t machine_version)
+{
+	return machine_version < 2 ? offsetof(struct guest_state, patch) : sizeof(struct guest_state);
+}

@@ -7,7 +7,7 @@
  * guest_state. A change that makes an older trace replay differently gets a new number, and asks
  * hv_boot.machine_version where the two part:
  *   1  the first
- *   2  the current one */
+ *   2  the current one; CNTPCT_EL0 is no event, and polled without traps (hv/core/patch.c) */
 #define GUEST_MACHINE_VERSION 2
 
 #define GUEST_GICD_IPA            UINT64_C(0x08000000)

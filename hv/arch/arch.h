@@ -21,9 +21,10 @@ struct arch_syndrome {
 enum arch_exit arch_enter(struct vcpu_state *vcpu, ns_t now);
 struct arch_syndrome arch_syndrome_read(void);
 
-/* Translates a guest virtual address for a read with the guest's own tables and stage 2, as the level of `pstate` does
- * (AT S12E1R, AT S12E0R). Returns false if the guest itself would fault. */
-bool arch_translate(va_t va, uint64_t pstate, pa_t *pa);
+/* Translates a guest virtual address for a read with the guest's own tables, as the level of `pstate` does (AT S1E1R,
+ * AT S1E0R). Stage 2 is not looked at: it may permit nothing but execution. Returns false if the guest itself would
+ * fault. */
+bool arch_translate(va_t va, uint64_t pstate, ipa_t *ipa);
 
 /* EL1's registers (everything in struct vcpu_state that the CPU holds while the guest runs), CPU → struct and back. */
 void arch_el1_save(struct vcpu_state *vcpu);
@@ -55,6 +56,9 @@ void arch_sp_write(uint64_t pstate, uint64_t value);
 /* Copies of one 4 KiB page the lines of 64 bytes whose bit in `lines` is set. Stores of EL2 make the machine forget
  * what it had translated of that page. */
 void arch_page_copy(void *to, const void *from, uint64_t lines);
+/* The page of guest RAM at `page` may be executed at EL1 and no more, or is as before, dirty state included; from the
+ * next arch_tlb_forget on. To say the same again changes nothing. */
+void arch_page_execute_only(ipa_t page, bool only);
 /* Forgets the guest's address translations, stage 1 and 2. */
 void arch_tlb_forget(void);
 /* One turn of a loop that waits for the host, awake. */

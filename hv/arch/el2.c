@@ -1,5 +1,6 @@
 /* What traps to EL2, in one place, once (invariant I6). Not trapped on purpose: ID registers and other plain reads
- * whose trap would over-count (docs/ARCHITECTURE.md, "The instruction clock"). */
+ * whose trap would over-count (docs/ARCHITECTURE.md, "The instruction clock"). CNTPCT traps until its read is replaced
+ * (hv/core/patch.c). */
 #include "hv/arch/el2.h"
 #include "hv/arch/sysreg.h"
 

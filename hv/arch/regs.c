@@ -77,19 +77,19 @@ struct arch_syndrome arch_syndrome_read(void)
 	};
 }
 
-bool arch_translate(va_t va, uint64_t pstate, pa_t *pa)
+bool arch_translate(va_t va, uint64_t pstate, ipa_t *ipa)
 {
 	uint64_t kept = READ_SYSREG(par_el1); /* the guest's */
 	if (FIELD_GET(pstate, PSTATE_EL) == 0)
-		__asm__ volatile("at s12e0r, %0" ::"r"(va.v));
+		__asm__ volatile("at s1e0r, %0" ::"r"(va.v));
 	else
-		__asm__ volatile("at s12e1r, %0" ::"r"(va.v));
+		__asm__ volatile("at s1e1r, %0" ::"r"(va.v));
 	__asm__ volatile("isb"); /* PAR holds the answer */
 	uint64_t par = READ_SYSREG(par_el1);
 	WRITE_SYSREG(par_el1, kept);
 	if (par & PAR_FAILED)
 		return false;
-	pa->v = FIELD_GET(par, PAR_PA) << PAR_PA_LO | (va.v & 0xfff);
+	ipa->v = FIELD_GET(par, PAR_PA) << PAR_PA_LO | (va.v & 0xfff);
 	return true;
 }
 

@@ -1,7 +1,8 @@
 /* The guest's stage 2: RAM in 4 KiB leaves with hardware dirty state, nothing else. A device access finds no mapping
  * and comes to EL2 as an abort.
  *
- * 1. The map never changes while the guest runs (invariant I6); only the CPU sets dirty state in it.
+ * 1. The map does not change while the guest runs (invariant I6), but for the pages that hv/core/patch.c makes
+ *    execute-only; only the CPU sets dirty state in it.
  * 2. A leaf starts clean: readable, DBM set, made writable by the CPU at the first store (Arm ARM D8.4.6).
  * 3. Up to 16 GiB of IPA the walk starts at level 2 with concatenated tables, one level less per TLB miss. */
 #include "hv/arch/stage2.h"
@@ -21,27 +22,48 @@ enum { LEVEL1_START_IPA_BITS = 42 };
 
 #define LEAF (DESC_VALID | DESC_TABLE | DESC_AF | DESC_SH_IS | S2_ATTR_NORMAL | S2_AP_READ | DESC_DBM)
 
+static uint64_t *root;
+static bool starts_at_level2;
+
+static uint64_t *level2_entry(uint64_t ipa)
+{
+	return starts_at_level2
+		       ? &root[ipa >> BLOCK_SHIFT]
+		       : &pagetable_next(&root[ipa >> GIGABYTE_SHIFT])[ipa >> BLOCK_SHIFT & (TABLE_ENTRIES - 1)];
+}
+
 void stage2_init(ipa_t ipa, pa_t pa, uint64_t bytes)
 {
 	uint64_t end = ipa.v + bytes;
 	bool small = end <= UINT64_C(1) << STAGE2_LEVEL2_START_IPA_BITS;
 	uint64_t ipa_bits = small ? STAGE2_LEVEL2_START_IPA_BITS : LEVEL1_START_IPA_BITS;
-	uint64_t *root = pagetable_alloc(small ? 16 : 8); /* concatenated, aligned to their size: they come first */
+	starts_at_level2 = small;
+	root = pagetable_alloc(small ? 16 : 8); /* concatenated, aligned to their size: they come first */
 	uint64_t *level3 = 0;
 	for (uint64_t at = ipa.v; at < end; at += PAGE_BYTES) {
-		if (!level3 || at % (UINT64_C(1) << BLOCK_SHIFT) == 0) {
-			uint64_t *level2 =
-				small ? &root[at >> BLOCK_SHIFT]
-				      : &pagetable_next(
-						&root[at >> GIGABYTE_SHIFT])[at >> BLOCK_SHIFT & (TABLE_ENTRIES - 1)];
-			level3 = pagetable_next(level2);
-		}
+		if (!level3 || at % (UINT64_C(1) << BLOCK_SHIFT) == 0)
+			level3 = pagetable_next(level2_entry(at));
 		level3[at >> PAGE_SHIFT & (TABLE_ENTRIES - 1)] = (pa.v + (at - ipa.v)) | LEAF;
 	}
 	WRITE_SYSREG(vtcr_el2, VTCR_RES1 | (64 - ipa_bits) | (small ? VTCR_SL0_LEVEL2 : VTCR_SL0_LEVEL1) |
 				       VTCR_WRITE_BACK_SHARED | VTCR_PS_44_BITS | VTCR_HA | VTCR_HD);
 	WRITE_SYSREG(vttbr_el2, (uint64_t)root);
 	arch_tlb_forget();
+}
+
+/* Execute-only, a page has no dirty state that the CPU could set: without DBM every store faults (Arm ARM D8.4.6). */
+void arch_page_execute_only(ipa_t page, bool only)
+{
+	uint64_t *leaf = &pagetable_next(level2_entry(page.v))[page.v >> PAGE_SHIFT & (TABLE_ENTRIES - 1)];
+	uint64_t now = *leaf;
+	if (((now & S2_XN_EL0) != 0) == only)
+		return;
+	uint64_t was_dirty = only ? now & S2_AP_WRITE : now & S2_WAS_DIRTY;
+	now &= ~(S2_AP_READ | S2_AP_WRITE | S2_XN_EL0 | S2_WAS_DIRTY | DESC_DBM);
+	now |= only ? S2_XN_EL0 : S2_AP_READ | DESC_DBM;
+	if (was_dirty)
+		now |= only ? S2_WAS_DIRTY : S2_AP_WRITE;
+	*leaf = now;
 }
 
 void arch_yield(void)

@@ -7,8 +7,9 @@
 #include "hv/core/hv.h"
 #include "hv/core/inject.h"
 #include "hv/core/load_store.h"
+#include "hv/core/patch.h"
 
-enum { FSC_TYPE_MASK = 0x3c, FSC_TRANSLATION = 0x04, FSC_LEVEL_MASK = 3, ELEMENTS_MAX = 4 };
+enum { FSC_TYPE_MASK = 0x3c, FSC_TRANSLATION = 0x04, FSC_PERMISSION = 0x0c, FSC_LEVEL_MASK = 3, ELEMENTS_MAX = 4 };
 
 static enum exit_answer external_abort(const struct exit *exit, bool is_instruction)
 {
@@ -106,8 +107,19 @@ static enum exit_answer access_by_instruction(const struct exit *exit)
 	return EXIT_SKIP;
 }
 
+/* The page has words of hv's own, and the access shall not see them. An alarm of this position comes before it, which
+ * the machine may look at later (an instruction abort): then it comes at the next entry, and this again. */
+static bool is_patched(const struct exit *exit)
+{
+	if ((exit->fault & FSC_TYPE_MASK) != FSC_PERMISSION)
+		return false;
+	return clock_alarm().v <= hv.guest.n || patch_release(exit->ipa);
+}
+
 enum exit_answer abort_data(const struct exit *exit)
 {
+	if (is_patched(exit))
+		return EXIT_AGAIN;
 	if ((exit->fault & FSC_TYPE_MASK) != FSC_TRANSLATION) {
 		hv_text("a stage-2 fault that hv does not know, ESR_EL2 =", exit->esr);
 		return EXIT_REFUSED;
@@ -123,5 +135,5 @@ enum exit_answer abort_data(const struct exit *exit)
 
 enum exit_answer abort_instruction(const struct exit *exit)
 {
-	return external_abort(exit, true);
+	return is_patched(exit) ? EXIT_AGAIN : external_abort(exit, true);
 }

@@ -139,6 +139,7 @@ enum exit_answer exit_dispatch(void)
 	case EXIT_REFUSED:
 		gate_end(END_REASON_UNSUPPORTED);
 		break;
+	case EXIT_AGAIN:
 	case EXIT_STOP:
 	default:
 		break;

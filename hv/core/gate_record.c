@@ -1,6 +1,7 @@
 /* The recording half of the gate: values come from the machine and the host, events go into the ring. */
 #include "hv/core/gate_half.h"
 #include "hv/arch/arch.h"
+#include "hv/core/patch.h"
 #include "hv/core/ring.h"
 #include "hv/dev/pl011.h"
 
@@ -38,6 +39,7 @@ void record_keyframe(void)
 	hv_publish(HV_STATE_KEYFRAME);
 	while (__atomic_load_n(&hv.mailbox->state, __ATOMIC_ACQUIRE) == HV_STATE_KEYFRAME)
 		arch_yield();
+	patch_show();
 	arch_tlb_forget();
 }
 

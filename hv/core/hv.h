@@ -3,6 +3,7 @@
 #include "hv/abi/mailbox.h"
 #include "hv/abi/types.h"
 #include <stdbool.h>
+#include <stddef.h>
 
 struct hv {
 	const struct hv_boot *boot;
@@ -24,6 +25,15 @@ static inline struct vcpu_state *hv_vcpu(void)
 static inline ns_t hv_now(void)
 {
 	return (ns_t){hv.guest.n + hv.guest.idle_ns};
+}
+
+/* The word of guest RAM at `ipa`; NULL: there is none. */
+static inline volatile uint32_t *hv_ram_word(ipa_t ipa)
+{
+	uint64_t offset = ipa.v - GUEST_RAM_IPA;
+	if (offset >= hv.boot->guest_ram_bytes || offset % sizeof(uint32_t) != 0)
+		return NULL;
+	return (volatile uint32_t *)(uintptr_t)(hv.boot->guest_ram_pa + offset);
 }
 
 /* Leaves one line for the user in the mailbox: `text`, then `value` in hexadecimal. */

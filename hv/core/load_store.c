@@ -7,10 +7,13 @@
 
 static bool fetch(uint32_t *word)
 {
-	pa_t pa;
-	if (!arch_translate((va_t){hv_vcpu()->pc}, hv_vcpu()->pstate, &pa))
+	ipa_t ipa;
+	if (!arch_translate((va_t){hv_vcpu()->pc}, hv_vcpu()->pstate, &ipa))
 		return false;
-	*word = *(const volatile uint32_t *)(uintptr_t)pa.v;
+	const volatile uint32_t *at = hv_ram_word(ipa);
+	if (!at)
+		return false;
+	*word = *at;
 	return true;
 }
 

@@ -11,6 +11,7 @@
 #include "hv/core/hv.h"
 #include "hv/core/interrupts.h"
 #include "hv/core/panic.h"
+#include "hv/core/patch.h"
 #include "hv/core/run.h"
 #include "hv/core/service.h"
 #include "hv/dev/pl011.h"
@@ -100,6 +101,7 @@ void hv_publish(enum hv_state state)
 {
 	arch_el1_save(hv_vcpu());
 	interrupts_save();
+	patch_hide();
 	hv.mailbox->now_n = hv.guest.n;
 	hv.mailbox->now_ns = hv_now().v;
 	*(struct guest_state *)&hv.mailbox->final_state = hv.guest;

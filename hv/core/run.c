@@ -22,6 +22,7 @@
 #include "hv/core/gate.h"
 #include "hv/core/hv.h"
 #include "hv/core/interrupts.h"
+#include "hv/core/patch.h"
 #include "hv/core/timers.h"
 #include "hv/dev/pl011.h"
 
@@ -144,6 +145,8 @@ static enum taken trap_take(void)
 	switch (exit_dispatch()) {
 	case EXIT_WAIT:
 		return TAKEN_WAITS;
+	case EXIT_AGAIN:
+		return PASSED;
 	case EXIT_PASS:
 		return pending_irqs == 0 ? PASSED : TAKEN;
 	case EXIT_RESUME:
@@ -173,6 +176,7 @@ static enum taken exit_take(enum arch_exit kind, uint64_t entry_n)
 
 void run(void)
 {
+	patch_show();
 	settle(false);
 	debug_update();
 	alarm_update();

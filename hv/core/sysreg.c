@@ -1,6 +1,7 @@
 /* Trapped system registers: looks the encoding up, calls the row's handler, and passes the gate. The PMU's and the
  * debug registers' handlers are in vpmu.c and debug.c; those of the timers and the GIC are here. */
 #include "hv/core/sysreg.h"
+#include "hv/core/counter.h"
 #include "hv/core/gate.h"
 #include "hv/core/hv.h"
 #include "hv/core/inject.h"
@@ -127,13 +128,6 @@ static bool read_is_inexact(uint32_t key)
 	return key >> 14 == 2;
 }
 
-/* Nothing enters the guest with the counter, whose value is a function of the position. The first machine version had
- * an event for it. */
-static bool read_is_event(uint32_t key)
-{
-	return key != CNTPCT_KEY || hv.boot->machine_version < 2;
-}
-
 enum exit_answer sysreg_access(const struct exit *exit)
 {
 	const struct sysreg_row *row = row_find(exit->sysreg);
@@ -149,9 +143,11 @@ enum exit_answer sysreg_access(const struct exit *exit)
 		return EXIT_SKIP;
 	}
 	uint64_t value = row->read(exit->sysreg);
-	bool is_event = read_is_event(exit->sysreg);
+	bool is_event = exit->sysreg != CNTPCT_KEY || counter_reads_are_events();
 	if (is_event)
 		gate_trap(EVENT_SYSREG_READ, exit->sysreg, value, 0, read_is_inexact(exit->sysreg));
+	else
+		counter_trapped();
 	if (exit->rt != 31)
 		vcpu->x[exit->rt] = value;
 	return is_event ? EXIT_SKIP : EXIT_PASS;

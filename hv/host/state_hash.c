@@ -30,7 +30,7 @@ bool state_hash(const struct machine *machine, const struct guest_state *state, 
 		return false;
 	XXH3_128bits_reset(hash);
 	if (state)
-		XXH3_128bits_update(hash, state, sizeof(*state));
+		XXH3_128bits_update(hash, state, guest_state_bytes(machine->boot->machine_version));
 	for (uint64_t start = 0, end; machine_ram_written(machine, &start, &end); start = end)
 		hash_pages(hash, machine, start, end);
 	XXH128_hash_t digest = XXH3_128bits_digest(hash);

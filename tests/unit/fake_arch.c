@@ -17,6 +17,9 @@
 #include "tests/unit/fake_machine.h"
 #include "tests/unit/vgic_model.h"
 
+#include <criterion/criterion.h>
+#include <string.h>
+
 enum { ENTRIES_MAX = 200000, STEPS_MAX = 40000000 };
 
 struct fake_cpu fake_cpu;
@@ -25,6 +28,9 @@ static uint64_t counter; /* PMCCNTR_EL0 */
 static bool overflowed;
 static uint64_t anchor_n, anchor_count;
 static uint64_t entry_ns, entry_retired; /* guest time at the last entry, instructions since */
+
+static bool execute_only[FAKE_RAM_BYTES / PAGE_BYTES];
+static bool execute_only_known[FAKE_RAM_BYTES / PAGE_BYTES]; /* by the TLB */
 
 static bool alarm_only;
 static bool vtimer_active, maintenance_active; /* taken, and silent until hv says otherwise */
@@ -180,8 +186,21 @@ void arch_page_copy(void *to, const void *from, uint64_t lines)
 		memcpy((uint8_t *)to + at, (const uint8_t *)from + at, (lines & 1) * 64);
 }
 
+void arch_page_execute_only(ipa_t page, bool only)
+{
+	cr_assert_lt(page.v - GUEST_RAM_IPA, FAKE_RAM_BYTES);
+	execute_only[(page.v - GUEST_RAM_IPA) / PAGE_BYTES] = only;
+}
+
 void arch_tlb_forget(void)
 {
+	memcpy(execute_only_known, execute_only, sizeof(execute_only));
+}
+
+bool fake_is_execute_only(uint64_t address)
+{
+	uint64_t offset = address - GUEST_RAM_IPA;
+	return offset < FAKE_RAM_BYTES && execute_only_known[offset / PAGE_BYTES];
 }
 
 void arch_yield(void)
@@ -233,12 +252,14 @@ struct arch_syndrome arch_syndrome_read(void)
 	return fake_cpu.syndrome;
 }
 
-bool arch_translate(va_t va, uint64_t pstate, pa_t *pa)
+bool arch_translate(va_t va, uint64_t pstate, ipa_t *ipa)
 {
-	(void)va;
+	uint32_t *word = fake_ram_word(va.v);
 	(void)pstate;
-	pa->v = (uint64_t)&fake_cpu.word;
-	return fake_cpu.word != 0;
+	ipa->v = va.v;
+	if (word && fake_cpu.word != 0)
+		*word = fake_cpu.word;
+	return word && fake_cpu.word != 0;
 }
 
 /* ---- registers ---- */

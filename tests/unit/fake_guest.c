@@ -13,6 +13,8 @@
 #define ESR_IL      BIT(25)
 #define FSC_LEVEL3  UINT64_C(7)
 
+#define FSC_PERMISSION_LEVEL3 UINT64_C(0xf)
+
 static const struct fake_op default_sync[] = {FAKE_SYNC, FAKE_ERET};
 
 static const struct fake_op *op_in(const struct fake_segment *segment, uint64_t pc)
@@ -77,6 +79,7 @@ static bool step_trap(struct vcpu_state *vcpu, const struct fake_op *op, uint64_
 		break;
 	case FAKE_OP_MRS:
 		trap(FAKE_ESR(0x18, sysreg_iss(op, true)), 0, 0);
+		fake_cpu.word = op->a == FAKE_CNTPCT ? FAKE_CNTPCT_WORD(op->reg) : 0;
 		over = over_counts(op->a) ? fake_config->over_count : 0;
 		break;
 	case FAKE_OP_STORE:
@@ -204,6 +207,12 @@ static void step_plain(struct vcpu_state *vcpu, const struct fake_op *op, uint64
 	case FAKE_OP_FOLD:
 		vcpu->x[19] = vcpu->x[19] * 31 + *x;
 		break;
+	case FAKE_OP_MRS: /* of CNTPCT, replaced */
+		*x = now_ns / GUEST_NS_PER_TICK;
+		break;
+	case FAKE_OP_PEEK:
+		*x = *fake_ram_word(op->a);
+		break;
 	case FAKE_OP_SP:
 		*(vcpu->pstate & 1 ? &fake_cpu.el1.sp_el1 : &fake_cpu.el1.sp_el0) = op->a;
 		break;
@@ -216,10 +225,35 @@ static void step_plain(struct vcpu_state *vcpu, const struct fake_op *op, uint64
 	vcpu->pc = next;
 }
 
+/* What stage 2 does not permit on an execute-only page. */
+static bool step_forbidden(const struct vcpu_state *vcpu, const struct fake_op *op)
+{
+	if ((vcpu->pstate & PSTATE_MODE) == 0 && fake_is_execute_only(vcpu->pc))
+		trap(FAKE_ESR(0x20, FSC_PERMISSION_LEVEL3), vcpu->pc, vcpu->pc);
+	else if (op->kind == FAKE_OP_PEEK && fake_is_execute_only(op->a))
+		trap(FAKE_ESR(0x24, FSC_PERMISSION_LEVEL3), op->a, op->a);
+	else
+		return false;
+	return true;
+}
+
+static bool is_replaced(const struct vcpu_state *vcpu, const struct fake_op *op)
+{
+	const uint32_t *word = fake_ram_word(vcpu->pc);
+	return op->kind == FAKE_OP_MRS && op->a == FAKE_CNTPCT && word && *word == FAKE_CNTVCT_WORD(op->reg);
+}
+
 bool fake_guest_step(struct vcpu_state *vcpu, uint64_t now_ns, uint64_t max, uint64_t *retired)
 {
 	const struct fake_op *op = op_at(vcpu->pc);
+	*retired = 0;
+	if (step_forbidden(vcpu, op))
+		return true;
 	*retired = 1;
+	if (is_replaced(vcpu, op)) {
+		step_plain(vcpu, op, now_ns);
+		return false;
+	}
 	switch (op->kind) {
 	case FAKE_OP_MSR:
 	case FAKE_OP_MRS:

@@ -3,7 +3,8 @@
  *
  * 1. Each step retires one instruction, FAKE_LOOP(k) k of them; a step that traps retires when hv says so.
  * 2. What no step sets stays in x: x28 counts loops, x21 to x24 are written by the default synchronous handler.
- * 3. A guest that leaves its program ends the run as FAKE_LOST: no script can run away. */
+ * 3. RAM holds what hv fetches: a FAKE_TRAP's word, and MRS Xt, CNTPCT_EL0, which is executed as RAM has it.
+ * 4. A guest that leaves its program ends the run as FAKE_LOST: no script can run away. */
 #pragma once
 #include "hv/arch/arch.h"
 #include <stddef.h>
@@ -36,6 +37,7 @@ enum {
 	FAKE_OP_SYNC,
 	FAKE_OP_BREAK,
 	FAKE_OP_SP,
+	FAKE_OP_PEEK,
 };
 
 struct fake_op {
@@ -161,6 +163,11 @@ struct fake_segment {
 	{                                                                                                              \
 		FAKE_OP_BREAK, 0, 0, 0, 0                                                                              \
 	}
+/* Reads a word of RAM. */
+#define FAKE_PEEK(reg, address)                                                                                        \
+	{                                                                                                              \
+		FAKE_OP_PEEK, reg, address, 0, 0                                                                       \
+	}
 #define FAKE_OFF FAKE_MOV(0, 0x84000008), FAKE_HVC
 /* The default handler of synchronous exceptions: x21 = ESR, x22 = FAR, x23 = vector offset, x24 = SPSR; then skips. */
 #define FAKE_SYNC                                                                                                      \
@@ -175,6 +182,13 @@ struct fake_cpu {
 	uint32_t word; /* at pc, for an abort without a syndrome */
 };
 extern struct fake_cpu fake_cpu;
+
+#define FAKE_CNTPCT           FAKE_KEY(3, 3, 14, 0, 1)
+#define FAKE_CNTPCT_WORD(reg) (UINT32_C(0xd53be020) | (reg))
+#define FAKE_CNTVCT_WORD(reg) (UINT32_C(0xd53be040) | (reg))
+
+/* Whether stage 2 permits EL1's execution of the address and nothing else, as far as the TLB knows. */
+bool fake_is_execute_only(uint64_t address);
 
 /* Executes the step at vcpu->pc, at most `max` instructions of it; `now_ns` is guest time before it and `*retired`
  * counts what it retired. Returns whether it trapped, with the syndrome set and retired instructions as the hardware

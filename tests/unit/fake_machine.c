@@ -27,6 +27,7 @@ struct fake_memory {
 	uint64_t sleeps, ring_most;
 	struct guest_state keyframe;
 	uint64_t keyframe_next_event;
+	uint32_t ram[FAKE_RAM_BYTES / sizeof(uint32_t)];
 };
 
 const struct fake_config *fake_config;
@@ -246,14 +247,15 @@ uint32_t fake_machine_sleep(void)
 static void boot_write(const struct fake_config *config, enum hv_mode mode)
 {
 	memset(&memory->mailbox, 0, sizeof(memory->mailbox));
+	memset(memory->ram, 0, sizeof(memory->ram));
 	memory->boot = (struct hv_boot){
 		.magic = HV_BOOT_MAGIC,
 		.version = HV_ABI_VERSION,
 		.mode = mode,
 		.pace = config->pace,
 		.vcpu_count = config->vcpu_count ? config->vcpu_count : 1,
-		.guest_ram_pa = HV_BOOT_PA,
-		.guest_ram_bytes = 4096,
+		.guest_ram_pa = (uint64_t)memory->ram,
+		.guest_ram_bytes = FAKE_RAM_BYTES,
 		.mailbox_pa = (uint64_t)&memory->mailbox,
 		.event_ring_pa = (uint64_t)memory->ring,
 		.event_ring_count = config->ring_count ? config->ring_count : FAKE_RING_COUNT,
@@ -302,6 +304,19 @@ enum fake_result fake_replay(const struct fake_config *config)
 	memory_map();
 	boot_write(config, HV_MODE_REPLAY);
 	return machine_run(config);
+}
+
+uint32_t *fake_ram_word(uint64_t ipa)
+{
+	uint64_t offset = ipa - GUEST_RAM_IPA;
+	return offset < FAKE_RAM_BYTES ? &memory->ram[offset / sizeof(uint32_t)] : NULL;
+}
+
+const struct hv_boot *fake_boot(void)
+{
+	memory_map();
+	boot_write(&(struct fake_config){0}, HV_MODE_RECORD);
+	return &memory->boot;
 }
 
 struct hv_mailbox *fake_mailbox(void)

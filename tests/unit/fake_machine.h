@@ -10,6 +10,7 @@
 #include "tests/unit/fake_guest.h"
 #include <stddef.h>
 
+enum { FAKE_RAM_BYTES = 0x82000 }; /* from GUEST_RAM_IPA on */
 enum { FAKE_SEGMENTS = 4, FAKE_EVENTS_MAX = 4096, FAKE_RING_COUNT = 256, FAKE_COMMANDS_MAX = 8 };
 
 enum fake_result {
@@ -77,6 +78,12 @@ extern const struct fake_config *fake_config;
 
 enum fake_result fake_record(const struct fake_config *config);
 enum fake_result fake_replay(const struct fake_config *config);
+
+/* A word of the guest's RAM: zero but for what hv fetches (fake_guest.h). NULL: there is none. */
+uint32_t *fake_ram_word(uint64_t ipa);
+
+/* A boot block and empty RAM, for tests that call a part of hv without running it. */
+const struct hv_boot *fake_boot(void);
 
 /* The run's mailbox, and the events that the recording left. */
 struct hv_mailbox *fake_mailbox(void);

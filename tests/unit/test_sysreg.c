@@ -15,7 +15,7 @@ TestSuite(sysreg, .timeout = 120);
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define ESR_UNKNOWN     UINT64_C(0x02000000)
-#define CNTPCT          FAKE_KEY(3, 3, 14, 0, 1)
+#define CNTPCT          FAKE_CNTPCT
 
 struct row {
 	const char *name;

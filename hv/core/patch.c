@@ -1,0 +1,110 @@
+/* Instructions of the guest that trap, replaced in RAM by ones that have the same effect and do not. There is one such
+ * pair: MRS Xt, CNTPCT_EL0 and MRS Xt, CNTVCT_EL0, which have one value here (timers_counter).
+ *
+ * 1. The guest cannot see it. A page with such words is execute-only in stage 2, and that for EL1 alone, whose
+ *    permissions for the two counters are equal. Every other access is a permission fault, without an event: the page's
+ *    words are taken out and the access is made again.
+ * 2. Which words are replaced decides where the guest exits, and an exit clears its exclusive monitor. So it is a
+ *    function of the guest, and part of struct guest_state: the same in a recording, a replay, and from a keyframe.
+ * 3. Nobody else sees it either: RAM and the dirty state of stage 2 are the guest's own whenever hv stands still for
+ *    the host (patch_hide in hv_publish, patch_show before the guest goes on).
+ * 4. The table comes from traces: what it names may not be in RAM, or not be such an instruction. */
+#include "hv/core/patch.h"
+#include "hv/arch/arch.h"
+#include "hv/core/hv.h"
+
+#define MRS_CNTPCT   UINT32_C(0xd53be020)
+#define MRS_CNTVCT   UINT32_C(0xd53be040)
+#define MRS_RT_MASK  UINT32_C(0x1f)
+#define MRS_SWAPPED  (MRS_CNTPCT ^ MRS_CNTVCT)
+#define PAGE_OFFSETS UINT64_C(0xfff)
+
+static bool shown;
+
+static uint64_t *words(void)
+{
+	return hv.guest.patch.word_ipa;
+}
+
+static ipa_t page_of(uint64_t ipa)
+{
+	return (ipa_t){ipa & ~PAGE_OFFSETS};
+}
+
+/* False: there is no such instruction. */
+static bool word_put(uint64_t ipa)
+{
+	volatile uint32_t *word = hv_ram_word((ipa_t){ipa});
+	if (!word || (*word & ~MRS_RT_MASK) != MRS_CNTPCT)
+		return false;
+	*word ^= MRS_SWAPPED;
+	arch_page_execute_only(page_of(ipa), true);
+	return true;
+}
+
+static void word_take(uint64_t ipa)
+{
+	*hv_ram_word((ipa_t){ipa}) ^= MRS_SWAPPED;
+	arch_page_execute_only(page_of(ipa), false);
+}
+
+void patch_hide(void)
+{
+	for (uint32_t i = 0; shown && i < GUEST_PATCH_COUNT; i++) {
+		if (words()[i] != 0)
+			word_take(words()[i]);
+	}
+	shown = false;
+}
+
+void patch_show(void)
+{
+	bool any = false;
+	for (uint32_t i = 0; !shown && i < GUEST_PATCH_COUNT; i++) {
+		if (words()[i] != 0 && !word_put(words()[i]))
+			words()[i] = 0;
+		any |= words()[i] != 0;
+	}
+	shown = true;
+	if (any)
+		arch_tlb_forget();
+}
+
+/* A free place in the table. Where there is none all words go, and those that the guest still uses come again. */
+static uint64_t *place(void)
+{
+	for (uint32_t i = 0; i < GUEST_PATCH_COUNT; i++) {
+		if (words()[i] == 0)
+			return &words()[i];
+	}
+	patch_hide();
+	for (uint32_t i = 0; i < GUEST_PATCH_COUNT; i++)
+		words()[i] = 0;
+	patch_show();
+	arch_tlb_forget();
+	return &words()[0];
+}
+
+void patch_word(ipa_t ipa)
+{
+	uint64_t *free = place();
+	if (!word_put(ipa.v))
+		return;
+	*free = ipa.v;
+	arch_tlb_forget();
+}
+
+bool patch_release(ipa_t page)
+{
+	bool any = false;
+	for (uint32_t i = 0; i < GUEST_PATCH_COUNT; i++) {
+		if (words()[i] == 0 || page_of(words()[i]).v != page_of(page.v).v)
+			continue;
+		word_take(words()[i]);
+		words()[i] = 0;
+		any = true;
+	}
+	if (any)
+		arch_tlb_forget();
+	return any;
+}
