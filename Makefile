@@ -21,7 +21,7 @@ PAYLOAD ?= $(BUILD)/guest/console.elf
 WARNINGS := -Wall -Wextra -Wpedantic -Werror -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla \
 	-Wswitch-enum
 HOST_CFLAGS := -std=c11 -O2 -g -D_GNU_SOURCE $(WARNINGS) -I.
-HOST_LIBS := -lsqlite3 -llz4 -lzstd -lxxhash -lfdt -lz -lpthread
+HOST_LIBS := -lsqlite3 -llz4 -lzstd -lxxhash -lfdt -lz -lseccomp -lpthread
 HV_CFLAGS := -std=c11 -O2 -g -ffreestanding -nostdlib -mgeneral-regs-only -mstrict-align -fno-pic -no-pie \
 	-march=armv8.2-a -fno-stack-protector -ffunction-sections $(WARNINGS) -I.
 HV_LDFLAGS := -static -Wl,-T,hv/arch/hv.ld -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
@@ -124,7 +124,7 @@ FUZZ_TRACE_COUNT ?= 10000
 FUZZ_TRACE_SOURCES := $(LIBRARY_SOURCES) $(filter-out tools/main.c,$(wildcard tools/*.c)) \
 	$(filter-out tests/fuzz/fuzz_gdbstub.c,$(wildcard tests/fuzz/*.c))
 # Of these, all readers of one file share one: tests/fuzz/trace_shared.h.
-FUZZ_TRACE_WRAPPED := trace_open trace_close sqlite3_prepare_v2 sqlite3_step sqlite3_column_blob sqlite3_column_text \
+FUZZ_TRACE_WRAPPED := sandbox_enter trace_open trace_close sqlite3_prepare_v2 sqlite3_step sqlite3_column_blob sqlite3_column_text \
 	sqlite3_finalize sqlite3_close
 $(BUILD)/fuzz_trace: $(FUZZ_TRACE_SOURCES:%.c=$(BUILD)/unit/%.o)
 	@echo "  LINK  $@"
@@ -145,12 +145,19 @@ $(EDITORS): $(BUILD)/tests/%: tests/replay/%.c $(filter $(BUILD)/host/storage/%,
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) $^ -lsqlite3 -llz4 -lzstd -lxxhash -o $@
 
+# What a taken-over process would try: in the machine's place, and inside hvrec.
+ESCAPES := $(BUILD)/tests/escape $(BUILD)/tests/escape.so
+$(BUILD)/tests/escape.so: private ESCAPE_FLAGS := -shared -fPIC -DPRELOAD
+$(ESCAPES): tests/replay/escape.c
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) $(ESCAPE_FLAGS) $< -o $@
+
 $(BUILD)/checkpoint_cost: $(BUILD)/host/tests/bench/checkpoint_cost.o $(LIBRARY_SOURCES:%.c=$(BUILD)/host/%.o)
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	@$(CC) $(HOST_CFLAGS) $(LDFLAGS) $^ $(HOST_LIBS) -o $@
 
-replay-check: all guests $(EDITORS)
+replay-check: all guests $(EDITORS) $(ESCAPES)
 	tools/fetch-guest --out $(BUILD)/guest
 	status=0; for run in tests/replay/run tests/gdb/run; do BUILD=$(BUILD) $$run || status=1; done; exit $$status
 
@@ -159,7 +166,7 @@ check: deps-check
 	$(MAKE) unit fuzz guest-check
 	$(MAKE) replay-check
 
-soak: deps-check all guests $(EDITORS)
+soak: deps-check all guests $(EDITORS) $(ESCAPES)
 	tools/fetch-guest --out $(BUILD)/guest
 	BUILD=$(BUILD) tests/replay/run --soak
 	BUILD=$(BUILD) tests/gdb/run --soak

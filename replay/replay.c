@@ -1,5 +1,6 @@
 /* The replay loop: events from the trace to the machine's ring; what the machine has passed goes to the console. */
 #include "replay/replay.h"
+#include "hv/host/sandbox.h"
 #include "hv/host/session.h"
 #include "hv/host/session_console.h"
 #include "hv/host/state_hash.h"
@@ -168,6 +169,7 @@ static bool replay_in_machine(struct replaying *r, struct machine_config *config
 	r->cursor = trace_seek(r->trace, 0, error);
 	if (!r->cursor || !events_fill(r, error) || !machine_start(r->machine, config, error))
 		return false;
+	sandbox_enter(NULL, SANDBOX_NO_NETWORK | SANDBOX_NO_PROCESSES);
 	if (machine_state(r->machine) != HV_STATE_REFUSED && !guest_fingerprint_check(r->trace, r->machine, error))
 		return false;
 	uint64_t total = last_n < config->until_n ? last_n : config->until_n;

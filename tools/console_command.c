@@ -1,5 +1,6 @@
 /* hvrec console: what the guest printed, from the trace alone; with times, and as places to travel to. */
 #include "hv/host/session_console.h"
+#include "hv/host/sandbox.h"
 #include "replay/console_lines.h"
 #include "tools/commands.h"
 #include "tools/output.h"
@@ -130,6 +131,7 @@ void console_command(int argc, char **argv, struct error *error)
 		fputs(help, stdout);
 		return;
 	}
+	sandbox_enter(&(struct sandbox_files){.traces = {argv[optind]}}, SANDBOX_NO_NETWORK | SANDBOX_NO_PROCESSES);
 	struct trace_reader *trace = trace_open(argv[optind], error);
 	struct event_stream *stream = trace ? event_stream_open(trace_seek(trace, 0, error), error) : NULL;
 	if (stream && (options.timestamps || options.find))

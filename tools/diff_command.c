@@ -3,6 +3,7 @@
  * The first differing event is mostly an interrupt that came a few instructions earlier or later. So it is also told
  * where they first differ in more than time and place (KASLR), where the guest itself first did something else, and
  * where something else was typed. */
+#include "hv/host/sandbox.h"
 #include "replay/event_text.h"
 #include "replay/monitor_parse.h"
 #include "replay/trace_diff.h"
@@ -226,6 +227,8 @@ void diff_command(int argc, char **argv, struct error *error)
 		fputs(help, stdout);
 		return;
 	}
+	sandbox_enter(&(struct sandbox_files){.traces = {argv[optind], argv[optind + 1]}},
+		      SANDBOX_NO_NETWORK | SANDBOX_NO_PROCESSES);
 	for (int i = 0; i < 2 && error->status == STATUS_OK; i++) {
 		c.paths[i] = argv[optind + i];
 		c.traces[i] = trace_open(c.paths[i], error);

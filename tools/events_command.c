@@ -1,6 +1,7 @@
 /* hvrec events: a trace's events, decoded, as a table, one JSON object a line, or CSV.
  * Streams: memory does not grow with the trace, and nothing before --from is read. */
 #include "replay/event_filter.h"
+#include "hv/host/sandbox.h"
 #include "replay/event_stream.h"
 #include "replay/event_text.h"
 #include "replay/monitor_parse.h"
@@ -214,6 +215,7 @@ void events_command(int argc, char **argv, struct error *error)
 		error_set(error, STATUS_FAILED, "--from is behind --to");
 		return;
 	}
+	sandbox_enter(&(struct sandbox_files){.traces = {argv[optind]}}, SANDBOX_NO_NETWORK | SANDBOX_NO_PROCESSES);
 	struct trace_reader *trace = trace_open(argv[optind], error);
 	if (trace)
 		print_events(trace, &options, error);

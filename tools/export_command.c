@@ -1,5 +1,6 @@
 /* hvrec export: a trace for other programs. */
 #include "hv/host/path.h"
+#include "hv/host/sandbox.h"
 #include "tools/commands.h"
 #include "tools/export_perfetto.h"
 #include "tools/output.h"
@@ -50,6 +51,8 @@ static void write_stdout(struct trace_reader *trace, const char *name, struct er
 
 static void run(const char *path, const char *output, struct error *error)
 {
+	sandbox_enter(&(struct sandbox_files){.traces = {path}, .outputs = output},
+		      SANDBOX_NO_NETWORK | SANDBOX_NO_PROCESSES);
 	struct trace_reader *trace = trace_open(path, error);
 	if (trace && output && strcmp(output, "-") != 0)
 		write_file(trace, path, output, error);

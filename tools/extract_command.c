@@ -4,6 +4,7 @@
  * 2. No name from the trace becomes a path: those of FILES do, and ram/ with a number behind it.
  * 3. What is asked for is known to be in the trace, and not yet in the folder, before the first file is written. */
 #include "hv/host/session_console.h"
+#include "hv/host/sandbox.h"
 #include "replay/event_stream.h"
 #include "tools/commands.h"
 
@@ -252,6 +253,8 @@ void extract_command(int argc, char **argv, struct error *error)
 		error_set(error, STATUS_FAILED, "give one TRACE; see `hvrec extract --help`");
 		return;
 	}
+	sandbox_enter(&(struct sandbox_files){.traces = {argv[optind]}, .outputs = extraction.folder},
+		      SANDBOX_NO_NETWORK | SANDBOX_NO_PROCESSES);
 	extraction.trace = trace_open(argv[optind], error);
 	if (extraction.trace)
 		extract(&extraction, argv + optind + 1, argc - optind - 1, error);

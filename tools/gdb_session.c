@@ -1,6 +1,7 @@
 /* The loop that drives the stub, its server and the timeline. */
 #include "tools/gdb_session.h"
 #include "gdbstub/server.h"
+#include "hv/host/sandbox.h"
 #include "hv/host/session.h"
 #include "replay/place.h"
 #include "replay/target.h"
@@ -85,6 +86,7 @@ void gdb_session_run(const struct gdb_session *options, struct error *error)
 	struct gdbstub *stub = target ? gdbstub_new(&replay_target_ops, target) : NULL;
 	struct server *server = stub ? server_open(options->address, false, stub, error) : NULL;
 	if (server) {
+		sandbox_enter(NULL, SANDBOX_NO_NETWORK); /* scouts still need machines */
 		replay_target_attach(target, stub);
 		if (!options->quiet)
 			fprintf(stderr, "hvrec: serving gdb at %s: target remote %s\n", server_address(server),

@@ -1,4 +1,5 @@
 /* hvrec info: what a trace holds, as text or JSON. */
+#include "hv/host/sandbox.h"
 #include "replay/trace_stat.h"
 #include "tools/commands.h"
 #include "tools/output.h"
@@ -188,6 +189,7 @@ void info_command(int argc, char **argv, struct error *error)
 		error_set(error, STATUS_FAILED, "give one TRACE; see `hvrec info --help`");
 		return;
 	}
+	sandbox_enter(&(struct sandbox_files){.traces = {argv[optind]}}, SANDBOX_NO_NETWORK | SANDBOX_NO_PROCESSES);
 	struct trace_reader *trace = trace_open(argv[optind], error);
 	if (trace && info_get(trace, &info, error)) {
 		if (json)

@@ -1,6 +1,7 @@
 /* hvrec repair: makes a sound trace of a damaged or unfinished one, says what was saved and lost, and tries whether a
  * replay can start from it. The damaged one is changed only with --in-place, and only if the repaired one replays. */
 #include "hv/host/path.h"
+#include "hv/host/sandbox.h"
 #include "replay/guest.h"
 #include "storage/trace.h"
 #include "storage/trace_repair.h"
@@ -174,6 +175,8 @@ void repair_command(int argc, char **argv, struct error *error)
 		output = strdup(options.output);
 	else if (asprintf(&output, "%s.repaired", options.trace) < 0)
 		output = NULL;
+	sandbox_enter(&(struct sandbox_files){.traces = {options.trace}, .outputs = output},
+		      SANDBOX_NO_NETWORK | SANDBOX_NO_PROCESSES);
 	if (output)
 		repair(&options, output, error);
 	else

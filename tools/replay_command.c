@@ -1,11 +1,13 @@
 /* hvrec replay: options to struct replay_options. */
 #include "replay/replay.h"
+#include "hv/host/sandbox.h"
 #include "tools/commands.h"
 #include "tools/gdb_session.h"
 #include "tools/options.h"
 
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char help[] =
 	"usage: hvrec replay TRACE [OPTIONS]\n"
@@ -102,6 +104,9 @@ void replay_command(int argc, char **argv, struct error *error)
 					    .at = at,
 					    .jobs = jobs != 0 ? jobs : options_jobs_default(),
 					    .quiet = options.quiet};
+	const char *socket = gdb && strncmp(gdb, "unix:", 5) == 0 ? gdb + 5 : NULL;
+	sandbox_enter(&(struct sandbox_files){.traces = {options.trace}, .outputs = options.console, .socket = socket},
+		      gdb ? 0 : SANDBOX_NO_NETWORK);
 	if (gdb)
 		gdb_session_run(&session, error);
 	else

@@ -1,6 +1,7 @@
 /* hvrec report: a trace as one HTML page. The page is made in memory first, so that a damaged trace leaves the output
  * file as it was. */
 #include "hv/host/path.h"
+#include "hv/host/sandbox.h"
 #include "tools/commands.h"
 #include "tools/options.h"
 #include "tools/report_names.h"
@@ -62,6 +63,8 @@ static void report(const char *trace, const char *output, bool with_names, struc
 {
 	struct page page = {0};
 	struct symbols names = {0};
+	sandbox_enter(&(struct sandbox_files){.traces = {trace}, .outputs = output},
+		      SANDBOX_NO_NETWORK | (with_names ? 0 : SANDBOX_NO_PROCESSES)); /* names may need a machine */
 	if (path_replaceable(output, error) && (!with_names || report_names_load(trace, &names, error)) &&
 	    page_make(trace, &names, &page, error) && page_save(&page, output, error))
 		fprintf(stderr, "hvrec: %zu bytes in %s\n", page.bytes, output);

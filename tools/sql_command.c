@@ -1,5 +1,6 @@
 /* hvrec sql: SQL over a trace, from the command line, a pipe or a terminal. The trace is opened for reading only. */
 #include "tools/sql/sql_register.h"
+#include "hv/host/sandbox.h"
 #include "storage/trace_format.h"
 #include "tools/commands.h"
 #include "tools/output.h"
@@ -203,5 +204,7 @@ void sql_command(int argc, char **argv, struct error *error)
 		error_set(error, STATUS_FAILED, "give one TRACE and at most one QUERY; see `hvrec sql --help`");
 		return;
 	}
+	sandbox_enter(NULL, SANDBOX_NO_NETWORK | SANDBOX_NO_PROCESSES); /* a query may attach and write other files:
+									   that is the user's own wish */
 	run(argv[optind], argc - optind == 2 ? argv[optind + 1] : NULL, format, error);
 }

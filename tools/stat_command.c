@@ -1,5 +1,6 @@
 /* hvrec stat: a trace in numbers, as text or JSON. */
 #include "replay/event_text.h"
+#include "hv/host/sandbox.h"
 #include "replay/event_text_names.h"
 #include "replay/trace_stat.h"
 #include "tools/commands.h"
@@ -246,6 +247,7 @@ void stat_command(int argc, char **argv, struct error *error)
 		error_set(error, STATUS_FAILED, "give one TRACE; see `hvrec stat --help`");
 	if (error->status != STATUS_OK)
 		return;
+	sandbox_enter(&(struct sandbox_files){.traces = {argv[optind]}}, SANDBOX_NO_NETWORK | SANDBOX_NO_PROCESSES);
 	struct trace_reader *trace = trace_open(argv[optind], error);
 	if (trace && trace_stat_get(trace, &stat, error)) {
 		if (format == OUTPUT_JSON)

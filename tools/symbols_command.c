@@ -1,5 +1,6 @@
 /* hvrec symbols: an ELF with the names of the guest's kernel, at the addresses where it ran. */
 #include "hv/host/path.h"
+#include "hv/host/sandbox.h"
 #include "tools/commands.h"
 #include "tools/kernel_symbols.h"
 #include "tools/options.h"
@@ -28,6 +29,7 @@ static void write_to(const char *trace, const char *output, const char *system_m
 {
 	struct kernel kernel;
 	size_t count;
+	sandbox_enter(&(struct sandbox_files){.traces = {trace}, .outputs = output}, SANDBOX_NO_NETWORK);
 	if (!path_replaceable(output, error))
 		return;
 	if (kernel_symbols_write(trace, output, system_map, &kernel, &count, error))

@@ -1,5 +1,6 @@
 /* hvrec trim: options to trim_run. */
 #include "replay/trim.h"
+#include "hv/host/sandbox.h"
 #include "tools/commands.h"
 #include "tools/options.h"
 
@@ -70,6 +71,9 @@ void trim_command(int argc, char **argv, struct error *error)
 		good = error_set(error, STATUS_FAILED, "give one TRACE and -o FILE; see `hvrec trim --help`");
 	if (good && first_n > last_n)
 		good = error_set(error, STATUS_FAILED, "--from is behind --to");
+	if (good)
+		sandbox_enter(&(struct sandbox_files){.traces = {argv[optind]}, .outputs = output},
+			      SANDBOX_NO_NETWORK | SANDBOX_NO_PROCESSES);
 	if (good)
 		trim(argv[optind], output, first_n, last_n, quiet, error);
 }

@@ -1,5 +1,6 @@
 /* hvrec verify: replays everything and compares everything, on all cores. */
 #include "replay/verify.h"
+#include "hv/host/sandbox.h"
 #include "hv/host/session.h"
 #include "tools/commands.h"
 #include "tools/options.h"
@@ -75,5 +76,6 @@ void verify_command(int argc, char **argv, struct error *error)
 		return;
 	}
 	options.trace = argv[optind];
+	sandbox_enter(&(struct sandbox_files){.traces = {options.trace}}, SANDBOX_NO_NETWORK);
 	verify(&options, error);
 }

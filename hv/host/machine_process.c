@@ -1,6 +1,7 @@
 /* Starts QEMU, the virt board with an instruction clock, watches it, ends it. */
 #include "hv/host/machine_process.h"
 #include "hv/host/path.h"
+#include "hv/host/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* QEMU gives up further calls itself, when it has started: among them executing programs, which starting needs. */
+#define QEMU_SANDBOX "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
+
 const char *machine_process_program(void)
 {
 	const char *named = getenv("HVREC_QEMU");
@@ -21,7 +25,8 @@ const char *machine_process_program(void)
 }
 
 /* In the child: nothing of the parent's but what the machine needs, and no life of its own. */
-static _Noreturn void child_run(const struct machine *machine, int doorbell_fd, const char *hv_image, pid_t parent)
+static _Noreturn void child_run(const struct machine *machine, int doorbell_fd, const char *hv_image, pid_t parent,
+				const struct sandbox_child *sandbox)
 {
 	char memory[64], backend[160], doorbell[64];
 	int null_fd = open("/dev/null", O_RDWR);
@@ -62,7 +67,10 @@ static _Noreturn void child_run(const struct machine *machine, int doorbell_fd, 
 					 "-nodefaults",
 					 "-no-user-config",
 					 "-no-reboot",
+					 "-sandbox",
+					 machine_is_debugged() ? "off" : QEMU_SANDBOX,
 					 NULL};
+	sandbox_child_enter(sandbox);
 	execvp(program, (char *const *)(uintptr_t)arguments);
 	fprintf(stderr, "%s: %s; install the package qemu-system-arm, or name the program by --qemu\n", program,
 		strerror(errno));
@@ -80,10 +88,13 @@ bool machine_process_start(struct machine *machine, struct error *error)
 		free(hv_image);
 		return error_set(error, STATUS_FAILED, "cannot make the machine's doorbell: %s", strerror(errno));
 	}
+	struct sandbox_child sandbox;
+	sandbox_child_make(&sandbox, machine_process_program(), hv_image);
 	pid_t parent = getpid();
 	pid_t pid = fork();
 	if (pid == 0)
-		child_run(machine, ends[1], hv_image, parent);
+		child_run(machine, ends[1], hv_image, parent, &sandbox);
+	sandbox_child_free(&sandbox);
 	free(hv_image);
 	close(ends[1]);
 	machine->doorbell_fd = ends[0];

@@ -213,7 +213,7 @@ def the_option_names_the_qemu_whatever_the_variable_says():
     with open("mine", "w", encoding="ascii") as file:
         file.write(f'#!/bin/sh\necho "$1" >> used\nexec {real} "$@"\n')
     os.chmod("mine", 0o755)
-    env = harness.environment(HVREC_QEMU="/bin/false")
+    env = harness.environment(HVREC_QEMU="/bin/false", HVREC_PATIENT="1")  # unconfined, so that it can leave its mark
     record("--qemu", "./mine", "--keyframe-every", "none", payload("psci"), env=env)
     for command in (("replay", "trace", "--qemu", "./mine"), ("verify", "--qemu=./mine", "trace"),
                     ("debug", "trace", "--qemu", "./mine", "--", "-batch")):
