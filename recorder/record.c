@@ -10,6 +10,7 @@
 #include "hv/host/session_console.h"
 #include "hv/host/state_hash.h"
 #include "recorder/guest.h"
+#include "recorder/input.h"
 #include "recorder/keyframes.h"
 #include "recorder/writer.h"
 
@@ -29,12 +30,15 @@ struct recording {
 	struct writer *writer;
 	struct keyframes keyframes;
 	struct console console;
+	struct input input;
+	struct text_watch until;
 	struct progress progress;
 	char *machine_version; /* what QEMU says of itself */
 	int signal_fd;
 	int64_t start_ns, stop_ns; /* stop_ns: when the machine was asked to stop; 0: it was not */
 	bool timed_out;
-	struct error console_error; /* the console could not be written: the recording ends, properly */
+	bool until_shown;
+	struct error failure; /* of the host, such as of writing the console: the recording ends, properly */
 };
 
 static void stop_request(struct recording *r)
@@ -44,6 +48,19 @@ static void stop_request(struct recording *r)
 	r->stop_ns = session_now_ns();
 	__atomic_store_n(&r->machine->mailbox->stop_request, 1, __ATOMIC_SEQ_CST);
 	machine_wake(r->machine);
+}
+
+/* The console showed these bytes: somebody may wait for them. */
+static void console_see(struct recording *r, const uint8_t *bytes, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!input_see(&r->input, bytes[i], &r->failure))
+			stop_request(r);
+		if (text_watch_byte(&r->until, bytes[i])) {
+			r->until_shown = true;
+			stop_request(r);
+		}
+	}
 }
 
 /* Moves events from the ring to the writer, as many as it has room for. Returns whether any were left. */
@@ -66,7 +83,8 @@ static bool events_drain(struct recording *r)
 		writer_give(r->writer, events, count);
 		size_t console = session_console_bytes(events, count, bytes);
 		machine_index_store(&mailbox->event_tail, tail + count);
-		if (!console_write(&r->console, bytes, console, &r->console_error)) {
+		console_see(r, bytes, console);
+		if (!console_write(&r->console, bytes, console, &r->failure)) {
 			r->console.output_fd = -1;
 			stop_request(r);
 		}
@@ -83,38 +101,6 @@ static void keyframes_turn(struct recording *r)
 	} else if (writer_wants_keyframe(r->writer) && r->stop_ns == 0) {
 		keyframes_request(&r->keyframes, session_now_ns());
 	}
-}
-
-/* Moves typed bytes into the input ring. */
-static void input_take(struct recording *r)
-{
-	struct hv_mailbox *mailbox = r->machine->mailbox;
-	uint64_t ring_bytes = r->machine->boot->input_ring_bytes;
-	uint8_t bytes[256];
-	size_t count = 0;
-	uint64_t head = mailbox->input_head;
-	uint64_t room = ring_bytes - (head - machine_index_load(&mailbox->input_tail));
-	switch (console_read(&r->console, bytes, room < sizeof(bytes) ? room : sizeof(bytes), &count)) {
-	case CONSOLE_BYTES:
-		for (size_t i = 0; i < count; i++)
-			r->machine->input[(head + i) % ring_bytes] = bytes[i];
-		machine_index_store(&mailbox->input_head, head + count);
-		break;
-	case CONSOLE_ENDED:
-		console_close_input(&r->console);
-		__atomic_store_n(&mailbox->input_ended, 1, __ATOMIC_SEQ_CST);
-		break;
-	case CONSOLE_QUIT:
-		stop_request(r);
-		return;
-	}
-	machine_wake(r->machine);
-}
-
-static bool input_has_room(const struct recording *r)
-{
-	const struct hv_mailbox *mailbox = r->machine->mailbox;
-	return mailbox->input_head - machine_index_load(&mailbox->input_tail) < r->machine->boot->input_ring_bytes;
 }
 
 /* --pace real: lets guest time go as far as real time has gone. Returns how long the guest still sleeps. */
@@ -157,17 +143,25 @@ static bool turn(struct recording *r, struct error *error)
 	struct pollfd fds[] = {
 		{.fd = r->machine->doorbell_fd, .events = POLLIN},
 		{.fd = r->signal_fd, .events = POLLIN},
-		{.fd = input_has_room(r) ? r->console.input_fd : -1, .events = POLLIN},
+		{.fd = input_fd(&r->input), .events = POLLIN},
 	};
 	poll(fds, sizeof(fds) / sizeof(fds[0]), pace_ms(r));
 	machine_doorbell_take(r->machine);
 	if (session_signal_take(r->signal_fd) != 0)
 		stop_request(r);
-	if (fds[2].revents != 0)
-		input_take(r);
+	if (fds[2].revents != 0 && !input_take(&r->input))
+		stop_request(r);
 	keyframes_turn(r);
 	bool ended = !goes_on(machine_state(r->machine));
+	uint32_t shown = __atomic_load_n(&r->machine->mailbox->console_shown, __ATOMIC_ACQUIRE);
 	bool left = events_drain(r);
+	bool wake = input_release(&r->input);
+	if (shown && !left) { /* what was waited for has been seen, and acted on */
+		__atomic_store_n(&r->machine->mailbox->console_shown, 0, __ATOMIC_SEQ_CST);
+		wake = true;
+	}
+	if (wake)
+		machine_wake(r->machine);
 	if (!left && r->machine->mailbox->idle_target_ns == 0)
 		machine_ring_if_waiting(r->machine);
 	if (!writer_healthy(r->writer, error))
@@ -179,15 +173,15 @@ static bool turn(struct recording *r, struct error *error)
 	return machine_running(r->machine, error) && error->status == STATUS_OK;
 }
 
-static const char *end_reason_text(uint32_t reason)
+static const char *end_reason_text(const struct recording *r)
 {
-	switch ((enum end_reason)reason) {
+	switch ((enum end_reason)r->machine->mailbox->end_reason) {
 	case END_REASON_POWER_OFF:
 		return "power off";
 	case END_REASON_RESET:
 		return "reset";
 	case END_REASON_HOST:
-		return "ended by the user";
+		return r->until_shown ? "--until was shown" : "ended by the user";
 	case END_REASON_LIMIT:
 		return "instruction limit";
 	case END_REASON_UNSUPPORTED:
@@ -203,6 +197,7 @@ static const char *end_reason_text(uint32_t reason)
 static void judge(const struct recording *r, struct error *error)
 {
 	const struct hv_mailbox *mailbox = r->machine->mailbox;
+	char why[ERROR_TEXT_BYTES / 2];
 	switch (machine_state(r->machine)) {
 	case HV_STATE_ENDED:
 		break;
@@ -216,8 +211,8 @@ static void judge(const struct recording *r, struct error *error)
 		error_set(error, STATUS_FAILED, "the machine ended early");
 		return;
 	}
-	if (r->console_error.status != STATUS_OK)
-		*error = r->console_error;
+	if (r->failure.status != STATUS_OK)
+		*error = r->failure;
 	else if (r->timed_out && mailbox->end_reason == END_REASON_HOST)
 		error_set(error, STATUS_UNSUPPORTED, "the guest ran longer than --timeout %g seconds",
 			  r->options->timeout_s);
@@ -226,8 +221,8 @@ static void judge(const struct recording *r, struct error *error)
 			  (unsigned long long)r->options->max_instructions);
 	else if (mailbox->end_reason == END_REASON_HANG)
 		error_set(error, STATUS_UNSUPPORTED,
-			  "the guest waits for an interrupt that cannot come any more (no timer is set, no input is "
-			  "left)");
+			  "the guest waits for an interrupt that cannot come any more (no timer is set, and %s)",
+			  input_end_text(&r->input, why, sizeof(why)));
 	else if (mailbox->end_reason == END_REASON_UNSUPPORTED)
 		error_set(error, STATUS_UNSUPPORTED, "%.*s", HV_TEXT_BYTES, mailbox->text);
 }
@@ -270,8 +265,7 @@ static bool finish(struct recording *r, struct error *error)
 	       trace_put_u64(r->trace, "console_bytes", r->console.output_bytes, error) &&
 	       trace_put_u64(r->trace, "exit_count", mailbox->exit_count, error) &&
 	       trace_put_u64(r->trace, "denied_count", mailbox->denied_count, error) &&
-	       trace_put_text(r->trace, "end_reason", end_reason_text(mailbox->end_reason), error) &&
-	       trace_finish(r->trace, error);
+	       trace_put_text(r->trace, "end_reason", end_reason_text(r), error) && trace_finish(r->trace, error);
 }
 
 static void summary(const struct recording *r)
@@ -282,7 +276,7 @@ static void summary(const struct recording *r)
 	console_restore();
 	fprintf(stderr, "hvrec: recorded %llu instructions, %.3f s of guest time, %llu events in %s (%s)\n",
 		(unsigned long long)mailbox->now_n, (double)mailbox->now_ns / 1e9,
-		(unsigned long long)mailbox->event_head, r->options->trace, end_reason_text(mailbox->end_reason));
+		(unsigned long long)mailbox->event_head, r->options->trace, end_reason_text(r));
 }
 
 /* Runs the started machine to its end, with the writer beside it. */
@@ -313,12 +307,22 @@ static enum hv_pace pace_of(const struct recording *r)
 	return r->console.raw ? HV_PACE_REAL : HV_PACE_SKIP;
 }
 
+static bool until_open(struct recording *r, struct error *error)
+{
+	if (!r->options->until)
+		return true;
+	bool good = text_watch_open(&r->until, r->options->until) || error_set(error, STATUS_FAILED, "out of memory");
+	r->machine->mailbox->console_watch[1] = text_watch_end(&r->until);
+	return good;
+}
+
 static void record_in_machine(struct recording *r, struct machine_config *config, struct error *error)
 {
 	r->console.signal_fd = r->signal_fd;
 	config->pace = pace_of(r);
-	if (r->console.input_fd < 0)
-		r->machine->mailbox->input_ended = 1;
+	if (!input_open(&r->input, r->machine, &r->console, (const char *const *)r->options->input_after, error) ||
+	    !until_open(r, error))
+		return;
 	if (machine_start(r->machine, config, error) && machine_facts_put(r, error) && run_machine(r, error) &&
 	    finish(r, error))
 		summary(r);
@@ -363,6 +367,8 @@ bool record_run(const struct record_options *options, struct error *error)
 	free(r.machine_version);
 	trace_writer_free(r.trace);
 	machine_destroy(r.machine);
+	text_watch_close(&r.until);
+	input_close(&r.input);
 	console_close(&r.console);
 	if (r.signal_fd >= 0)
 		close(r.signal_fd);

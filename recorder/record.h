@@ -6,14 +6,16 @@
 #include <stdint.h>
 
 struct record_options {
-	const char *trace;     /* the file to write */
-	const char *kernel;    /* the file to run: a Linux Image, an ELF or a flat binary */
-	const char *initrd;    /* or NULL */
-	const char *dtb;       /* or NULL: built */
-	const char *bootargs;  /* or NULL */
-	const char *input;     /* console input: a file, "-", or NULL: the terminal if there is one */
-	const char *console;   /* console output: a file, "-" or NULL, "none" */
-	uint64_t memory_bytes; /* of the guest */
+	const char *trace;        /* the file to write */
+	const char *kernel;       /* the file to run: a Linux Image, an ELF or a flat binary */
+	const char *initrd;       /* or NULL */
+	const char *dtb;          /* or NULL: built */
+	const char *bootargs;     /* or NULL */
+	const char *input;        /* console input: a file, "-", or NULL: the terminal if there is one */
+	const char **input_after; /* NULL-terminated, or NULL: what the console shows before each line of it */
+	const char *until;        /* end when the console shows this; NULL: do not */
+	const char *console;      /* console output: a file, "-" or NULL, "none" */
+	uint64_t memory_bytes;    /* of the guest */
 	enum hv_pace pace;
 	bool pace_chosen;          /* otherwise: real on a terminal, skip elsewhere */
 	uint64_t max_instructions; /* 0: none */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char help[] =
 	"usage: hvrec record [-o TRACE] --kernel IMAGE [--initrd FILE] [--append TEXT] [OPTIONS]\n"
@@ -21,6 +22,7 @@ static const char help[] =
 	"      --dtb FILE            a device tree instead of the built one\n"
 	"      --memory SIZE         the guest's RAM (default: 512M)\n"
 	"      --input FILE|-        console input (default: the terminal, if there is one)\n"
+	"      --input-after TEXT    a line of it waits until the console shows TEXT (once for each such line)\n"
 	"      --console FILE|-|none where console output goes (default: -, standard output)\n"
 	"      --pace skip|real      idle time is skipped, or waited for (default: real on a terminal)\n"
 	"      --keyframe-every TIME|none\n"
@@ -31,6 +33,7 @@ static const char help[] =
 	"      --timeout SECONDS     end after so much real time\n"
 	"      --qemu PROGRAM        the qemu-system-aarch64 to use (default: the variable HVREC_QEMU, or that of "
 	"PATH)\n"
+	"      --until TEXT          end, with status 0, when the console shows TEXT\n"
 	"      --quiet               no progress line, no summary\n"
 	"\n"
 	"On a terminal: Ctrl-A X ends, Ctrl-A H helps.\n";
@@ -42,6 +45,7 @@ enum {
 	OPTION_DTB,
 	OPTION_MEMORY,
 	OPTION_INPUT,
+	OPTION_INPUT_AFTER,
 	OPTION_CONSOLE,
 	OPTION_PACE,
 	OPTION_KEYFRAME_EVERY,
@@ -49,6 +53,7 @@ enum {
 	OPTION_MAX_INSTRUCTIONS,
 	OPTION_TIMEOUT,
 	OPTION_QEMU,
+	OPTION_UNTIL,
 	OPTION_QUIET,
 	OPTION_HELP,
 };
@@ -61,6 +66,7 @@ static const struct option long_options[] = {
 	{"dtb", required_argument, NULL, OPTION_DTB},
 	{"memory", required_argument, NULL, OPTION_MEMORY},
 	{"input", required_argument, NULL, OPTION_INPUT},
+	{"input-after", required_argument, NULL, OPTION_INPUT_AFTER},
 	{"console", required_argument, NULL, OPTION_CONSOLE},
 	{"pace", required_argument, NULL, OPTION_PACE},
 	{"keyframe-every", required_argument, NULL, OPTION_KEYFRAME_EVERY},
@@ -68,6 +74,7 @@ static const struct option long_options[] = {
 	{"max-instructions", required_argument, NULL, OPTION_MAX_INSTRUCTIONS},
 	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
 	{"qemu", required_argument, NULL, OPTION_QEMU},
+	{"until", required_argument, NULL, OPTION_UNTIL},
 	{"quiet", no_argument, NULL, OPTION_QUIET},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{0},
@@ -111,6 +118,27 @@ static bool keep_parse(const char *text, struct record_options *options, struct 
 			 text);
 }
 
+/* One more prompt. The list stays the caller's to free. */
+static bool input_after_add(const char *text, struct record_options *options, struct error *error)
+{
+	size_t count = 0;
+	while (options->input_after && options->input_after[count])
+		count++;
+	const char **grown = realloc(options->input_after, (count + 2) * sizeof(*grown));
+	if (!grown)
+		return error_set(error, STATUS_FAILED, "out of memory");
+	grown[count] = text;
+	grown[count + 1] = NULL;
+	options->input_after = grown;
+	return true;
+}
+
+static bool until_parse(const char *text, struct record_options *options, struct error *error)
+{
+	options->until = text;
+	return *text || error_set(error, STATUS_FAILED, "--until needs a text to wait for");
+}
+
 static bool option_take(int option, struct record_options *options, struct error *error)
 {
 	switch (option) {
@@ -134,6 +162,8 @@ static bool option_take(int option, struct record_options *options, struct error
 	case OPTION_INPUT:
 		options->input = optarg;
 		return true;
+	case OPTION_INPUT_AFTER:
+		return input_after_add(optarg, options, error);
 	case OPTION_CONSOLE:
 		options->console = optarg;
 		return true;
@@ -151,6 +181,8 @@ static bool option_take(int option, struct record_options *options, struct error
 		return options_seconds("--timeout", optarg, &options->timeout_s, error);
 	case OPTION_QEMU:
 		return options_qemu(optarg, error);
+	case OPTION_UNTIL:
+		return until_parse(optarg, options, error);
 	case OPTION_QUIET:
 		options->quiet = true;
 		return true;
@@ -195,23 +227,37 @@ static void record_payload(struct record_options *options, int count, char **arg
 	free(joined);
 }
 
-void record_command(int argc, char **argv, struct error *error)
+/* What single options do not show. */
+static bool options_agree(const struct record_options *options, struct error *error)
 {
-	struct record_options options = {
-		.trace = "hvrec.trace", .memory_bytes = UINT64_C(512) << 20, .keyframe_ns = UINT64_C(500000000)};
+	if (options->keyframe_ns == 0 && (options->keep_ns != 0 || options->keep_bytes != 0))
+		return error_set(error, STATUS_FAILED, "--keep needs keyframes, and --keyframe-every none takes none");
+	if (options->input_after && !options->input && !isatty(STDIN_FILENO))
+		return error_set(error, STATUS_FAILED, "--input-after has no input to hold back: give --input FILE");
+	return true;
+}
+
+/* Fills `options`, whose input_after is the caller's to free. Returns whether there is something to record. */
+static bool options_take(int argc, char **argv, struct record_options *options, struct error *error)
+{
 	int option;
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "+:o:", long_options, NULL)) >= 0) {
 		if (option == OPTION_HELP) {
 			fputs(help, stdout);
-			return;
+			return false;
 		}
-		if (!option_take(option, &options, error))
-			return;
+		if (!option_take(option, options, error))
+			return false;
 	}
-	if (options.keyframe_ns == 0 && (options.keep_ns != 0 || options.keep_bytes != 0)) {
-		error_set(error, STATUS_FAILED, "--keep needs keyframes, and --keyframe-every none takes none");
-		return;
-	}
-	record_payload(&options, argc - optind, argv + optind, error);
+	return options_agree(options, error);
+}
+
+void record_command(int argc, char **argv, struct error *error)
+{
+	struct record_options options = {
+		.trace = "hvrec.trace", .memory_bytes = UINT64_C(512) << 20, .keyframe_ns = UINT64_C(500000000)};
+	if (options_take(argc, argv, &options, error))
+		record_payload(&options, argc - optind, argv + optind, error);
+	free(options.input_after);
 }

@@ -21,7 +21,7 @@
 
 #define HV_BOOT_MAGIC UINT64_C(0x31746f6f62727668) /* "hvrboot1" */
 
-enum { HV_ABI_VERSION = 3 };
+enum { HV_ABI_VERSION = 4 };
 
 enum hv_mode { HV_MODE_RECORD = 1, HV_MODE_REPLAY = 2 };
 enum hv_pace { HV_PACE_SKIP = 0, HV_PACE_REAL = 1 };
@@ -103,7 +103,13 @@ struct hv_page {
 };
 _Static_assert(sizeof(struct hv_page) == 4096 + 64, "layout shared with EL2");
 
-enum { HV_TEXT_BYTES = 256, HV_FINGERPRINT_COUNT = 48 };
+enum { HV_TEXT_BYTES = 256, HV_FINGERPRINT_COUNT = 48, HV_CONSOLE_WATCHES = 2 };
+
+/* The last bytes of a text that the host waits for on the console, up to 8: the newest byte is the lowest. */
+struct hv_console_watch {
+	uint64_t bytes;
+	uint64_t mask; /* 0: none */
+};
 
 struct hv_mailbox {
 	/* hv writes */
@@ -127,7 +133,8 @@ struct hv_mailbox {
 
 	/* the host writes */
 	uint32_t stop_request;     /* 1: end the recording at once */
-	uint32_t input_ended;      /* 1: nothing more will come through the input ring */
+	uint32_t input_ended;      /* 1: nothing more will come through the input ring, or not before the console shows
+				      what the host waits for */
 	uint64_t real_ns;          /* pace real: how far guest time may go; the host moves it before it rings */
 	uint32_t events_ended;     /* replay: the trace has nothing after event_head */
 	uint32_t keyframe_request; /* recording, 1: stand still (HV_STATE_KEYFRAME) at the next asynchronous exit */
@@ -141,6 +148,12 @@ struct hv_mailbox {
 	uint64_t page_count;
 	uint64_t debug_point_count;
 	struct hv_debug_point debug_points[HV_DEBUG_POINTS_MAX];
+
+	/* recording: hv sets console_shown to 1 when the console shows what one of the watches is for, and stands still
+	   until the host, which has taken all events by then, sets it back to 0 */
+	struct hv_console_watch console_watch[HV_CONSOLE_WATCHES];
+	uint32_t console_shown;
+	uint32_t zero2;
 
 	/* rings: head is written by the ring's writer, tail by its reader */
 	uint64_t event_head;

@@ -55,10 +55,12 @@ void gate_trap(enum event_kind kind, uint64_t address, uint64_t value, uint8_t s
 	event.size = size;
 	if (hv.ended)
 		return;
-	if (half == REPLAYING)
+	if (half == REPLAYING) {
 		replay_event(&event, inexact);
-	else
-		record_event(&event);
+		return;
+	}
+	record_event(&event);
+	record_access(&event);
 }
 
 /* The rolling hash over the registers at every asynchronous exit; events keep its low half. */

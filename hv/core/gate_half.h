@@ -11,6 +11,9 @@ void record_event(const struct event *event);
  * trace. */
 void replay_event(const struct event *actual, bool inexact);
 
+/* Looks at an event that was appended: at what the guest does with its UART, and whether the console now shows what the
+ * host waits for; stands still then until the host has seen it. */
+void record_access(const struct event *event);
 /* Stands still while the host looks at the guest, if it asked for that. */
 void record_keyframe(void);
 

@@ -1,6 +1,7 @@
 /* The recording half of the gate: values come from the machine and the host, events go into the ring. */
 #include "hv/core/gate_half.h"
 #include "hv/arch/arch.h"
+#include "hv/core/asking.h"
 #include "hv/core/patch.h"
 #include "hv/core/ring.h"
 #include "hv/dev/pl011.h"
@@ -43,29 +44,61 @@ void record_keyframe(void)
 	arch_tlb_forget();
 }
 
-/* Nothing can ever wake the guest. */
-static bool hung(ns_t deadline)
+static bool input_queued(void)
 {
-	bool queued = ring_index_load(&hv.mailbox->input_head) != hv.mailbox->input_tail;
-	bool no_way_in = queued && !pl011_can_receive(&hv.guest.uart); /* asleep, it will not make room */
-	return deadline.v == UINT64_MAX && (hv.mailbox->input_ended || no_way_in);
+	return ring_index_load(&hv.mailbox->input_head) != hv.mailbox->input_tail;
+}
+
+/* Input that can go into its device. What is queued behind a full FIFO, or before the guest asks, wakes nobody. */
+static bool input_ready(void)
+{
+	return input_queued() && pl011_can_receive(&hv.guest.uart) && asking(&hv.guest.uart);
 }
 
 bool record_input(uint8_t *byte)
 {
 	const uint8_t *slots = (const uint8_t *)hv.boot->input_ring_pa;
 	uint64_t tail = hv.mailbox->input_tail;
-	if (ring_index_load(&hv.mailbox->input_head) == tail)
+	if (!input_ready())
 		return false;
 	*byte = slots[tail & (hv.boot->input_ring_bytes - 1)];
 	ring_index_store(&hv.mailbox->input_tail, tail + 1);
 	return true;
 }
 
-/* Input that can go into its device. What is queued behind a full FIFO wakes nobody. */
-static bool input_ready(void)
+/* Nothing can ever wake the guest: asleep, it neither makes room for queued input nor asks for it. */
+static bool hung(ns_t deadline)
 {
-	return ring_index_load(&hv.mailbox->input_head) != hv.mailbox->input_tail && pl011_can_receive(&hv.guest.uart);
+	bool ended = __atomic_load_n(&hv.mailbox->input_ended, __ATOMIC_ACQUIRE); /* what came before it is queued */
+	return deadline.v == UINT64_MAX && !input_ready() && (ended || input_queued());
+}
+
+/* Whether the newest bytes on the console are what the host waits for. */
+static bool console_watched(uint64_t newest)
+{
+	for (uint32_t i = 0; i < HV_CONSOLE_WATCHES; i++) {
+		uint64_t mask = hv.mailbox->console_watch[i].mask;
+		if (mask != 0 && ((newest ^ hv.mailbox->console_watch[i].bytes) & mask) == 0)
+			return true;
+	}
+	return false;
+}
+
+void record_access(const struct event *event)
+{
+	static uint64_t newest;
+	asking_see(event, hv_now());
+	if (event->kind != EVENT_MMIO_WRITE || event->address != GUEST_UART_IPA || event->size == 0)
+		return;
+	newest = newest << 8 | (event->value & UINT8_MAX);
+	if (!console_watched(newest))
+		return;
+	__atomic_store_n(&hv.mailbox->console_shown, 1, __ATOMIC_RELEASE);
+	while (__atomic_load_n(&hv.mailbox->console_shown, __ATOMIC_ACQUIRE)) {
+		ring_wait_announce();
+		if (hv.mailbox->console_shown)
+			ring_wait();
+	}
 }
 
 /* Sleeps until there is input, a request to stop, or guest time may go on to `deadline`. */
@@ -92,10 +125,13 @@ static ns_t real_jump(ns_t deadline)
 
 ns_t record_idle(ns_t deadline)
 {
+	asking_idle(&hv.guest.uart);
+	if (input_ready())
+		return (ns_t){0};
 	if (hv.boot->pace == HV_PACE_SKIP && deadline.v != UINT64_MAX)
 		return (ns_t){deadline.v - hv_now().v};
 	sleep_for_host(deadline);
-	hang_seen = hung(deadline) && !input_ready();
+	hang_seen = hung(deadline);
 	if (hv.boot->pace == HV_PACE_SKIP)
 		return (ns_t){0};
 	return real_jump(deadline);

@@ -9,18 +9,18 @@
 #include "hv/dev/pl011.h"
 
 enum {
-	REG_DR = 0x00,
+	REG_DR = PL011_DR,
 	REG_RSR = 0x04,
-	REG_FR = 0x18,
+	REG_FR = PL011_FR,
 	REG_ILPR = 0x20,
 	REG_IBRD = 0x24,
 	REG_FBRD = 0x28,
 	REG_LCR_H = 0x2c,
-	REG_CR = 0x30,
+	REG_CR = PL011_CR,
 	REG_IFLS = 0x34,
 	REG_IMSC = 0x38,
-	REG_RIS = 0x3c,
-	REG_MIS = 0x40,
+	REG_RIS = PL011_RIS,
+	REG_MIS = PL011_MIS,
 	REG_ICR = 0x44,
 	REG_DMACR = 0x48,
 	REG_ID_FIRST = 0xfe0, /* UARTPeriphID0 .. 3, UARTPCellID0 .. 3 */
@@ -28,7 +28,7 @@ enum {
 };
 
 enum { FR_RXFE = 1u << 4, FR_RXFF = 1u << 6, FR_TXFE = 1u << 7 };
-enum { INT_RX = 1u << 4, INT_TX = 1u << 5 };
+enum { INT_RX = PL011_INT_RX, INT_TX = 1u << 5 };
 enum { LCR_H_FEN = 1u << 4 };
 enum { CR_RESET = 0x300, IFLS_RESET = 0x12 };
 

@@ -12,6 +12,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Offsets and bits that others look at too. */
+enum { PL011_DR = 0x00, PL011_FR = 0x18, PL011_CR = 0x30, PL011_RIS = 0x3c, PL011_MIS = 0x40 };
+enum { PL011_CR_UARTEN = 1u << 0, PL011_CR_RXE = 1u << 9 };
+enum { PL011_INT_RX = 1u << 4, PL011_INT_RT = 1u << 6 };
+
 /* Puts the UART into its state after power-on: disabled interrupts, empty FIFO, CR = 0x300, IFLS = 0x12. */
 void pl011_reset(struct pl011_state *state);
 

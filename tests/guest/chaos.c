@@ -165,6 +165,7 @@ void guest_main(void)
 	uint64_t turns = number_at(&text);
 	uint64_t omitted = number_at(&text);
 	turns = turns ? turns : TURNS_DEFAULT;
+	input_ask();
 	mmu_on();
 	chaos_memory_init();
 	chaos_user_init();

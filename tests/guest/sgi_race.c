@@ -19,6 +19,7 @@ static void take_sgi(uint32_t intid)
 
 void guest_main(void)
 {
+	input_ask();
 	exception_on_irq = take_sgi;
 	gic_init();
 	gic_enable(SGI);

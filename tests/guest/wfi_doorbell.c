@@ -32,6 +32,7 @@ static void compute_and_sleep(void)
 
 void guest_main(void)
 {
+	input_ask();
 	exception_on_irq = take_timer;
 	gic_init();
 	gic_enable(TIMER_INTID_VIRTUAL);

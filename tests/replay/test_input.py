@@ -76,6 +76,67 @@ def input_file_reaches_the_guest():
 
 
 @test
+def input_from_the_start_waits_for_each_kind_of_driver():
+    text = b"abcdefghijklmnopqrstuvwxyz"[:16] + b"q"
+    with open("input", "wb") as file:
+        file.write(text)
+    for driver in ("plain", "lk", "fifo", "fifo_interrupt", "linux"):
+        console = record("--input", "input", "--timeout", "60", payload("input_late"), driver).out
+        check(console.endswith(b"> " + text + b"\nPASS input_late\n"), f"{driver}: the console ends {console[-60:]!r}")
+        replay(console=console)
+
+
+@test
+def each_line_of_input_waits_for_its_prompt():
+    with open("input", "wb") as file:
+        file.write(b"one\ntwo\nthree\nq")
+    for prompts in (["type", "> one\n> ", "wo\n"], ["q ends\n> ", "e\n> "], [""]):
+        options = [word for prompt in prompts for word in ("--input-after", prompt)]
+        console = record("--input", "input", *options, "--timeout", "60", payload("input_late")).out
+        check(console.endswith(b"type, q ends\n> one\n> two\n> three\n> q\nPASS input_late\n"),
+              f"{prompts}: the console ends {console[-80:]!r}")
+        replay(console=console)
+
+
+@test
+def a_line_comes_where_its_prompt_is_shown():
+    """Not some milliseconds later: hv stands still until the line is there. So it is the same instruction each time."""
+    with open("input", "wb") as file:
+        file.write(b"one\nq")
+    arguments = ["--input", "input", "--input-after", "ends\n> ", "--input-after", "one\n> ", "--keyframe-every", "none",
+                 payload("input_late"), "fifo"]
+    places = set()
+    for _ in range(3):
+        record(*arguments)
+        places.add(tuple((event.n, event.value) for event in harness.events("trace") if event.kind == 11))
+    check(len(places) == 1, f"input at {places}")
+
+
+@test
+def input_that_waits_for_a_prompt_that_never_comes_is_named():
+    with open("input", "wb") as file:
+        file.write(b"q")
+    result = record("--input", "input", "--input-after", "login: ", payload("echo"), status=3)
+    line = harness.error_line(result, "record", 3)
+    check('"login: "' in line and "no input is left" not in line, line)
+    replay(console=result.out)
+
+
+@test
+def until_ends_where_the_console_shows_it():
+    with open("input", "wb") as file:
+        file.write(b"abcabdq")
+    for text, shown in (("abd", b"abcabd"), ("ends\nabca", b"abca"), ("b", b"ab")):
+        for console in ("-", "none"):
+            result = record("--input", "input", "--until", text, "--console", console, payload("echo"))
+            check(console == "none" or result.out == b"echo: type, q ends\n" + shown, f"{text}: console {result.out!r}")
+            replay(console=b"echo: type, q ends\n" + shown)
+    record("--input", "input", "--until", "never", payload("echo"))
+    info = harness.hvrec("info", "trace").out
+    check(b"power off" in info, f"info: {info!r}")
+
+
+@test
 def long_input_is_neither_lost_nor_reordered():
     text = random_text(200000)
     with open("input", "wb") as file:

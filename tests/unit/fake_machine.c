@@ -234,6 +234,9 @@ uint32_t fake_machine_sleep(void)
 		events_take(turn_max());
 	else
 		events_give(turn_max());
+	if (mailbox->console_shown)
+		mailbox->stop_request = 1;
+	mailbox->console_shown = 0;
 	if (mailbox->idle_target_ns != 0 && act)
 		irqs = act_do(act, &spurious);
 	else if (mailbox->idle_target_ns != 0 && mailbox->idle_target_ns != UINT64_MAX)
@@ -248,6 +251,8 @@ static void boot_write(const struct fake_config *config, enum hv_mode mode)
 {
 	memset(&memory->mailbox, 0, sizeof(memory->mailbox));
 	memset(memory->ram, 0, sizeof(memory->ram));
+	if (mode == HV_MODE_RECORD)
+		memory->mailbox.console_watch[HV_CONSOLE_WATCHES - 1] = config->until;
 	memory->boot = (struct hv_boot){
 		.magic = HV_BOOT_MAGIC,
 		.version = HV_ABI_VERSION,

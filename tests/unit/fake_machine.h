@@ -67,8 +67,9 @@ struct fake_config {
 	uint64_t events_turn; /* how many events the host takes or gives while hv sleeps once; 0: all that fit */
 	uint64_t over_count;  /* what an MRS of a plain register counts too much */
 	uint32_t pace;
-	uint32_t vcpu_count;      /* 0: 1 */
-	uint64_t machine_version; /* 0: GUEST_MACHINE_VERSION */
+	uint32_t vcpu_count;           /* 0: 1 */
+	uint64_t machine_version;      /* 0: GUEST_MACHINE_VERSION */
+	struct hv_console_watch until; /* recording: the host asks hv to stop when the console shows this */
 	bool virtual_first; /* at an entry the guest takes a virtual interrupt before a physical one takes it out */
 	bool no_clock;      /* the machine has no exact clock */
 	bool is_truncated;  /* replay: the trace has no END */

@@ -10,8 +10,13 @@ TestSuite(run, .timeout = 120);
 #define KEY_CNTP_CVAL FAKE_KEY(3, 3, 14, 2, 2)
 #define KEY_MDSCR     FAKE_KEY(2, 0, 0, 2, 2)
 #define UART_DR       GUEST_UART_IPA
+#define UART_FR       (GUEST_UART_IPA + 0x18)
 #define UART_IMSC     (GUEST_UART_IPA + 0x38)
 #define UART_ICR      (GUEST_UART_IPA + 0x44)
+
+/* It polls for input, so that it gets some. */
+#define FAKE_LOOK  FAKE_LOAD(7, UART_FR, 4)
+#define FAKE_LOOKS FAKE_LOOK, FAKE_LOOK, FAKE_LOOK, FAKE_LOOK
 
 /* Folds the interrupt's number into x19, quiets what it came from, ends it. */
 static const struct fake_op irq_handler[] = {
@@ -257,7 +262,8 @@ Test(run, input_beyond_the_fifo_waits_in_the_ring)
 Test(run, several_events_at_one_position_keep_their_order)
 {
 	static const struct fake_op ops[] = {
-		FAKE_GIC_SETUP, FAKE_MOV(9, 0x70), FAKE_STORE(9, UART_DR + 0x2c, 4), FAKE_LOOP(500), FAKE_OFF,
+		FAKE_GIC_SETUP, FAKE_MOV(9, 0x70), FAKE_STORE(9, UART_DR + 0x2c, 4),
+		FAKE_LOOKS,     FAKE_LOOP(500),    FAKE_OFF,
 	};
 	const struct fake_act acts[] = {
 		{FAKE_INPUT, 200, 'x'}, {FAKE_INPUT, 200, 'y'}, {FAKE_INPUT, 200, 'z'}, {FAKE_STOP, 200, 0}};
@@ -509,11 +515,58 @@ Test(run, a_physical_timer_far_in_the_future_is_no_panic)
 /* Nothing will ever read the byte that fills the FIFO, so the one behind it wakes nobody. */
 Test(run, input_that_finds_no_room_does_not_keep_a_hang_from_ending)
 {
-	static const struct fake_op ops[] = {FAKE_GIC_SETUP, FAKE_LOOP(100), FAKE_WFI, FAKE_OFF};
+	static const struct fake_op ops[] = {
+		FAKE_GIC_SETUP, FAKE_LOOKS, FAKE_LOOP(100), FAKE_WFI, FAKE_OFF,
+	};
 	const struct fake_act acts[] = {{FAKE_INPUT, 50, 'x'}, {FAKE_INPUT, 60, 'y'}};
 	struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(ops)}, .acts = acts, .act_count = 2};
 	fake_round_trip(config, END_REASON_HANG);
 	cr_assert_eq(fake_count(EVENT_INPUT), 1);
+}
+
+/* A guest that sleeps does not come to ask. */
+Test(run, input_that_nobody_asks_for_does_not_keep_a_hang_from_ending)
+{
+	static const struct fake_op ops[] = {FAKE_GIC_SETUP, FAKE_LOOP(100), FAKE_WFI, FAKE_OFF};
+	const struct fake_act acts[] = {{FAKE_INPUT, 50, 'x'}};
+	struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(ops)}, .acts = acts, .act_count = 1};
+	fake_round_trip(config, END_REASON_HANG);
+	cr_assert_eq(fake_count(EVENT_INPUT), 0);
+}
+
+Test(run, input_from_the_start_waits_until_the_receive_interrupt_is_unmasked)
+{
+	const struct fake_act acts[] = {{FAKE_INPUT, 0, 'x'}};
+	struct fake_config config = {BUSY_GUEST, .acts = acts, .act_count = 1};
+	fake_round_trip(config, END_REASON_POWER_OFF);
+	cr_assert_eq(fake_count(EVENT_INPUT), 1);
+	const struct event *unmasked = fake_find(EVENT_MMIO_WRITE, 0);
+	for (size_t i = 1; unmasked->address != UART_IMSC; i++)
+		unmasked = fake_find(EVENT_MMIO_WRITE, i);
+	cr_assert_eq(fake_find(EVENT_INPUT, 0)->n, unmasked->n + 1);
+}
+
+/* hv stands still where the console shows it, so that the host's stop comes right there. */
+Test(run, a_recording_ends_where_the_console_shows_what_the_host_waits_for)
+{
+	static const struct fake_op ops[] = {
+		FAKE_MOV(2, 'a'),
+		FAKE_STORE(2, UART_DR, 1),
+		FAKE_LOOP(100),
+		FAKE_STORE(2, UART_DR, 1),
+		FAKE_MOV(2, 'b'),
+		FAKE_LOOP(100),
+		FAKE_STORE(2, UART_DR, 1),
+		FAKE_LOOP(100),
+		FAKE_STORE(2, UART_DR, 1),
+		FAKE_OFF,
+	};
+	struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(ops)}, .until = {'a' << 8 | 'b', 0xffff}};
+	fake_round_trip(config, END_REASON_HOST);
+	cr_assert_eq(fake_count(EVENT_MMIO_WRITE), 3);
+	cr_assert_eq(fake_find(EVENT_END, 0)->n, fake_find(EVENT_MMIO_WRITE, 2)->n + 1);
+	config.until.bytes = 'b' << 8 | 'a';
+	fake_round_trip(config, END_REASON_POWER_OFF);
 }
 
 Test(run, an_rtc_alarm_that_is_due_at_a_wfi_wakes_it)

@@ -23,8 +23,9 @@ _Noreturn void guest_end(const char *why);
 
 /* Console output; cannot fail, waits for room in the PL011 (ARM DDI 0183). */
 void print(const char *text);
-void print_hex(uint64_t value);                     /* 0x and 16 digits */
-void print_number(uint64_t value);                  /* decimal */
+void input_ask(void);              /* looks for input, as one who polls for it: a recording gives none before */
+void print_hex(uint64_t value);    /* 0x and 16 digits */
+void print_number(uint64_t value); /* decimal */
 void print_value(const char *text, uint64_t value); /* a line: text, hex */
 
 void *memcpy(void *to, const void *from, size_t bytes);

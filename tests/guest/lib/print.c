@@ -12,6 +12,12 @@ void print(const char *text)
 	}
 }
 
+void input_ask(void)
+{
+	for (int i = 0; i < 4; i++) /* fewer in a row are those of one who prints (hv/core/asking.h) */
+		mmio_read32(UART + UART_FR);
+}
+
 void print_hex(uint64_t value)
 {
 	char text[19] = "0x";
