@@ -11,7 +11,14 @@
 enum { NAME_BYTES = 96 };
 
 /* ESR_ELx (Arm ARM D17.2.37). */
-enum { ESR_EC_SHIFT = 26, EC_MASK = 0x3f, EC_LAST_INSTRUCTION_ABORT = 0x21, ESR_WNR_BIT = 6, ESR_BRK_MASK = 0xffff };
+enum {
+	ESR_EC_SHIFT = 26,
+	EC_MASK = 0x3f,
+	EC_LAST_INSTRUCTION_ABORT = 0x21,
+	ESR_WNR_BIT = 6,
+	ESR_S1PTW_BIT = 7,
+	ESR_BRK_MASK = 0xffff
+};
 
 struct line {
 	char *at;
@@ -67,11 +74,13 @@ static void append_abort(struct line *line, const struct event *event)
 {
 	char name[NAME_BYTES];
 	uint64_t ec = event->value >> ESR_EC_SHIFT & EC_MASK;
-	const char *access = ec <= EC_LAST_INSTRUCTION_ABORT   ? "fetch from"
-			     : event->value >> ESR_WNR_BIT & 1 ? "write to"
-							       : "read of";
+	bool fetches = ec <= EC_LAST_INSTRUCTION_ABORT, writes = !fetches && event->value >> ESR_WNR_BIT & 1;
 	event_text_address(event->address, name, sizeof(name));
-	append(line, " %s %s, esr %#" PRIx64, access, name, event->value);
+	if (event->value >> ESR_S1PTW_BIT & 1)
+		append(line, " table walk at %s for a %s", name, fetches ? "fetch" : writes ? "write" : "read");
+	else
+		append(line, " %s %s", fetches ? "fetch from" : writes ? "write to" : "read of", name);
+	append(line, ", esr %#" PRIx64, event->value);
 }
 
 static void append_sysreg(struct line *line, const struct event *event)

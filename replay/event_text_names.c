@@ -10,7 +10,7 @@
 
 enum { GICR_SGI_FRAME_OFFSET = 0x10000, GIC_ID_OFFSET = 0xffd0 };
 
-enum device_kind { PL011, PL031, GICD, GICR, GIC, VIRTIO };
+enum device_kind { PL011, PL031, GICD, GICR, GIC, VIRTIO, FLASH };
 
 static const struct device {
 	const char *name;
@@ -24,6 +24,7 @@ static const struct device {
 	{"rtc", GUEST_RTC_IPA, GUEST_RTC_BYTES, 1, PL031, ""},
 	{"gicd", GUEST_GICD_IPA, GUEST_GICD_BYTES, 1, GICD, "GICD_"},
 	{"gicr", GUEST_GICR_IPA, GUEST_GICR_BYTES_PER_VCPU, GUEST_VCPU_MAX, GICR, "GICR_"},
+	{"flash", GUEST_FLASH_IPA, GUEST_FLASH_BYTES, 1, FLASH, ""},
 	{"virtio", GUEST_VIRTIO_IPA, GUEST_VIRTIO_BYTES, GUEST_VIRTIO_COUNT, VIRTIO, ""},
 };
 enum { DEVICE_COUNT = sizeof(devices) / sizeof(devices[0]) };

@@ -200,6 +200,10 @@ static bool start_find(struct trimming *t, uint64_t first_n)
 	    !keyframe_index_open(&t->index, t->from, ram_bytes / TRACE_PAGE_BYTES, t->error) ||
 	    !trace_get_end(t->from, &event_count, &last_n, t->error))
 		return false;
+	if (first_n > last_n)
+		return error_set(t->error, STATUS_FAILED,
+				 "--from %llu is behind the end of the trace at instruction %llu",
+				 (unsigned long long)first_n, (unsigned long long)last_n);
 	t->first = keyframe_index_before(&t->index, first_n > start_n ? first_n : start_n);
 	while (t->first != SIZE_MAX && (t->first > 0 || start_n == 0) &&
 	       t->index.at[t->first].row.next_event >= event_count)

@@ -10,6 +10,10 @@
  *   2  the current one; CNTPCT_EL0 is no event, and polled without traps (hv/core/patch.c) */
 #define GUEST_MACHINE_VERSION 2
 
+/* Empty flash, as QEMU's board has it without an image: reads as zero, and does not take what is written. In version 1
+ * there was nothing here. */
+#define GUEST_FLASH_IPA           UINT64_C(0x00000000)
+#define GUEST_FLASH_BYTES         UINT64_C(0x08000000)
 #define GUEST_GICD_IPA            UINT64_C(0x08000000)
 #define GUEST_GICD_BYTES          UINT64_C(0x10000)
 #define GUEST_GICR_IPA            UINT64_C(0x080a0000)

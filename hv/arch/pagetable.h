@@ -31,6 +31,7 @@ enum { STAGE2_LEVEL2_START_IPA_BITS = 34 };
 #define S2_ATTR_NORMAL (UINT64_C(0xf) << 2)
 #define S2_AP_READ     BIT(6)
 #define S2_AP_WRITE    BIT(7)
+#define S2_XN          BIT(54)
 #define S2_XN_EL0      (UINT64_C(3) << 53) /* executable at EL1 only (FEAT_XNX) */
 #define S2_WAS_DIRTY   BIT(55)             /* hv's own: S2_AP_WRITE of a page that is execute-only now */
 

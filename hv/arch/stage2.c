@@ -1,5 +1,5 @@
-/* The guest's stage 2: RAM in 4 KiB leaves with hardware dirty state, nothing else. A device access finds no mapping
- * and comes to EL2 as an abort.
+/* The guest's stage 2: RAM in 4 KiB leaves with hardware dirty state, and empty flash, all of it one page of zeros. A
+ * device access, and a store to flash, comes to EL2 as an abort.
  *
  * 1. The map does not change while the guest runs (invariant I6), but for the pages that hv/core/patch.c makes
  *    execute-only; only the CPU sets dirty state in it.
@@ -21,6 +21,8 @@
 enum { LEVEL1_START_IPA_BITS = 42 };
 
 #define LEAF (DESC_VALID | DESC_TABLE | DESC_AF | DESC_SH_IS | S2_ATTR_NORMAL | S2_AP_READ | DESC_DBM)
+
+#define LEAF_ZEROS (DESC_VALID | DESC_TABLE | DESC_AF | DESC_SH_IS | S2_ATTR_NORMAL | S2_AP_READ | S2_XN)
 
 static uint64_t *root;
 static bool starts_at_level2;
@@ -48,6 +50,17 @@ void stage2_init(ipa_t ipa, pa_t pa, uint64_t bytes)
 	WRITE_SYSREG(vtcr_el2, VTCR_RES1 | (64 - ipa_bits) | (small ? VTCR_SL0_LEVEL2 : VTCR_SL0_LEVEL1) |
 				       VTCR_WRITE_BACK_SHARED | VTCR_PS_44_BITS | VTCR_HA | VTCR_HD);
 	WRITE_SYSREG(vttbr_el2, (uint64_t)root);
+	arch_tlb_forget();
+}
+
+void stage2_map_zeros(ipa_t ipa, uint64_t bytes)
+{
+	uint64_t zeros = (uint64_t)pagetable_alloc(1);
+	uint64_t *level3 = pagetable_alloc(1);
+	for (uint32_t i = 0; i < TABLE_ENTRIES; i++)
+		level3[i] = zeros | LEAF_ZEROS;
+	for (uint64_t at = ipa.v; at < ipa.v + bytes; at += UINT64_C(1) << BLOCK_SHIFT)
+		*level2_entry(at) = (uint64_t)level3 | DESC_VALID | DESC_TABLE;
 	arch_tlb_forget();
 }
 

@@ -116,11 +116,19 @@ static bool is_patched(const struct exit *exit)
 	return clock_alarm().v <= hv.guest.n || patch_release(exit->ipa);
 }
 
+/* Of these the machine says the IPA: of a permission fault QEMU does, though the architecture lets it be (Arm ARM
+ * D17.2.64). */
+static bool is_known(const struct exit *exit)
+{
+	uint8_t type = exit->fault & FSC_TYPE_MASK;
+	return type == FSC_TRANSLATION || (type == FSC_PERMISSION && bus_is_flash(exit->ipa));
+}
+
 enum exit_answer abort_data(const struct exit *exit)
 {
 	if (is_patched(exit))
 		return EXIT_AGAIN;
-	if ((exit->fault & FSC_TYPE_MASK) != FSC_TRANSLATION) {
+	if (!is_known(exit)) {
 		hv_text("a stage-2 fault that hv does not know, ESR_EL2 =", exit->esr);
 		return EXIT_REFUSED;
 	}

@@ -110,7 +110,22 @@ static void virtio_write(uint64_t offset, uint8_t size, uint64_t value)
 	(void)value;
 }
 
+static uint64_t flash_read(uint64_t offset, uint8_t size)
+{
+	(void)offset;
+	(void)size;
+	return 0;
+}
+
+static void flash_write(uint64_t offset, uint8_t size, uint64_t value)
+{
+	(void)offset;
+	(void)size;
+	(void)value;
+}
+
 static const struct device devices[] = {
+	{GUEST_FLASH_IPA, GUEST_FLASH_BYTES, flash_read, flash_write},
 	{GUEST_UART_IPA, GUEST_UART_BYTES, uart_read, uart_write},
 	{GUEST_RTC_IPA, GUEST_RTC_BYTES, rtc_read, rtc_write},
 	{GUEST_GICD_IPA, GUEST_GICD_BYTES, gicd_read, gicd_write},
@@ -118,9 +133,21 @@ static const struct device devices[] = {
 	{GUEST_VIRTIO_IPA, GUEST_VIRTIO_BYTES *GUEST_VIRTIO_COUNT, virtio_read, virtio_write},
 };
 
+bool bus_has_flash(void)
+{
+	return hv.boot->machine_version >= 2;
+}
+
+bool bus_is_flash(ipa_t ipa)
+{
+	return bus_has_flash() && ipa.v - GUEST_FLASH_IPA < GUEST_FLASH_BYTES;
+}
+
 /* The redistributors' frames end with the last vCPU. */
 static uint64_t device_bytes(const struct device *device)
 {
+	if (device->read == flash_read && !bus_has_flash())
+		return 0;
 	return device->read == gicr_read ? GUEST_GICR_BYTES_PER_VCPU * hv.guest.vcpu_count : device->bytes;
 }
 

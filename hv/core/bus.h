@@ -10,6 +10,9 @@ static inline uint64_t bus_size_mask(uint8_t size)
 }
 
 bool bus_has_device(ipa_t ipa);
+/* Whether this version of the machine has flash, which is mapped for reading; whether it is at `ipa`. */
+bool bus_has_flash(void);
+bool bus_is_flash(ipa_t ipa);
 /* Accesses of 1, 2, 4 or 8 bytes. What a device does not have reads as zero and ignores writes, as on the board. */
 uint64_t bus_read(ipa_t ipa, uint8_t size);
 void bus_write(ipa_t ipa, uint8_t size, uint64_t value);

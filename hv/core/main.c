@@ -7,6 +7,7 @@
 #include "hv/arch/pagetable.h"
 #include "hv/arch/stage2.h"
 #include "hv/board/board.h"
+#include "hv/core/bus.h"
 #include "hv/core/gate.h"
 #include "hv/core/hv.h"
 #include "hv/core/interrupts.h"
@@ -47,6 +48,8 @@ static void memory_init(void)
 	const struct hv_boot *boot = hv.boot;
 	pagetable_init(boot->tables_pa, boot->tables_bytes);
 	stage2_init((ipa_t){GUEST_RAM_IPA}, (pa_t){boot->guest_ram_pa}, boot->guest_ram_bytes);
+	if (bus_has_flash())
+		stage2_map_zeros((ipa_t){GUEST_FLASH_IPA}, GUEST_FLASH_BYTES);
 	mmu_init(HV_MACHINE_RAM_PA, boot->guest_ram_pa + boot->guest_ram_bytes, map.device_start, map.device_end);
 }
 

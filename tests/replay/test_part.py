@@ -137,5 +137,15 @@ def a_trace_without_keyframes_has_an_empty_table():
         same([stat["keyframe_count"], stat["bytes"]["keyframes"], stat["start_n"]], [0, 0, 0], "stat")
 
 
+@test
+def a_part_from_behind_the_end_is_refused():
+    harness.record("--keyframe-every", "5ms", harness.payload("timer_virtual"))
+    end = harness.events("trace")[-1].n
+    result = hvrec("trim", "trace", "-o", "part", "--from", str(end + 1))
+    check(str(end) in harness.error_line(result, "trim"), f"{result}")
+    check(not os.path.exists("part"), "a trace was written")
+    check(hvrec("trim", "trace", "-o", "part", "--from", str(end)).status == 0, "the end itself is refused")
+
+
 if __name__ == "__main__":
     harness.main()

@@ -399,6 +399,12 @@ void pagetable_init(uint64_t pool_pa, uint64_t pool_bytes)
 	(void)pool_bytes;
 }
 
+void stage2_map_zeros(ipa_t ipa, uint64_t bytes)
+{
+	(void)ipa;
+	(void)bytes;
+}
+
 void stage2_init(ipa_t ipa, pa_t pa, uint64_t bytes)
 {
 	(void)ipa;
