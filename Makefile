@@ -16,6 +16,8 @@ CC := gcc
 endif
 # hv's own machine: a file of hv/board.
 BOARD ?= qemu_virt
+# How many things `make check` does at a time.
+JOBS ?= $(shell nproc)
 PAYLOAD ?= $(BUILD)/guest/console.elf
 
 WARNINGS := -Wall -Wextra -Wpedantic -Werror -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla \
@@ -161,10 +163,20 @@ replay-check: all guests $(EDITORS) $(ESCAPES)
 	tools/fetch-guest --out $(BUILD)/guest
 	status=0; for run in tests/replay/run tests/gdb/run; do BUILD=$(BUILD) $$run || status=1; done; exit $$status
 
-check: deps-check
-	$(MAKE) format-check lint clang all
-	$(MAKE) unit fuzz guest-check
-	$(MAKE) replay-check
+# Each step says what it does and how long it took. The demo comes first and builds everything with the programs of a
+# newcomer's machine only.
+check:
+	@tests/step "packages" $(MAKE) deps-check
+	@tests/step "demo, and the build, with nothing but what they install" \
+		tests/install/only-installed run $(MAKE) --quiet --jobs $(JOBS) demo
+	@tests/step "format" $(MAKE) format-check
+	@tests/step "clang-tidy, cppcheck, clang" $(MAKE) lint clang
+	@tests/step "build of the unit tests and fuzzers" $(MAKE) --quiet --jobs $(JOBS) all guests $(BUILD)/unit-tests \
+		$(BUILD)/fuzz_gdbstub $(BUILD)/fuzz_trace $(EDITORS)
+	@tests/step "unit tests" $(MAKE) unit
+	@tests/step "fuzzers" $(MAKE) fuzz
+	@tests/step "payloads on plain QEMU" $(MAKE) guest-check
+	@tests/step "record, replay and gdb, end to end" $(MAKE) replay-check
 
 soak: deps-check all guests $(EDITORS) $(ESCAPES)
 	tools/fetch-guest --out $(BUILD)/guest
@@ -198,18 +210,20 @@ format:
 format-check:
 	@clang-format --dry-run -Werror $(C_FILES)
 
-# The whole of it with clang too, for both sides; nothing of it is linked.
+# The whole of it with clang too, for both sides; nothing of it is linked. Files are given out JOBS at a time.
 CLANG_HV_FLAGS = $(filter-out -fno-pic -no-pie,$(HV_CFLAGS)) --target=aarch64-none-elf -Wno-unused-command-line-argument
+FEW_FILES := xargs --no-run-if-empty --max-procs $(JOBS) --max-args 12
 clang:
-	@for f in $(HOST_SOURCES) tools/sql/sql_extension.c; do clang $(HOST_CFLAGS) -fsyntax-only $$f || exit 1; done
-	@for f in $(HV_SOURCES); do clang $(CLANG_HV_FLAGS) -fsyntax-only $$f || exit 1; done
+	@printf '%s\n' $(HOST_SOURCES) tools/sql/sql_extension.c | $(FEW_FILES) clang $(HOST_CFLAGS) -fsyntax-only
+	@printf '%s\n' $(HV_SOURCES) | $(FEW_FILES) clang $(CLANG_HV_FLAGS) -fsyntax-only
 
 lint:
-	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -I. --enable=warning,portability \
+	@cppcheck -j $(JOBS) --quiet --error-exitcode=1 --inline-suppr --std=c11 -I. --enable=warning,portability \
 		--suppressions-list=tests/cppcheck-suppressions.txt $(HOST_SOURCES) tools/sql/sql_extension.c \
 		$(filter hv/core/% hv/dev/%,$(HV_SOURCES))
-	@clang-tidy --quiet --warnings-as-errors='*' $(HOST_SOURCES) tools/sql/sql_extension.c -- $(HOST_CFLAGS)
-	@clang-tidy --quiet --warnings-as-errors='*' $(HV_SOURCES) -- $(CLANG_HV_FLAGS)
+	@printf '%s\n' $(HOST_SOURCES) tools/sql/sql_extension.c | \
+		$(FEW_FILES) tests/clang-tidy "$(HOST_CFLAGS)"
+	@printf '%s\n' $(HV_SOURCES) | $(FEW_FILES) tests/clang-tidy "$(CLANG_HV_FLAGS)"
 
 # ---- for people ----
 
