@@ -6,6 +6,7 @@
 #   make bench    speed, trace size, the cost of travelling and SQL's scan rate, beside QEMU's own record/replay
 #   make debug PAYLOAD=FILE   runs hv under a debugger (docs/DEBUGGING-HV.md)
 #   make install PREFIX=/usr/local
+#   make deb      a Debian package, in build/deb
 
 BUILD ?= build
 PREFIX ?= /usr/local
@@ -44,8 +45,8 @@ EXTENSION_OBJECTS := $(EXTENSION_SOURCES:%.c=$(BUILD)/extension/%.o)
 C_FILES = $(shell git ls-files '*.c' '*.h')
 
 .DELETE_ON_ERROR:
-.PHONY: all guests check unit guest-check replay-check fuzz demo soak bench decode-bench debug install clean deps deps-check format \
-	format-check lint clang
+.PHONY: all guests check unit guest-check replay-check fuzz demo soak bench decode-bench debug install deb deb-check clean \
+	deps deps-check format format-check lint clang
 
 all: $(BUILD)/hvrec $(BUILD)/hv.elf $(BUILD)/hvrec_sqlite.so
 
@@ -173,6 +174,7 @@ check:
 	@tests/step "clang-tidy, cppcheck, clang" $(MAKE) lint clang
 	@tests/step "build of the unit tests and fuzzers" $(MAKE) --quiet --jobs $(JOBS) all guests $(BUILD)/unit-tests \
 		$(BUILD)/fuzz_gdbstub $(BUILD)/fuzz_trace $(EDITORS)
+	@tests/step "Debian package" $(MAKE) --quiet deb-check
 	@tests/step "unit tests" $(MAKE) unit
 	@tests/step "fuzzers" $(MAKE) fuzz
 	@tests/step "payloads on plain QEMU" $(MAKE) guest-check
@@ -180,6 +182,8 @@ check:
 
 soak: deps-check all guests $(EDITORS) $(ESCAPES)
 	tools/fetch-guest --out $(BUILD)/guest
+	$(MAKE) deb
+	BUILD=$(BUILD) tests/install/deb-check --root
 	BUILD=$(BUILD) tests/replay/run --soak
 	BUILD=$(BUILD) tests/gdb/run --soak
 	$(MAKE) fuzz FUZZ_COUNT=10000000 FUZZ_TRACE_COUNT=5000000
@@ -246,6 +250,20 @@ install: all
 	install -D -m 644 $(BUILD)/hvrec_sqlite.so $(DESTDIR)$(PREFIX)/lib/hvrec/hvrec_sqlite.so
 	install -D -m 644 tools/gdb/hvrec.py $(DESTDIR)$(PREFIX)/share/hvrec/hvrec.py
 	install -D -m 644 tools/hvrec.1 $(DESTDIR)$(PREFIX)/share/man/man1/hvrec.1
+	install -D -m 644 tools/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/hvrec
+
+# The Debian package and its -dbgsym, in BUILD/deb.
+deb: deps-check
+	rm -rf $(BUILD)/deb
+	mkdir -p $(BUILD)/deb/hvrec
+	git ls-files -z | xargs -0 cp --parents -t $(BUILD)/deb/hvrec
+	cp -r tools/debian $(BUILD)/deb/hvrec/debian
+	cd $(BUILD)/deb/hvrec && env -u MAKEFLAGS -u MAKELEVEL -u BUILD dpkg-buildpackage --build=binary --no-sign --jobs=$(JOBS) \
+		>../build.log 2>&1 || { tail -n 20 ../build.log; exit 1; }
+	rm -rf $(BUILD)/deb/hvrec
+
+deb-check: deb guests
+	BUILD=$(BUILD) tests/install/deb-check
 
 clean:
 	rm -rf $(BUILD)
