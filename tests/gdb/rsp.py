@@ -9,7 +9,7 @@ Source: GDB manual, "Remote Protocol".
 import re
 import socket
 
-SECONDS_MAX = 120
+SECONDS_MAX = 600
 X0, SP, PC, CPSR = 0, 31, 32, 33
 SP_EL0 = 68
 SOFTWARE, HARDWARE, WATCH, RWATCH, AWATCH = range(5)

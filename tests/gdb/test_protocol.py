@@ -161,7 +161,7 @@ def client_that_vanishes_in_a_run_can_come_back():
                 check(client.step().signal == 5 and client.n == n + 1, "no step after reconnecting")
 
 
-def reconnected(server, seconds=10):
+def reconnected(server, seconds=300):
     """The server has to notice first that its client is gone."""
     end = time.monotonic() + seconds
     while True:

@@ -25,7 +25,7 @@ def machines():
     return sorted(pid for pid, command in harness.strays().items() if "-icount" in command)
 
 
-def wait_for_machines(count, seconds=20):
+def wait_for_machines(count, seconds=300):
     end = time.monotonic() + seconds
     while len(machines()) < count:
         check(time.monotonic() < end, f"{len(machines())} machines, not {count}")

@@ -67,7 +67,7 @@ class Mi:
     def close(self):
         self.process.stdin.close()
         self.process.stdout.close()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=300)
 
 
 def expanded(text):

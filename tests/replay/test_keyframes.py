@@ -159,7 +159,7 @@ def verify_ends_when_it_is_told_to():
     harness.machine_pid()
     time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    error_line(harness.finish(process, seconds=20), "verify")
+    error_line(harness.finish(process), "verify")
 
 
 # ---- recordings that end badly ----

@@ -67,7 +67,7 @@ def killed_recording(delay_s, victim, *arguments):
         os.kill(process.pid if victim == "hvrec" else machine, signal.SIGKILL)
     console.end()
     process.stdout = None
-    harness.finish(process, seconds=30)
+    harness.finish(process)
     harness.no_strays()
     harness.only_files("trace", "trace-wal", "trace-shm", "messages")
     left = harness.shared_folders() - files_before
@@ -175,7 +175,7 @@ def signals_finish_the_trace():
             while process.poll() is None and b'"machine": "' not in harness.hvrec("info", "--json", "trace").out:
                 time.sleep(0.1)  # the machine's facts are there once it has started
             process.send_signal(number)
-            result = harness.finish(process, seconds=30)
+            result = harness.finish(process)
             if "fifo" in arguments:
                 os.close(writer)
             check(result.status == 0, f"{arguments[-1]}, signal {number}: {result}: {contents('messages')!r}")

@@ -30,7 +30,7 @@ class Terminal:
             with contextlib.suppress(OSError):
                 self.seen += os.read(self.main, 65536)
 
-    def wait_for(self, text, seconds=60):
+    def wait_for(self, text, seconds=300):
         end = time.monotonic() + seconds
         while text not in self.seen:
             check(time.monotonic() < end, f"{text!r} did not come; the terminal ends in {self.seen[-200:]!r}")
@@ -46,7 +46,7 @@ class Terminal:
     def is_raw(self):
         return not termios.tcgetattr(self.other)[3] & RAW_OFF
 
-    def end(self, status=0, seconds=30):
+    def end(self, status=0):
         """Waits for the end; the terminal must be as it was."""
         end = time.monotonic() + seconds
         while self.process.poll() is None and time.monotonic() < end:
@@ -133,7 +133,7 @@ def terminal_that_hangs_up_finishes_the_trace():
     terminal.wait_for(b"q ends")
     os.close(terminal.main)
     os.close(terminal.other)
-    harness.finish(terminal.process, seconds=30)
+    harness.finish(terminal.process)
     check(is_complete(), "the trace is incomplete")
     replay()
 
@@ -184,7 +184,7 @@ def pace_real_waits_for_the_clock():
     harness.record("--pace", "skip", payload("wfi"))
     facts = json.loads(hvrec("info", "trace", "--json").out)
     since = time.monotonic()
-    console = harness.record("--pace", "real", payload("wfi"), seconds=20).out
+    console = harness.record("--pace", "real", payload("wfi")).out
     real_s = time.monotonic() - since
     idle_s = (facts["guest_ns"] - facts["instructions"]) / 1e9
     check(real_s >= 0.8 * idle_s, f"{idle_s:.3f} s of idle time took {real_s:.3f} s")

@@ -2,7 +2,7 @@
  * exceptions, and what hv does not know. Each guest is recorded and replayed. */
 #include "tests/unit/fake_check.h"
 
-TestSuite(exit, .timeout = 120);
+TestSuite(exit, .timeout = 900);
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define UART_IBRD       (GUEST_UART_IPA + 0x24)

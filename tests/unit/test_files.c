@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-TestSuite(files, .timeout = 60);
+TestSuite(files, .timeout = 900);
 
 static void write_file(char path[], const void *data, size_t bytes)
 {

@@ -4,7 +4,7 @@
 #include "tests/unit/fake_check.h"
 #include <stddef.h>
 
-TestSuite(gate, .timeout = 300);
+TestSuite(gate, .timeout = 900);
 
 #define KEY_CNTPCT FAKE_KEY(3, 3, 14, 0, 1)
 #define KEY_MDSCR  FAKE_KEY(2, 0, 0, 2, 2)

@@ -2,7 +2,7 @@
  * and leaves nothing behind: loaded back, the recording goes on to the same state, bit by bit. */
 #include "tests/unit/fake_check.h"
 
-TestSuite(gate_divert, .timeout = 120);
+TestSuite(gate_divert, .timeout = 900);
 
 #define KEY_CNTP_CTL  FAKE_KEY(3, 3, 14, 2, 1)
 #define KEY_CNTP_CVAL FAKE_KEY(3, 3, 14, 2, 2)

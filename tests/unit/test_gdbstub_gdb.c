@@ -38,7 +38,7 @@ static void close_toy(void)
 	rmdir(folder);
 }
 
-TestSuite(gdbstub_gdb, .init = open_toy, .fini = close_toy, .timeout = 120);
+TestSuite(gdbstub_gdb, .init = open_toy, .fini = close_toy, .timeout = 900);
 
 static const char *find_gdb(void)
 {

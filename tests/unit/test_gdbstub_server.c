@@ -25,7 +25,7 @@ static void close_toy(void)
 	unlink(path);
 }
 
-TestSuite(gdbstub_server, .init = open_toy, .fini = close_toy, .timeout = 20);
+TestSuite(gdbstub_server, .init = open_toy, .fini = close_toy, .timeout = 900);
 
 static struct server *open_server(const char *at)
 {

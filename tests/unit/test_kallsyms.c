@@ -293,7 +293,7 @@ Test(kallsyms, random_damage_is_never_followed_out_of_the_image)
 }
 
 /* An image made to be searched for ever: every position looks like a count with many names behind it. */
-Test(kallsyms, a_hostile_image_ends_the_search, .timeout = 60)
+Test(kallsyms, a_hostile_image_ends_the_search, .timeout = 900)
 {
 	enum { BYTES = 3 << 20 };
 	struct built *built = calloc(1, sizeof(*built));

@@ -5,7 +5,7 @@
 #include "storage/trace_seal.h"
 #include "storage/trace_format.h"
 
-TestSuite(keyframe, .timeout = 120);
+TestSuite(keyframe, .timeout = 900);
 
 /* The trace has the model's keyframes from number `first` on, and its events from there on. */
 static void expect_keyframes(const struct model *m, size_t first)

@@ -2,7 +2,7 @@
  * whatever the machine does differently, and the guest ends in the same state. */
 #include "tests/unit/fake_check.h"
 
-TestSuite(run, .timeout = 120);
+TestSuite(run, .timeout = 900);
 
 #define KEY_CNTPCT    FAKE_KEY(3, 3, 14, 0, 1)
 #define KEY_CNTP_TVAL FAKE_KEY(3, 3, 14, 2, 0)

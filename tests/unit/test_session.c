@@ -11,7 +11,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-TestSuite(session, .timeout = 30);
+TestSuite(session, .timeout = 900);
 
 /* ---- console input ---- */
 

@@ -52,7 +52,7 @@ static void teardown(void)
 	unlink(path);
 }
 
-TestSuite(sql, .init = setup, .fini = teardown, .timeout = 120);
+TestSuite(sql, .init = setup, .fini = teardown, .timeout = 900);
 
 static sqlite3 *open_tables(void)
 {

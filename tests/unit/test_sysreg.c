@@ -11,7 +11,7 @@ struct sysreg_case {
 
 #include "tests/unit/sysreg_cases.h"
 
-TestSuite(sysreg, .timeout = 120);
+TestSuite(sysreg, .timeout = 900);
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define ESR_UNKNOWN     UINT64_C(0x02000000)

@@ -271,7 +271,7 @@ static bool name_ignore(const char *name, void *context, struct error *error)
 	return true;
 }
 
-Test(trace_repair, a_table_without_end_is_an_error, .timeout = 60)
+Test(trace_repair, a_table_without_end_is_an_error, .timeout = 900)
 {
 	struct error error = {0};
 	struct trace_totals totals;

@@ -1,7 +1,7 @@
 /* The virtual GIC's lines, SGIs and list registers, case by case, against a model of the hardware's CPU interface. */
 #include "tests/unit/vgic_model.h"
 
-TestSuite(vgic, .timeout = 60);
+TestSuite(vgic, .timeout = 900);
 
 Test(vgic, nothing_pending_leaves_empty_list_registers_and_no_maintenance)
 {

@@ -2,7 +2,7 @@
  * what the CPU interface (vgic_model.h) signals must be what a GIC with room for everything would signal. */
 #include "tests/unit/vgic_model.h"
 
-TestSuite(vgic_random, .timeout = 120);
+TestSuite(vgic_random, .timeout = 900);
 
 struct ref_irq {
 	bool enabled, pending, level, edge, group1;

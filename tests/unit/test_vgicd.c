@@ -6,7 +6,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-TestSuite(vgicd, .timeout = 60);
+TestSuite(vgicd, .timeout = 900);
 
 static struct guest_state guest;
 

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-TestSuite(writer, .timeout = 60);
+TestSuite(writer, .timeout = 900);
 
 enum { GIVE_EVENTS = 1000 };
 
