@@ -53,6 +53,7 @@ void gdbstub_connect(struct gdbstub *stub)
 	stub->no_ack = false;
 	stub->knows_swbreak = stub->knows_hwbreak = false;
 	stub->physical = false;
+	stub->single_step = STUB_STEP_ALL;
 	stub->thread = stub->stop.thread;
 	stub->thread_resume = TARGET_THREAD_ANY;
 	stub->frame.state = FRAME_IDLE;
@@ -113,8 +114,11 @@ void stub_send(struct gdbstub *stub, const struct text *payload)
 
 void stub_resume(struct gdbstub *stub, const struct target_resume *resume)
 {
+	struct target_resume how = *resume;
+
+	how.into_interrupts = gdbstub_steps_into_interrupts(stub);
 	stub->state = STUB_RUNNING;
-	stub->ops->resume(stub->context, resume);
+	stub->ops->resume(stub->context, &how);
 }
 
 static void acknowledge(struct gdbstub *stub, char how)
@@ -234,4 +238,14 @@ bool gdbstub_physical(const struct gdbstub *stub)
 void gdbstub_set_physical(struct gdbstub *stub, bool physical)
 {
 	stub->physical = physical;
+}
+
+bool gdbstub_steps_into_interrupts(const struct gdbstub *stub)
+{
+	return !(stub->single_step & STUB_STEP_NOIRQ);
+}
+
+void gdbstub_set_steps_into_interrupts(struct gdbstub *stub, bool into)
+{
+	stub->single_step = into ? stub->single_step & ~(uint32_t)STUB_STEP_NOIRQ : stub->single_step | STUB_STEP_NOIRQ;
 }

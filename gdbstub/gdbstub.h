@@ -56,3 +56,7 @@ void gdbstub_monitor_done(struct gdbstub *stub, bool ok);
 /* Whether gdb's m, M, x and X packets mean guest physical addresses; off for each new client. */
 bool gdbstub_physical(const struct gdbstub *stub);
 void gdbstub_set_physical(struct gdbstub *stub, bool physical);
+
+/* Whether steps go into interrupt handlers; off for each new client. */
+bool gdbstub_steps_into_interrupts(const struct gdbstub *stub);
+void gdbstub_set_steps_into_interrupts(struct gdbstub *stub, bool into);

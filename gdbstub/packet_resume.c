@@ -1,6 +1,6 @@
 /* Packets that make the target run, in both directions, and those that end a session: vCont, c, s, C, S, bc, bs, R, D,
- * k. A machine has no signals to be delivered: the numbers in C and S are read and mean nothing. Who runs when is the
- * target's affair too: a thread is named only as the one that a step is counted for. */
+ * k; and QEMU's switches for steps. A machine has no signals to be delivered: the numbers in C and S are read and mean
+ * nothing. Who runs when is the target's affair too: a thread is named only as the one that a step is counted for. */
 #include "gdbstub/gdb_registers.h"
 #include "gdbstub/packet_rows.h"
 
@@ -181,5 +181,30 @@ enum packet_reply packet_kill(struct gdbstub *stub, struct args *args)
 enum packet_reply packet_vkill(struct gdbstub *stub, struct args *args)
 {
 	packet_kill(stub, args);
+	return PACKET_OK;
+}
+
+enum packet_reply packet_step_bits(struct gdbstub *stub, struct args *args)
+{
+	(void)args;
+	text_format(&stub->reply, "ENABLE=%x,NOIRQ=%x,NOTIMER=%x", STUB_STEP_ENABLE, STUB_STEP_NOIRQ,
+		    STUB_STEP_NOTIMER);
+	return PACKET_TEXT;
+}
+
+enum packet_reply packet_step_mode(struct gdbstub *stub, struct args *args)
+{
+	(void)args;
+	text_format(&stub->reply, "0x%x", stub->single_step);
+	return PACKET_TEXT;
+}
+
+enum packet_reply packet_set_step_mode(struct gdbstub *stub, struct args *args)
+{
+	args_word(args, "0x");
+	const uint64_t bits = args_hex(args);
+	if (!args_done(args) || (bits & ~(uint64_t)STUB_STEP_ALL) != 0)
+		return PACKET_E_MALFORMED;
+	stub->single_step = (uint32_t)bits;
 	return PACKET_OK;
 }

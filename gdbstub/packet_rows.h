@@ -1,7 +1,7 @@
 /* The rows of the packet table, and the handlers that they name. PACKET(name, form, when, handler):
  * form EXACT: nothing follows; ARGUMENTS: they do. when STOPPED: ignored while something is under way (gdb sends none
  * then, but for an interrupt); ANYTIME. Qhvrec.Interrupt is ours (packet_query.c). The first row that fits is taken.
- * Source: GDB manual, "Packets", "General Query Packets"; QEMU's gdbstub for PhyMemMode. */
+ * Source: GDB manual, "Packets", "General Query Packets"; QEMU's gdbstub for PhyMemMode and sstep. */
 #pragma once
 #include "gdbstub/packet.h"
 
@@ -27,6 +27,9 @@
 	PACKET("qOffsets", EXACT, STOPPED, packet_offsets)                                                             \
 	PACKET("qqemu.PhyMemMode", EXACT, STOPPED, packet_physical)                                                    \
 	PACKET("Qqemu.PhyMemMode:", ARGUMENTS, STOPPED, packet_set_physical)                                           \
+	PACKET("qqemu.sstepbits", EXACT, STOPPED, packet_step_bits)                                                    \
+	PACKET("qqemu.sstep", EXACT, STOPPED, packet_step_mode)                                                        \
+	PACKET("Qqemu.sstep=", ARGUMENTS, STOPPED, packet_set_step_mode)                                               \
 	PACKET("Qhvrec.Interrupt", EXACT, ANYTIME, packet_interrupt)                                                   \
 	PACKET("qRcmd,", ARGUMENTS, STOPPED, packet_monitor)                                                           \
 	PACKET("qsThreadInfo", EXACT, STOPPED, packet_threads_next)                                                    \

@@ -12,6 +12,10 @@ enum stub_state {
 	STUB_ENDING_MONITOR,
 };
 
+/* How a step is made, as QEMU's qqemu.sstepbits has it: at all, without interrupts, without timers. Only the second
+ * makes a difference here, where time is the recording's. */
+enum { STUB_STEP_ENABLE = 1, STUB_STEP_NOIRQ = 2, STUB_STEP_NOTIMER = 4, STUB_STEP_ALL = 7 };
+
 struct gdbstub {
 	const struct target_ops *ops;
 	void *context;
@@ -26,6 +30,7 @@ struct gdbstub {
 	bool no_ack;
 	bool knows_swbreak, knows_hwbreak; /* its qSupported */
 	bool physical;
+	uint32_t single_step;   /* how steps are made: QEMU's bits (packet_resume.c) */
 	uint32_t thread;        /* of g, m and so on: Hg, or where the last stop was */
 	uint32_t thread_resume; /* of s, bs and so on: Hc; or TARGET_THREAD_ANY */
 	struct frame frame;

@@ -63,7 +63,8 @@ enum target_action {
 struct target_resume {
 	enum target_action action;
 	bool reverse;
-	uint32_t thread; /* or TARGET_THREAD_ANY */
+	bool into_interrupts; /* a step does not pass over asynchronous exceptions and their handlers */
+	uint32_t thread;      /* or TARGET_THREAD_ANY */
 	va_t range_start, range_end;
 };
 

@@ -1,5 +1,6 @@
 /* A diversion's writes, its runs, and the way back. */
 #include "replay/diversion.h"
+#include "replay/exceptions.h"
 #include "replay/exclusive.h"
 #include "replay/guest_memory.h"
 #include "replay/target_registers.h"
@@ -95,10 +96,23 @@ static size_t watchpoints_take(const struct hv_debug_point *points, size_t count
 	return taken_count;
 }
 
+/* Those of interrupts, so that one is seen before its handler has begun, if there is room. Answers the new count. */
+static size_t vectors_add(const struct timeline *t, struct hv_debug_point *armed, size_t count)
+{
+	uint64_t vectors[EXCEPTION_VECTORS];
+	size_t added = count;
+	exceptions_vectors(vcpu_here(t), vectors);
+	for (size_t i = EXCEPTION_IRQ; i < EXCEPTION_VECTORS; i++) {
+		if (vectors[i] != vcpu_here(t)->pc)
+			armed[added++] = (struct hv_debug_point){.address = vectors[i]};
+	}
+	return diversion_points_fit(t, armed, added) ? added : count;
+}
+
 enum engine_stop diversion_step(struct timeline *t, bool watch, const struct hv_debug_point *points, size_t count,
 				uint64_t *address, struct error *error)
 {
-	struct hv_debug_point armed[HV_DEBUG_POINTS_MAX];
+	struct hv_debug_point armed[GUEST_WATCHPOINT_COUNT + EXCLUSIVE_EXITS_MAX + EXCEPTION_VECTORS];
 	uint64_t exits[EXCLUSIVE_EXITS_MAX], until_n = timeline_n(t) + 1;
 	size_t armed_count = watch ? watchpoints_take(points, count, armed) : 0;
 	size_t exit_count = exclusive_exits(t->engine, vcpu_here(t), exits);
@@ -108,8 +122,10 @@ enum engine_stop diversion_step(struct timeline *t, bool watch, const struct hv_
 		armed_count += exit_count;
 		until_n += SEQUENCE_INSNS_MAX;
 	}
+	armed_count = vectors_add(t, armed, armed_count);
 	enum engine_stop stop = engine_run_diverted(t->engine, until_n, armed, armed_count, address, error);
-	return stop == ENGINE_BREAKPOINT ? ENGINE_UNTIL : stop;
+	bool interrupted = stop == ENGINE_BREAKPOINT && exceptions_is_asynchronous(vcpu_here(t), *address);
+	return stop == ENGINE_BREAKPOINT && !interrupted ? ENGINE_UNTIL : stop;
 }
 
 static bool is_breakpoint_here(const struct timeline *t, const struct hv_debug_point *points, size_t count,

@@ -25,7 +25,8 @@ bool diversion_memory_write(struct timeline *timeline, uint32_t vcpu, struct tar
 /* Whether the CPU has room for these points, beside those that the guest itself uses. */
 bool diversion_points_fit(const struct timeline *timeline, const struct hv_debug_point *points, size_t count);
 /* Runs one instruction, or an exclusive sequence. ENGINE_UNTIL: done; ENGINE_WATCHPOINT: it would access a watched
- * place, if `watch`; ENGINE_END: the guest came to an end, engine_end_reason. */
+ * place, if `watch`; ENGINE_BREAKPOINT: an interrupt came before it, and this is its vector; ENGINE_END: the guest came
+ * to an end, engine_end_reason. */
 enum engine_stop diversion_step(struct timeline *timeline, bool watch, const struct hv_debug_point *points,
 				size_t count, uint64_t *address, struct error *error);
 /* Runs on to a point. `pass`: a breakpoint at the current place does not count; `skip_access`: nor does an access. */

@@ -91,6 +91,9 @@ static const struct row {
 	 "one.\n"},
 	{"phys", monitor_memory_phys, WORKS, " [on|off]", "memory by guest physical address",
 	 "What gdb's addresses mean when it reads memory.\n"},
+	{"steps", monitor_steps, WORKS, " [interrupts on|off]", "whether steps go into interrupt handlers",
+	 "Off, a step passes over an interrupt that comes in it, as on QEMU; breakpoints in the handler stop all the "
+	 "same.\n"},
 	{"hash", monitor_memory_hash, WORKS, "", "hash of the guest's memory",
 	 "All of RAM as it is here: the same in every replay, however one came here.\n"},
 	{"verify", monitor_verify, REFUSED, "", "replay everything and compare",

@@ -81,5 +81,8 @@ bool monitor_memory_who_wrote(struct monitor *monitor, const char *argument);
 bool monitor_memory_phys(struct monitor *monitor, const char *argument);
 bool monitor_memory_hash(struct monitor *monitor, const char *argument);
 
+/* monitor_steps.c */
+bool monitor_steps(struct monitor *monitor, const char *argument);
+
 /* monitor_verify.c */
 bool monitor_verify(struct monitor *monitor, const char *argument);

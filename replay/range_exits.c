@@ -1,9 +1,10 @@
 /* One look at each instruction of the range. */
 #include "replay/range_exits.h"
 #include "replay/branch.h"
+#include "replay/exceptions.h"
 #include "replay/guest_memory.h"
 
-enum { RANGE_BYTES_MAX = 1 << 16, VECTOR_BYTES = 0x80, VECTORS_OF_LEVEL = 4 };
+enum { RANGE_BYTES_MAX = 1 << 16 };
 
 #define PSTATE_AARCH32 UINT64_C(0x10) /* other instructions, and other vectors */
 
@@ -31,14 +32,13 @@ static bool moves_vectors(uint32_t word)
 	       (word & 0xfffff0ff) == 0xd50040bf;
 }
 
-/* Arm ARM D1.3.1.5: those for the current level with SP_EL0, with SP_EL1, and for EL0. */
 static bool add_vectors(struct exits *exits, const struct vcpu_state *vcpu)
 {
-	bool el0 = (vcpu->pstate >> 2 & 3) == 0, sp_el1 = vcpu->pstate & 1;
-	uint64_t offset = el0 ? 0x400 : sp_el1 ? 0x200 : 0;
+	uint64_t vectors[EXCEPTION_VECTORS];
 	bool added = true;
-	for (uint64_t i = 0; i < VECTORS_OF_LEVEL; i++)
-		added &= add(exits, vcpu->vbar_el1 + offset + i * VECTOR_BYTES);
+	exceptions_vectors(vcpu, vectors);
+	for (size_t i = 0; i < EXCEPTION_VECTORS; i++)
+		added &= add(exits, vectors[i]);
 	return added;
 }
 

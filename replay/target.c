@@ -198,6 +198,7 @@ static void resume(void *context, const struct target_resume *request)
 	target->skip_access = false;
 	target->stepped = 0;
 	target->pass = true;
+	target->passing = target->stepped_back = false;
 	target->origin = timeline_place(target->timeline);
 }
 
@@ -278,6 +279,21 @@ bool replay_target_monitor_ends(struct replay_target *target, bool wanted)
 	return ends;
 }
 
+const struct vcpu_state *replay_target_vcpu(const struct replay_target *target)
+{
+	const struct guest_state *state = timeline_state(target->timeline);
+	return &state->vcpu[state->current];
+}
+
+bool replay_target_is_breakpoint(const struct replay_target *target, uint64_t address)
+{
+	for (size_t i = 0; i < target->point_count; i++) {
+		if (target->points[i].bytes == 0 && target->points[i].address == address)
+			return true;
+	}
+	return false;
+}
+
 static bool is_at(const struct hv_debug_point *point, uint64_t address)
 {
 	return point->bytes == 0 ? address == point->address : address - point->address < point->bytes;
@@ -355,10 +371,9 @@ bool replay_target_run(struct replay_target *target, const struct pollfd *wake, 
 		return true;
 	}
 	engine->wake = wake;
-	bool diverted = diversion_is_on(target->timeline);
-	/* A step of the recording ends; a diverted guest may take exceptions for ever and retire nothing. */
-	engine->wake_count = diverted || target->resume.action != TARGET_STEP ? wake_count : 0;
-	good = diverted ? replay_target_turn_diverted(target, error) : replay_target_turn(target, error);
+	engine->wake_count = wake_count;
+	good = diversion_is_on(target->timeline) ? replay_target_turn_diverted(target, error)
+						 : replay_target_turn(target, error);
 	engine->wake_count = 0;
 	return good;
 }

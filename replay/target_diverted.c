@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* What a diverted guest prints goes to gdb's console. */
 static void console_print(void *context, const uint8_t *bytes, size_t count)
@@ -56,10 +57,46 @@ static void say_end(const struct replay_target *target)
 	}
 }
 
+static enum engine_stop step(struct replay_target *target, uint64_t *address, struct error *error)
+{
+	enum engine_stop stop = diversion_step(target->timeline, !target->skip_access, target->points,
+					       target->point_count, address, error);
+	if (stop != ENGINE_BREAKPOINT || replay_target_is_breakpoint(target, *address))
+		return stop;
+	if (!replay_target_pass_begin(target))
+		return ENGINE_UNTIL; /* it is a step to the vector */
+	return ENGINE_INTERRUPTED;
+}
+
+/* While an interrupt is passed over: on to where its handler returns. Without a breakpoint left for that the step ends
+ * in the handler. */
+static enum engine_stop pass(struct replay_target *target, uint64_t *address, struct error *error)
+{
+	struct hv_debug_point *points = replay_target_points_and(target, target->interrupted_at.pc, error);
+	size_t count = target->point_count + 1;
+	enum engine_stop stop = points ? ENGINE_UNTIL : ENGINE_FAILED;
+	target->passing = points && diversion_points_fit(target->timeline, points, count);
+	if (target->passing)
+		stop = diversion_continue(target->timeline, target->pass, target->skip_access, points, count, address,
+					  error);
+	free(points);
+	target->pass = stop == ENGINE_BREAKPOINT && replay_target_pass_goes_on(target, *address);
+	return target->pass ? ENGINE_INTERRUPTED : stop;
+}
+
+static enum engine_stop run_on(struct replay_target *target, uint64_t *address, struct error *error)
+{
+	if (target->resume.action != TARGET_CONTINUE)
+		return target->passing ? pass(target, address, error) : step(target, address, error);
+	enum engine_stop stop = diversion_continue(target->timeline, target->pass, target->skip_access, target->points,
+						   target->point_count, address, error);
+	target->pass = false;
+	return stop;
+}
+
 bool replay_target_turn_diverted(struct replay_target *target, struct error *error)
 {
 	struct timeline *timeline = target->timeline;
-	enum engine_stop stop;
 	uint64_t address;
 	if (!diversion_points_fit(timeline, target->points, target->point_count)) {
 		say(target,
@@ -68,16 +105,13 @@ bool replay_target_turn_diverted(struct replay_target *target, struct error *err
 		replay_target_stopped(target, TARGET_STOP_SIGNAL, 0, SIGNAL_TRAP);
 		return true;
 	}
-	if (target->resume.action == TARGET_CONTINUE)
-		stop = diversion_continue(timeline, target->pass, target->skip_access, target->points,
-					  target->point_count, &address, error);
-	else
-		stop = diversion_step(timeline, !target->skip_access, target->points, target->point_count, &address,
-				      error);
-	target->pass = target->skip_access = false;
+	enum engine_stop stop = run_on(target, &address, error);
+	target->skip_access = false;
 	switch (stop) {
 	case ENGINE_BREAKPOINT:
 		replay_target_stopped(target, TARGET_STOP_BREAKPOINT, address, 0);
+		if (target->running && !target->passing)
+			replay_target_pass_begin(target);
 		return true;
 	case ENGINE_WATCHPOINT:
 		replay_target_stopped(target, TARGET_STOP_WATCHPOINT, address, 0);

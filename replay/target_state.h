@@ -1,5 +1,6 @@
 /* What target.c, target_turn.c and target_diverted.c share. */
 #pragma once
+#include "replay/exceptions.h"
 #include "replay/target.h"
 
 enum { SIGNAL_INTERRUPT = 2, SIGNAL_TRAP = 5, SIGNAL_TERMINATED = 15 };
@@ -15,6 +16,11 @@ struct replay_target {
 	bool skip_access; /* gdb did not want the access that it has just come to */
 	uint64_t stepped; /* instructions of a range, one by one */
 	bool pass;        /* a breakpoint at this place has been told */
+	/* A step over an interrupt (target_steps.c): its handler is being run through, forwards until `interrupted_at`
+	 * is come to again, backwards to before it. */
+	bool passing, stepped_back;
+	struct exception_context interrupted_at;
+	struct timeline_place entry; /* of the handler, where it is gone through backwards */
 	bool client_left;
 	struct error broken; /* a write found the machine broken */
 	struct target_resume resume;
@@ -32,6 +38,24 @@ void replay_target_stopped_elsewhere(struct replay_target *target);
 
 /* Sends what a diverted guest prints to gdb's console. */
 void replay_target_listen(struct replay_target *target);
+/* The guest as it is now, and whether gdb has a breakpoint at an address. */
+const struct vcpu_state *replay_target_vcpu(const struct replay_target *target);
+bool replay_target_is_breakpoint(const struct replay_target *target, uint64_t address);
+
+/* Steps of one instruction in the recording, over interrupts. TIMELINE_INTERRUPTED: there is more to be done. */
+struct timeline_hit replay_target_step_on(struct replay_target *target, struct error *error);
+struct timeline_hit replay_target_step_back(struct replay_target *target, struct error *error);
+/* While `passing` is set, forwards: goes on with the handler. */
+struct timeline_hit replay_target_pass(struct replay_target *target, struct error *error);
+/* At the vector of an interrupt that came in a step: it is passed over from here, if steps do. */
+bool replay_target_pass_begin(struct replay_target *target);
+/* At a breakpoint while `passing` is set, forwards: whether it is none to be told; `passing` is off if the handler has
+ * returned. */
+bool replay_target_pass_goes_on(struct replay_target *target, uint64_t address);
+/* gdb's points and this one, to be freed. NULL: error set. */
+struct hv_debug_point *replay_target_points_and(const struct replay_target *target, uint64_t address,
+						struct error *error);
+
 /* One turn of a resume in the recording. */
 bool replay_target_turn(struct replay_target *target, struct error *error);
 /* Of an access that was come to, in the recording: *address of the watchpoint that gdb is to be told of. False: error

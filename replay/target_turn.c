@@ -7,25 +7,10 @@
 /* A line is stepped by its instructions, and run through once they are more than that. */
 enum { STEPS_BEFORE_RUN = 100 };
 
-static const struct vcpu_state *current_vcpu(const struct replay_target *target)
-{
-	const struct guest_state *state = timeline_state(target->timeline);
-	return &state->vcpu[state->current];
-}
-
-static bool is_breakpoint(const struct replay_target *target, uint64_t address)
-{
-	for (size_t i = 0; i < target->point_count; i++) {
-		if (target->points[i].bytes == 0 && target->points[i].address == address)
-			return true;
-	}
-	return false;
-}
-
 void replay_target_step_ended(struct replay_target *target)
 {
-	uint64_t pc = current_vcpu(target)->pc;
-	if (is_breakpoint(target, pc)) {
+	uint64_t pc = replay_target_vcpu(target)->pc;
+	if (replay_target_is_breakpoint(target, pc)) {
 		replay_target_stopped(target, TARGET_STOP_BREAKPOINT, pc, 0);
 		if (!target->running)
 			return;
@@ -54,8 +39,7 @@ static struct timeline_hit run(struct replay_target *target, struct error *error
 static struct timeline_hit step(struct replay_target *target, struct error *error)
 {
 	target->stepped++;
-	return timeline_step(target->timeline, target->resume.reverse, target->skip_access, target->points,
-			     target->point_count, error);
+	return target->resume.reverse ? replay_target_step_back(target, error) : replay_target_step_on(target, error);
 }
 
 static bool is_among(const uint64_t *addresses, size_t count, uint64_t address)
@@ -70,7 +54,7 @@ static bool is_among(const uint64_t *addresses, size_t count, uint64_t address)
 /* Runs on to where the range is left, or to a point. Steps, where it is not known what comes next. */
 static struct timeline_hit run_in_range(struct replay_target *target, struct error *error)
 {
-	const struct vcpu_state *vcpu = current_vcpu(target);
+	const struct vcpu_state *vcpu = replay_target_vcpu(target);
 	uint64_t exits[RANGE_EXITS_MAX];
 	size_t exit_count = range_exits(timeline_engine(target->timeline), vcpu, target->resume.range_start.v,
 					target->resume.range_end.v, exits);
@@ -91,8 +75,9 @@ static struct timeline_hit run_in_range(struct replay_target *target, struct err
 	target->skip_access = false; /* it was passed on the way */
 	/* A step to a vector is one to behind its first instruction. A breakpoint of gdb's there is told by
 	 * replay_target_step_ended. */
-	if (timeline_is_vector(target->timeline, hit.address) && !is_breakpoint(target, hit.address))
-		return step(target, error);
+	if (timeline_is_vector(target->timeline, hit.address) && !replay_target_is_breakpoint(target, hit.address))
+		return replay_target_pass_begin(target) ? (struct timeline_hit){TIMELINE_INTERRUPTED, 0}
+							: step(target, error);
 	hit.stop = TIMELINE_STEPPED;
 	return hit;
 }
@@ -101,12 +86,16 @@ bool replay_target_turn(struct replay_target *target, struct error *error)
 {
 	struct timeline_place before = timeline_place(target->timeline);
 	bool range = target->resume.action == TARGET_STEP_RANGE && !target->resume.reverse;
+	bool passing = target->passing && !target->resume.reverse;
 	struct timeline_hit hit = target->resume.action == TARGET_CONTINUE       ? run(target, error)
+				  : passing                                      ? replay_target_pass(target, error)
 				  : range && target->stepped >= STEPS_BEFORE_RUN ? run_in_range(target, error)
 										 : step(target, error);
 	switch (hit.stop) {
 	case TIMELINE_BREAKPOINT:
 		replay_target_stopped(target, TARGET_STOP_BREAKPOINT, hit.address, 0);
+		if (target->running && !target->passing)
+			replay_target_pass_begin(target);
 		return true;
 	case TIMELINE_WATCHPOINT:
 		if (!replay_target_watch_choose(target, &hit.address, error))

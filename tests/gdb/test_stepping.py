@@ -30,7 +30,8 @@ def places(trace, end, count):
 
 
 def mirrored(client, trace, start):
-    """Steps there and back."""
+    """Steps there and back, each instruction: interrupts too."""
+    client.monitor("steps interrupts on")
     client.seek(start)
     visited = [snapshot(client)]
     check(visited[0][0] == start, f"seek {start} went to {visited[0][0]}")
@@ -99,6 +100,7 @@ def steps_of_a_range_end_where_single_steps_do():
     with session.Server(trace) as server, server.client() as client:
         end = client.position()[1]
         while ranges < RANGES:
+            client.monitor(f"steps interrupts {rng.choice(('on', 'off'))}")
             start = max(0, rng.choice((rng.randrange(end), rng.choice(exits) - rng.randrange(100, 1000))))
             client.seek(start)
             low, high = client.pc - 4 * rng.randrange(40), client.pc + 4 * rng.randrange(1, 60)
@@ -143,6 +145,7 @@ def lands_on_last(client, start, place, pcs, chosen):
 
 
 def qemu_test(client, start):
+    client.monitor("steps interrupts on")  # each position is to be seen
     pcs = walk(client, start, QEMU_STEPS)
     for expected in reversed(pcs[:-1]):
         client.reverse_step()
@@ -186,7 +189,9 @@ def steps_stop_at_vectors_with_a_breakpoint():
             stop = client.resume(f"vCont;r{place:x},{place + 4:x}:1")
             check((stop.kind, client.n, client.pc) == expected[0], f"a range step from {n}: {stop} at {client.n}")
             client.remove(rsp.SOFTWARE, vector)
+            client.monitor("steps interrupts on")
             check(client.step().kind == "signal" and client.n == n + 1, "the breakpoint is gone, and a step stops")
+            client.monitor("steps interrupts off")
 
 
 if __name__ == "__main__":

@@ -37,8 +37,11 @@ guest_$(1)_link = $$(GUEST_CC) $$(guest_$(1)) $$(GUEST_LDFLAGS) -Wl,--defsym=LIN
 guest_$(1)_lib := $(guest_lib:%=$(BUILD)/guest/$(1)/lib/%.o)
 -include $$(wildcard $(BUILD)/guest/$(1)/*.d $(BUILD)/guest/$(1)/*/*.d)
 endef
-# One is for reading in gdb, line by line.
+# Some are for reading in gdb, line by line.
 $(BUILD)/guest/exec/corruption.o: private GUEST_CFLAGS += -Og
+$(BUILD)/guest/exec/lines.o: private GUEST_CFLAGS += -O0
+GUEST_ELFS += $(BUILD)/guest/lines.elf
+.SECONDARY: $(BUILD)/guest/exec/lines.o
 $(eval $(call guest_kind,exec))
 $(eval $(call guest_kind,pie))
 .SECONDARY: $(guest_exec_lib) $(guest_pie_lib) $(GUESTS:%=$(BUILD)/guest/exec/%.o)

@@ -53,6 +53,38 @@ Test(gdbstub_run, steps_in_every_way)
 	EXPECT_STOP("bs", "T05thread:1;replaylog:begin;");
 }
 
+/* As QEMU's stub has it. */
+Test(gdbstub_run, says_whether_steps_go_into_interrupts)
+{
+	static const struct {
+		const char *packet, *mode;
+		bool into;
+	} modes[] = {{"Qqemu.sstep=5", "0x5", true},
+		     {"Qqemu.sstep=0x7", "0x7", false},
+		     {"Qqemu.sstep=0", "0x0", true},
+		     {"Qqemu.sstep=0x2", "0x2", false}};
+
+	cr_expect_str_eq(client_ask(&toy, "qqemu.sstepbits"), "ENABLE=1,NOIRQ=2,NOTIMER=4");
+	cr_expect_str_eq(client_ask(&toy, "qqemu.sstep"), "0x7");
+	EXPECT_STOP("vCont;s", "T05thread:1;");
+	cr_expect_not(toy.resume.into_interrupts);
+	for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+		cr_expect_str_eq(client_ask(&toy, modes[i].packet), "OK");
+		cr_expect_str_eq(client_ask(&toy, "qqemu.sstep"), modes[i].mode, "%s", modes[i].packet);
+		EXPECT_STOP("s", "T05thread:1;");
+		cr_expect_eq(toy.resume.into_interrupts, modes[i].into, "%s", modes[i].packet);
+		cr_expect_eq(gdbstub_steps_into_interrupts(toy.stub), modes[i].into);
+	}
+	static const char *const malformed[] = {"Qqemu.sstep=", "Qqemu.sstep=8", "Qqemu.sstep=1x", "Qqemu.sstep=0x"};
+	for (size_t i = 0; i < sizeof malformed / sizeof malformed[0]; i++)
+		cr_expect_str_eq(client_ask(&toy, malformed[i]), "E22", "%s", malformed[i]);
+	gdbstub_set_steps_into_interrupts(toy.stub, true);
+	cr_expect_str_eq(client_ask(&toy, "qqemu.sstep"), "0x5");
+	gdbstub_disconnect(toy.stub);
+	gdbstub_connect(toy.stub);
+	cr_expect_not(gdbstub_steps_into_interrupts(toy.stub), "the next client finds the switch of the one before");
+}
+
 Test(gdbstub_run, goes_to_both_ends)
 {
 	static const char *const packets[] = {"c", "vCont;c", "C05", "vCont;C05", "vCont;c:1", "vCont;t:2;c"};

@@ -128,6 +128,63 @@ class Position(gdb.Function):
         return int(match.group(1))
 
 
+class ExceptionUnwinder(gdb.unwinder.Unwinder):
+    """At either end of a handler, in the table of vectors and at ERET: the caller is where the exception was taken, or
+    where it returns to. So `next` and `reverse-next` pass over it.
+
+    In the table only the stack pointer is moved before the handler saves what it needs."""
+
+    MASK = (1 << 64) - 1
+    VECTOR_BYTES, VECTORS_BYTES = 0x80, 0x800
+    ERET = bytes.fromhex("e0039fd6")
+    REGISTERS = ["x%d" % i for i in range(31)] + ["v%d" % i for i in range(32)] + ["fpsr", "fpcr"]
+
+    def __init__(self):
+        super().__init__("hvrec-exception")
+
+    def __call__(self, pending):
+        try:
+            if not KernelUnwinder.is_newest(pending):
+                return None
+            return self.caller(pending, lambda name: int(pending.read_register(name)) & self.MASK)
+        except (gdb.error, ValueError):  # another target has no such registers, and code may be unreadable
+            return None
+
+    def caller(self, pending, value):
+        pc = value("pc")
+        if value("cpsr") & 0xF != 5:
+            return None
+        vbar = value("VBAR_EL1")
+        start = pc - (pc - vbar) % self.VECTOR_BYTES
+        lowered = Function.lowered_by(start, pc) if 0 <= pc - vbar < self.VECTORS_BYTES else None
+        own_sp = value("SP_EL1") + (lowered or 0)
+        if lowered is None:
+            if bytes(gdb.selected_inferior().read_memory(pc, 4)) != self.ERET:
+                return None
+            # At the handler's beginning gdb knows its frame by the stack pointer that the vector has left.
+            start = Function(pc).start
+            own_sp -= self.lowered_before(vbar, start)
+        sp = (value("SP_EL1") + (lowered or 0)) & self.MASK if value("SPSR_EL1") & 0xF == 5 else value("SP_EL0")
+        made = pending.create_unwind_info(KernelFrame(gdb.Value(own_sp & self.MASK), gdb.Value(start)))
+        for name in self.REGISTERS:
+            made.add_saved_register(name, pending.read_register(name))
+        for name, number in (("pc", value("ELR_EL1")), ("sp", sp), ("cpsr", value("SPSR_EL1"))):
+            kind = pending.read_register(name).type
+            made.add_saved_register(name, gdb.Value(number.to_bytes(8, "little")[: kind.sizeof], kind))
+        return made
+
+
+    def lowered_before(self, vbar, handler):
+        """By how much a vector that branches to `handler` lowers the stack; 0 without one."""
+        table = bytes(gdb.selected_inferior().read_memory(vbar, self.VECTORS_BYTES))
+        for at, (word,) in enumerate(struct.iter_unpack("<I", table)):
+            target = vbar + 4 * at + 4 * ((word & 0x3FFFFFF ^ 0x2000000) - 0x2000000)
+            if word & 0xFC000000 == 0x14000000 and target & self.MASK == handler:
+                pc = vbar + 4 * at
+                return Function.lowered_by(pc - pc % self.VECTOR_BYTES, pc) or 0
+        return 0
+
+
 class KernelFrame:
     """A frame's identity for gdb: where the caller's stack ends, and where the function begins."""
 
@@ -164,6 +221,23 @@ class Function:
             self.lowered += immediate << (12 if word & 1 << 22 else 0)
         elif word & 0xFFC003FF == 0x910003FD:  # add x29, sp, #N; with 0: mov x29, sp
             self.above = self.lowered - immediate
+
+    @staticmethod
+    def lowered_by(start, pc):
+        """By how many bytes the straight code from `start` to `pc` lowers the stack; None: it branches."""
+        lowered = 0
+        code = bytes(gdb.selected_inferior().read_memory(start, pc - start)) if pc > start else b""
+        for (word,) in struct.iter_unpack("<I", code):
+            if word & 0xFF8003FF == 0xD10003FF or word & 0xFF8003FF == 0x910003FF:  # sub, add sp, sp, #N
+                bytes_moved = (word >> 10 & 0xFFF) << (12 if word & 1 << 22 else 0)
+                lowered += bytes_moved if word & 1 << 30 else -bytes_moved
+            elif word & 0xFFC003E0 == 0xA98003E0:  # stp X, X, [sp, #-N]!
+                lowered += ((word >> 15 & 0x7F ^ 0x40) - 0x40) * -8
+            elif word & 0xFFE00FE0 == 0xF8000FE0:  # str X, [sp, #-N]!
+                lowered += ((word >> 12 & 0x1FF ^ 0x100) - 0x100) * -1
+            elif word & 0xFC000000 == 0x14000000 or word & 0xFE000000 == 0xD6000000:  # b, br, ret, eret
+                return None
+        return lowered
 
     def record_is_gone(self):
         """Whether the straight way to `pc` goes through ldp x29, x30, [sp…]."""
@@ -243,6 +317,7 @@ class KernelFrames:
 # A seek can take longer than the 2 s after which gdb complains.
 gdb.execute("set remotetimeout 60")
 gdb.unwinder.register_unwinder(None, KernelUnwinder(), replace=True)
+gdb.unwinder.register_unwinder(None, ExceptionUnwinder(), replace=True)
 gdb.execute("define hook-monitor\npython monitor_begins()\nend", to_string=True)
 gdb.execute("define hookpost-monitor\npython monitor_ended()\nend", to_string=True)
 gdb.frame_filters[KernelFrames.name] = KernelFrames()
