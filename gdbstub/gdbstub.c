@@ -3,7 +3,7 @@
  *              stub_resume                    gdbstub_stopped (sends the stop)
  *   STOPPED -----------------> RUNNING ------------------------------------> STOPPED
  *      |                         +- the client leaves -> ENDING_RUN -gdbstub_stopped-> STOPPED
- *      |  qRcmd              gdbstub_monitor_done (sends OK or E01)
+ *      |  qRcmd              gdbstub_monitor_done (sends OK, or what is wrong)
  *      +--------> MONITOR ------------------------------------> STOPPED
  *                    +- the client leaves -> ENDING_MONITOR -gdbstub_monitor_done-> STOPPED
  *
@@ -42,6 +42,7 @@ void gdbstub_free(struct gdbstub *stub)
 	text_free(&stub->scratch);
 	text_free(&stub->last);
 	text_free(&stub->output);
+	text_free(&stub->held);
 	free(stub);
 }
 
@@ -49,6 +50,7 @@ void gdbstub_connect(struct gdbstub *stub)
 {
 	stub->is_attached = true;
 	stub->is_leaving = false;
+	stub->is_interrupted = false;
 	stub->is_extended = false;
 	stub->no_ack = false;
 	stub->knows_swbreak = stub->knows_hwbreak = false;
@@ -59,6 +61,8 @@ void gdbstub_connect(struct gdbstub *stub)
 	stub->frame.state = FRAME_IDLE;
 	text_clear(&stub->last);
 	text_clear(&stub->output);
+	text_clear(&stub->held);
+	stub->is_in_progress = stub->is_refused = false;
 }
 
 void stub_release(struct gdbstub *stub)
@@ -119,6 +123,9 @@ void stub_resume(struct gdbstub *stub, const struct target_resume *resume)
 	how.into_interrupts = gdbstub_steps_into_interrupts(stub);
 	stub->state = STUB_RUNNING;
 	stub->ops->resume(stub->context, &how);
+	if (stub->is_interrupted && stub->state == STUB_RUNNING)
+		stub->ops->interrupt(stub->context);
+	stub->is_interrupted = false;
 }
 
 static void acknowledge(struct gdbstub *stub, char how)
@@ -168,6 +175,8 @@ static void take_event(struct gdbstub *stub, enum frame_event event)
 	case FRAME_INTERRUPT:
 		if (stub->state == STUB_RUNNING || stub->state == STUB_MONITOR)
 			stub->ops->interrupt(stub->context);
+		else if (stub->state == STUB_STOPPED)
+			stub->is_interrupted = true; /* it crossed a stop after which gdb may go on by itself */
 		break;
 	}
 }
@@ -182,30 +191,8 @@ size_t gdbstub_feed(struct gdbstub *stub, const void *bytes, size_t count)
 	return stub->is_attached ? done : count;
 }
 
-void gdbstub_stopped(struct gdbstub *stub, const struct target_stop *stop)
+static void put_text(struct gdbstub *stub, const char *text, size_t count)
 {
-	const enum stub_state before = stub->state;
-
-	stub->stop = *stop;
-	if (before == STUB_RUNNING || before == STUB_ENDING_RUN)
-		stub->state = STUB_STOPPED;
-	if (before != STUB_RUNNING)
-		return; /* gdb still believes in the thread that it selected */
-	stub->thread = stop->thread;
-	text_clear(&stub->reply);
-	stop_reply_put(stub, &stub->reply);
-	stub_send(stub, &stub->reply);
-}
-
-bool gdbstub_wants_stop(const struct gdbstub *stub, const struct target_stop *stop)
-{
-	return gdb_breakpoints_want(&stub->breakpoints, stub->ops, stub->context, stop);
-}
-
-void gdbstub_print(struct gdbstub *stub, const char *text, size_t count)
-{
-	if (stub->state != STUB_RUNNING && stub->state != STUB_MONITOR)
-		return;
 	for (size_t done = 0; done < count && stub->output.count < OUTPUT_BYTES_MAX; done += PRINT_PIECE_BYTES) {
 		const size_t left = count - done;
 
@@ -216,18 +203,84 @@ void gdbstub_print(struct gdbstub *stub, const char *text, size_t count)
 	}
 }
 
+void gdbstub_stopped(struct gdbstub *stub, const struct target_stop *stop)
+{
+	const enum stub_state before = stub->state;
+
+	stub->stop = *stop;
+	if (before == STUB_RUNNING || before == STUB_ENDING_RUN)
+		stub->state = STUB_STOPPED;
+	if (before != STUB_RUNNING)
+		return; /* gdb still believes in the thread that it selected */
+	stub->thread = stop->thread;
+	if (stub->is_in_progress)
+		put_text(stub, "\n", 1);
+	stub->is_in_progress = false;
+	text_clear(&stub->reply);
+	stop_reply_put(stub, &stub->reply);
+	stub_send(stub, &stub->reply);
+}
+
+bool gdbstub_wants_stop(const struct gdbstub *stub, const struct target_stop *stop)
+{
+	return gdb_breakpoints_want(&stub->breakpoints, stub->ops, stub->context, stop);
+}
+
+static void put_held(struct gdbstub *stub)
+{
+	put_text(stub, stub->held.data, stub->held.count);
+	text_clear(&stub->held);
+}
+
+void gdbstub_print(struct gdbstub *stub, const char *text, size_t count)
+{
+	if (stub->state != STUB_RUNNING && stub->state != STUB_MONITOR)
+		return;
+	put_held(stub);
+	if (stub->is_in_progress)
+		put_text(stub, "\n", 1);
+	stub->is_in_progress = false;
+	if (stub->state == STUB_MONITOR && count <= PRINT_PIECE_BYTES)
+		text_add(&stub->held, text, count);
+	else
+		put_text(stub, text, count);
+}
+
+/* What is held stays held: it may be the reply. An empty text shows nothing, and tells gdb that the target is there. */
+void gdbstub_progress(struct gdbstub *stub, const char *text, size_t count)
+{
+	const bool is_held = stub->held.count > 0;
+
+	if (stub->state != STUB_RUNNING && stub->state != STUB_MONITOR)
+		return;
+	stub->is_in_progress = stub->is_in_progress || !is_held;
+	text_clear(&stub->reply);
+	text_byte(&stub->reply, 'O');
+	text_hex(&stub->reply, text, is_held ? 0 : count);
+	stub_send(stub, &stub->reply);
+}
+
 void gdbstub_monitor_done(struct gdbstub *stub, bool ok)
 {
 	const enum stub_state before = stub->state;
 
 	if (before != STUB_MONITOR && before != STUB_ENDING_MONITOR)
 		return;
+	if (before == STUB_MONITOR && ok)
+		put_held(stub);
 	stub->state = STUB_STOPPED;
-	if (before != STUB_MONITOR)
-		return;
+	stub->is_in_progress = false;
+	stub->is_refused = !ok;
 	text_clear(&stub->reply);
-	text_add(&stub->reply, ok ? "OK" : "E01", ok ? 2 : 3);
-	stub_send(stub, &stub->reply);
+	if (ok)
+		text_add(&stub->reply, "OK", 2);
+	else if (stub->held.count == 0)
+		text_add(&stub->reply, "E01", 3);
+	else
+		text_hex(&stub->reply, stub->held.data, stub->held.count);
+	text_clear(&stub->held);
+	if (before == STUB_MONITOR)
+		stub_send(stub, &stub->reply);
 }
 
 bool gdbstub_physical(const struct gdbstub *stub)

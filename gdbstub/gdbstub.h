@@ -50,7 +50,11 @@ bool gdbstub_wants_stop(const struct gdbstub *stub, const struct target_stop *st
 /* Text for gdb's console, while gdbstub_is_busy; dropped at other times, and when more than 16 MiB wait to be sent. */
 void gdbstub_print(struct gdbstub *stub, const char *text, size_t count);
 
-/* Ends a monitor command. False: gdb reports an error (what is wrong was printed). */
+/* Text without a newline, of how far something is; what is printed next begins on a line of its own. */
+void gdbstub_progress(struct gdbstub *stub, const char *text, size_t count);
+
+/* Ends a monitor command. False: it was refused, or failed. What it printed last says why, and is the reply: gdb would
+ * add "Protocol error" to an error. With nothing printed, it is one. */
 void gdbstub_monitor_done(struct gdbstub *stub, bool ok);
 
 /* Whether gdb's m, M, x and X packets mean guest physical addresses; off for each new client. */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PACKET_SECONDS = 60 };
+
 enum packet_reply packet_supported(struct gdbstub *stub, struct args *args)
 {
 	args_accept(args, ':');
@@ -67,6 +69,47 @@ enum packet_reply packet_interrupt(struct gdbstub *stub, struct args *args)
 	if (stub->state == STUB_RUNNING || stub->state == STUB_MONITOR)
 		stub->ops->interrupt(stub->context);
 	return PACKET_NONE;
+}
+
+/* gdb takes text only while it waits for a stop or for a monitor command: hvrec.py asks, after a write. */
+enum packet_reply packet_notice(struct gdbstub *stub, struct args *args)
+{
+	char text[TARGET_TEXT_BYTES] = "";
+
+	(void)args;
+	if (stub->ops->notice && stub->ops->notice(stub->context, text))
+		text_hex(&stub->reply, text, strnlen(text, sizeof text));
+	return PACKET_TEXT;
+}
+
+/* "1": the last monitor command was refused, which gdb itself cannot tell from one that was not. */
+enum packet_reply packet_refused(struct gdbstub *stub, struct args *args)
+{
+	(void)args;
+	text_byte(&stub->reply, stub->is_refused ? '1' : '0');
+	return PACKET_TEXT;
+}
+
+/* For LLDB, which else takes a watchpoint for one that reports behind the access, and stops at it again and again; and
+ * which waits a second for a packet unless it is told to wait longer. */
+enum packet_reply packet_host(struct gdbstub *stub, struct args *args)
+{
+	static const char triple[] = "aarch64-unknown-unknown";
+
+	(void)args;
+	text_format(&stub->reply, "triple:");
+	text_hex(&stub->reply, triple, sizeof triple - 1);
+	text_format(&stub->reply,
+		    ";ptrsize:8;endian:little;watchpoint_exceptions_received:before;default_packet_timeout:%d;",
+		    PACKET_SECONDS);
+	return PACKET_TEXT;
+}
+
+enum packet_reply packet_watchpoints(struct gdbstub *stub, struct args *args)
+{
+	(void)args;
+	text_format(&stub->reply, "num:%d;", GDB_BREAKPOINT_COUNT_MAX);
+	return PACKET_TEXT;
 }
 
 /* The command is copied: the packet's memory is used again while it runs. */

@@ -1,8 +1,10 @@
-/* Packets that make the target run, in both directions, and those that end a session: vCont, c, s, C, S, bc, bs, R, D,
- * k; and QEMU's switches for steps. A machine has no signals to be delivered: the numbers in C and S are read and mean
- * nothing. Who runs when is the target's affair too: a thread is named only as the one that a step is counted for. */
+/* Packets that make the target run, in both directions, and those that end a session: vCont, c, s, C, S, bc, bs, R,
+ * vRun, D, k; and QEMU's switches for steps. A machine has no signals to be delivered: the numbers in C and S are read
+ * and mean nothing. Who runs when is the target's affair too: a thread is named only as the one that a step is counted
+ * for. */
 #include "gdbstub/gdb_registers.h"
 #include "gdbstub/packet_rows.h"
+#include "gdbstub/stop_reply.h"
 
 #include <string.h>
 
@@ -133,15 +135,31 @@ enum packet_reply packet_vcont(struct gdbstub *stub, struct args *args)
 	return PACKET_NONE;
 }
 
+static bool restart(struct gdbstub *stub)
+{
+	if (!stub->ops->restart(stub->context))
+		return false;
+	stub->thread = stub->ops->thread_current(stub->context);
+	stub->stop = (struct target_stop){.reason = TARGET_STOP_STEP, .thread = stub->thread};
+	return true;
+}
+
 /* No reply: gdb asks with ? where it is now. */
 enum packet_reply packet_restart(struct gdbstub *stub, struct args *args)
 {
 	(void)args;
-	if (stub->ops->restart(stub->context)) {
-		stub->thread = stub->ops->thread_current(stub->context);
-		stub->stop = (struct target_stop){.reason = TARGET_STOP_STEP, .thread = stub->thread};
-	}
+	restart(stub);
 	return PACKET_NONE;
+}
+
+/* Whatever program gdb names, it is the recording that begins again. */
+enum packet_reply packet_run(struct gdbstub *stub, struct args *args)
+{
+	(void)args;
+	if (!restart(stub))
+		return PACKET_E_FAILED;
+	stop_reply_put(stub, &stub->reply);
+	return PACKET_TEXT;
 }
 
 static void leave(struct gdbstub *stub, void (*how)(void *context))

@@ -1,7 +1,8 @@
 /* The rows of the packet table, and the handlers that they name. PACKET(name, form, when, handler):
  * form EXACT: nothing follows; ARGUMENTS: they do. when STOPPED: ignored while something is under way (gdb sends none
- * then, but for an interrupt); ANYTIME. Qhvrec.Interrupt is ours (packet_query.c). The first row that fits is taken.
- * Source: GDB manual, "Packets", "General Query Packets"; QEMU's gdbstub for PhyMemMode and sstep. */
+ * then, but for an interrupt); ANYTIME. Those with hvrec in their names are ours (packet_query.c). The first row that
+ * fits is taken. Source: GDB manual, "Packets", "General Query Packets"; QEMU's gdbstub for PhyMemMode and sstep; LLDB,
+ * "Extensions to the GDB Remote Protocol", for qHostInfo and qWatchpointSupportInfo. */
 #pragma once
 #include "gdbstub/packet.h"
 
@@ -31,6 +32,14 @@
 	PACKET("qqemu.sstep", EXACT, STOPPED, packet_step_mode)                                                        \
 	PACKET("Qqemu.sstep=", ARGUMENTS, STOPPED, packet_set_step_mode)                                               \
 	PACKET("Qhvrec.Interrupt", EXACT, ANYTIME, packet_interrupt)                                                   \
+	PACKET("qCRC:", ARGUMENTS, STOPPED, packet_checksum)                                                           \
+	PACKET("qHostInfo", EXACT, STOPPED, packet_host)                                                               \
+	PACKET("qSearch:memory:", ARGUMENTS, STOPPED, packet_search)                                                   \
+	PACKET("qWatchpointSupportInfo:", EXACT, STOPPED, packet_watchpoints)                                          \
+	PACKET("qWatchpointSupportInfo", EXACT, STOPPED, packet_watchpoints)                                           \
+	PACKET("vRun;", ARGUMENTS, STOPPED, packet_run)                                                                \
+	PACKET("qhvrec.Refused", EXACT, STOPPED, packet_refused)                                                       \
+	PACKET("qhvrec.Notice", EXACT, STOPPED, packet_notice)                                                         \
 	PACKET("qRcmd,", ARGUMENTS, STOPPED, packet_monitor)                                                           \
 	PACKET("qsThreadInfo", EXACT, STOPPED, packet_threads_next)                                                    \
 	PACKET("QStartNoAckMode", EXACT, STOPPED, packet_no_ack)                                                       \

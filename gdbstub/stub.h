@@ -26,7 +26,8 @@ struct gdbstub {
 	/* of one client */
 	bool is_attached; /* neither detached nor killed */
 	bool is_leaving;
-	bool is_extended; /* target extended-remote: a kill is followed by R, or by a disconnect */
+	bool is_interrupted; /* it asked for a stop while the target stood still: the next resume stops at once */
+	bool is_extended;    /* target extended-remote: a kill is followed by R, or by a disconnect */
 	bool no_ack;
 	bool knows_swbreak, knows_hwbreak; /* its qSupported */
 	bool physical;
@@ -38,6 +39,9 @@ struct gdbstub {
 	struct text scratch; /* bytes on their way into a reply, or out of a packet */
 	struct text last;    /* the last packet sent, to be sent again on request, while acknowledgements are in use */
 	struct text output;
+	struct text held;    /* what a monitor command printed last: the reply to one that is refused */
+	bool is_in_progress; /* the line that gdb shows is one of gdbstub_progress */
+	bool is_refused;     /* the last monitor command */
 };
 
 /* Sends a packet: the one place. */

@@ -135,6 +135,10 @@ struct target_ops {
 	/* Optional. A line of text from `monitor`; answers with gdbstub_print, ends with gdbstub_monitor_done. */
 	void (*monitor)(void *context, const char *command);
 
+	/* Optional. One line, at most TARGET_TEXT_BYTES with the zero, on what a write has begun, which gdb could not
+	 * be told when it wrote. False: there is nothing to say, or it was said. */
+	bool (*notice)(void *context, char *text);
+
 	/* Optional. Where the first segment of the program's ELF file is; the others keep their distances. False: where
 	 * the file says, or not known. */
 	bool (*program_va)(void *context, va_t *start);

@@ -33,7 +33,7 @@ static bool monitor_tick(void *context)
 		return false; /* in the middle of a packet: a write */
 	if (replay_target_in_monitor(session->target) && now - session->spoken_ns >= SILENCE_NS) {
 		session->spoken_ns = now;
-		gdbstub_print(session->stub, ".", 1);
+		gdbstub_progress(session->stub, ".", 1);
 	}
 	gdbstub_output(session->stub, &waiting);
 	if (waiting == 0 && !replay_target_in_monitor(session->target))
@@ -43,6 +43,24 @@ static bool monitor_tick(void *context)
 	poll(fds, count + 1, 0);
 	server_service(session->server, fds, count);
 	return replay_target_monitor_ends(session->target, fds[count].revents != 0);
+}
+
+enum { FLUSH_TRIES = 20, FLUSH_MS = 100 };
+
+/* The connection is about to end, and gdb would only say that. */
+static void say_why(struct session *session, const struct error *error)
+{
+	char text[ERROR_TEXT_BYTES + 16];
+	struct pollfd fds[SERVER_FD_COUNT_MAX];
+	size_t waiting = 1;
+	int length = snprintf(text, sizeof(text), "hvrec: %s\n", error->text);
+	gdbstub_print(session->stub, text, (size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1);
+	for (int i = 0; i < FLUSH_TRIES && waiting > 0; i++) {
+		nfds_t count = server_poll_client(session->server, fds);
+		poll(fds, count, FLUSH_MS);
+		server_service(session->server, fds, count);
+		gdbstub_output(session->stub, &waiting);
+	}
 }
 
 static void serve(struct session *session, struct error *error)
@@ -60,7 +78,8 @@ static void serve(struct session *session, struct error *error)
 		count = server_poll_client(session->server, fds);
 		fds[count] = (struct pollfd){.fd = session->signal_fd, .events = POLLIN};
 		session->spoken_ns = session_now_ns();
-		replay_target_run(session->target, fds, count + 1, error);
+		if (!replay_target_run(session->target, fds, count + 1, error))
+			say_why(session, error);
 	}
 }
 

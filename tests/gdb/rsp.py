@@ -186,13 +186,15 @@ class Client:
             reply = self.receive()
             if reply[:1] == "O" and reply != "OK":
                 text += bytes.fromhex(reply[1:]).decode(errors="replace")
-            else:
+            elif reply == "OK" or reply[:1] == "E":
                 return text, reply == "OK"
+            else:  # refused: the reply is the last thing that it prints
+                return text + bytes.fromhex(reply).decode(errors="replace"), False
 
     def position(self):
         """The instruction count here, and at the trace's end."""
         text, good = self.monitor("when")
-        match = re.match(r"\.*instruction (\d+) of (\d+) ", text)
+        match = re.match(r"(?:\.+\n)?instruction (\d+) of (\d+) ", text)
         if not good or not match:
             raise ProtocolError(f"monitor when: {text!r}")
         return int(match.group(1)), int(match.group(2))

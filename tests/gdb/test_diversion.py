@@ -18,7 +18,7 @@ UNMAPPED = 0xffff000000000000
 def when(client):
     """Where the diversion began (None: there is none), and the instruction count."""
     text, good = client.monitor("when")
-    match = re.match(r"\.*(?:diversion from (\d+): )?instruction (\d+)", text)
+    match = re.match(r"(?:\.+\n)?(?:diversion from (\d+): )?instruction (\d+)", text)
     check(good and match, f"monitor when: {text!r}")
     return int(match[1]) if match[1] else None, int(match[2])
 

@@ -118,6 +118,64 @@ Test(gdbstub, writes_memory_in_both_forms)
 	cr_expect_eq(memcmp(toy.ram + 0xa00, "ab#}", 4), 0);
 }
 
+Test(gdbstub, checksums_of_memory)
+{
+	memcpy(toy.ram + 0x100, "123456789", 9);
+	cr_expect_str_eq(client_ask(&toy, "qCRC:40080100,9"), "C376e6e7"); /* CRC-32/MPEG-2's check value */
+	cr_expect_str_eq(client_ask(&toy, "qCRC:40080100,0"), "Cffffffff");
+	cr_expect_str_eq(client_ask(&toy, "qCRC:40081ff0,20"), "E14");
+	EXPECT_MALFORMED("qCRC:", "qCRC:40080100", "qCRC:40080100,", "qCRC:40080100,9,", "qCRC:0,ffffffffffffffff");
+}
+
+static const char *search(const char *range, const char *pattern, size_t count)
+{
+	char packet[512];
+	const int head = snprintf(packet, sizeof packet, "qSearch:memory:%s;", range);
+
+	memcpy(packet + head, pattern, count);
+	client_put(&toy, packet, (size_t)head + count);
+	return client_reply(&toy);
+}
+
+Test(gdbstub, searches_memory)
+{
+	memcpy(toy.ram + 0xffd, "abc#de", 6);
+	memcpy(toy.ram + 0x1f00, "}", 1);
+	cr_expect_str_eq(search("40080000;2000",
+				"abc}\x03"
+				"de",
+				7),
+			 "1,40080ffd", "an escaped #, across pages");
+	cr_expect_str_eq(search("40080ffd;6", "e", 1), "1,40081002");
+	cr_expect_str_eq(search("40080ffd;5", "e", 1), "0");
+	cr_expect_str_eq(search("40080ffe;1000", "abc", 3), "0");
+	cr_expect_str_eq(search("40081e00;200", "}]", 2), "1,40081f00");
+	cr_expect_str_eq(search("40081ff0;20", "abc", 3), "E14");
+	cr_expect_str_eq(search("40080000;0", "abc", 3), "0");
+	EXPECT_MALFORMED("qSearch:memory:", "qSearch:memory:40080000;10", "qSearch:memory:40080000;10;",
+			 "qSearch:memory:0;ffffffffffffffff;a", "qSearch:memory:40080000,10;a");
+}
+
+Test(gdbstub, lldb_learns_how_watchpoints_stop)
+{
+	cr_expect(strstr(client_ask(&toy, "qHostInfo"), ";watchpoint_exceptions_received:before;"));
+	cr_expect(strstr(client_ask(&toy, "qHostInfo"), "triple:616172636836342d"));
+	cr_expect_str_eq(client_ask(&toy, "qWatchpointSupportInfo:"), "num:65536;");
+}
+
+Test(gdbstub, progress_is_a_line_of_its_own)
+{
+	size_t count;
+
+	client_ask(&toy, "qRcmd,6c61746572"); /* later */
+	gdbstub_progress(toy.stub, ".", 1);
+	gdbstub_progress(toy.stub, ".", 1);
+	gdbstub_print(toy.stub, "a", 1);
+	gdbstub_progress(toy.stub, ".", 1);
+	gdbstub_monitor_done(toy.stub, false);
+	cr_expect_str_eq(client_take(&toy, &count), "$O2e#e6$O2e#e6$O0a#e0$O#4f$61#67", "what is held stays the reply");
+}
+
 Test(gdbstub, physical_addresses_on_request)
 {
 	cr_expect_str_eq(client_ask(&toy, "qqemu.PhyMemMode"), "0");
@@ -307,9 +365,13 @@ Test(gdbstub, monitor_commands)
 	const char *output = client_take(&toy, &count);
 	cr_expect_str_eq(output, "$O77686520617420300a#20$OK#9a");
 	client_put(&toy, "qRcmd,6661696c", 14); /* fail */
-	cr_expect(strstr(client_take(&toy, &count), "$E01#a6"));
+	output = client_take(&toy, &count);
+	cr_expect(strstr(output, "$6661696c20617420300a#") && !strchr(output, 'O') && !strchr(output, 'E'),
+		  "the reply to a refused command is what it printed, no error: %s", output);
+	cr_expect_str_eq(client_ask(&toy, "qhvrec.Refused"), "1");
 	client_put(&toy, "qRcmd,", 6);
 	cr_expect(strstr(client_take(&toy, &count), "$OK#9a"));
+	cr_expect_str_eq(client_ask(&toy, "qhvrec.Refused"), "0");
 	EXPECT_MALFORMED("qRcmd,7", "qRcmd,7g", "qRcmd,6100", "qRcmd,zz");
 }
 

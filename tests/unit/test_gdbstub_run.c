@@ -79,7 +79,7 @@ Test(gdbstub_run, says_whether_steps_go_into_interrupts)
 	for (size_t i = 0; i < sizeof malformed / sizeof malformed[0]; i++)
 		cr_expect_str_eq(client_ask(&toy, malformed[i]), "E22", "%s", malformed[i]);
 	gdbstub_set_steps_into_interrupts(toy.stub, true);
-	cr_expect_str_eq(client_ask(&toy, "qqemu.sstep"), "0x5");
+	cr_expect_str_eq(client_ask(&toy, "qqemu.sstep"), "0x0");
 	gdbstub_disconnect(toy.stub);
 	gdbstub_connect(toy.stub);
 	cr_expect_not(gdbstub_steps_into_interrupts(toy.stub), "the next client finds the switch of the one before");
@@ -226,11 +226,20 @@ Test(gdbstub_run, an_interrupt_stops_both_directions)
 	cr_expect_eq(toy.n, 50);
 }
 
-Test(gdbstub_run, an_interrupt_that_comes_too_late_is_forgotten)
+/* gdb, which watches or decides a condition by itself, goes on after a stop that crossed the user's Ctrl-C. */
+Test(gdbstub_run, an_interrupt_that_crosses_a_stop_is_kept_for_the_next_resume)
 {
 	client_raw(&toy, "\x03", 1);
 	cr_expect_not(toy.is_interrupted);
+	client_ask(&toy, "g");
+	EXPECT_STOP("vCont;s:1;c", "T02thread:1;");
+	cr_expect_eq(toy.n, 0);
 	EXPECT_STOP("vCont;s:1;c", "T05thread:1;");
+	client_raw(&toy, "\x03", 1);
+	gdbstub_disconnect(toy.stub);
+	gdbstub_connect(toy.stub);
+	EXPECT_STOP("s", "T05thread:1;");
+	cr_expect_str_eq(client_ask(&toy, "QStartNoAckMode"), "OK");
 	client_raw(&toy, "$vCont;c#a8\x03", 12);
 	cr_expect(toy.is_interrupted);
 	toy_run(&toy, 1);
@@ -310,6 +319,18 @@ Test(gdbstub_run, restart)
 	cr_expect_str_eq(client_ask(&toy, "R00"), "(nothing)");
 	cr_expect_eq(toy.n, 1);
 	cr_expect_eq(toy.restart_count, 2);
+}
+
+Test(gdbstub_run, run_begins_the_recording_again)
+{
+	static const char run[] = "vRun;2f62696e2f6c73;61";
+	client_run(&toy, "vCont;c");
+	cr_expect(client_stopped_with(client_ask(&toy, run), "T05thread:1;"));
+	cr_expect_eq(toy.n, 0);
+	client_run(&toy, "s");
+	toy.can_restart = false;
+	cr_expect_str_eq(client_ask(&toy, run), "E01");
+	cr_expect_eq(toy.n, 1);
 }
 
 Test(gdbstub_run, detach_removes_the_breakpoints)
