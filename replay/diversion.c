@@ -1,5 +1,6 @@
 /* A diversion's writes, its runs, and the way back. */
 #include "replay/diversion.h"
+#include "gdbstub/gdb_registers.h"
 #include "replay/exceptions.h"
 #include "replay/exclusive.h"
 #include "replay/guest_memory.h"
@@ -10,6 +11,10 @@
 
 /* How far a step follows an exclusive sequence, should an interrupt come in between. */
 enum { SEQUENCE_INSNS_MAX = 4096 };
+/* How far below the stack pointer gdb may push. */
+enum { PUSHED_BYTES_MAX = 1 << 16 };
+
+#define PSTATE_SP UINT64_C(1)
 
 #define DBGCR_E UINT64_C(1)
 
@@ -24,15 +29,62 @@ bool diversion_is_on(const struct timeline *t)
 	return t->engine->diverted;
 }
 
-uint64_t diversion_origin_n(const struct timeline *t)
+struct timeline_place diversion_origin(const struct timeline *t)
 {
-	return t->origin.n;
+	return t->diversion.origin;
 }
 
-static void begin(struct timeline *t)
+static void begin(struct timeline *t, bool keep)
 {
+	if (!diversion_is_on(t)) {
+		t->diversion = (struct timeline_diversion){.origin = timeline_place(t)};
+		t->diversion.vcpu = *vcpu_here(t);
+	}
+	t->diversion.is_kept |= keep;
+}
+
+void diversion_begin(struct timeline *t)
+{
+	begin(t, true);
 	if (!diversion_is_on(t))
-		t->origin = timeline_place(t);
+		engine_change(t->engine);
+}
+
+bool diversion_is_call(const struct timeline *t)
+{
+	const struct vcpu_state *now = vcpu_here(t), *before = &t->diversion.vcpu;
+	return !t->diversion.is_kept && now->pc != before->pc && now->x[30] != before->x[30];
+}
+
+/* Of the registers that a function may change. */
+bool diversion_is_over(const struct timeline *t)
+{
+	const struct vcpu_state *now = vcpu_here(t), *before = &t->diversion.vcpu;
+	return diversion_is_on(t) && !t->diversion.is_kept && memcmp(now->x, before->x, sizeof(now->x)) == 0 &&
+	       now->pc == before->pc && now->pstate == before->pstate && now->sp_el0 == before->sp_el0 &&
+	       now->sp_el1 == before->sp_el1 && memcmp(now->v, before->v, sizeof(now->v)) == 0 &&
+	       now->fpcr == before->fpcr && now->fpsr == before->fpsr;
+}
+
+bool diversion_tell(struct timeline *t)
+{
+	bool tell = diversion_is_on(t) && !t->diversion.is_told;
+	t->diversion.is_told = true;
+	return tell;
+}
+
+/* Whether gdb would put this register back after a call. */
+static bool is_of_calls(uint32_t number)
+{
+	return number <= GDB_REG_fpcr;
+}
+
+/* Below the stack pointer of before, where gdb pushes what a function is called with. */
+static bool is_pushed(const struct timeline *t, struct target_address address)
+{
+	const struct vcpu_state *vcpu = diversion_is_on(t) ? &t->diversion.vcpu : vcpu_here(t);
+	uint64_t sp = vcpu->pstate & PSTATE_SP ? vcpu->sp_el1 : vcpu->sp_el0;
+	return address.space == TARGET_VIRTUAL && sp - address.v - 1 < PUSHED_BYTES_MAX;
 }
 
 bool diversion_register_write(struct timeline *t, uint32_t vcpu, uint32_t number, const struct target_value *value)
@@ -43,7 +95,7 @@ bool diversion_register_write(struct timeline *t, uint32_t vcpu, uint32_t number
 		return false;
 	if (memcmp(&changed, now, sizeof(changed)) == 0)
 		return true;
-	begin(t);
+	begin(t, !is_of_calls(number));
 	engine_change(t->engine)->vcpu[vcpu % GUEST_VCPU_MAX] = changed;
 	return true;
 }
@@ -61,7 +113,7 @@ bool diversion_memory_write(struct timeline *t, uint32_t vcpu, struct target_add
 		return false;
 	if (memcmp(t->engine->machine->guest_ram + offset, bytes, count) == 0)
 		return true;
-	begin(t);
+	begin(t, !is_pushed(t, address));
 	return engine_write(t->engine, offset, bytes, count, error);
 }
 
@@ -155,5 +207,5 @@ enum engine_stop diversion_continue(struct timeline *t, bool pass, bool skip_acc
 
 bool diversion_leave(struct timeline *t, struct error *error)
 {
-	return !diversion_is_on(t) || timeline_return(t, t->origin, error);
+	return !diversion_is_on(t) || timeline_return(t, t->diversion.origin, error);
 }

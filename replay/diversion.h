@@ -3,15 +3,25 @@
  * 1. The first change begins one; every goto, and diversion_leave, ends it. Nothing of it stays
  * (hv/core/gate_divert.c).
  * 2. No checkpoint is taken in it, and none of timeline_continue and timeline_reverse is called.
- * 3. A stop inside an exclusive sequence makes its store fail once more (I8), so a step that would end there goes on to
+ * 3. One that gdb began to call a function ends when gdb has put the registers back (diversion_is_over). Memory is not
+ * looked at for that, so what gdb pushes for a call is told from what the user writes by the stack: below its pointer.
+ * 4. A stop inside an exclusive sequence makes its store fail once more (I8), so a step that would end there goes on to
  *    its end. A diversion that begins inside of one, or a breakpoint there, has that one failure. */
 #pragma once
 #include "gdbstub/target.h"
 #include "replay/timeline.h"
 
 bool diversion_is_on(const struct timeline *timeline);
-/* The position that it began at; only while it is on. */
-uint64_t diversion_origin_n(const struct timeline *timeline);
+/* The place that it began at; only while it is on. */
+struct timeline_place diversion_origin(const struct timeline *timeline);
+/* Begins one that changes nothing, or makes the one that is on last until the user leaves it. */
+void diversion_begin(struct timeline *timeline);
+/* Whether it is one that gdb calls a function in, as far as can be seen before it has run. */
+bool diversion_is_call(const struct timeline *timeline);
+/* Whether gdb has put back all registers, as it does after a call, and no more was written than a call needs. */
+bool diversion_is_over(const struct timeline *timeline);
+/* Whether the user is still to be told of it. True once. */
+bool diversion_tell(struct timeline *timeline);
 
 /* Write a register (gdbstub/gdb_registers.def) of a vCPU. False: there is no such register, it is read-only, or the
  * guest cannot have this value. What is there already is no change. */

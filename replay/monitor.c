@@ -98,6 +98,8 @@ static const struct row {
 	 "All of RAM as it is here: the same in every replay, however one came here.\n"},
 	{"verify", monitor_verify, REFUSED, "", "replay everything and compare",
 	 "Every event from the start to the end, and the final state. Stays at this place.\n"},
+	{"divert", monitor_diversion_begin, WORKS, "", "begin a diversion here, which calls do not end",
+	 "A guest that runs on by itself from here. Without this one that begins with a call ends with it.\n"},
 	{"back-to-replay", monitor_diversion_back, WORKS, "", "leave a diversion, back to the recording",
 	 "Writing registers or memory begins a diversion: a guest that runs on by itself and is thrown away.\n"},
 	{"help", help, WORKS, " [COMMAND]", "this, or more about one command", ""},

@@ -9,11 +9,12 @@
 bool monitor_diversion_when(struct monitor *monitor)
 {
 	const struct guest_state *state = timeline_state(monitor->timeline);
+	diversion_tell(monitor->timeline); /* this does */
 	uint64_t now_ns = state->n + state->idle_ns;
 	monitor_print(monitor,
 		      "diversion from %" PRIu64 ": instruction %" PRIu64 ", guest time %" PRIu64 ".%09" PRIu64
 		      " s, vcpu %u, pc %#" PRIx64 "\n",
-		      diversion_origin_n(monitor->timeline), state->n, now_ns / NS_PER_S, now_ns % NS_PER_S,
+		      diversion_origin(monitor->timeline).n, state->n, now_ns / NS_PER_S, now_ns % NS_PER_S,
 		      state->current, state->vcpu[state->current].pc);
 	return true;
 }
@@ -27,6 +28,14 @@ bool monitor_diversion_leave(struct monitor *monitor)
 		return monitor_fail(monitor, "%s\n", error.text);
 	monitor_print(monitor, "back to the recording, instruction %" PRIu64 "\n", timeline_n(monitor->timeline));
 	return true;
+}
+
+bool monitor_diversion_begin(struct monitor *monitor, const char *argument)
+{
+	if (*argument)
+		return monitor_fail(monitor, "divert takes no argument\n");
+	diversion_begin(monitor->timeline);
+	return monitor_diversion_when(monitor);
 }
 
 bool monitor_diversion_back(struct monitor *monitor, const char *argument)

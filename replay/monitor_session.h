@@ -52,6 +52,7 @@ bool monitor_place_go(struct monitor *monitor, uint64_t n);
 bool monitor_place_go_when(struct monitor *monitor, uint64_t n);
 
 /* monitor_diversion.c */
+bool monitor_diversion_begin(struct monitor *monitor, const char *argument);
 bool monitor_diversion_back(struct monitor *monitor, const char *argument);
 /* when, in a diversion. */
 bool monitor_diversion_when(struct monitor *monitor);
@@ -68,11 +69,15 @@ bool monitor_events(struct monitor *monitor, const char *argument);
 bool monitor_events_next(struct monitor *monitor, const char *argument);
 bool monitor_events_prev(struct monitor *monitor, const char *argument);
 
+/* monitor_exceptions.c: goes to the next or last one that the guest takes, of the kind that is named. */
+bool monitor_exceptions_go(struct monitor *monitor, const char *argument, bool forwards);
+
 /* monitor_console.c */
 /* How many lines the events before index `event` have printed. */
 bool monitor_console_lines(struct monitor *monitor, uint64_t event, uint64_t *lines, struct error *error);
-/* What they have printed of the line after that, without control characters; its end, if it is long. */
-bool monitor_console_text(struct monitor *monitor, uint64_t event, char *text, size_t bytes, struct error *error);
+/* What the events before *event have printed since the last newline, without control characters; its end, if it is
+ * long. *event is then that of the newline. */
+bool monitor_console_text(struct monitor *monitor, uint64_t *event, char *text, size_t bytes, struct error *error);
 /* Goes to the next place, or the last one, where `text` had just been printed. */
 bool monitor_console_go(struct monitor *monitor, const char *text, bool forwards);
 

@@ -1,14 +1,13 @@
 /* struct target_ops on a timeline. A resume only begins here; the server's loop goes on with it (replay_target_run), so
  * that gdb's interrupt is heard meanwhile.
  *
- * A write begins a diversion. What goes backwards, and a client that leaves, end it; monitor commands see to it
- * themselves. */
+ * A write begins a diversion (target_writes.c). What goes backwards, and a client that leaves, end it; monitor commands
+ * see to it themselves. */
 #include "replay/target.h"
 #include "replay/diversion.h"
 #include "replay/guest_memory.h"
 #include "replay/monitor.h"
 #include "replay/program_place.h"
-#include "replay/target_registers.h"
 #include "replay/target_state.h"
 
 #include <stdlib.h>
@@ -58,17 +57,6 @@ static uint32_t thread_current(void *context)
 	return timeline_state(target->timeline)->current;
 }
 
-static bool register_read(void *context, uint32_t thread, uint32_t number, struct target_value *value)
-{
-	return target_registers_read(vcpu_of(context, thread), number, value);
-}
-
-static bool register_write(void *context, uint32_t thread, uint32_t number, const struct target_value *value)
-{
-	struct replay_target *target = context;
-	return diversion_register_write(target->timeline, thread, number, value);
-}
-
 static bool memory_read(void *context, uint32_t thread, struct target_address address, void *bytes, size_t count)
 {
 	struct replay_target *target = context;
@@ -76,12 +64,6 @@ static bool memory_read(void *context, uint32_t thread, struct target_address ad
 	if (address.space == TARGET_PHYSICAL)
 		return guest_memory_read_physical(engine, (ipa_t){address.v}, bytes, count);
 	return guest_memory_read(engine, vcpu_of(target, thread), (va_t){address.v}, bytes, count);
-}
-
-static bool memory_write(void *context, uint32_t thread, struct target_address address, const void *bytes, size_t count)
-{
-	struct replay_target *target = context;
-	return diversion_memory_write(target->timeline, thread, address, bytes, count, &target->broken);
 }
 
 static uint32_t access_of(enum target_break_kind kind)
@@ -198,7 +180,7 @@ static void resume(void *context, const struct target_resume *request)
 	target->skip_access = false;
 	target->stepped = 0;
 	target->pass = true;
-	target->passing = target->stepped_back = false;
+	target->passing = target->stepped_back = target->skips_brk = false;
 	target->origin = timeline_place(target->timeline);
 }
 
@@ -214,6 +196,7 @@ static void client_gone(void *context)
 {
 	struct replay_target *target = context;
 	target->client_left = diversion_is_on(target->timeline);
+	target->skips_brk = target->calls_told = false;
 }
 
 static bool restart(void *context)
@@ -247,10 +230,10 @@ static bool program_va(void *context, va_t *start)
 const struct target_ops replay_target_ops = {
 	.thread_count = thread_count,
 	.thread_current = thread_current,
-	.register_read = register_read,
-	.register_write = register_write,
+	.register_read = replay_target_register_read,
+	.register_write = replay_target_register_write,
 	.memory_read = memory_read,
-	.memory_write = memory_write,
+	.memory_write = replay_target_memory_write,
 	.breakpoint_insert = breakpoint_insert,
 	.breakpoint_remove = breakpoint_remove,
 	.resume = resume,
@@ -259,6 +242,7 @@ const struct target_ops replay_target_ops = {
 	.kill = client_gone,
 	.restart = restart,
 	.monitor = monitor,
+	.notice = replay_target_notice,
 	.program_va = program_va,
 };
 

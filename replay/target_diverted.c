@@ -97,7 +97,10 @@ static enum engine_stop run_on(struct replay_target *target, uint64_t *address, 
 bool replay_target_turn_diverted(struct replay_target *target, struct error *error)
 {
 	struct timeline *timeline = target->timeline;
+	char notice[TARGET_TEXT_BYTES];
 	uint64_t address;
+	if (replay_target_notice(target, notice))
+		say(target, "%s", notice);
 	if (!diversion_points_fit(timeline, target->points, target->point_count)) {
 		say(target,
 		    "a diversion has %d breakpoints and %d watchpoints, for the guest and gdb together; delete some\n",

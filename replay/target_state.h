@@ -22,6 +22,8 @@ struct replay_target {
 	struct exception_context interrupted_at;
 	struct timeline_place entry; /* of the handler, where it is gone through backwards */
 	bool client_left;
+	bool skips_brk;      /* gdb has moved pc from a BRK of the guest's to behind it */
+	bool calls_told;     /* the user knows that calls are diversions */
 	struct error broken; /* a write found the machine broken */
 	struct target_resume resume;
 	struct timeline_place origin; /* where a reverse run began */
@@ -35,6 +37,13 @@ void replay_target_stopped(struct replay_target *target, enum target_reason reas
 void replay_target_step_ended(struct replay_target *target);
 /* The target is at another place now, without a resume. */
 void replay_target_stopped_elsewhere(struct replay_target *target);
+
+/* target_writes.c: struct target_ops of what gdb writes, and registers as it reads them then. */
+bool replay_target_register_read(void *context, uint32_t thread, uint32_t number, struct target_value *value);
+bool replay_target_register_write(void *context, uint32_t thread, uint32_t number, const struct target_value *value);
+bool replay_target_memory_write(void *context, uint32_t thread, struct target_address address, const void *bytes,
+				size_t count);
+bool replay_target_notice(void *context, char *text);
 
 /* Sends what a diverted guest prints to gdb's console. */
 void replay_target_listen(struct replay_target *target);

@@ -12,8 +12,13 @@ struct timeline {
 	struct checkpoints checkpoints;
 	size_t base; /* RAM is that of this checkpoint and what is dirty */
 	uint64_t end_n;
-	struct timeline_place origin; /* where a diversion left the recording (replay/diversion.h) */
-	struct scouts *scouts;        /* NULL: it searches alone */
+	struct timeline_diversion {
+		struct timeline_place origin; /* where it left the recording */
+		struct vcpu_state vcpu;       /* as it was there */
+		bool is_kept;                 /* more was written than what a call of gdb's writes and puts back */
+		bool is_told;
+	} diversion;           /* replay/diversion.h */
+	struct scouts *scouts; /* NULL: it searches alone */
 	bool is_scout;
 };
 
