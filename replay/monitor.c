@@ -60,21 +60,22 @@ static const struct row {
 	const char *detail; /* whole lines */
 } rows[] = {
 	{"when", monitor_place_when, WORKS, "", "where this is",
-	 "Instruction, guest time, the next event, vCPU and pc; and the console's current line.\n"},
+	 "Instruction, guest time, the next event, vCPU and pc; and the console's last lines.\n"},
 	{"seek", monitor_seek, RETURNS, " N | event K | time SECONDS | P% | start | end", "go there",
 	 "N is a number of instructions, with k, M or G for powers of 1000. A trap's place is before its instruction,\n"
 	 "an interrupt's behind it. Guest time has nine digits behind the point; inside idle time it is where the "
 	 "guest went idle.\n"},
 	{"back", monitor_seek_back, RETURNS, " [N]", "N instructions back", "One without N. Ends at the start.\n"},
 	{"forward", monitor_seek_forward, RETURNS, " [N]", "N instructions on", "One without N. Ends at the end.\n"},
-	{"next", monitor_events_next, RETURNS, " irq [INTID] | mmio [RANGE] | exception | console TEXT",
+	{"next", monitor_events_next, RETURNS, " irq [INTID] | mmio [RANGE] | exception [KIND] | exit | console TEXT",
 	 "go on to the next of these",
 	 "irq: an interrupt is made pending for the guest. mmio: a device is accessed; RANGE is a physical address,\n"
-	 "FROM..TO, or uart, rtc, gicd, gicr, virtio (virtio3: one of them). exception: an asynchronous exit, an "
-	 "external\n"
-	 "abort, a debug exception or a refused system register. console: TEXT has just been printed; it may be in "
-	 "\"\".\n"},
-	{"prev", monitor_events_prev, RETURNS, " irq [INTID] | mmio [RANGE] | exception | console TEXT",
+	 "FROM..TO, or uart, rtc, gicd, gicr, virtio (virtio3: one of them). exception: the guest takes one at EL1, "
+	 "from\n"
+	 "EL0 or EL1; KIND is fault, svc, undefined, fp, brk, debug, irq, fiq or serror. The place is its vector.\n"
+	 "exit: hv's own, an asynchronous exit, an external abort, a debug exception or a refused system register.\n"
+	 "console: TEXT has just been printed; it may be in \"\".\n"},
+	{"prev", monitor_events_prev, RETURNS, " irq [INTID] | mmio [RANGE] | exception [KIND] | exit | console TEXT",
 	 "go back to the last of these", "See help next.\n"},
 	{"checkpoint", monitor_place_checkpoint, REFUSED, "", "name this place",
 	 "It gets a number, for restart and delete.\n"},
@@ -90,7 +91,9 @@ static const struct row {
 	 "By number, or by position with n, which takes k, M and G. Ten around here without a range. => is the next "
 	 "one.\n"},
 	{"phys", monitor_memory_phys, WORKS, " [on|off]", "memory by guest physical address",
-	 "What gdb's addresses mean when it reads memory.\n"},
+	 "What gdb's addresses mean when it reads memory. Virtual ones are those of the vCPU at this moment; kernel\n"
+	 "addresses that it has no mapping for in EL0 (page table isolation) are looked up in the kernel's own "
+	 "table.\n"},
 	{"steps", monitor_steps, WORKS, " [interrupts on|off]", "whether steps go into interrupt handlers",
 	 "Off, a step passes over an interrupt that comes in it, as on QEMU; breakpoints in the handler stop all the "
 	 "same.\n"},

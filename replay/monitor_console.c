@@ -42,18 +42,18 @@ bool monitor_console_lines(struct monitor *monitor, uint64_t event, uint64_t *li
 	return true;
 }
 
-bool monitor_console_text(struct monitor *monitor, uint64_t event, char *text, size_t bytes, struct error *error)
+bool monitor_console_text(struct monitor *monitor, uint64_t *event, char *text, size_t bytes, struct error *error)
 {
 	size_t start = bytes - 1;
 	uint8_t byte = 0;
 	text[start] = 0;
-	while (start > 0 && event > events_first(timeline_engine(monitor->timeline)->events)) {
-		int printed = event_byte(monitor, --event, &byte, error);
+	while (*event > events_first(timeline_engine(monitor->timeline)->events)) {
+		int printed = event_byte(monitor, --*event, &byte, error);
 		if (printed < 0)
 			return false;
 		if (printed == 1 && byte == '\n')
 			break;
-		if (printed == 1 && byte >= ' ' && byte != 0x7f)
+		if (start > 0 && printed == 1 && byte >= ' ' && byte != 0x7f)
 			text[--start] = (char)byte;
 	}
 	memmove(text, text + start, bytes - start);

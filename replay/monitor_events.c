@@ -126,7 +126,8 @@ static bool go_mmio(struct monitor *monitor, const char *argument, bool forwards
 	return go_to_wanted(monitor, &wanted, forwards);
 }
 
-static bool go_exception(struct monitor *monitor, bool forwards)
+/* hv's own exits, which the guest does not see. */
+static bool go_exit(struct monitor *monitor, bool forwards)
 {
 	struct event_filter wanted = event_filter_all;
 	event_filter_add(&wanted, "exception");
@@ -156,9 +157,12 @@ static bool go_to(struct monitor *monitor, const char *argument, bool forwards)
 		return go_mmio(monitor, rest, forwards);
 	if ((rest = monitor_parse_word(argument, "console")) != NULL)
 		return go_console(monitor, rest, forwards);
-	if (strcmp(argument, "exception") == 0)
-		return go_exception(monitor, forwards);
-	return monitor_fail(monitor, "to the %s what? irq [INTID], mmio [RANGE], exception or console TEXT\n",
+	if ((rest = monitor_parse_word(argument, "exception")) != NULL)
+		return monitor_exceptions_go(monitor, rest, forwards);
+	if (strcmp(argument, "exit") == 0)
+		return go_exit(monitor, forwards);
+	return monitor_fail(monitor,
+			    "to the %s what? irq [INTID], mmio [RANGE], exception [KIND], exit or console TEXT\n",
 			    forwards ? "next" : "previous");
 }
 

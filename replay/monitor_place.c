@@ -14,15 +14,22 @@ static uint64_t time_ns(const struct guest_state *state)
 	return state->n + state->idle_ns;
 }
 
+/* The last whole line, and what of the next one is there. */
 static bool print_console(struct monitor *monitor)
 {
 	struct error error = {.status = STATUS_OK};
-	char text[CONSOLE_TEXT_BYTES];
+	char line[CONSOLE_TEXT_BYTES] = "", begun[CONSOLE_TEXT_BYTES];
 	uint64_t lines, event = engine_next_event(timeline_engine(monitor->timeline));
 	if (!monitor_console_lines(monitor, event, &lines, &error) ||
-	    !monitor_console_text(monitor, event, text, sizeof(text), &error))
+	    !monitor_console_text(monitor, &event, begun, sizeof(begun), &error) ||
+	    (lines > 0 && !monitor_console_text(monitor, &event, line, sizeof(line), &error)))
 		return monitor_fail(monitor, "%s\n", error.text);
-	monitor_print(monitor, "console line %" PRIu64 ": \"%s\"\n", lines + 1, text);
+	if (lines > 0)
+		monitor_print(monitor, "console line %" PRIu64 ": \"%s\"\n", lines, line);
+	if (*begun)
+		monitor_print(monitor, "console line %" PRIu64 ", not yet whole: \"%s\"\n", lines + 1, begun);
+	if (lines == 0 && !*begun)
+		monitor_print(monitor, "nothing on the console yet\n");
 	return true;
 }
 

@@ -6,6 +6,7 @@
 #include "replay/target.h"
 #include "replay/diversion.h"
 #include "replay/guest_memory.h"
+#include "replay/kernel_table.h"
 #include "replay/monitor.h"
 #include "replay/program_place.h"
 #include "replay/target_state.h"
@@ -63,7 +64,7 @@ static bool memory_read(void *context, uint32_t thread, struct target_address ad
 	const struct engine *engine = timeline_engine(target->timeline);
 	if (address.space == TARGET_PHYSICAL)
 		return guest_memory_read_physical(engine, (ipa_t){address.v}, bytes, count);
-	return guest_memory_read(engine, vcpu_of(target, thread), (va_t){address.v}, bytes, count);
+	return kernel_table_read(target->timeline, vcpu_of(target, thread), (va_t){address.v}, bytes, count);
 }
 
 static uint32_t access_of(enum target_break_kind kind)
