@@ -9,10 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of a program's beginning, by which it is found in a flat image. */
+enum { START_BYTES = 64, START_BYTES_MIN = 16 };
+
 struct elf_facts {
-	bool kernel, movable; /* ET_DYN */
-	bool placed;          /* what `hvrec symbols` writes: a program without segments, where it runs */
-	uint64_t start_va;    /* of its lowest section in memory; UINT64_MAX: it has none */
+	bool kernel, movable;               /* ET_DYN */
+	bool placed;                        /* what `hvrec symbols` writes: a program without segments, where it runs */
+	uint64_t start_va;                  /* of its lowest section in memory; UINT64_MAX: it has none */
+	uint64_t start_offset, start_bytes; /* that section in the file */
+	uint8_t start[START_BYTES];
 };
 
 static bool header_read(FILE *file, Elf64_Ehdr *header)
@@ -36,9 +41,17 @@ static bool facts_read(FILE *file, struct elf_facts *facts)
 		uint64_t offset = header.e_shoff + (uint64_t)i * header.e_shentsize;
 		if (fseeko(file, (off_t)offset, SEEK_SET) != 0 || fread(&section, sizeof(section), 1, file) != 1)
 			return false;
-		if (section.sh_flags & SHF_ALLOC && section.sh_addr < facts->start_va)
-			facts->start_va = section.sh_addr;
+		if (!(section.sh_flags & SHF_ALLOC) || section.sh_addr >= facts->start_va)
+			continue;
+		facts->start_va = section.sh_addr;
+		facts->start_offset = section.sh_offset;
+		facts->start_bytes = section.sh_type == SHT_NOBITS ? 0 : section.sh_size;
 	}
+	if (facts->start_bytes > START_BYTES)
+		facts->start_bytes = START_BYTES;
+	if (facts->start_bytes > 0 && (fseeko(file, (off_t)facts->start_offset, SEEK_SET) != 0 ||
+				       fread(facts->start, facts->start_bytes, 1, file) != 1))
+		return false;
 	facts->kernel = !facts->placed && facts->start_va != UINT64_MAX && facts->start_va >> 63;
 	return true;
 }
@@ -62,8 +75,8 @@ static bool file_write(const char *path, const void *data, size_t bytes, struct 
 }
 
 struct guest_facts {
-	bool linux_image, elf;
-	uint64_t load_offset;
+	bool linux_image, elf, flat;
+	uint64_t load_offset, entry_ipa; /* a flat image is at its entry */
 	void *program;
 	size_t program_bytes;
 };
@@ -76,13 +89,25 @@ static bool guest_get(const char *path, struct guest_facts *guest, struct error 
 	if (trace && trace_get_text(trace, "kernel_kind", &kind, error) == TRACE_FOUND) {
 		guest->linux_image = strcmp(kind, "Linux Image") == 0;
 		guest->elf = strncmp(kind, "ELF", 3) == 0;
+		guest->flat = strcmp(kind, "flat binary") == 0;
 		trace_get_u64(trace, "load_offset", &guest->load_offset, error);
+		trace_get_u64(trace, "entry_ipa", &guest->entry_ipa, error);
 	}
-	if (guest->elf)
+	if (guest->elf || guest->flat)
 		trace_get_file(trace, "kernel", &guest->program, &guest->program_bytes, error);
 	free(kind);
 	trace_close(trace);
 	return error->status == STATUS_OK;
+}
+
+/* How far from where it is linked a program is in a flat image; 0 if it is not in there. */
+static uint64_t flat_offset(const struct guest_facts *guest, const struct elf_facts *facts)
+{
+	const uint8_t *program = guest->program;
+	const uint8_t *at = facts->start_bytes < START_BYTES_MIN
+				    ? NULL
+				    : memmem(program, guest->program_bytes, facts->start, (size_t)facts->start_bytes);
+	return at ? guest->entry_ipa + (uint64_t)(at - program) - facts->start_va : 0;
 }
 
 static void add(struct debug_symbols *symbols, const char *path, uint64_t offset)
@@ -108,6 +133,8 @@ static bool files_add(struct debug_symbols *symbols, const struct guest_facts *g
 			offset = kernel.va - facts.start_va;
 		else if (guest->elf && facts.movable)
 			offset = guest->load_offset;
+		else if (guest->flat)
+			offset = flat_offset(guest, &facts);
 		*has_kernel |= placed || (guest->linux_image && facts.placed);
 		add(symbols, files[i], offset);
 	}

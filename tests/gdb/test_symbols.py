@@ -100,6 +100,19 @@ def relocated_payload_is_found_where_it_was_loaded():
 
 
 @test
+def flat_image_is_found_where_it_was_loaded():
+    harness.record(harness.payload("pie.bin"))
+    output = hvrec_debug("trace", "--symbols", harness.payload("pie"), script=PIE)
+    found, linked = session.marked(output), session.symbols("pie")["guest_main"]
+    check(found.get("main") == [f"{0x40080000 + linked:x}"] == found.get("pc"), f"{found}: {output[-600:]}")
+    check(found.get("name") == ["pie"] and found.get("word") == ["two"], f"{found}: {output[-600:]}")
+    harness.record(harness.payload("console.bin"))
+    script = 'printf "@main=%lx\\n", &guest_main\n'
+    output = hvrec_debug("trace", "--symbols", harness.payload("console"), script=script)
+    check(session.marked(output).get("main") == [f"{session.symbols('console')['guest_main']:x}"], f"{output[-600:]}")
+
+
+@test
 def payload_at_its_linked_address_is_not_moved():
     with session.served("corruption") as server, server.client() as client:
         check(client.request("qOffsets") == "", "qOffsets is answered for a program that was not moved")

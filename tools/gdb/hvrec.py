@@ -33,6 +33,19 @@ def caches_drop():
             gdb.execute("flushregs", to_string=True)
 
 
+def asked(packet):
+    """The target's reply to a packet; empty where it has none, or gdb cannot ask."""
+    connection = gdb.selected_inferior().connection
+    if not isinstance(connection, getattr(gdb, "RemoteTargetConnection", ())):  # since gdb 12
+        return ""
+    return (connection.send_packet(packet) or b"").decode(errors="replace")
+
+
+def show_notice(event):
+    """After the user has written: what that has begun."""
+    gdb.write(bytes.fromhex(asked("qhvrec.Notice")).decode())
+
+
 def monitor_begins():
     before["pc"] = current_pc()
 
@@ -69,14 +82,16 @@ def monitor(words):
     try:
         words = evaluated(words)
         gdb.execute("monitor " + words)
+        refused = asked("qhvrec.Refused") == "1"
     except KeyboardInterrupt:
         if hasattr(gdb, "TargetConnection"):  # since gdb 12
             monitor_abandon()
             caches_drop()
         raise gdb.GdbError("interrupted") from None
-    except gdb.error as error:  # without gdb's talk of Python; of a failed command the target has said why
-        failed = words.split()[0] + " failed"
-        raise gdb.GdbError(failed if "Rcmd" in str(error) else str(error)) from None
+    except gdb.error as error:  # without gdb's talk of Python
+        raise gdb.GdbError(str(error)) from None
+    if refused:  # the target has said why
+        raise gdb.GdbError(words.split()[0] + " failed")
 
 
 class Hvrec(gdb.Command):
@@ -112,6 +127,60 @@ class Short(gdb.Command):
     def invoke(self, argument, from_tty):
         monitor((self.name + " " + argument).strip())
         self.dont_repeat()
+
+
+class Own(gdb.Command):
+    """A command of gdb's own that means something else in a recording: `doc` says what."""
+
+    def __init__(self, name, doc, action):
+        self.__doc__ = doc
+        self.action = action
+        super().__init__(name, gdb.COMMAND_RUNNING)
+
+    def invoke(self, argument, from_tty):
+        self.action(argument.strip())
+        self.dont_repeat()
+
+
+def checkpoints_show(argument):
+    """Without the guests that the target keeps for itself."""
+    listed = gdb.execute("monitor checkpoints", to_string=True)
+    places = [line for line in listed.splitlines() if line.startswith("$")]
+    print("\n".join(places) if places else "No checkpoints.")
+
+
+def checkpoints_delete(argument):
+    for number in argument.split():
+        monitor("delete " + number)
+    if not argument:
+        raise gdb.GdbError("which ones? info checkpoints lists them")
+
+
+def run(argument):
+    """From the start to the first stop, whichever way gdb goes."""
+    if argument:
+        raise gdb.GdbError("a recording has the arguments that it was made with")
+    gdb.execute("set exec-direction forward")
+    gdb.execute("monitor seek start", to_string=True)
+    gdb.execute("continue")
+
+
+def start(argument):
+    gdb.execute("tbreak " + (argument or "main"))
+    run("")
+
+
+OWN = (
+    ("checkpoint", "Keep this place of the recording, for `restart` and `info checkpoints`.",
+     lambda argument: monitor("checkpoint " + argument)),
+    ("restart", "Go to a place that `checkpoint` kept: restart N; without N to the start of the recording.",
+     lambda argument: monitor("restart " + argument if argument else "seek start")),
+    ("info checkpoints", "The places of the recording that `checkpoint` kept.", checkpoints_show),
+    ("delete checkpoint", "Forget places that `checkpoint` kept: delete checkpoint N...", checkpoints_delete),
+    ("run", "Go to the start of the recording, and continue from there.", run),
+    ("start", "Run to a temporary breakpoint on main, or where the argument says.", start),
+    ("starti", "Go to the start of the recording.", lambda argument: monitor("seek start")),
+)
 
 
 class Position(gdb.Function):
@@ -316,6 +385,8 @@ class KernelFrames:
 
 # A seek can take longer than the 2 s after which gdb complains.
 gdb.execute("set remotetimeout 60")
+gdb.events.memory_changed.connect(show_notice)
+gdb.events.register_changed.connect(show_notice)
 gdb.unwinder.register_unwinder(None, KernelUnwinder(), replace=True)
 gdb.unwinder.register_unwinder(None, ExceptionUnwinder(), replace=True)
 gdb.execute("define hook-monitor\npython monitor_begins()\nend", to_string=True)
@@ -325,3 +396,5 @@ Hvrec()
 Position()
 for short_name in SHORT_NAMES:
     Short(short_name)
+for own in OWN:
+    Own(*own)
