@@ -35,6 +35,7 @@ class Inputs:
         self.hvrec = os.path.join(options.build, "hvrec")
         self.kernel = os.path.join(options.guest, "cloud", "Image")
         self.initrd = os.path.join(options.guest, "initramfs.cpio.gz")
+        self.guest = options.guest
         self.versions = os.path.join(options.guest, "versions.txt")
         self.qemu = os.environ.get("HVREC_QEMU") or "qemu-system-aarch64"
         self.append = f"console=ttyAMA0 hvrec.scale={options.scale} {append} {options.append}".strip()
@@ -65,6 +66,18 @@ class Inputs:
                 "-nic", "none", "-display", "none", "-monitor", "none", "-no-reboot",
                 "-serial", "file:" + self.console, "-kernel", self.kernel, "-initrd", self.initrd,
                 "-append", self.append, *more]
+
+    def payload(self, name):
+        path = os.path.join(self.guest, name + ".elf")
+        if not os.path.isfile(path):
+            raise BenchError(f"{path} is missing: run `make guests`")
+        return path
+
+    def payload_command(self, name, *more):
+        """QEMU's own board with a payload of tests/guest."""
+        return [self.qemu, "-M", "virt,gic-version=3", "-cpu", "neoverse-n1", "-m", "128", "-nic", "none",
+                "-display", "none", "-monitor", "none", "-no-reboot", "-serial", "file:" + self.console,
+                "-kernel", self.payload(name), *more]
 
     def record_command(self, trace, *options):
         return [self.hvrec, "record", "--quiet", "-o", trace, "--kernel", self.kernel,

@@ -12,9 +12,11 @@ enum {
 	PAGE_WORDS = 1024,
 	POLL_COUNT = 64,
 	SITE_COUNT = 150,
+	ROUND_COUNT = 5,
 	DATA = 512,
 	LITERAL = 520,
 	TABLE_ENTRY = 300,
+	SERVICE_CALL = 40,
 	EC_SYSREG = 0x18
 };
 
@@ -29,6 +31,7 @@ enum {
 #define B_NE(words)    (0x54000001u | ((uint32_t)(words)&0x7ffff) << 5)
 
 #define CNTKCTL_EL0PCTEN UINT64_C(1)
+#define CNTKCTL_EL0VCTEN UINT64_C(2)
 #define TABLE_VA         UINT64_C(0x80000000) /* level 1, entry 2: the polling page is its level-2 table */
 #define USER_VA          UINT64_C(0xc0000000) /* entry 3: RAM, for EL0 */
 #define BLOCK_MASK       UINT64_C(0x1fffff)
@@ -82,6 +85,7 @@ static void code_write(void)
 	page[33] = MRS_CNTPCT(1);
 	page[34] = MRS_CNTVCT(2);
 	page[35] = RET;
+	page[SERVICE_CALL] = SVC_0;
 	loop_write(copy, MRS_CNTVCT(3));
 	for (uint32_t i = 0; i < SITE_COUNT; i++) {
 		sites[13 * i] = MRS_CNTPCT(0);
@@ -143,7 +147,7 @@ static void read_as_data(void)
 	poll(page);
 }
 
-static void write_beside(void)
+__attribute__((noinline)) static void write_beside(void)
 {
 	volatile uint32_t *data = &page[DATA];
 	for (uint32_t i = 0; i < 100; i++) {
@@ -174,13 +178,13 @@ static uint64_t add_exclusive(uint64_t *to, const uint64_t *literal)
 	return tries;
 }
 
-static void lock(void)
+__attribute__((noinline)) static void lock(void)
 {
 	uint64_t *literal = (uint64_t *)(void *)&page[LITERAL];
 	uint64_t *inside = (uint64_t *)(void *)&page[DATA];
 	uint64_t old;
 	*literal = 3;
-	*inside = 0;
+	*inside = other_word = 0;
 	for (int i = 0; i < 20; i++) {
 		poll(page);
 		CHECK(add_exclusive(&other_word, literal) < 50, "the store fails again and again");
@@ -214,25 +218,22 @@ static void be_a_table(void)
 	}
 }
 
-/* EL0 must be trapped at its own read of CNTPCT_EL0 where EL1 says so, and not where not. */
+/* EL0 must be trapped at the read that EL1 polls with where EL1 says so, and not where not. */
 static void be_at_el0(void)
 {
+	uint64_t here = USER_VA + ((uint64_t)page & BLOCK_MASK);
 	user_table[0] = ((uint64_t)page & ~BLOCK_MASK) | DESCRIPTOR_EL0;
 	level1_table()[3] = (uint64_t)user_table | DESCRIPTOR_TABLE;
 	dsb();
-	page[1] = SVC_0;
-	mmu_code_written((uint64_t)page, 8);
-	poll(&page[40]);
 	for (uint64_t i = 0; i < 10; i++) {
-		SYSREG_WRITE(cntkctl_el1, i % 2 == 0 ? 2 : 3);
+		poll(page);
+		SYSREG_WRITE(cntkctl_el1, i % 2 == 0 ? CNTKCTL_EL0VCTEN : CNTKCTL_EL0VCTEN | CNTKCTL_EL0PCTEN);
 		isb();
-		user.pc = USER_VA + ((uint64_t)page & BLOCK_MASK);
+		user.pc = here;
+		user.x[30] = here + SERVICE_CALL * sizeof(page[0]);
 		user_run(&user);
 		CHECK(ESR_EC(user.esr) == (i % 2 == 0 ? EC_SYSREG : EC_SVC), "EL0's read does not trap as it should");
-		poll(&page[40]);
 	}
-	page[1] = RET;
-	mmu_code_written((uint64_t)page, 8);
 }
 
 static void many_sites(void)
@@ -248,16 +249,15 @@ void guest_main(void)
 	mmu_on();
 	code_write();
 	both_counters();
-	page[40] = MRS_CNTPCT(0);
-	page[41] = RET;
-	mmu_code_written((uint64_t)&page[40], 8);
 	timer_storm_start(500);
 	user_load(&user, (const char *)page, (const char *)&page[2]);
-	read_as_data();
-	write_beside();
-	lock();
-	be_a_table();
-	be_at_el0();
-	many_sites();
+	for (int round = 0; round < ROUND_COUNT; round++) {
+		read_as_data();
+		write_beside();
+		lock();
+		be_a_table();
+		be_at_el0();
+		many_sites();
+	}
 	timer_storm_stop();
 }

@@ -61,7 +61,7 @@ def payload_trace(name, count):
 
 @test
 def payloads_replay_and_verify():
-    for name in ("timer_virtual", "timer_behind_trap", "sgi_race", "fp_state", "self_modifying", "exclusives"):
+    for name in ("timer_virtual", "timer_behind_trap", "sgi_race", "fp_state", "self_modifying", "exclusives", "counter_polled"):
         found, turns = 0, 20 if SOAK else 3
         for turn in range(100):  # a short one is mostly over before its first keyframe
             if turn >= turns and found > 0:
