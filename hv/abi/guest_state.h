@@ -40,7 +40,7 @@ struct vcpu_state {
 	uint64_t ich_lr[GUEST_LR_COUNT];
 
 	uint32_t power;    /* enum vcpu_power */
-	uint32_t stepping; /* VCPU_PASSING, VCPU_MASKED_STEP: see hv/core/debug.c */
+	uint32_t stepping; /* enum below: see hv/core/debug.c */
 };
 
 enum vcpu_power { VCPU_OFF = 0, VCPU_ON = 1 };
@@ -48,6 +48,7 @@ enum vcpu_power { VCPU_OFF = 0, VCPU_ON = 1 };
 enum {
 	VCPU_PASSING = 1,     /* it steps over a breakpoint or watchpoint that EL1 has masked, or a false hit */
 	VCPU_MASKED_STEP = 2, /* its last software step was one that EL1 had masked */
+	VCPU_FOLLOWING = 4,   /* with VCPU_PASSING: it did, and is stepped on to the end of its exclusive sequence */
 };
 
 enum { PL011_FIFO_BYTES = 16 };

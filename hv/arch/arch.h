@@ -36,6 +36,7 @@ void arch_el1_reset(struct vcpu_state *vcpu);
 void arch_el1_load_exception(const struct vcpu_state *vcpu);
 uint64_t arch_vbar_el1(void);
 uint64_t arch_sctlr_el1(void);
+uint64_t arch_elr_el1(void);
 uint64_t arch_spsr_el1(void);
 /* CNTV_CTL_EL0 (without ISTATUS) and CNTV_CVAL_EL0, CPU → struct. */
 void arch_vtimer_save(struct vcpu_state *vcpu);
@@ -59,6 +60,8 @@ void arch_page_copy(void *to, const void *from, uint64_t lines);
 /* The page of guest RAM at `page` may be executed at EL1 and no more, or is as before, dirty state included; from the
  * next arch_tlb_forget on. To say the same again changes nothing. */
 void arch_page_execute_only(ipa_t page, bool only);
+/* Puts another instruction into the guest's code. */
+void arch_code_write(volatile uint32_t *at, uint32_t word);
 /* Forgets the guest's address translations, stage 1 and 2. */
 void arch_tlb_forget(void);
 /* One turn of a loop that waits for the host, awake. */

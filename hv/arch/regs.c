@@ -57,6 +57,11 @@ uint64_t arch_sctlr_el1(void)
 	return READ_SYSREG(sctlr_el1);
 }
 
+uint64_t arch_elr_el1(void)
+{
+	return READ_SYSREG(elr_el1);
+}
+
 uint64_t arch_spsr_el1(void)
 {
 	return READ_SYSREG(spsr_el1);

@@ -8,6 +8,7 @@
 #include "hv/arch/field.h"
 #include "hv/core/debug_hit.h"
 #include "hv/core/debug_regs.h"
+#include "hv/core/exclusive.h"
 #include "hv/core/gate.h"
 #include "hv/core/hv.h"
 #include "hv/core/inject.h"
@@ -101,7 +102,8 @@ static void own_points_clear(struct vcpu_state *vcpu)
 	vcpu->mdscr_el1 &= ~MDSCR_MDE;
 }
 
-void debug_load(void)
+/* The guest's debug registers with the debugger's points in them. */
+static struct vcpu_state points_merge(void)
 {
 	struct vcpu_state merged = *hv_vcpu();
 	hv.own_points_out = !points_place(&merged) && !gate_debug_due();
@@ -110,6 +112,12 @@ void debug_load(void)
 		own_points_clear(&merged);
 		points_place(&merged);
 	}
+	return merged;
+}
+
+void debug_load(void)
+{
+	struct vcpu_state merged = points_merge();
 	arch_debug_load(&merged);
 }
 
@@ -132,6 +140,7 @@ static bool unmasked(void)
 
 static enum exit_answer pass_on(const struct exit *exit, bool has_far)
 {
+	exclusive_drop();
 	gate_trap(EVENT_DEBUG_EXCEPTION, exit->esr, has_far ? exit->far.v : 0, 0, false);
 	inject_debug(exit->esr, exit->far, has_far);
 	debug_load(); /* the guest's points may have to make room again */
@@ -141,6 +150,12 @@ static enum exit_answer pass_on(const struct exit *exit, bool has_far)
 enum exit_answer debug_brk(const struct exit *exit)
 {
 	return pass_on(exit, false);
+}
+
+/* Machine version 1 let the store of an exclusive sequence fail where an exit that EL1 had masked came into it. */
+static bool completes_exclusives(void)
+{
+	return hv.boot->machine_version > 1;
 }
 
 /* Goes on over one instruction with these registers. */
@@ -166,11 +181,16 @@ enum exit_answer debug_breakpoint(const struct exit *exit)
 	if (gate_exit_agrees())
 		return EXIT_RESUME;
 	if (cause.access && debug_hit_is_false(exit)) {
+		exclusive_step_first();
 		pass(&stepping);
 		return EXIT_RESUME;
 	}
 	if (unmasked())
 		return pass_on(exit, is_watchpoint);
+	if (completes_exclusives())
+		exclusive_step_first();
+	else
+		exclusive_drop();
 	own_points_clear(&stepping);
 	if (!cause.access) /* else it accesses nothing that the debugger watches, but might come here again and again */
 		points_place(&stepping);
@@ -185,18 +205,51 @@ static bool eret_starts_step(void)
 	return hv_vcpu()->stepping & VCPU_MASKED_STEP && arch_spsr_el1() & PSTATE_SS;
 }
 
+/* The end of passing over a breakpoint or watchpoint, unless that was within an exclusive sequence: then the guest is
+ * taken on to its end, since each exit clears the monitor. */
+static enum exit_answer passed(void)
+{
+	exclusive_step_end();
+	if (!exclusive_is_open())
+		return EXIT_RESUME;
+	exclusive_step_begin();
+	struct vcpu_state stepping = points_merge();
+	if (!unmasked()) {
+		stepping = *hv_vcpu();
+		own_points_clear(&stepping);
+		points_place(&stepping);
+	}
+	pass(&stepping);
+	hv_vcpu()->stepping |= VCPU_FOLLOWING;
+	return EXIT_RESUME;
+}
+
+/* A step of the guest's that EL1 has masked. */
+static void masked_step(void)
+{
+	hv_vcpu()->stepping |= VCPU_MASKED_STEP;
+	if (!completes_exclusives()) {
+		exclusive_drop();
+		return;
+	}
+	exclusive_step_end();
+	exclusive_step_begin();
+}
+
 enum exit_answer debug_step(const struct exit *exit)
 {
 	if (!(hv_vcpu()->mdscr_el1 & MDSCR_SS))
-		return EXIT_RESUME; /* the end of passing over a breakpoint */
+		return passed();
 	if (unmasked() && !eret_starts_step()) {
 		hv_vcpu()->stepping &= ~(uint32_t)VCPU_MASKED_STEP;
 		return pass_on(exit, false);
 	}
-	if (!unmasked())
-		hv_vcpu()->stepping |= VCPU_MASKED_STEP;
-	else
+	if (!unmasked()) {
+		masked_step();
+	} else {
 		hv_vcpu()->stepping &= ~(uint32_t)VCPU_MASKED_STEP;
+		exclusive_drop();
+	}
 	hv_vcpu()->pstate |= PSTATE_SS;
 	return EXIT_RESUME;
 }
@@ -205,9 +258,20 @@ void debug_pass_end(void)
 {
 	if (!(hv_vcpu()->stepping & VCPU_PASSING))
 		return;
-	hv_vcpu()->stepping &= ~(uint32_t)VCPU_PASSING;
+	hv_vcpu()->stepping &= ~(uint32_t)(VCPU_PASSING | VCPU_FOLLOWING);
 	hv_vcpu()->pstate &= ~PSTATE_SS;
 	debug_load();
+}
+
+void debug_interrupted(void)
+{
+	debug_pass_end();
+	exclusive_drop();
+}
+
+bool debug_comes_again(void)
+{
+	return (hv_vcpu()->stepping & (VCPU_PASSING | VCPU_FOLLOWING)) == VCPU_PASSING;
 }
 
 uint64_t read_mdscr(uint32_t key)

@@ -4,6 +4,7 @@
 #include "hv/arch/field.h"
 #include "hv/core/abort.h"
 #include "hv/core/debug.h"
+#include "hv/core/exclusive.h"
 #include "hv/core/gate.h"
 #include "hv/core/hv.h"
 #include "hv/core/psci.h"
@@ -53,6 +54,10 @@ struct exit_row {
 	enum exit_answer (*handler)(const struct exit *exit);
 	enum counting counting;
 };
+
+/* The exits that leave hv's own exclusive monitor alone (exclusive.h): a WFI, which may not come in a replay, and those
+ * whose handler sees to it, breakpoint, software step and watchpoint. */
+#define KEEPS_MONITOR (BIT(0x01) | BIT(0x30) | BIT(0x32) | BIT(0x34))
 
 static enum exit_answer exit_wfi(const struct exit *exit)
 {
@@ -125,6 +130,8 @@ enum exit_answer exit_dispatch(void)
 	if (row->counting == COUNTED_ELR_NEXT)
 		hv_vcpu()->pc -= 4;
 	debug_pass_end();
+	if (!(KEEPS_MONITOR & BIT(ec)))
+		exclusive_drop();
 	enum exit_answer answer = row->handler(&exit);
 	switch (answer) {
 	case EXIT_SKIP:

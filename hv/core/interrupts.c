@@ -102,6 +102,17 @@ bool interrupts_deliverable(void)
 	return vgic_lr_deliverable(hv_vcpu());
 }
 
+bool interrupts_acknowledged(void)
+{
+	uint64_t before[GUEST_LR_COUNT], changed = 0;
+	for (uint32_t i = 0; i < GUEST_LR_COUNT; i++)
+		before[i] = hv_vcpu()->ich_lr[i];
+	interrupts_save();
+	for (uint32_t i = 0; i < GUEST_LR_COUNT; i++)
+		changed |= before[i] ^ hv_vcpu()->ich_lr[i];
+	return changed != 0;
+}
+
 bool interrupts_enabled(uint32_t intid)
 {
 	return virq_of(intid)->enabled;

@@ -23,6 +23,8 @@ void interrupts_restore(void);
 bool interrupts_pending(void);
 /* Whether the CPU would take a virtual interrupt before the guest's next instruction. Changes nothing. */
 bool interrupts_deliverable(void);
+/* Whether the guest acknowledged or ended an interrupt since its list registers were last loaded or saved; saves. */
+bool interrupts_acknowledged(void);
 /* Whether the guest has enabled the interrupt. */
 bool interrupts_enabled(uint32_t intid);
 /* These physical interrupts (BOARD_IRQ_*) were acknowledged: those that stay silent until interrupts_load say so here.

@@ -5,23 +5,25 @@
 
 #define PSTATE_NRW (UINT64_C(1) << 4) /* AArch32 */
 
-static bool fetch(uint32_t *word)
+bool load_store_fetch(va_t va, uint32_t *word, volatile uint32_t **at)
 {
+	uint64_t pstate = hv_vcpu()->pstate;
 	ipa_t ipa;
-	if (!arch_translate((va_t){hv_vcpu()->pc}, hv_vcpu()->pstate, &ipa))
+	if (pstate & PSTATE_NRW || !arch_translate(va, pstate, &ipa))
 		return false;
-	const volatile uint32_t *at = hv_ram_word(ipa);
-	if (!at)
+	*at = hv_ram_word(ipa);
+	if (!*at)
 		return false;
-	*word = *at;
+	*word = **at;
 	return true;
 }
 
 bool load_store_here(struct load_store *here)
 {
 	const struct vcpu_state *vcpu = hv_vcpu();
+	volatile uint32_t *at;
 	here->word = 0;
-	if (vcpu->pstate & PSTATE_NRW || !fetch(&here->word) || !decode_load_store(here->word, &here->access))
+	if (!load_store_fetch((va_t){vcpu->pc}, &here->word, &at) || !decode_load_store(here->word, &here->access))
 		return false;
 	uint8_t rm = here->access.rm;
 	uint64_t index = here->access.has_register_offset && rm != 31 ? vcpu->x[rm] : 0;

@@ -1,6 +1,7 @@
 /* The load or store that the guest stands before: fetched, decoded, and its address computed. Called where a syndrome
  * does not say what the instruction accesses: by the data abort handler, and for watchpoints. */
 #pragma once
+#include "hv/abi/types.h"
 #include "hv/core/decode.h"
 
 struct load_store {
@@ -13,3 +14,6 @@ struct load_store {
 /* False: it is not a plain load or store (decode.h), in AArch32, or cannot be fetched; of *here only `word` is right.
  */
 bool load_store_here(struct load_store *here);
+
+/* The instruction at `va`, and where in RAM it stands. False: in AArch32, or it cannot be fetched. */
+bool load_store_fetch(va_t va, uint32_t *word, volatile uint32_t **at);

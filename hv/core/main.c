@@ -8,6 +8,7 @@
 #include "hv/arch/stage2.h"
 #include "hv/board/board.h"
 #include "hv/core/bus.h"
+#include "hv/core/debug.h"
 #include "hv/core/gate.h"
 #include "hv/core/hv.h"
 #include "hv/core/interrupts.h"
@@ -102,6 +103,7 @@ void hv_main(void)
 
 void hv_publish(enum hv_state state)
 {
+	debug_interrupted();
 	arch_el1_save(hv_vcpu());
 	interrupts_save();
 	patch_hide();

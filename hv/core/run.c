@@ -18,6 +18,7 @@
 #include "hv/arch/arch.h"
 #include "hv/board/board.h"
 #include "hv/core/debug.h"
+#include "hv/core/exclusive.h"
 #include "hv/core/exit.h"
 #include "hv/core/gate.h"
 #include "hv/core/hv.h"
@@ -63,6 +64,14 @@ static void input_poll(void)
 	}
 }
 
+static enum arch_exit enter(void)
+{
+	exclusive_enter();
+	enum arch_exit kind = arch_enter(hv_vcpu(), hv_now());
+	exclusive_exit();
+	return kind;
+}
+
 /* Brings everything that stands at this position to rest, so that the guest can go on. A replay that is told to stop at
  * this position stops in the first turn, so only there is a place for a keyframe. */
 static void settle(bool waits)
@@ -70,6 +79,7 @@ static void settle(bool waits)
 	for (bool first = true;; first = false) {
 		bool exit = gate_exit(exit_reason(pending_irqs));
 		if (exit) {
+			debug_interrupted();
 			interrupts_fold();
 			timers_sample();
 		} else if (gate_note_due()) {
@@ -112,18 +122,13 @@ enum taken { TAKEN, TAKEN_WAITS, PUT_OFF, PASSED };
 /* Arm ARM D1.3.1.5: sixteen vectors. */
 enum { VECTOR_BYTES = 0x80, VECTORS_BYTES = 0x800 };
 
-/* The guest is about to step over a breakpoint or watchpoint that EL1 has masked, or a false hit (debug.c). */
-static bool passing(void)
-{
-	return hv_vcpu()->stepping & VCPU_PASSING;
-}
-
 /* A place that shares its position with another: the guest may be about to take a virtual interrupt, or has just taken
  * an exception whose instruction did not retire, to EL1 or to EL2. */
 static bool place_is_unsure(void)
 {
 	uint64_t offset = hv_vcpu()->pc - arch_vbar_el1();
-	return (offset < VECTORS_BYTES && offset % VECTOR_BYTES == 0) || passing() || interrupts_deliverable();
+	return (offset < VECTORS_BYTES && offset % VECTOR_BYTES == 0) || debug_comes_again() ||
+	       interrupts_deliverable();
 }
 
 static enum taken interrupt_take(uint64_t entry_n)
@@ -154,7 +159,7 @@ static enum taken trap_take(void)
 	case EXIT_STOP:
 	case EXIT_REFUSED:
 	default:
-		return passing() && gate_stops_anywhere() ? PUT_OFF : TAKEN;
+		return debug_comes_again() && gate_stops_anywhere() ? PUT_OFF : TAKEN;
 	}
 }
 
@@ -185,7 +190,7 @@ void run(void)
 		interrupts_load();
 		do {
 			uint64_t entry_n = hv.guest.n;
-			taken = exit_take(arch_enter(hv_vcpu(), hv_now()), entry_n);
+			taken = exit_take(enter(), entry_n);
 		} while (taken == PUT_OFF || taken == PASSED);
 		hv.mailbox->now_n = hv.guest.n;
 		hv.mailbox->now_ns = hv_now().v;

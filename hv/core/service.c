@@ -8,6 +8,7 @@
 #include "hv/arch/arch.h"
 #include "hv/board/board.h"
 #include "hv/core/debug.h"
+#include "hv/core/exclusive.h"
 #include "hv/core/gate.h"
 #include "hv/core/hv.h"
 #include "hv/core/interrupts.h"
@@ -42,6 +43,7 @@ void service_resume(void)
 	debug_load();
 	interrupts_restore();
 	clock_adjust(hv.guest.n - clock_now().v);
+	exclusive_drop();
 }
 
 static void load(void)

@@ -192,6 +192,11 @@ void arch_page_execute_only(ipa_t page, bool only)
 	execute_only[(page.v - GUEST_RAM_IPA) / PAGE_BYTES] = only;
 }
 
+void arch_code_write(volatile uint32_t *at, uint32_t word)
+{
+	*at = word;
+}
+
 void arch_tlb_forget(void)
 {
 	memcpy(execute_only_known, execute_only, sizeof(execute_only));
@@ -232,6 +237,7 @@ enum arch_exit arch_enter(struct vcpu_state *vcpu, ns_t now)
 		fake_machine_end(FAKE_STUCK);
 	entry_ns = now.v;
 	entry_retired = 0;
+	fake_cpu.monitor = false;
 	if (fake_config->virtual_first)
 		fake_guest_irq(vcpu);
 	while (!trapped) {
@@ -254,9 +260,12 @@ struct arch_syndrome arch_syndrome_read(void)
 
 bool arch_translate(va_t va, uint64_t pstate, ipa_t *ipa)
 {
+	bool is_code = fake_guest_word(va.v) != NULL;
 	uint32_t *word = fake_ram_word(va.v);
 	(void)pstate;
 	ipa->v = va.v;
+	if (is_code)
+		return true;
 	if (word && fake_cpu.word != 0)
 		*word = fake_cpu.word;
 	return word && fake_cpu.word != 0;
@@ -306,6 +315,11 @@ uint64_t arch_vbar_el1(void)
 uint64_t arch_sctlr_el1(void)
 {
 	return fake_cpu.el1.sctlr_el1;
+}
+
+uint64_t arch_elr_el1(void)
+{
+	return fake_cpu.el1.elr_el1;
 }
 
 uint64_t arch_spsr_el1(void)

@@ -142,10 +142,69 @@ static bool step_break(struct vcpu_state *vcpu, uint64_t *retired)
 	return true;
 }
 
+uint32_t *fake_guest_word(uint64_t pc)
+{
+	const struct fake_op *op = op_in(&fake_config->segments[0], pc);
+	uint32_t *word = fake_ram_word(pc);
+	if (!op || op->kind != FAKE_OP_CODE || !word)
+		return NULL;
+	if (*word == 0)
+		*word = (uint32_t)op->a;
+	return word;
+}
+
+static void execute(struct vcpu_state *vcpu, uint32_t word)
+{
+	switch (word) {
+	case FAKE_LDXR:
+		vcpu->x[1] = fake_cpu.cell;
+		fake_cpu.monitor = true;
+		break;
+	case FAKE_ADD:
+		vcpu->x[1]++;
+		break;
+	case FAKE_STXR:
+		vcpu->x[3] = !fake_cpu.monitor;
+		fake_cpu.cell = fake_cpu.monitor ? vcpu->x[1] : fake_cpu.cell;
+		fake_cpu.monitor = false;
+		break;
+	case FAKE_STR:
+		fake_cpu.cell = vcpu->x[1];
+		break;
+	case FAKE_CLREX:
+		fake_cpu.monitor = false;
+		break;
+	default:
+		fake_machine_end(FAKE_LOST);
+	}
+}
+
+/* As step_break; a guest that steps itself may come here with the step already made. */
+static bool step_code(struct vcpu_state *vcpu, const struct fake_op *op, uint64_t *retired)
+{
+	bool steps = fake_cpu.el1.mdscr_el1 & MDSCR_SS, made = steps && !(vcpu->pstate & PSTATE_SS);
+	*retired = 0;
+	if (!made && op->b != 0 && fake_cpu.el1.mdscr_el1 & MDSCR_MDE) {
+		trap(FAKE_ESR(0x30, 0x22), 0, 0);
+		return true;
+	}
+	if (!made) {
+		execute(vcpu, *fake_guest_word(vcpu->pc));
+		vcpu->pc += 4;
+		*retired = 1;
+	}
+	if (!steps)
+		return false;
+	vcpu->pstate &= ~PSTATE_SS;
+	trap(FAKE_ESR(0x32, 0x22), 0, 0);
+	return true;
+}
+
 static void step_eret(struct vcpu_state *vcpu)
 {
 	vcpu->pc = fake_cpu.el1.elr_el1;
 	vcpu->pstate = fake_cpu.el1.spsr_el1;
+	fake_cpu.monitor = false;
 }
 
 static void step_end_of_interrupt(uint32_t intid)
@@ -272,6 +331,8 @@ bool fake_guest_step(struct vcpu_state *vcpu, uint64_t now_ns, uint64_t max, uin
 		return false;
 	case FAKE_OP_BREAK:
 		return step_break(vcpu, retired);
+	case FAKE_OP_CODE:
+		return step_code(vcpu, op, retired);
 	default:
 		step_plain(vcpu, op, now_ns);
 		return false;

@@ -3,7 +3,8 @@
  *
  * 1. Each step retires one instruction, FAKE_LOOP(k) k of them; a step that traps retires when hv says so.
  * 2. What no step sets stays in x: x28 counts loops, x21 to x24 are written by the default synchronous handler.
- * 3. RAM holds what hv fetches: a FAKE_TRAP's word, and MRS Xt, CNTPCT_EL0, which is executed as RAM has it.
+ * 3. RAM holds what hv fetches: a FAKE_TRAP's word, and FAKE_WORDs and MRS Xt, CNTPCT_EL0, which are executed as RAM
+ *    has them.
  * 4. A guest that leaves its program ends the run as FAKE_LOST: no script can run away. */
 #pragma once
 #include "hv/arch/arch.h"
@@ -38,6 +39,7 @@ enum {
 	FAKE_OP_BREAK,
 	FAKE_OP_SP,
 	FAKE_OP_PEEK,
+	FAKE_OP_CODE,
 };
 
 struct fake_op {
@@ -168,7 +170,19 @@ struct fake_segment {
 	{                                                                                                              \
 		FAKE_OP_PEEK, reg, address, 0, 0                                                                       \
 	}
-#define FAKE_OFF FAKE_MOV(0, 0x84000008), FAKE_HVC
+/* An instruction as it stands in memory, where hv reads and changes it: one of FAKE_LDXR and its like, of
+ * fake_cpu.cell, whatever its address. With `breaks` there is a hardware breakpoint on it, and one step of it can be
+ * made. */
+#define FAKE_WORD(word, breaks)                                                                                        \
+	{                                                                                                              \
+		FAKE_OP_CODE, 0, word, breaks, 0                                                                       \
+	}
+#define FAKE_LDXR  UINT64_C(0xc85f7c41) /* ldxr x1, [x2] */
+#define FAKE_ADD   UINT64_C(0x91000421) /* add x1, x1, #1 */
+#define FAKE_STXR  UINT64_C(0xc8037c41) /* stxr w3, x1, [x2] */
+#define FAKE_STR   UINT64_C(0xf9000041) /* str x1, [x2] */
+#define FAKE_CLREX UINT64_C(0xd5033f5f)
+#define FAKE_OFF   FAKE_MOV(0, 0x84000008), FAKE_HVC
 /* The default handler of synchronous exceptions: x21 = ESR, x22 = FAR, x23 = vector offset, x24 = SPSR; then skips. */
 #define FAKE_SYNC                                                                                                      \
 	{                                                                                                              \
@@ -180,6 +194,8 @@ struct fake_cpu {
 	struct vcpu_state el1;
 	struct arch_syndrome syndrome;
 	uint32_t word; /* at pc, for an abort without a syndrome */
+	uint64_t cell; /* what FAKE_WORDs load and store */
+	bool monitor;  /* the exclusive monitor; an entry clears it */
 };
 extern struct fake_cpu fake_cpu;
 
@@ -194,5 +210,7 @@ bool fake_is_execute_only(uint64_t address);
  * counts what it retired. Returns whether it trapped, with the syndrome set and retired instructions as the hardware
  * counts them. */
 bool fake_guest_step(struct vcpu_state *vcpu, uint64_t now_ns, uint64_t max, uint64_t *retired);
+/* The word of RAM of the FAKE_WORD at `pc`; NULL: there is none. */
+uint32_t *fake_guest_word(uint64_t pc);
 /* Takes the virtual interrupt if one is signalled and not masked. */
 void fake_guest_irq(struct vcpu_state *vcpu);
