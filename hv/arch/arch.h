@@ -38,6 +38,7 @@ uint64_t arch_vbar_el1(void);
 uint64_t arch_sctlr_el1(void);
 uint64_t arch_elr_el1(void);
 uint64_t arch_spsr_el1(void);
+void arch_spsr_el1_write(uint64_t value);
 /* CNTV_CTL_EL0 (without ISTATUS) and CNTV_CVAL_EL0, CPU → struct. */
 void arch_vtimer_save(struct vcpu_state *vcpu);
 /* The debug registers that the guest set (MDSCR, breakpoints, watchpoints), struct → CPU. */

@@ -67,6 +67,11 @@ uint64_t arch_spsr_el1(void)
 	return READ_SYSREG(spsr_el1);
 }
 
+void arch_spsr_el1_write(uint64_t value)
+{
+	WRITE_SYSREG(spsr_el1, value);
+}
+
 void arch_vtimer_save(struct vcpu_state *vcpu)
 {
 	vcpu->cntv_ctl_el0 = READ_SYSREG(cntv_ctl_el0) & ~CNTV_CTL_ISTATUS;

@@ -205,12 +205,23 @@ static bool eret_starts_step(void)
 	return hv_vcpu()->stepping & VCPU_MASKED_STEP && arch_spsr_el1() & PSTATE_SS;
 }
 
+/* An exception came while hv stepped the guest. The machine counts that step as an instruction, and SPSR_EL1 shows it:
+ * the guest shall find what it would without. */
+static void excepted(void)
+{
+	hv.guest.n--;
+	arch_spsr_el1_write(arch_spsr_el1() & ~PSTATE_SS);
+}
+
 /* The end of passing over a breakpoint or watchpoint, unless that was within an exclusive sequence: then the guest is
- * taken on to its end, since each exit clears the monitor. */
+ * taken on to its end, since each exit clears the monitor. At a vector it is taken on, too: its position is also that
+ * of the place before the exception. */
 static enum exit_answer passed(void)
 {
-	exclusive_step_end();
-	if (!exclusive_is_open())
+	bool at_vector = exclusive_step_end();
+	if (at_vector)
+		excepted();
+	else if (!exclusive_is_open())
 		return EXIT_RESUME;
 	exclusive_step_begin();
 	struct vcpu_state stepping = points_merge();
@@ -220,7 +231,8 @@ static enum exit_answer passed(void)
 		points_place(&stepping);
 	}
 	pass(&stepping);
-	hv_vcpu()->stepping |= VCPU_FOLLOWING;
+	if (!at_vector)
+		hv_vcpu()->stepping |= VCPU_FOLLOWING;
 	return EXIT_RESUME;
 }
 

@@ -32,7 +32,7 @@ static uint32_t insns_left; /* to follow the sequence for */
 static struct {
 	uint64_t pc; /* of the instruction that is stepped over */
 	struct reserved load;
-	bool is_load;
+	bool is_made, is_load;
 	uint8_t rs;           /* of the store */
 	uint32_t word, plain; /* of the store at `at` */
 	volatile uint32_t *at;
@@ -48,6 +48,7 @@ static void monitor_clear(void)
 
 static void step_forget(void)
 {
+	step.is_made = false;
 	step.is_load = false;
 	exclusive_stores = false;
 }
@@ -76,9 +77,11 @@ static bool at_vector(void)
 	return offset < VECTORS_BYTES && offset % VECTOR_BYTES == 0;
 }
 
-void exclusive_step_end(void)
+bool exclusive_step_end(void)
 {
 	bool done = hv_vcpu()->pc == step.pc + 4;
+	uint64_t behind = arch_elr_el1() - step.pc; /* of an SVC, ELR_EL1 is */
+	bool excepted = step.is_made && at_vector() && (behind == 0 || behind == 4);
 	if (done && step.is_load)
 		monitor = step.load;
 	if (done && exclusive_stores) {
@@ -90,6 +93,7 @@ void exclusive_step_end(void)
 	if (at_vector())
 		monitor_clear();
 	step_forget();
+	return excepted;
 }
 
 static struct reserved accessed(const struct decode_exclusive *access)
@@ -124,6 +128,7 @@ void exclusive_step_begin(void)
 	uint32_t word;
 	volatile uint32_t *at;
 	step.pc = hv_vcpu()->pc;
+	step.is_made = true;
 	if (!load_store_fetch((va_t){step.pc}, &word, &at))
 		return;
 	if (decode_exclusive(word, &access) && access.is_load)

@@ -15,8 +15,8 @@
  * at traps, and when the guest becomes another. */
 void exclusive_drop(void);
 
-/* A step that hv made is over, if it had begun. */
-void exclusive_step_end(void);
+/* A step that hv made is over, if it had begun. True: an exception came instead of the instruction or with it. */
+bool exclusive_step_end(void);
 /* The guest is about to be stepped over the instruction at pc. */
 void exclusive_step_begin(void);
 /* The same, for a guest that ran by itself up to here: where it stands in a sequence, the monitor is what it was. */

@@ -5,6 +5,8 @@
 #include "hv/core/hv.h"
 #include "hv/core/interrupts.h"
 
+#define PSTATE_SS (UINT64_C(1) << 21)
+
 static enum { RECORDING, REPLAYING, DIVERTED } half;
 
 void gate_init(void)
@@ -67,10 +69,12 @@ void gate_trap(enum event_kind kind, uint64_t address, uint64_t value, uint8_t s
 static uint64_t check_roll(uint64_t check, const struct vcpu_state *vcpu)
 {
 	const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15);
+	bool is_stepped = vcpu->stepping & VCPU_PASSING; /* by hv, which no run but this may do here */
+	uint64_t pstate = is_stepped ? vcpu->pstate & ~PSTATE_SS : vcpu->pstate;
 	for (uint32_t i = 0; i < 31; i++)
 		check = (check ^ vcpu->x[i]) * odd;
 	check = (check ^ vcpu->pc) * odd;
-	check = (check ^ vcpu->pstate) * odd;
+	check = (check ^ pstate) * odd;
 	return check ^ check >> 32;
 }
 

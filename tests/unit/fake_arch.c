@@ -327,6 +327,11 @@ uint64_t arch_spsr_el1(void)
 	return fake_cpu.el1.spsr_el1;
 }
 
+void arch_spsr_el1_write(uint64_t value)
+{
+	fake_cpu.el1.spsr_el1 = value;
+}
+
 void arch_vtimer_save(struct vcpu_state *vcpu)
 {
 	vcpu->cntv_ctl_el0 = fake_cpu.el1.cntv_ctl_el0;
