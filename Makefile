@@ -3,6 +3,7 @@
 #   make demo     installs what is missing, records a Debian kernel, replays it, goes back in it with gdb
 #   make check    installs what is missing, builds and tests everything: what CI runs
 #   make soak     the long forms of the tests
+#   make kvm-unit-tests SRC=FOLDER   records and replays those of kvm-unit-tests (docs/KVM-UNIT-TESTS.md)
 #   make bench    speed, trace size, the cost of travelling and SQL's scan rate, beside QEMU's own record/replay
 #   make debug PAYLOAD=FILE   runs hv under a debugger (docs/DEBUGGING-HV.md)
 #   make install PREFIX=/usr/local
@@ -45,7 +46,7 @@ EXTENSION_OBJECTS := $(EXTENSION_SOURCES:%.c=$(BUILD)/extension/%.o)
 C_FILES = $(shell git ls-files '*.c' '*.h')
 
 .DELETE_ON_ERROR:
-.PHONY: all guests check unit guest-check replay-check fuzz demo soak bench decode-bench debug install deb deb-check clean \
+.PHONY: all guests check unit guest-check replay-check kvm-unit-tests fuzz demo soak bench decode-bench debug install deb deb-check clean \
 	deps deps-check format format-check lint clang
 
 all: $(BUILD)/hvrec $(BUILD)/hv.elf $(BUILD)/hvrec_sqlite.so
@@ -179,6 +180,10 @@ check:
 	@tests/step "fuzzers" $(MAKE) fuzz
 	@tests/step "payloads on plain QEMU" $(MAKE) guest-check
 	@tests/step "record, replay and gdb, end to end" $(MAKE) replay-check
+
+# The sources are not ours: SRC says where they are. NAMES: only these.
+kvm-unit-tests: all
+	BUILD=$(BUILD) CROSS=$(CROSS) tests/kvm-unit-tests $(SRC) $(NAMES)
 
 soak: deps-check all guests $(EDITORS) $(ESCAPES)
 	tools/fetch-guest --out $(BUILD)/guest
