@@ -22,6 +22,7 @@
 
 enum { TICK_MS = 20, BATCH_EVENTS = 4096 };
 #define STOP_PATIENCE_NS INT64_C(20000000000) /* for a machine that was asked to stop */
+#define STOP_BELL_NS     INT64_C(50000000) /* between its bells: hv puts one off to an instruction that may not come */
 
 struct recording {
 	const struct record_options *options;
@@ -35,7 +36,7 @@ struct recording {
 	struct progress progress;
 	char *machine_version; /* what QEMU says of itself */
 	int signal_fd;
-	int64_t start_ns, stop_ns; /* stop_ns: when the machine was asked to stop; 0: it was not */
+	int64_t start_ns, stop_ns, rang_ns; /* it was asked to stop at stop_ns (0: not), last rung for it at rang_ns */
 	bool timed_out;
 	bool until_shown;
 	struct error failure; /* of the host, such as of writing the console: the recording ends, properly */
@@ -45,7 +46,7 @@ static void stop_request(struct recording *r)
 {
 	if (r->stop_ns != 0)
 		return;
-	r->stop_ns = session_now_ns();
+	r->stop_ns = r->rang_ns = session_now_ns();
 	__atomic_store_n(&r->machine->mailbox->stop_request, 1, __ATOMIC_SEQ_CST);
 	machine_wake(r->machine);
 }
@@ -127,6 +128,10 @@ static void limits_check(struct recording *r, struct error *error)
 		r->timed_out = true;
 		stop_request(r);
 	}
+	if (r->stop_ns != 0 && now - r->rang_ns > STOP_BELL_NS) {
+		r->rang_ns = now;
+		machine_ring(r->machine);
+	}
 	if (r->stop_ns != 0 && now - r->stop_ns > STOP_PATIENCE_NS)
 		error_set(error, STATUS_FAILED, "the machine does not stop; the trace is kept up to its last event");
 }
@@ -188,9 +193,26 @@ static const char *end_reason_text(const struct recording *r)
 		return "unsupported";
 	case END_REASON_HANG:
 		return "hang";
+	case END_REASON_EXCEPTION_LOOP:
+		return "exceptions for ever";
+	case END_REASON_VECTOR_LOOP:
+		return "caught at a vector";
 	default:
 		return "unknown";
 	}
+}
+
+/* Of a guest that gets no further: where it is, and the registers that say why. */
+static void standstill_report(const struct recording *r, struct error *error)
+{
+	const struct guest_state *state = (const struct guest_state *)&r->machine->mailbox->final_state;
+	const struct vcpu_state *vcpu = &state->vcpu[state->current];
+	bool loop = r->machine->mailbox->end_reason == END_REASON_EXCEPTION_LOOP;
+	error_set(error, STATUS_UNSUPPORTED, "the guest %s at %#llx: %s; ESR_EL1 %#llx, ELR_EL1 %#llx, FAR_EL1 %#llx",
+		  loop ? "takes exceptions for ever" : "is caught", (unsigned long long)vcpu->pc,
+		  loop ? "no instruction runs" : "it repeats one instruction of its exception vector",
+		  (unsigned long long)vcpu->esr_el1, (unsigned long long)vcpu->elr_el1,
+		  (unsigned long long)vcpu->far_el1);
 }
 
 /* What the end means for the user; fills `error` unless it is a good one. */
@@ -223,6 +245,8 @@ static void judge(const struct recording *r, struct error *error)
 		error_set(error, STATUS_UNSUPPORTED,
 			  "the guest waits for an interrupt that cannot come any more (no timer is set, and %s)",
 			  input_end_text(&r->input, why, sizeof(why)));
+	else if (mailbox->end_reason == END_REASON_EXCEPTION_LOOP || mailbox->end_reason == END_REASON_VECTOR_LOOP)
+		standstill_report(r, error);
 	else if (mailbox->end_reason == END_REASON_UNSUPPORTED)
 		error_set(error, STATUS_UNSUPPORTED, "%.*s", HV_TEXT_BYTES, mailbox->text);
 }

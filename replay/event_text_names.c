@@ -253,6 +253,10 @@ const char *event_text_end_reason(uint64_t reason)
 		return "unsupported by hv";
 	case END_REASON_HANG:
 		return "hang";
+	case END_REASON_EXCEPTION_LOOP:
+		return "exceptions for ever";
+	case END_REASON_VECTOR_LOOP:
+		return "caught at a vector";
 	default:
 		return NULL;
 	}

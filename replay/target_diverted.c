@@ -46,11 +46,15 @@ static void say_end(const struct replay_target *target)
 	case END_REASON_HANG:
 		say(target, "the diverted guest waits for an interrupt that cannot come any more\n");
 		break;
+	case END_REASON_EXCEPTION_LOOP:
+		say(target, "the diverted guest takes exceptions for ever\n");
+		break;
 	case END_REASON_UNSUPPORTED:
 		say(target, "the diverted guest: %.*s\n", HV_TEXT_BYTES, engine->machine->mailbox->text);
 		break;
 	case END_REASON_HOST:
 	case END_REASON_LIMIT:
+	case END_REASON_VECTOR_LOOP:
 	default:
 		say(target, "the diverted guest ended\n");
 		break;

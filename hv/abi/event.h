@@ -31,6 +31,10 @@ enum end_reason {
 	END_REASON_LIMIT = 4,       /* --max-instructions */
 	END_REASON_UNSUPPORTED = 5, /* the guest did what hv does not support; the mailbox text says what */
 	END_REASON_HANG = 6,        /* WFI with nothing that could ever wake the guest, and no input to come */
+	/* At a vector the guest takes the same exception for ever. Other places may share its position: a replay goes
+	 * on from the first of them. */
+	END_REASON_EXCEPTION_LOOP = 7,
+	END_REASON_VECTOR_LOOP = 8, /* at a vector, interrupts masked, it executes the same instruction for ever */
 };
 
 /* One event. `n` is the number of instructions that the guest had retired before the event took effect; for a TRAP it

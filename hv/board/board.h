@@ -20,6 +20,9 @@ void board_init(enum board_interrupts interrupts);
 /* From now on, of BOARD_ALL and BOARD_ALARM_AND_HOST. */
 void board_interrupts_set(enum board_interrupts interrupts);
 
+/* The doorbell interrupts the guest, too, from now on. */
+void board_host_let_in(void);
+
 /* What came, as a set. All of it is acknowledged and does not fire again until it happens anew; the virtual timer's
  * interrupt not before board_vtimer_set_active(false) or the guest's own EOI through a HW list register, the virtual
  * GIC's maintenance interrupt not before board_maintenance_rearm. */

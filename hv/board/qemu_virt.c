@@ -90,6 +90,12 @@ void board_interrupts_set(enum board_interrupts interrupts)
 	set(INTID_VTIMER);
 }
 
+void board_host_let_in(void)
+{
+	host_silent = false;
+	gic_enable(INTID_UART);
+}
+
 /* The interrupt is raised when the FIFO goes from empty to one byte, so it is cleared before the FIFO is emptied: a
  * byte that comes in between is taken along, one that comes later raises it anew. */
 static void uart_drain(void)

@@ -8,14 +8,15 @@
 #include "hv/core/inject.h"
 #include "hv/core/load_store.h"
 #include "hv/core/patch.h"
+#include "hv/core/standstill.h"
 
 enum { FSC_TYPE_MASK = 0x3c, FSC_TRANSLATION = 0x04, FSC_PERMISSION = 0x0c, FSC_LEVEL_MASK = 3, ELEMENTS_MAX = 4 };
 
 static enum exit_answer external_abort(const struct exit *exit, bool is_instruction)
 {
 	gate_trap(EVENT_EXTERNAL_ABORT, exit->ipa.v, exit->esr, 0, false);
-	inject_external_abort(exit->far, is_instruction, exit->is_write, exit->is_walk, exit->fault & FSC_LEVEL_MASK);
-	return EXIT_RESUME;
+	return standstill_injected(inject_external_abort(exit->far, is_instruction, exit->is_write, exit->is_walk,
+							 exit->fault & FSC_LEVEL_MASK));
 }
 
 static uint64_t register_read(uint8_t number)

@@ -12,6 +12,7 @@
 #include "hv/core/gate.h"
 #include "hv/core/hv.h"
 #include "hv/core/inject.h"
+#include "hv/core/standstill.h"
 #include "hv/core/sysreg.h"
 #include "hv/core/sysreg_rows.h"
 #include <stddef.h>
@@ -142,9 +143,9 @@ static enum exit_answer pass_on(const struct exit *exit, bool has_far)
 {
 	exclusive_drop();
 	gate_trap(EVENT_DEBUG_EXCEPTION, exit->esr, has_far ? exit->far.v : 0, 0, false);
-	inject_debug(exit->esr, exit->far, has_far);
+	bool goes_on = inject_debug(exit->esr, exit->far, has_far);
 	debug_load(); /* the guest's points may have to make room again */
-	return EXIT_RESUME;
+	return standstill_injected(goes_on);
 }
 
 enum exit_answer debug_brk(const struct exit *exit)

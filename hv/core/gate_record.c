@@ -7,6 +7,8 @@
 #include "hv/dev/pl011.h"
 
 static bool hang_seen;
+static uint64_t last_n = UINT64_MAX; /* of the last event */
+static bool exit_is_first;           /* the last EXIT is the first event of its position */
 
 static struct event *ring_slot(uint64_t index)
 {
@@ -26,16 +28,20 @@ void record_event(const struct event *event)
 		if (ring_full())
 			ring_wait();
 	}
+	if (event->kind == EVENT_EXIT)
+		exit_is_first = event->n != last_n;
+	last_n = event->n;
 	uint64_t head = hv.mailbox->event_head;
 	*ring_slot(head) = *event;
 	ring_index_store(&hv.mailbox->event_head, head + 1);
 }
 
 /* The host clears the dirty state of stage 2 meanwhile, which counts only when no translation remembers it. It takes
- * some milliseconds, and a sleep would take in interrupts here, so hv stays awake. */
+ * some milliseconds, and a sleep would take in interrupts here, so hv stays awake. Behind a trap that did not retire
+ * there is no place for a keyframe: a replay to this position stops before it. */
 void record_keyframe(void)
 {
-	if (!hv.mailbox->keyframe_request)
+	if (!hv.mailbox->keyframe_request || !exit_is_first)
 		return;
 	hv_publish(HV_STATE_KEYFRAME);
 	while (__atomic_load_n(&hv.mailbox->state, __ATOMIC_ACQUIRE) == HV_STATE_KEYFRAME)

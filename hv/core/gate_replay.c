@@ -8,6 +8,7 @@
 #include "hv/arch/field.h"
 #include "hv/core/hv.h"
 #include "hv/core/ring.h"
+#include "hv/core/standstill.h"
 #include <stddef.h>
 
 #define LOST_INSNS UINT64_C(0x1000000)
@@ -117,7 +118,8 @@ ns_t replay_idle(void)
 /* Whether it was not an instruction of the guest that ended the recording. */
 static bool ends_from_outside(const struct event *end)
 {
-	return end->address == END_REASON_HOST || end->address == END_REASON_LIMIT || end->address == END_REASON_HANG;
+	return end->address == END_REASON_HOST || end->address == END_REASON_LIMIT || end->address == END_REASON_HANG ||
+	       end->address == END_REASON_EXCEPTION_LOOP || end->address == END_REASON_VECTOR_LOOP;
 }
 
 bool replay_end_due(uint32_t *reason)
@@ -128,7 +130,7 @@ bool replay_end_due(uint32_t *reason)
 	if (next->kind != EVENT_END || next->n != hv.guest.n)
 		return false;
 	*reason = (uint32_t)next->address;
-	return ends_from_outside(next);
+	return ends_from_outside(next) && (*reason != END_REASON_EXCEPTION_LOOP || standstill_is_reached());
 }
 
 static enum event_class class_of(const struct event *event)
@@ -176,10 +178,20 @@ bool replay_exit_agrees(uint32_t check)
 	return next && next->value == check;
 }
 
+/* The guest stands before the exception that it is to take for ever, and retires nothing on the way there. */
+static bool is_before_loop(const struct event *next)
+{
+	return next->kind == EVENT_END && next->address == END_REASON_EXCEPTION_LOOP && next->n == hv.guest.n;
+}
+
 insn_t replay_next_stop(insn_t alarm)
 {
 	const struct event *next = next_event();
 	uint64_t stop = next->n;
+	if (is_before_loop(next)) {
+		standstill_await();
+		return (insn_t){hv.guest.n + 1};
+	}
 	if (next->n < hv.guest.n || (next->n == hv.guest.n && !comes_by_itself(next))) {
 		diverged_here(next);
 		return (insn_t){UINT64_MAX};

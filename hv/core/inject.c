@@ -36,7 +36,7 @@ static uint64_t vector_offset(uint64_t pstate)
 	return FIELD_GET(pstate, PSTATE_M) == PSTATE_EL1H ? 0x200 : 0x000;
 }
 
-static void exception_take(uint64_t esr, va_t far, bool has_far)
+static bool exception_take(uint64_t esr, va_t far, bool has_far)
 {
 	struct vcpu_state *vcpu = hv_vcpu();
 	uint64_t sctlr = arch_sctlr_el1();
@@ -45,28 +45,33 @@ static void exception_take(uint64_t esr, va_t far, bool has_far)
 		pstate |= PSTATE_PAN;
 	if (sctlr & SCTLR_DSSBS)
 		pstate |= PSTATE_SSBS;
+	pstate |= PSTATE_DAIF | PSTATE_EL1H;
 	arch_el1_save(vcpu);
+	uint64_t vector = arch_vbar_el1() + vector_offset(vcpu->pstate);
+	bool same = vcpu->pc == vector && vcpu->elr_el1 == vector && vcpu->pstate == pstate &&
+		    vcpu->spsr_el1 == pstate && vcpu->esr_el1 == esr && (!has_far || vcpu->far_el1 == far.v);
 	vcpu->elr_el1 = vcpu->pc;
 	vcpu->spsr_el1 = vcpu->pstate;
 	vcpu->esr_el1 = esr;
 	if (has_far)
 		vcpu->far_el1 = far.v;
 	arch_el1_load_exception(vcpu);
-	vcpu->pc = arch_vbar_el1() + vector_offset(vcpu->pstate);
-	vcpu->pstate = pstate | PSTATE_DAIF | PSTATE_EL1H;
+	vcpu->pc = vector;
+	vcpu->pstate = pstate;
+	return !same;
 }
 
-void inject_undefined(void)
+bool inject_undefined(void)
 {
-	exception_take(FIELD_PUT(ESR_EC, EC_UNKNOWN) | ESR_IL, (va_t){0}, false);
+	return exception_take(FIELD_PUT(ESR_EC, EC_UNKNOWN) | ESR_IL, (va_t){0}, false);
 }
 
-void inject_trap(uint64_t esr)
+bool inject_trap(uint64_t esr)
 {
-	exception_take(esr, (va_t){0}, false);
+	return exception_take(esr, (va_t){0}, false);
 }
 
-void inject_external_abort(va_t far, bool is_instruction, bool is_write, bool is_walk, uint32_t level)
+bool inject_external_abort(va_t far, bool is_instruction, bool is_write, bool is_walk, uint32_t level)
 {
 	uint64_t ec = is_instruction ? EC_INSTRUCTION_ABORT : EC_DATA_ABORT;
 	if (from_el1())
@@ -74,13 +79,13 @@ void inject_external_abort(va_t far, bool is_instruction, bool is_write, bool is
 	uint64_t iss = is_walk ? FSC_EXTERNAL_WALK | (level & 3) : FSC_EXTERNAL;
 	if (is_write && !is_instruction)
 		iss |= ISS_WNR;
-	exception_take(FIELD_PUT(ESR_EC, ec) | ESR_IL | iss, far, true);
+	return exception_take(FIELD_PUT(ESR_EC, ec) | ESR_IL | iss, far, true);
 }
 
-void inject_debug(uint64_t esr, va_t far, bool has_far)
+bool inject_debug(uint64_t esr, va_t far, bool has_far)
 {
 	uint64_t ec = FIELD_GET(esr, ESR_EC);
 	if (from_el1() && ec != EC_BRK && ec != EC_BKPT32)
 		ec++; /* … from the same level */
-	exception_take((esr & ~FIELD_MASK(ESR_EC)) | FIELD_PUT(ESR_EC, ec), far, has_far);
+	return exception_take((esr & ~FIELD_MASK(ESR_EC)) | FIELD_PUT(ESR_EC, ec), far, has_far);
 }

@@ -24,6 +24,7 @@
 #include "hv/core/hv.h"
 #include "hv/core/interrupts.h"
 #include "hv/core/patch.h"
+#include "hv/core/standstill.h"
 #include "hv/core/timers.h"
 #include "hv/dev/pl011.h"
 
@@ -119,16 +120,11 @@ static void alarm_update(void)
 /* Only what was taken is settled: a replay may not have a place for more. */
 enum taken { TAKEN, TAKEN_WAITS, PUT_OFF, PASSED };
 
-/* Arm ARM D1.3.1.5: sixteen vectors. */
-enum { VECTOR_BYTES = 0x80, VECTORS_BYTES = 0x800 };
-
 /* A place that shares its position with another: the guest may be about to take a virtual interrupt, or has just taken
  * an exception whose instruction did not retire, to EL1 or to EL2. */
 static bool place_is_unsure(void)
 {
-	uint64_t offset = hv_vcpu()->pc - arch_vbar_el1();
-	return (offset < VECTORS_BYTES && offset % VECTOR_BYTES == 0) || debug_comes_again() ||
-	       interrupts_deliverable();
+	return standstill_at_vector() || debug_comes_again() || interrupts_deliverable();
 }
 
 static enum taken interrupt_take(uint64_t entry_n)
@@ -136,7 +132,8 @@ static enum taken interrupt_take(uint64_t entry_n)
 	hv.guest.n = clock_now().v;
 	uint32_t irqs = board_irq_take();
 	run_interrupts_add(irqs);
-	if (!gate_stops_anywhere() || (hv.guest.n != entry_n && !place_is_unsure())) {
+	bool sure = hv.guest.n != entry_n && !place_is_unsure();
+	if (!gate_stops_anywhere() || sure || standstill_stops(irqs, entry_n)) {
 		pending_irqs |= irqs == 0 ? RUN_IRQ_SPURIOUS : 0;
 		return TAKEN;
 	}

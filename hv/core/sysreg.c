@@ -6,6 +6,7 @@
 #include "hv/core/hv.h"
 #include "hv/core/inject.h"
 #include "hv/core/interrupts.h"
+#include "hv/core/standstill.h"
 #include "hv/core/sysreg_rows.h"
 #include "hv/core/timers.h"
 #include "hv/dev/vgic.h"
@@ -110,15 +111,13 @@ static enum exit_answer deny(const struct exit *exit)
 {
 	gate_trap(EVENT_SYSREG_DENIED, exit->sysreg, !exit->is_write, 0, true);
 	hv.mailbox->denied_count++;
-	inject_undefined();
-	return EXIT_RESUME;
+	return standstill_injected(inject_undefined());
 }
 
 static enum exit_answer trap_to_el1(const struct exit *exit)
 {
 	gate_trap(EVENT_SYSREG_DENIED, exit->sysreg, !exit->is_write, 0, true);
-	inject_trap(exit->esr);
-	return EXIT_RESUME;
+	return standstill_injected(inject_trap(exit->esr));
 }
 
 /* MRS of a debug register is one of the reads that the hardware may over-count (docs/ARCHITECTURE.md, "The instruction
@@ -156,6 +155,5 @@ enum exit_answer sysreg_access(const struct exit *exit)
 enum exit_answer sysreg_aarch32(const struct exit *exit)
 {
 	gate_trap(EVENT_SYSREG_DENIED, exit->esr, 0, 0, true);
-	inject_undefined();
-	return EXIT_RESUME;
+	return standstill_injected(inject_undefined());
 }

@@ -6,7 +6,7 @@ import harness
 from harness import SOAK, check, payload, record, replay, rng, test
 
 # Payloads that do not end in a line PASS, or need arguments or input: they have tests of their own, below.
-SPECIAL = {"hang", "wfi_forever", "reset", "echo", "rtc", "unsupported"}
+SPECIAL = {"hang", "wfi_forever", "reset", "echo", "rtc", "standstill", "unsupported"}
 REPLAYS = 20 if SOAK else 1
 
 

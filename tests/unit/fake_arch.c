@@ -35,6 +35,7 @@ static bool execute_only_known[FAKE_RAM_BYTES / PAGE_BYTES]; /* by the TLB */
 static bool alarm_only;
 static bool vtimer_active, maintenance_active; /* taken, and silent until hv says otherwise */
 static bool host_rang, is_spurious;
+static bool host_let_in; /* in a replay */
 static uint64_t entries, steps;
 
 /* ---- the instruction clock ---- */
@@ -98,7 +99,7 @@ static uint32_t irqs_asserted(void)
 {
 	uint32_t irqs = overflowed ? BOARD_IRQ_ALARM : 0;
 	if (alarm_only)
-		return irqs;
+		return irqs | (host_let_in && host_rang ? BOARD_IRQ_HOST : 0);
 	irqs |= vtimer_line() && !vtimer_active ? BOARD_IRQ_VTIMER : 0;
 	irqs |= host_rang ? BOARD_IRQ_HOST : 0;
 	irqs |= hw_maintenance(&fake_cpu.el1) && !maintenance_active ? BOARD_IRQ_MAINTENANCE : 0;
@@ -107,6 +108,7 @@ static uint32_t irqs_asserted(void)
 
 static bool irq_now(void)
 {
+	host_rang |= fake_machine_rings_back();
 	host_rang |= fake_machine_acts(clock_now().v, entry_retired == 0, &is_spurious) != 0;
 	return irqs_asserted() != 0 || is_spurious;
 }
@@ -155,6 +157,11 @@ uint32_t board_wait(void)
 		irqs |= BOARD_IRQ_VTIMER;
 	}
 	return irqs;
+}
+
+void board_host_let_in(void)
+{
+	host_let_in = true;
 }
 
 void board_interrupts_set(enum board_interrupts interrupts)

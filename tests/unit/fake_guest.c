@@ -226,6 +226,21 @@ static void step_sync(struct vcpu_state *vcpu)
 	fake_cpu.el1.elr_el1 += 4;
 }
 
+static void take_exception(struct vcpu_state *vcpu, uint64_t vector)
+{
+	fake_cpu.el1.elr_el1 = vcpu->pc;
+	fake_cpu.el1.spsr_el1 = vcpu->pstate;
+	vcpu->pc = vector;
+	vcpu->pstate = (vcpu->pstate & ~PSTATE_MODE) | EL1H | PSTATE_DAIF;
+}
+
+static void step_fault(struct vcpu_state *vcpu, const struct fake_op *op, uint64_t *retired)
+{
+	fake_cpu.el1.esr_el1 = op->a == 0 ? FAKE_ESR(0x21, 5) : FAKE_ESR(0, 0);
+	take_exception(vcpu, FAKE_SYNC_VECTOR);
+	*retired = op->a;
+}
+
 /* Steps that retire one instruction without a trap. */
 static void step_plain(struct vcpu_state *vcpu, const struct fake_op *op, uint64_t now_ns)
 {
@@ -329,6 +344,9 @@ bool fake_guest_step(struct vcpu_state *vcpu, uint64_t now_ns, uint64_t max, uin
 	case FAKE_OP_ERET:
 		step_eret(vcpu);
 		return false;
+	case FAKE_OP_FAULT:
+		step_fault(vcpu, op, retired);
+		return false;
 	case FAKE_OP_BREAK:
 		return step_break(vcpu, retired);
 	case FAKE_OP_CODE:
@@ -343,8 +361,5 @@ void fake_guest_irq(struct vcpu_state *vcpu)
 {
 	if (vcpu->pstate & PSTATE_I || !(fake_cpu.el1.ich_hcr & ICH_HCR_EN) || hw_signalled(&fake_cpu.el1) < 0)
 		return;
-	fake_cpu.el1.elr_el1 = vcpu->pc;
-	fake_cpu.el1.spsr_el1 = vcpu->pstate;
-	vcpu->pc = FAKE_IRQ_VECTOR;
-	vcpu->pstate = (vcpu->pstate & ~PSTATE_MODE) | EL1H | PSTATE_DAIF;
+	take_exception(vcpu, FAKE_IRQ_VECTOR);
 }

@@ -10,9 +10,10 @@
 #include "hv/arch/arch.h"
 #include <stddef.h>
 
-#define FAKE_CODE       UINT64_C(0x40080000)
-#define FAKE_VBAR       UINT64_C(0x40010000)
-#define FAKE_IRQ_VECTOR (FAKE_VBAR + 0x280)
+#define FAKE_CODE        UINT64_C(0x40080000)
+#define FAKE_VBAR        UINT64_C(0x40010000)
+#define FAKE_SYNC_VECTOR (FAKE_VBAR + 0x200)
+#define FAKE_IRQ_VECTOR  (FAKE_VBAR + 0x280)
 
 enum {
 	FAKE_OP_LOOP,
@@ -40,6 +41,7 @@ enum {
 	FAKE_OP_SP,
 	FAKE_OP_PEEK,
 	FAKE_OP_CODE,
+	FAKE_OP_FAULT,
 };
 
 struct fake_op {
@@ -187,6 +189,12 @@ struct fake_segment {
 #define FAKE_SYNC                                                                                                      \
 	{                                                                                                              \
 		FAKE_OP_SYNC, 0, 0, 0, 0                                                                               \
+	}
+
+/* An exception at EL1, to the vector for EL1's own, that counts `insns` instructions: 1 undefined, 0 a page fault. */
+#define FAKE_FAULT(insns)                                                                                              \
+	{                                                                                                              \
+		FAKE_OP_FAULT, 0, insns, 0, 0                                                                          \
 	}
 
 /* The CPU that fake_arch.c holds: EL1's registers, list registers and the syndrome of the last exit. */

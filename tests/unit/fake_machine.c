@@ -9,7 +9,7 @@
 
 #include "hv/core/main.h"
 
-enum { INPUT_BYTES = 16, SLEEPS_MAX = 20000, SECONDS_MAX = 10 };
+enum { INPUT_BYTES = 16, SLEEPS_MAX = 20000, SECONDS_MAX = 10, RING_BACK_STEPS = 7 };
 #define REAL_STEP_NS UINT64_C(700)
 
 struct fake_memory {
@@ -24,7 +24,7 @@ struct fake_memory {
 	struct fake_stopped stopped[FAKE_COMMANDS_MAX];
 	size_t diverted_count, command_next, first_event;
 	bool is_diverted;
-	uint64_t sleeps, ring_most;
+	uint64_t sleeps, ring_most, asked;
 	struct guest_state keyframe;
 	uint64_t keyframe_next_event;
 	uint32_t ram[FAKE_RAM_BYTES / sizeof(uint32_t)];
@@ -145,6 +145,15 @@ uint32_t fake_machine_acts(uint64_t n, bool at_entry, bool *spurious)
 		irqs |= act_do(act, spurious);
 	}
 	return irqs;
+}
+
+bool fake_machine_rings_back(void)
+{
+	bool wanted = memory->mailbox.waits || memory->mailbox.stop_request;
+	if (!wanted || ++memory->asked % RING_BACK_STEPS != 0)
+		return false;
+	memory->mailbox.waits = 0;
+	return true;
 }
 
 bool fake_machine_act_at_wfi(uint64_t n, bool *rang)
@@ -274,7 +283,7 @@ static void boot_write(const struct fake_config *config, enum hv_mode mode)
 		.serve = mode == HV_MODE_REPLAY && config->command_count > 0,
 		.machine_version = config->machine_version ? config->machine_version : GUEST_MACHINE_VERSION,
 	};
-	memory->sleeps = memory->ring_most = 0;
+	memory->sleeps = memory->ring_most = memory->asked = 0;
 	memory->fed_count = memory->act_next = 0;
 	memory->diverted_count = memory->command_next = memory->first_event = 0;
 	memory->is_diverted = false;

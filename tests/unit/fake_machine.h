@@ -108,6 +108,8 @@ _Noreturn void fake_machine_end(enum fake_result result);
 /* Lets the host act when the guest stands at `n`, at an entry or not; BOARD_IRQ_* that it raised, and whether one was
  * spurious. */
 uint32_t fake_machine_acts(uint64_t n, bool at_entry, bool *spurious);
+/* The host was asked to ring while the guest runs, or wants hv to stop, and it is time. */
+bool fake_machine_rings_back(void);
 /* Where the host acts next, or UINT64_MAX. */
 uint64_t fake_machine_next_act(void);
 /* Lets a FAKE_INPUT_AT_WFI act happen that is due at `n`; sets *rang and returns true if one was. */

@@ -1,0 +1,118 @@
+/* Finding that a guest takes exceptions for ever. It may be at EL1 all the time, and N may stand still: then no alarm
+ * comes, only the host's bell.
+ *
+ * 1. Registers and memory decide what the guest does next, time only by interrupts, and those are masked. So it loops
+ *    if hv makes it take an exception that changes nothing. That comes again in a replay by itself.
+ * 2. What it takes at EL1 hv sees only when it is interrupted. An interrupt at a vector is put off; if the guest is
+ *    there again, with the same registers, having retired one instruction or none, and so ROUNDS times, it loops.
+ *    Having retired none, it may not have run at all in one round, if the host rang just then. Not in ROUNDS: hv asks
+ *    for each bell after the one before.
+ * 3. So every loop of one round, with at most one instruction, is found. In one of several rounds each place may be a
+ *    vector. After PUT_OFF_MAX of them the alarm's place is taken: a replay's alarm for this position comes to the
+ *    same, before the timers or behind taking a virtual interrupt. */
+#include "hv/core/standstill.h"
+#include "hv/arch/arch.h"
+#include "hv/arch/field.h"
+#include "hv/board/board.h"
+#include "hv/core/gate.h"
+#include "hv/core/hv.h"
+#include "hv/core/ring.h"
+#include <stddef.h>
+
+/* Arm ARM D1.3.1.5: sixteen vectors. */
+enum { VECTOR_BYTES = 0x80, VECTORS_BYTES = 0x800 };
+
+enum { ROUNDS = 8, PUT_OFF_MAX = 32 };
+
+#define PSTATE_I BIT(7)
+#define PSTATE_F BIT(6)
+
+/* Of struct vcpu_state, what instructions read and change: not what hv keeps for it. */
+enum { WORDS = offsetof(struct vcpu_state, mdscr_el1) / sizeof(uint64_t) };
+
+static uint64_t last_n;      /* of the last interrupt that was put off */
+static uint32_t put_off;     /* so many at positions that follow on each other */
+static uint32_t same_rounds; /* the last ones of them with the registers `last` */
+static struct vcpu_state last;
+
+bool standstill_at_vector(void)
+{
+	uint64_t offset = hv_vcpu()->pc - arch_vbar_el1();
+	return offset < VECTORS_BYTES && offset % VECTOR_BYTES == 0;
+}
+
+/* The machine of version 1 went on. */
+enum exit_answer standstill_injected(bool goes_on)
+{
+	if (goes_on || hv.boot->machine_version < 2)
+		return EXIT_RESUME;
+	gate_end(END_REASON_EXCEPTION_LOOP);
+	return EXIT_STOP;
+}
+
+/* At the vector, from the vector: the next exception leaves all as it is. */
+static bool exception_is_own(const struct vcpu_state *vcpu)
+{
+	return vcpu->elr_el1 == vcpu->pc && vcpu->spsr_el1 == vcpu->pstate;
+}
+
+static bool is_masked(const struct vcpu_state *vcpu)
+{
+	return vcpu->pstate & PSTATE_I && vcpu->pstate & PSTATE_F;
+}
+
+/* Keeps the registers. Returns whether they are the same as before. */
+static bool registers_keep(const struct vcpu_state *now)
+{
+	const uint64_t *new_word = (const uint64_t *)now;
+	uint64_t *old_word = (uint64_t *)&last;
+	bool same = true;
+	for (size_t i = 0; i < WORDS; i++) {
+		same &= old_word[i] == new_word[i];
+		old_word[i] = new_word[i];
+	}
+	return same;
+}
+
+static bool loops_at_vector(uint64_t retired)
+{
+	struct vcpu_state now = *hv_vcpu();
+	arch_el1_save(&now);
+	bool same = registers_keep(&now) && put_off > 0;
+	bool own = exception_is_own(&now);
+	if (own)
+		standstill_await();
+	if (!same || !is_masked(&now))
+		same_rounds = 0;
+	else if (own || retired == 1)
+		same_rounds++;
+	if (same_rounds < ROUNDS)
+		return false;
+	gate_end(own ? END_REASON_EXCEPTION_LOOP : END_REASON_VECTOR_LOOP);
+	return true;
+}
+
+bool standstill_stops(uint32_t irqs, uint64_t entry_n)
+{
+	uint64_t retired = hv.guest.n - last_n;
+	put_off = retired <= 1 ? put_off + 1 : 0;
+	last_n = hv.guest.n;
+	if (standstill_at_vector() && loops_at_vector(retired))
+		return true;
+	return put_off >= PUT_OFF_MAX && irqs & BOARD_IRQ_ALARM && hv.guest.n != entry_n;
+}
+
+bool standstill_is_reached(void)
+{
+	struct vcpu_state now = *hv_vcpu();
+	now.elr_el1 = arch_elr_el1();
+	now.spsr_el1 = arch_spsr_el1();
+	return standstill_at_vector() && exception_is_own(&now);
+}
+
+void standstill_await(void)
+{
+	board_host_let_in();
+	ring_wait_announce();
+	board_doorbell_ring();
+}
