@@ -62,7 +62,8 @@ bool monitor_place_go(struct monitor *monitor, uint64_t n)
 {
 	struct error error = {.status = STATUS_OK};
 	struct timeline_place origin = timeline_place(monitor->timeline);
-	if (timeline_goto(monitor->timeline, n, &error))
+	bool is_end = n >= timeline_end_n(monitor->timeline);
+	if (is_end ? timeline_goto_end(monitor->timeline, &error) : timeline_goto(monitor->timeline, n, &error))
 		return true;
 	monitor_print(monitor, "%s\n", error.text);
 	monitor_place_return(monitor, origin);

@@ -60,6 +60,18 @@ bool timeline_checkpoint_here(struct timeline *t, struct error *error)
 	return checkpoints_restore(&t->checkpoints, t->engine, taken, taken, error);
 }
 
+/* Only an end without end leaves the position where it is. */
+static bool end_find(struct timeline *t, struct error *error)
+{
+	uint64_t count = events_count(t->engine->events);
+	if (!place_end(t->engine->events, &t->end_n, error) || count == events_first(t->engine->events))
+		return error->status == STATUS_OK;
+	const struct event *last = events_get(t->engine->events, count - 1, error);
+	if (last && last->kind == EVENT_END && last->address == END_REASON_EXCEPTION_LOOP)
+		t->end_pc = last->pc;
+	return last != NULL;
+}
+
 struct timeline *timeline_open(const char *trace, uint64_t n, unsigned jobs, struct error *error)
 {
 	struct timeline *t = calloc(1, sizeof(*t));
@@ -67,10 +79,13 @@ struct timeline *timeline_open(const char *trace, uint64_t n, unsigned jobs, str
 		return error_set(error, STATUS_FAILED, "out of memory"), NULL;
 	t->engine = engine_open(trace, n, error);
 	if (t->engine)
-		place_end(t->engine->events, &t->end_n, error);
+		end_find(t, error);
 	if (t->engine && error->status == STATUS_OK && checkpoints_open(&t->checkpoints, t->engine, n, error)) {
 		t->base = checkpoints_before(&t->checkpoints, timeline_n(t));
-		timeline_goto(t, n, error);
+		if (n < t->end_n)
+			timeline_goto(t, n, error);
+		else
+			timeline_goto_end(t, error);
 	}
 	if (jobs > 1 && error->status == STATUS_OK)
 		t->scouts = scouts_new(trace, timeline_start_n(t), jobs - 1, error);
@@ -260,4 +275,15 @@ bool timeline_return(struct timeline *t, struct timeline_place place, struct err
 {
 	struct error interrupted = {.status = STATUS_OK};
 	return go_back(t, place, &interrupted) || go_back(t, place, error);
+}
+
+bool timeline_is_before_end(const struct timeline *t)
+{
+	return t->end_pc != 0 && timeline_n(t) == t->end_n && timeline_place(t).pc != t->end_pc;
+}
+
+bool timeline_goto_end(struct timeline *t, struct error *error)
+{
+	return timeline_goto(t, t->end_n, error) &&
+	       (!timeline_is_before_end(t) || go_back(t, (struct timeline_place){t->end_n, t->end_pc}, error));
 }

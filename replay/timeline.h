@@ -34,6 +34,8 @@ uint64_t timeline_end_n(const struct timeline *timeline);
 /* Goes to position `n`, or to the start or end if it is beyond. False: error set, and the place is undefined; it is
  * "interrupted" if the engine's tick wanted that. */
 bool timeline_goto(struct timeline *timeline, uint64_t n, struct error *error);
+/* Goes to the end: to its last place, where a guest takes exceptions for ever, at the vector. */
+bool timeline_goto_end(struct timeline *timeline, struct error *error);
 /* Goes back to a place where the timeline was. Is not interrupted, but by a tick that says so twice. */
 bool timeline_return(struct timeline *timeline, struct timeline_place place, struct error *error);
 

@@ -138,11 +138,30 @@ static struct timeline_hit continue_to_end(struct timeline *t, bool skip_access,
 	}
 }
 
+/* The rest of the way to the end, where all that can be hit is the vector. */
+static struct timeline_hit go_to_end(struct timeline *t, const struct hv_debug_point *points, size_t count,
+				     struct error *error)
+{
+	struct timeline_hit hit = {TIMELINE_END, 0};
+	if (t->end_pc == 0)
+		return hit;
+	if (timeline_is_before_end(t) && !timeline_goto_end(t, error))
+		hit.stop = TIMELINE_FAILED;
+	else if (timeline_breakpoint_here(t, points, count, &hit.address))
+		hit.stop = TIMELINE_BREAKPOINT;
+	return hit;
+}
+
 /* QEMU makes an access of several words word by word, so the first ones may be done where a later one is watched. */
 struct timeline_hit timeline_continue(struct timeline *t, bool skip_access, const struct hv_debug_point *points,
 				      size_t count, struct error *error)
 {
+	struct timeline_place end = {t->end_n, t->end_pc}, here = timeline_place(t);
+	if (here.n == end.n && here.pc == end.pc)
+		return (struct timeline_hit){TIMELINE_END, 0};
 	struct timeline_hit hit = continue_to_end(t, skip_access, points, count, error);
+	if (hit.stop == TIMELINE_END)
+		hit = go_to_end(t, points, count, error);
 	if (hit.stop == TIMELINE_WATCHPOINT && !timeline_return(t, timeline_place(t), error))
 		hit.stop = TIMELINE_FAILED;
 	return hit;
@@ -304,6 +323,10 @@ struct timeline_hit timeline_step(struct timeline *t, bool reverse, bool skip_ac
 		return hit;
 	struct timeline_place here = timeline_place(t);
 	uint64_t n = here.n;
+	if (!reverse && timeline_is_before_end(t)) {
+		hit.stop = timeline_goto_end(t, error) ? TIMELINE_STEPPED : TIMELINE_FAILED;
+		return hit;
+	}
 	if (n == (reverse ? timeline_start_n(t) : t->end_n))
 		return (struct timeline_hit){reverse ? TIMELINE_BEGIN : TIMELINE_END, 0};
 	if (reverse && !position_before(t, &n, error))

@@ -12,6 +12,7 @@ struct timeline {
 	struct checkpoints checkpoints;
 	size_t base; /* RAM is that of this checkpoint and what is dirty */
 	uint64_t end_n;
+	uint64_t end_pc; /* of the last place, where several share end_n; 0: there is one */
 	struct timeline_diversion {
 		struct timeline_place origin; /* where it left the recording */
 		struct vcpu_state vcpu;       /* as it was there */
@@ -26,6 +27,9 @@ struct timeline {
  * the engine's tick ends it, that is a failure, "interrupted". */
 enum engine_stop timeline_run_through(struct timeline *t, uint64_t until_n, const struct hv_debug_point *points,
 				      size_t count, uint64_t *address, struct error *error);
+
+/* Whether a place of the same position comes after this one, which is at the trace's last. */
+bool timeline_is_before_end(const struct timeline *t);
 
 /* Goes to checkpoint `target`. */
 bool timeline_load(struct timeline *t, size_t target, struct error *error);
