@@ -83,10 +83,10 @@ static const struct row {
 	 "And the guests of the past that are in memory: near one of them travelling is fast.\n"},
 	{"restart", monitor_place_restart, RETURNS, " K", "go to the place named K", "K or $K.\n"},
 	{"delete", monitor_place_delete, WORKS, " K", "forget the place named K", "K or $K.\n"},
-	{"who-wrote", monitor_memory_who_wrote, RETURNS, " ADDRESS [LENGTH]", "go back to the last write there",
+	{"who-wrote", monitor_memory_who_wrote, RETURNS, " [phys] ADDRESS [LENGTH]", "go back to the last write there",
 	 "A virtual address as gdb sees it here; up to 128 bytes, else to the end of its doubleword. Stops before the\n"
-	 "instruction that writes, so that again finds the write before. Writes through another mapping are not "
-	 "seen.\n"},
+	 "instruction that writes, so that again finds the write before. With phys it is a physical address, and\n"
+	 "the last change of up to 32 bytes, through whichever mapping. Without, other mappings are not seen.\n"},
 	{"events", monitor_events, WORKS, " [K | FROM..TO | n FROM..TO]", "print events of the trace",
 	 "By number, or by position with n, which takes k, M and G. Ten around here without a range. => is the next "
 	 "one.\n"},

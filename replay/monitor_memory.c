@@ -130,6 +130,9 @@ bool monitor_memory_who_wrote(struct monitor *monitor, const char *argument)
 	struct error error = {.status = STATUS_OK};
 	struct watched watched;
 	struct timeline_place origin = timeline_place(monitor->timeline);
+	const char *physical = monitor_parse_word(argument, "phys");
+	if (physical)
+		return monitor_physical_who_wrote(monitor, physical);
 	if (!watched_parse(monitor, argument, &watched))
 		return false;
 	watched_points(monitor, &watched);

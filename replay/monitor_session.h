@@ -89,5 +89,8 @@ bool monitor_memory_hash(struct monitor *monitor, const char *argument);
 /* monitor_steps.c */
 bool monitor_steps(struct monitor *monitor, const char *argument);
 
+/* monitor_physical.c */
+bool monitor_physical_who_wrote(struct monitor *monitor, const char *argument);
+
 /* monitor_verify.c */
 bool monitor_verify(struct monitor *monitor, const char *argument);

@@ -222,5 +222,31 @@ def kernel_addresses_are_read_in_el0():
         check(client.memory(0xffff123456789000, 8) is None, "what no table maps can be read")
 
 
+@test
+def the_last_change_of_a_physical_address_is_found():
+    """Where the MMU is off, who-wrote by a virtual address finds the same write, but for those of an equal value."""
+    names = session.symbols("corruption")
+    with session.served("corruption") as server, server.client() as client:
+        for name, offset in (("jobs", 0), ("timer_irq_count", 0), ("slots", 15 * 16)):
+            client.seek("end")
+            end = client.n
+            for _ in range(3):
+                by_value, good = client.monitor(f"who-wrote phys {names[name] + offset:#x}")
+                here = client.n
+                check(good and f"instruction {here}," in by_value, f"{name}: {by_value!r} at {here}")
+                before = client.u64(names[name] + offset)
+                client.seek(here + 1)
+                after = client.u64(names[name] + offset)
+                check(before != after and f"{before:#018x} -> {after:#018x}" in by_value, f"{name}: {by_value!r}")
+                client.monitor(f"who-wrote {names[name] + offset:#x}")
+                check(client.n == here, f"{name}: {by_value!r}, by virtual address at {client.n}")
+                client.seek(here)
+            check(here < end, f"{name}")
+        for words in ("phys", "phys 0x1000", "phys 0x40080000 0", "phys 0x40080000 33", f"phys {names['jobs'] + (1 << 33):#x}"):
+            here = client.n
+            text, good = client.monitor(f"who-wrote {words}")
+            check(not good and text.count("\n") == 1 and client.n == here, f"who-wrote {words}: {text!r}")
+
+
 if __name__ == "__main__":
     harness.main()
