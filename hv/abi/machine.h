@@ -7,7 +7,8 @@
  * guest_state. A change that makes an older trace replay differently gets a new number, and asks
  * hv_boot.machine_version where the two part:
  *   1  the first
- *   2  the current one; CNTPCT_EL0 is no event, and polled without traps (hv/core/patch.c) */
+ *   2  the guest's counters begin at GUEST_COUNTER_START; CNTPCT_EL0 is no event, and polled without traps
+ *      (hv/core/patch.c) */
 #define GUEST_MACHINE_VERSION 2
 
 /* Empty flash, as QEMU's board has it without an image: reads as zero, and does not take what is written. In version 1
@@ -40,5 +41,8 @@ enum {
 /* The generic timer's frequency: one tick is 16 ns of guest time. */
 #define GUEST_COUNTER_HZ  62500000
 #define GUEST_NS_PER_TICK 16
+/* What the guest's counters read at guest time 0: as on a board that has been on for 16 s. Room for hv itself: see
+ * hv/arch/clock.c. */
+#define GUEST_COUNTER_START UINT64_C(1000000000)
 
 enum { GUEST_VCPU_MAX = 8 };

@@ -16,9 +16,9 @@ struct arch_syndrome {
 	uint64_t ipa_page; /* the faulting IPA's page, from HPFAR_EL2; valid for stage-2 aborts */
 };
 
-/* Runs the guest from its saved x, pc and pstate to its next exit; CNTVCT_EL0 reads `now` / 16 at its first
+/* Runs the guest from its saved x, pc and pstate to its next exit; CNTVCT_EL0 reads `counter` / 16 at its first
  * instruction. */
-enum arch_exit arch_enter(struct vcpu_state *vcpu, ns_t now);
+enum arch_exit arch_enter(struct vcpu_state *vcpu, ns_t counter);
 struct arch_syndrome arch_syndrome_read(void);
 
 /* Translates a guest virtual address for a read with the guest's own tables, as the level of `pstate` does (AT S1E1R,
@@ -79,6 +79,9 @@ void clock_adjust(uint64_t delta);
 insn_t clock_alarm(void);
 void clock_alarm_set(insn_t at);
 void clock_alarm_cancel(void);
+/* Where the machine's own clock (CNTPCT_EL0) has to jump to before a guest whose counters read `counter` may go on; 0:
+ * nowhere. */
+uint64_t clock_lead(uint64_t counter);
 
 /* ID registers and the counter's frequency; what a guest can see of the machine. Returns how many were written. */
 uint64_t arch_counter_frequency(void);

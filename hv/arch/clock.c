@@ -4,6 +4,12 @@
  * 2. An alarm presets the counter to -distance; its overflow is the interrupt. Without an alarm it starts at 0, 2^64
  *    instructions away from overflow.
  * 3. The counter stands still at EL2, so every read between exit and entry gives the same N.
+ * 4. CNTVOFF_EL2, by which the guest's counter is behind the machine's clock, has the sign that the machine can bear
+ *    (clock_init finds out which). The guest programs its virtual timer without a trap, and QEMU works with CVAL +
+ *    CNTVOFF. Since 8.2 a sum past 2^64 never fires, so CNTVOFF must not be negative: the machine's clock jumps far
+ *    ahead at the start. Before 8.2 a sum that wraps below the present makes QEMU loop for ever, so CNTVOFF must not be
+ *    positive, or a guest that sets its timer to the end of time is lost: the guest's counter begins at
+ *    GUEST_COUNTER_START, and hv may use up so much of the machine's time, and all time that the guest was idle.
  * Facts about QEMU's counters: docs/ARCHITECTURE.md, "The instruction clock". */
 #include "hv/arch/clock.h"
 #include "hv/arch/arch.h"
@@ -12,14 +18,18 @@
 
 enum { BIAS_CANDIDATES = 48, BIAS_SAMPLES = 400 };
 
+#define PROBE_TICKS UINT64_C(100)
+#define LEAD_TICKS  (UINT64_C(1) << 52) /* 2.3 years: idle time seldom comes so far, and the end of time is not near */
+
 static uint64_t anchor_n, anchor_count;
+static bool lead_needed;
 static uint64_t counter_bias; /* from counter 1 to CNTPCT_EL0 * 16, modulo 2^32 */
 
 uint32_t world_enter(struct vcpu_state *vcpu, uint64_t guest_ns, uint64_t bias);
 
-enum arch_exit arch_enter(struct vcpu_state *vcpu, ns_t now)
+enum arch_exit arch_enter(struct vcpu_state *vcpu, ns_t counter)
 {
-	return (enum arch_exit)world_enter(vcpu, now.v, counter_bias);
+	return (enum arch_exit)world_enter(vcpu, counter.v, counter_bias);
 }
 
 insn_t clock_now(void)
@@ -85,6 +95,33 @@ static uint32_t bias_find(void)
 	return found;
 }
 
+static bool machine_is_before(uint64_t ticks)
+{
+	__asm__ volatile("isb"); /* the clock is read anew */
+	return READ_SYSREG(cntpct_el0) < ticks;
+}
+
+/* Lets a virtual timer come due with a negative CNTVOFF_EL2. */
+static bool negative_offset_fires(void)
+{
+	uint64_t now = READ_SYSREG(cntpct_el0);
+	WRITE_SYSREG(cntvoff_el2, 0 - PROBE_TICKS);
+	WRITE_SYSREG(cntv_cval_el0, now + 2 * PROBE_TICKS);
+	WRITE_SYSREG(cntv_ctl_el0, CNTV_CTL_ENABLE | CNTV_CTL_IMASK);
+	while (machine_is_before(now + 2 * PROBE_TICKS))
+		;
+	bool fired = READ_SYSREG(cntv_ctl_el0) & CNTV_CTL_ISTATUS;
+	WRITE_SYSREG(cntv_ctl_el0, 0);
+	WRITE_SYSREG(cntv_cval_el0, 0);
+	WRITE_SYSREG(cntvoff_el2, 0);
+	return fired;
+}
+
+uint64_t clock_lead(uint64_t counter)
+{
+	return lead_needed && READ_SYSREG(cntpct_el0) < counter ? counter + LEAD_TICKS : 0;
+}
+
 bool clock_init(void)
 {
 	WRITE_SYSREG(pmevtyper1_el0, PMU_CPU_CYCLES | PMEVTYPER_NSH); /* every level: the machine's ns */
@@ -95,5 +132,6 @@ bool clock_init(void)
 	WRITE_SYSREG(pmcntenset_el0, PMU_CYCLE | PMU_COUNTER1);
 	WRITE_SYSREG(pmintenset_el1, PMU_CYCLE);
 	__asm__ volatile("isb"); /* counting has begun before the first sample */
+	lead_needed = !negative_offset_fires();
 	return READ_SYSREG(cntfrq_el0) == GUEST_COUNTER_HZ && bias_find() == 1;
 }

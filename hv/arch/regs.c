@@ -4,15 +4,14 @@
 #include "hv/arch/arch.h"
 #include "hv/arch/sysreg.h"
 
-#define CNTV_CTL_ISTATUS BIT(2)
-#define HPFAR_FIPA_HI    43
-#define HPFAR_FIPA_LO    4
-#define PAR_FAILED       BIT(0)
-#define PAR_PA_HI        47
-#define PAR_PA_LO        12
-#define PSTATE_SP        BIT(0)
-#define PSTATE_EL_HI     3
-#define PSTATE_EL_LO     2
+#define HPFAR_FIPA_HI 43
+#define HPFAR_FIPA_LO 4
+#define PAR_FAILED    BIT(0)
+#define PAR_PA_HI     47
+#define PAR_PA_LO     12
+#define PSTATE_SP     BIT(0)
+#define PSTATE_EL_HI  3
+#define PSTATE_EL_LO  2
 
 void arch_el1_save(struct vcpu_state *vcpu)
 {

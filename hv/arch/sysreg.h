@@ -51,6 +51,11 @@
 #define MDCR_TDOSA   BIT(10)
 #define MDCR_TDRA    BIT(11)
 
+/* CNTV_CTL_EL0 and CNTHP_CTL_EL2 */
+#define CNTV_CTL_ENABLE  BIT(0)
+#define CNTV_CTL_IMASK   BIT(1)
+#define CNTV_CTL_ISTATUS BIT(2)
+
 /* PMU */
 #define PMCR_E         BIT(0)
 #define PMCR_LC        BIT(6)

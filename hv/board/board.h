@@ -40,6 +40,9 @@ void board_vtimer_set_active(bool active);
 /* The virtual GIC was brought up to date: its maintenance interrupt may fire again. */
 void board_maintenance_rearm(void);
 
+/* Sleeps, whatever is pending, until the machine's clock (CNTPCT_EL0) has come to `ticks`, which takes no real time. */
+void board_clock_jump(uint64_t ticks);
+
 /* One byte to the host: "look at the mailbox". */
 void board_doorbell_ring(void);
 /* The value of the byte that the host rang with last. */

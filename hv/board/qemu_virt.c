@@ -28,10 +28,18 @@ enum {
 	GICR_ICACTIVER0 = 0x380,
 	GICR_IPRIORITYR = 0x400
 };
-enum { GICD_CTLR_ENABLE_ARE = 0x37, GICR_WAKER_CHILDREN_ASLEEP = 4, PRIORITY = 0xa0 };
+enum { GICD_CTLR_ENABLE_ARE = 0x37, GICR_WAKER_CHILDREN_ASLEEP = 4 };
+enum { PRIORITY = 0xa0, PRIORITY_CLOCK = 0x40, PRIORITY_MASK_ALL = 0xff, PRIORITY_MASK_BUT_CLOCK = 0x80 };
 enum { UART_DR = 0x00, UART_FR = 0x18, UART_LCR_H = 0x2c, UART_CR = 0x30, UART_IMSC = 0x38, UART_ICR = 0x44 };
 enum { UART_FR_RXFE = 1 << 4, UART_LCR_H_8BITS_FEN = 0x70, UART_CR_ON = 0x301, UART_RX_AND_TIMEOUT = 0x50 };
-enum { INTID_ALARM = 23, INTID_MAINTENANCE = 25, INTID_VTIMER = 27, INTID_UART = 33, INTID_NONE = 1020 };
+enum {
+	INTID_ALARM = 23,
+	INTID_MAINTENANCE = 25,
+	INTID_CLOCK = 26,
+	INTID_VTIMER = 27,
+	INTID_UART = 33,
+	INTID_NONE = 1020
+};
 
 static uint8_t bell;
 static bool host_silent; /* the doorbell interrupts only while hv itself waits for it */
@@ -41,12 +49,17 @@ struct board_map board_map(void)
 	return (struct board_map){.device_start = 0x08000000, .device_end = 0x0a000000};
 }
 
-static void gic_enable(uint32_t intid)
+static void gic_enable_at(uint32_t intid, uint8_t priority)
 {
 	uint64_t base = intid < 32 ? GICR_SGI : GICD;
 	MMIO32(base, GICD_IGROUPR + intid / 32 * 4) |= UINT32_C(1) << intid % 32;
-	((volatile uint8_t *)(uintptr_t)(base + GICD_IPRIORITYR))[intid] = PRIORITY;
+	((volatile uint8_t *)(uintptr_t)(base + GICD_IPRIORITYR))[intid] = priority;
 	MMIO32(base, GICD_ISENABLER + intid / 32 * 4) = UINT32_C(1) << intid % 32;
+}
+
+static void gic_enable(uint32_t intid)
+{
+	gic_enable_at(intid, PRIORITY);
 }
 
 static void gic_disable(uint32_t intid)
@@ -63,7 +76,7 @@ static void gic_init(void)
 		;
 	WRITE_SYSREG(ICC_SRE_EL2, READ_SYSREG(ICC_SRE_EL2) | ICC_SRE_ENABLE);
 	__asm__ volatile("isb"); /* the ICC_* registers exist from here on */
-	WRITE_SYSREG(ICC_PMR_EL1, 0xff);
+	WRITE_SYSREG(ICC_PMR_EL1, PRIORITY_MASK_ALL);
 	WRITE_SYSREG(ICC_CTLR_EL1, ICC_CTLR_EOIMODE);
 	WRITE_SYSREG(ICC_IGRPEN1_EL1, 1);
 	__asm__ volatile("isb"); /* interrupts are signalled from here on */
@@ -171,4 +184,29 @@ uint32_t board_wait(void)
 		gic_disable(INTID_UART);
 	WRITE_SYSREG(cntv_ctl_el0, vtimer);
 	return taken;
+}
+
+static bool machine_is_before(uint64_t ticks)
+{
+	__asm__ volatile("isb"); /* what was set holds, and the clock is read anew */
+	return READ_SYSREG(cntpct_el0) < ticks;
+}
+
+/* Every interrupt ends a WFI, a virtual one too: only the timer's own is let through. */
+void board_clock_jump(uint64_t ticks)
+{
+	uint64_t vtimer = READ_SYSREG(cntv_ctl_el0), ich = READ_SYSREG(ICH_HCR_EL2);
+	WRITE_SYSREG(cntv_ctl_el0, 0);
+	WRITE_SYSREG(ICH_HCR_EL2, 0);
+	WRITE_SYSREG(ICC_PMR_EL1, PRIORITY_MASK_BUT_CLOCK);
+	gic_enable_at(INTID_CLOCK, PRIORITY_CLOCK);
+	WRITE_SYSREG(cnthp_cval_el2, ticks);
+	WRITE_SYSREG(cnthp_ctl_el2, CNTV_CTL_ENABLE);
+	while (machine_is_before(ticks))
+		__asm__ volatile("wfi");
+	WRITE_SYSREG(cnthp_ctl_el2, 0);
+	gic_disable(INTID_CLOCK);
+	WRITE_SYSREG(ICC_PMR_EL1, PRIORITY_MASK_ALL);
+	WRITE_SYSREG(ICH_HCR_EL2, ich);
+	WRITE_SYSREG(cntv_ctl_el0, vtimer);
 }

@@ -16,6 +16,7 @@
 #include "hv/core/patch.h"
 #include "hv/core/run.h"
 #include "hv/core/service.h"
+#include "hv/core/timers.h"
 #include "hv/dev/pl011.h"
 #include "hv/dev/pl031.h"
 #include "hv/dev/vgic.h"
@@ -68,6 +69,7 @@ static void guest_init(void)
 	guest->vcpu[0].pstate = PSTATE_EL1H_MASKED;
 	guest->vcpu[0].power = VCPU_ON;
 	arch_el1_reset(&guest->vcpu[0]);
+	timers_jumped();
 }
 
 static enum board_interrupts board_interrupts(void)

@@ -68,7 +68,7 @@ static void input_poll(void)
 static enum arch_exit enter(void)
 {
 	exclusive_enter();
-	enum arch_exit kind = arch_enter(hv_vcpu(), hv_now());
+	enum arch_exit kind = arch_enter(hv_vcpu(), timers_counter_ns());
 	exclusive_exit();
 	return kind;
 }
@@ -97,6 +97,7 @@ static void settle(bool waits)
 		if (!gate_idle_due(idle))
 			return;
 		hv.guest.idle_ns += gate_idle(timers_idle_deadline()).v;
+		timers_jumped();
 		timers_sample();
 	}
 }

@@ -15,6 +15,7 @@
 #include "hv/core/ring.h"
 #include "hv/core/run.h"
 #include "hv/core/sysreg_rows.h"
+#include "hv/core/timers.h"
 
 static enum hv_command command_wait(void)
 {
@@ -44,6 +45,7 @@ void service_resume(void)
 	interrupts_restore();
 	clock_adjust(hv.guest.n - clock_now().v);
 	exclusive_drop();
+	timers_jumped();
 }
 
 static void load(void)

@@ -1,6 +1,7 @@
 /* Lines and deadlines of the guest's timers. */
 #include "hv/core/timers.h"
 #include "hv/arch/arch.h"
+#include "hv/board/board.h"
 #include "hv/core/hv.h"
 #include "hv/core/interrupts.h"
 #include "hv/dev/pl031.h"
@@ -11,9 +12,27 @@
 #define CTL_ISTATUS  UINT64_C(4)
 #define CTL_WRITABLE (CTL_ENABLE | CTL_IMASK)
 
+/* Behind machine version 1, whose guests saw the counters begin at 0. */
+static uint64_t counter_start(void)
+{
+	return hv.boot->machine_version > 1 ? GUEST_COUNTER_START : 0;
+}
+
 uint64_t timers_counter(void)
 {
-	return hv_now().v / GUEST_NS_PER_TICK;
+	return counter_start() + hv_now().v / GUEST_NS_PER_TICK;
+}
+
+ns_t timers_counter_ns(void)
+{
+	return (ns_t){counter_start() * GUEST_NS_PER_TICK + hv_now().v};
+}
+
+void timers_jumped(void)
+{
+	uint64_t until = clock_lead(timers_counter());
+	if (until != 0)
+		board_clock_jump(until);
 }
 
 uint64_t timers_rtc_now_s(void)
@@ -53,9 +72,12 @@ void timers_sample(void)
  * to that in a trap and its line is not up yet; never if the line is up, or beyond 64 bits of ns. */
 static uint64_t deadline_of(uint32_t intid, uint64_t ctl, uint64_t cval)
 {
-	if (!timer_armed(ctl) || interrupts_level(intid) || cval > UINT64_MAX / GUEST_NS_PER_TICK)
+	if (!timer_armed(ctl) || interrupts_level(intid))
 		return UINT64_MAX;
-	return cval <= timers_counter() ? hv_now().v + 1 : cval * GUEST_NS_PER_TICK;
+	if (cval <= timers_counter())
+		return hv_now().v + 1;
+	uint64_t ticks = cval - counter_start();
+	return ticks > UINT64_MAX / GUEST_NS_PER_TICK ? UINT64_MAX : ticks * GUEST_NS_PER_TICK;
 }
 
 static uint64_t rtc_deadline(void)

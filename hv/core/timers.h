@@ -14,6 +14,11 @@ insn_t timers_alarm_deadline(void);
 /* What PL031 counts from: seconds since 1970. */
 uint64_t timers_rtc_now_s(void);
 
+/* The ns that the guest's counters have counted: guest time, and what they began with. */
+ns_t timers_counter_ns(void);
+/* Guest time has jumped: the machine's clock follows, where hv/arch/clock.c asks for it. */
+void timers_jumped(void);
+
 /* CNTPCT_EL0 and the CNTP_* registers (Arm ARM D11.2.4). CTL reads with ISTATUS. */
 uint64_t timers_counter(void);
 uint64_t timers_cntp_ctl_read(void);

@@ -5,7 +5,7 @@
 GUESTS := access_forms bad_mmio bootargs brk chaos cntvct_hash console corruption counter_polled debug_exclusive \
 	debug_full debug_masked echo el0 \
 	exclusives flash fp_state gic_many hang input_late memory mmio_forms pie pmu pmu_user psci reset rtc self_modifying sgi sgi_race \
-	smp_off spi standstill thumb ticks timer_behind_trap timer_physical timer_virtual unknown_register unsupported wfi \
+	smp_off spi standstill thumb ticks timer_behind_trap timer_far timer_physical timer_virtual unknown_register unsupported wfi \
 	wfi_doorbell wfi_forever counter_wait
 GUEST_ELFS := $(GUESTS:%=$(BUILD)/guest/%.elf)
 GUEST_BINS := $(patsubst %,$(BUILD)/guest/%.bin,bootargs console memory pie)

@@ -6,7 +6,7 @@ import harness
 from harness import SOAK, check, payload, record, replay, rng, test
 
 # Payloads that do not end in a line PASS, or need arguments or input: they have tests of their own, below.
-SPECIAL = {"hang", "wfi_forever", "reset", "echo", "rtc", "standstill", "unsupported"}
+SPECIAL = {"hang", "wfi_forever", "reset", "echo", "rtc", "standstill", "timer_far", "unsupported"}
 REPLAYS = 20 if SOAK else 1
 
 
@@ -43,6 +43,14 @@ for payload_name in payload_names():
 @test
 def payload_rtc():
     passes("rtc", replays=1)  # 1.1 seconds of guest time, none of it idle: ten seconds by its nature
+
+
+@test
+def an_interrupt_is_not_late_behind_idle_time():
+    """Exact, for guest time is; QEMU since 8.2 had them 200,000 ticks late."""
+    console = passes("timer_far").decode()
+    late = [int(ticks, 16) for ticks in re.findall(r"late (0x[0-9a-f]+)", console)]
+    check(late and max(late) <= 16, f"interrupts came {late} ticks behind their deadlines")
 
 
 @test

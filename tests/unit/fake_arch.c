@@ -27,7 +27,7 @@ struct fake_cpu fake_cpu;
 static uint64_t counter; /* PMCCNTR_EL0 */
 static bool overflowed;
 static uint64_t anchor_n, anchor_count;
-static uint64_t entry_ns, entry_retired; /* guest time at the last entry, instructions since */
+static uint64_t entry_ns, entry_retired; /* what the counters had counted at the last entry, instructions since */
 
 static bool execute_only[FAKE_RAM_BYTES / PAGE_BYTES];
 static bool execute_only_known[FAKE_RAM_BYTES / PAGE_BYTES]; /* by the TLB */
@@ -74,6 +74,12 @@ void clock_alarm_cancel(void)
 	counter_preset(0);
 }
 
+uint64_t clock_lead(uint64_t now)
+{
+	(void)now;
+	return 0;
+}
+
 bool clock_init(void)
 {
 	return !fake_config->no_clock;
@@ -91,8 +97,8 @@ static void count(uint64_t instructions)
 static bool vtimer_line(void)
 {
 	const struct vcpu_state *el1 = &fake_cpu.el1;
-	uint64_t now_ns = entry_ns + entry_retired;
-	return (el1->cntv_ctl_el0 & 3) == 1 && el1->cntv_cval_el0 <= now_ns / GUEST_NS_PER_TICK;
+	uint64_t counter_ns = entry_ns + entry_retired;
+	return (el1->cntv_ctl_el0 & 3) == 1 && el1->cntv_cval_el0 <= counter_ns / GUEST_NS_PER_TICK;
 }
 
 static uint32_t irqs_asserted(void)
@@ -149,6 +155,11 @@ uint8_t board_bell(void)
 }
 
 /* Real time goes on while hv sleeps, so the virtual timer's interrupt comes if the timer is on at all. */
+void board_clock_jump(uint64_t ticks)
+{
+	(void)ticks;
+}
+
 uint32_t board_wait(void)
 {
 	uint32_t irqs = fake_machine_sleep() | board_irq_take();
@@ -236,13 +247,13 @@ static uint64_t run_max(void)
 	return max == 0 ? 1 : max;
 }
 
-enum arch_exit arch_enter(struct vcpu_state *vcpu, ns_t now)
+enum arch_exit arch_enter(struct vcpu_state *vcpu, ns_t counted)
 {
 	uint64_t retired = 0;
 	bool trapped = false;
 	if (fake_mailbox()->state != HV_STATE_RUNNING || ++entries > ENTRIES_MAX)
 		fake_machine_end(FAKE_STUCK);
-	entry_ns = now.v;
+	entry_ns = counted.v;
 	entry_retired = 0;
 	fake_cpu.monitor = false;
 	if (fake_config->virtual_first)

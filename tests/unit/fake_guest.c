@@ -242,7 +242,7 @@ static void step_fault(struct vcpu_state *vcpu, const struct fake_op *op, uint64
 }
 
 /* Steps that retire one instruction without a trap. */
-static void step_plain(struct vcpu_state *vcpu, const struct fake_op *op, uint64_t now_ns)
+static void step_plain(struct vcpu_state *vcpu, const struct fake_op *op, uint64_t counter_ns)
 {
 	uint64_t *x = &vcpu->x[op->reg];
 	uint64_t next = vcpu->pc + 4;
@@ -261,10 +261,10 @@ static void step_plain(struct vcpu_state *vcpu, const struct fake_op *op, uint64
 		break;
 	case FAKE_OP_VTIMER:
 		fake_cpu.el1.cntv_ctl_el0 = op->a;
-		fake_cpu.el1.cntv_cval_el0 = op->b;
+		fake_cpu.el1.cntv_cval_el0 = GUEST_COUNTER_START + op->b;
 		break;
 	case FAKE_OP_CNTVCT:
-		*x = now_ns / GUEST_NS_PER_TICK;
+		*x = counter_ns / GUEST_NS_PER_TICK - GUEST_COUNTER_START;
 		break;
 	case FAKE_OP_ACK:
 		*x = hw_ack(&fake_cpu.el1);
@@ -278,11 +278,14 @@ static void step_plain(struct vcpu_state *vcpu, const struct fake_op *op, uint64
 	case FAKE_OP_GOTO:
 		next += op->a * 4 - 4;
 		break;
+	case FAKE_OP_SINCE:
+		*x -= fake_config->machine_version == 1 ? 0 : GUEST_COUNTER_START;
+		break;
 	case FAKE_OP_FOLD:
 		vcpu->x[19] = vcpu->x[19] * 31 + *x;
 		break;
 	case FAKE_OP_MRS: /* of CNTPCT, replaced */
-		*x = now_ns / GUEST_NS_PER_TICK;
+		*x = counter_ns / GUEST_NS_PER_TICK;
 		break;
 	case FAKE_OP_PEEK:
 		*x = *fake_ram_word(op->a);
@@ -317,7 +320,7 @@ static bool is_replaced(const struct vcpu_state *vcpu, const struct fake_op *op)
 	return op->kind == FAKE_OP_MRS && op->a == FAKE_CNTPCT && word && *word == FAKE_CNTVCT_WORD(op->reg);
 }
 
-bool fake_guest_step(struct vcpu_state *vcpu, uint64_t now_ns, uint64_t max, uint64_t *retired)
+bool fake_guest_step(struct vcpu_state *vcpu, uint64_t counter_ns, uint64_t max, uint64_t *retired)
 {
 	const struct fake_op *op = op_at(vcpu->pc);
 	*retired = 0;
@@ -325,7 +328,7 @@ bool fake_guest_step(struct vcpu_state *vcpu, uint64_t now_ns, uint64_t max, uin
 		return true;
 	*retired = 1;
 	if (is_replaced(vcpu, op)) {
-		step_plain(vcpu, op, now_ns);
+		step_plain(vcpu, op, counter_ns);
 		return false;
 	}
 	switch (op->kind) {
@@ -352,7 +355,7 @@ bool fake_guest_step(struct vcpu_state *vcpu, uint64_t now_ns, uint64_t max, uin
 	case FAKE_OP_CODE:
 		return step_code(vcpu, op, retired);
 	default:
-		step_plain(vcpu, op, now_ns);
+		step_plain(vcpu, op, counter_ns);
 		return false;
 	}
 }

@@ -36,6 +36,7 @@ enum {
 	FAKE_OP_UNLESS,
 	FAKE_OP_GOTO,
 	FAKE_OP_FOLD,
+	FAKE_OP_SINCE,
 	FAKE_OP_SYNC,
 	FAKE_OP_BREAK,
 	FAKE_OP_SP,
@@ -69,6 +70,10 @@ struct fake_segment {
 	{                                                                                                              \
 		FAKE_OP_FOLD, reg, 0, 0, 0                                                                             \
 	} /* x19 = x19 * 31 + Xreg */
+#define FAKE_SINCE(reg)                                                                                                \
+	{                                                                                                              \
+		FAKE_OP_SINCE, reg, 0, 0, 0                                                                            \
+	} /* Xreg, a counter's value, less what the counters began with */
 #define FAKE_UNMASK                                                                                                    \
 	{                                                                                                              \
 		FAKE_OP_DAIF, 0, 0, 0, 0                                                                               \
@@ -214,10 +219,11 @@ extern struct fake_cpu fake_cpu;
 /* Whether stage 2 permits EL1's execution of the address and nothing else, as far as the TLB knows. */
 bool fake_is_execute_only(uint64_t address);
 
-/* Executes the step at vcpu->pc, at most `max` instructions of it; `now_ns` is guest time before it and `*retired`
+/* Executes the step at vcpu->pc, at most `max` instructions of it; `counter_ns` is what its
+ * counters have counted before it, and `*retired`
  * counts what it retired. Returns whether it trapped, with the syndrome set and retired instructions as the hardware
  * counts them. */
-bool fake_guest_step(struct vcpu_state *vcpu, uint64_t now_ns, uint64_t max, uint64_t *retired);
+bool fake_guest_step(struct vcpu_state *vcpu, uint64_t counter_ns, uint64_t max, uint64_t *retired);
 /* The word of RAM of the FAKE_WORD at `pc`; NULL: there is none. */
 uint32_t *fake_guest_word(uint64_t pc);
 /* Takes the virtual interrupt if one is signalled and not masked. */

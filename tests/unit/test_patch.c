@@ -12,9 +12,10 @@ TestSuite(patch, .timeout = 300);
 #define UART_DR   GUEST_UART_IPA
 #define UART_IMSC (GUEST_UART_IPA + 0x38)
 
-/* x5 = the counter, in a loop of 16 instructions, till it is `until`; every reading goes into x19. */
+/* x5 = the counter since the start, in a loop of 16 instructions, till it is `until`; every reading goes into x19. */
 #define FAKE_POLL(until)                                                                                               \
-	FAKE_MRS(5, FAKE_CNTPCT), FAKE_FOLD(5), FAKE_UNLESS(5, until, 1), FAKE_GOTO(3), FAKE_LOOP(12), FAKE_GOTO(-5)
+	FAKE_MRS(5, FAKE_CNTPCT), FAKE_SINCE(5), FAKE_FOLD(5), FAKE_UNLESS(5, until, 1), FAKE_GOTO(3), FAKE_LOOP(11),  \
+		FAKE_GOTO(-6)
 
 /* Handlers of 16 instructions, so that a loop comes to its end all the same: with an access to the page, and without.
  */

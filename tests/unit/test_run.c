@@ -66,7 +66,7 @@ Test(run, a_guest_without_interrupts_records_and_replays)
 	cr_assert_eq(write->pc, FAKE_CODE + 8);
 	cr_assert_eq(write->value, 'a');
 	cr_assert_eq(write->size, 1);
-	cr_assert_eq(fake_x(5), (12346 + 1) / GUEST_NS_PER_TICK);
+	cr_assert_eq(fake_x(5), GUEST_COUNTER_START + (12346 + 1) / GUEST_NS_PER_TICK);
 	cr_assert_eq(fake_find(EVENT_END, 0)->n, 12345 + 3 + 777 + 1 + 1);
 	cr_assert_eq(fake_mailbox()->final_state.n, fake_find(EVENT_END, 0)->n);
 }
@@ -290,7 +290,7 @@ Test(run, a_read_that_the_hardware_over_counts_is_brought_to_the_recorded_place)
 	fake_round_trip(config, END_REASON_POWER_OFF);
 	cr_assert_eq(fake_find(EVENT_SYSREG_READ, 0)->n, 105);
 	cr_assert_eq(fake_find(EVENT_SYSREG_DENIED, 0)->n, 131);
-	cr_assert_eq(fake_x(7), (fake_find(EVENT_END, 0)->n - 3) / GUEST_NS_PER_TICK);
+	cr_assert_eq(fake_x(7), GUEST_COUNTER_START + (fake_find(EVENT_END, 0)->n - 3) / GUEST_NS_PER_TICK);
 }
 
 Test(run, every_alarm_in_a_row_of_traps_is_exact)
@@ -613,8 +613,8 @@ Test(run, idle_jumps_to_the_rtc_alarm_and_to_the_physical_timer)
 	cr_assert_eq(fake_count(EVENT_IDLE), 2);
 	cr_assert_eq(fake_find(EVENT_INJECT, 0)->address, GUEST_INTID_PTIMER);
 	cr_assert_eq(fake_find(EVENT_INJECT, 1)->address, GUEST_INTID_RTC);
-	cr_assert_geq(fake_x(5), 1000);
-	cr_assert_leq(fake_x(5), 1010);
+	cr_assert_geq(fake_x(5), GUEST_COUNTER_START + 1000);
+	cr_assert_leq(fake_x(5), GUEST_COUNTER_START + 1010);
 	cr_assert_eq(fake_x(6), 1002);
 	cr_assert_eq(fake_find(EVENT_IDLE, 1)->address, UINT64_C(2000000000));
 }

@@ -101,8 +101,8 @@ Test(sysreg, a_read_of_the_counter_is_an_event_in_machine_version_1_only)
 	for (uint64_t version = 1; version <= GUEST_MACHINE_VERSION; version++) {
 		run_ops(ops, COUNT_OF(ops), version);
 		cr_expect_eq(fake_count(EVENT_SYSREG_READ), version == 1 ? 2 : 0);
-		cr_expect_eq(fake_x(5), 10);
-		cr_expect_eq(fake_x(6), 11);
+		cr_expect_eq(fake_x(5), (version == 1 ? 0 : GUEST_COUNTER_START) + 10);
+		cr_expect_eq(fake_x(6), (version == 1 ? 0 : GUEST_COUNTER_START) + 11);
 		cr_expect_eq(fake_find(EVENT_END, 0)->n, 160 + 1 + 16 + 1 + 1);
 	}
 }
@@ -231,15 +231,15 @@ Test(sysreg, cntp_tval_is_signed_and_relative)
 		FAKE_MSR(CNTP_TVAL, 2), FAKE_MRS(5, CNTP_CVAL),  FAKE_OFF,
 	};
 	RUN(ops);
-	cr_assert_eq(fake_x(3), 99);
+	cr_assert_eq(fake_x(3), GUEST_COUNTER_START + 99);
 	cr_assert_eq(fake_x(4), 0xffffffff);
-	cr_assert_eq(fake_x(5), 150);
+	cr_assert_eq(fake_x(5), GUEST_COUNTER_START + 150);
 }
 
 Test(sysreg, cntp_ctl_keeps_two_bits_and_shows_the_status)
 {
 	static const struct fake_op ops[] = {
-		FAKE_MOV(2, 20),
+		FAKE_MOV(2, GUEST_COUNTER_START + 20),
 		FAKE_MSR(CNTP_CVAL, 2),
 		FAKE_MOV(2, 0xff),
 		FAKE_MSR(CNTP_CTL, 2),
@@ -263,8 +263,9 @@ Test(sysreg, the_physical_timer_interrupts_at_its_tick)
 	static const struct fake_op handler[] = {FAKE_ACK(1),           FAKE_CNTVCT(10), FAKE_MOV(3, 0),
 						 FAKE_MSR(CNTP_CTL, 3), FAKE_EOI(1),     FAKE_ERET};
 	static const struct fake_op ops[] = {
-		FAKE_GIC_SETUP, FAKE_UNMASK,           FAKE_MOV(2, 100), FAKE_MSR(CNTP_CVAL, 2),
-		FAKE_MOV(2, 1), FAKE_MSR(CNTP_CTL, 2), FAKE_LOOP(5000),  FAKE_OFF,
+		FAKE_GIC_SETUP,         FAKE_UNMASK,    FAKE_MOV(2, GUEST_COUNTER_START + 100),
+		FAKE_MSR(CNTP_CVAL, 2), FAKE_MOV(2, 1), FAKE_MSR(CNTP_CTL, 2),
+		FAKE_LOOP(5000),        FAKE_OFF,
 	};
 	struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(ops), FAKE_IRQ_SEGMENT(handler)}};
 	fake_round_trip(config, END_REASON_POWER_OFF);
