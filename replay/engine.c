@@ -336,8 +336,8 @@ static bool engine_start(struct engine *engine, uint64_t n, struct error *error)
 	if (machine_state(engine->machine) == HV_STATE_REFUSED)
 		return error_set(error, STATUS_FAILED, "the machine cannot replay: %.*s", HV_TEXT_BYTES,
 				 engine->machine->mailbox->text);
-	return guest_fingerprint_check(engine->trace, engine->machine, error) &&
-	       dirty_open(&engine->dirty, engine->machine, error) && start_go(engine, keyframe, error);
+	return guest_fingerprint_check(engine->machine, error) && dirty_open(&engine->dirty, engine->machine, error) &&
+	       start_go(engine, keyframe, error);
 }
 
 struct engine *engine_open(const char *trace, uint64_t n, struct error *error)

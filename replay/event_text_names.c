@@ -114,6 +114,9 @@ static const struct sysreg_name {
 #define SYSREG(name, op0, op1, crn, crm, op2, read, write) {SYSREG_KEY(op0, op1, crn, crm, op2), #name},
 #include "hv/core/sysreg.def"
 #undef SYSREG
+#define FINGERPRINT(name, op1, crn, crm, op2) {SYSREG_KEY(3, op1, crn, crm, op2), #name},
+#include "hv/arch/fingerprint.def"
+#undef FINGERPRINT
 };
 
 /* The families whose number is in the encoding: DBGBVR<n>_EL1 and its kin in CRm, PMEVCNTR<n>_EL0 and PMEVTYPER<n>_EL0

@@ -58,6 +58,18 @@ bool guest_ram_bytes(struct trace_reader *trace, uint64_t *bytes, struct error *
 	       error_set(error, STATUS_FAILED, "the trace's RAM size is impossible: it is damaged");
 }
 
+/* Absent if the recorder was killed before it was written; shorter than today's of an older recorder. */
+static bool fingerprint_get(struct trace_reader *trace, struct machine_config *config, struct error *error)
+{
+	char *text = NULL;
+	enum trace_found found = trace_get_text(trace, "fingerprint", &text, error);
+	config->fingerprint_count = 0;
+	for (char *at = text; at && *at && config->fingerprint_count < HV_FINGERPRINT_COUNT;)
+		config->fingerprint[config->fingerprint_count++] = strtoull(at, &at, 16);
+	free(text);
+	return found != TRACE_FAILED;
+}
+
 static bool config_get(struct trace_reader *trace, struct machine_config *config, uint64_t *ram_bytes,
 		       struct error *error)
 {
@@ -66,7 +78,7 @@ static bool config_get(struct trace_reader *trace, struct machine_config *config
 	    !guest_ram_bytes(trace, ram_bytes, error) || !number_get(trace, "vcpu_count", &vcpu_count, error) ||
 	    !number_get(trace, "entry_ipa", &config->entry_ipa, error) ||
 	    !number_get(trace, "dtb_ipa", &config->dtb_ipa, error) ||
-	    !number_get(trace, "rtc_base_s", &config->rtc_base_s, error))
+	    !number_get(trace, "rtc_base_s", &config->rtc_base_s, error) || !fingerprint_get(trace, config, error))
 		return false;
 	if (config->machine_version == 0 || config->machine_version > GUEST_MACHINE_VERSION)
 		return error_set(error, STATUS_FAILED,
@@ -112,28 +124,57 @@ bool guest_resume(const struct keyframe_index *index, size_t keyframe, struct ma
 	       keyframe_index_ram(index, keyframe, machine->guest_ram, error);
 }
 
-bool guest_fingerprint_check(struct trace_reader *trace, const struct machine *machine, struct error *error)
-{
-	static const char *const names[] = {
-#define FINGERPRINT(name, reg) #name,
+struct fingerprint_row {
+	const char *name;
+	uint32_t op1, crn, crm, op2;
+};
+
+static const struct fingerprint_row fingerprint_rows[] = {
+#define FINGERPRINT(name, op1, crn, crm, op2) {#name, op1, crn, crm, op2},
 #include "hv/arch/fingerprint.def"
 #undef FINGERPRINT
-	};
-	char *text = NULL;
-	bool same = true;
-	if (trace_get_text(trace, "fingerprint", &text, error) != TRACE_FOUND)
-		return error->status == STATUS_OK; /* killed before it was written */
-	char *at = text;
-	for (size_t i = 0; same && i < sizeof(names) / sizeof(names[0]); i++) {
-		if (*at == 0)
-			break; /* an older recorder knew fewer registers */
-		uint64_t recorded = strtoull(at, &at, 16);
-		if (recorded != machine->mailbox->fingerprint[i])
-			same = error_set(error, STATUS_FAILED,
+};
+enum { FINGERPRINT_ROWS = sizeof(fingerprint_rows) / sizeof(fingerprint_rows[0]) };
+
+static bool fingerprint_differs(const struct machine *machine, size_t row)
+{
+	return row < machine->boot->fingerprint_count &&
+	       machine->boot->fingerprint[row] != machine->mailbox->fingerprint[row];
+}
+
+/* hv gives the recording's value of the ID registers that trap. */
+static bool fingerprint_is_given(const struct machine *machine, const struct fingerprint_row *row)
+{
+	return machine->boot->machine_version > 1 && row->op1 == 0 && row->crn == 0 && row->crm >= 1;
+}
+
+/* The one that is not the same in all versions of QEMU. */
+static bool is_dfr0(const struct fingerprint_row *row)
+{
+	return strcmp(row->name, "ID_DFR0_EL1") == 0;
+}
+
+bool guest_fingerprint_check(const struct machine *machine, struct error *error)
+{
+	for (size_t i = 0; i < FINGERPRINT_ROWS; i++) {
+		const struct fingerprint_row *row = &fingerprint_rows[i];
+		if (fingerprint_differs(machine, i) && !fingerprint_is_given(machine, row) && !is_dfr0(row))
+			return error_set(error, STATUS_FAILED,
 					 "this machine is not like the recording's: %s is %#llx here and was %#llx",
-					 names[i], (unsigned long long)machine->mailbox->fingerprint[i],
-					 (unsigned long long)recorded);
+					 row->name, (unsigned long long)machine->mailbox->fingerprint[i],
+					 (unsigned long long)machine->boot->fingerprint[i]);
 	}
-	free(text);
-	return same;
+	return true;
+}
+
+const char *guest_fingerprint_hint(const struct machine *machine)
+{
+	for (size_t i = 0; i < FINGERPRINT_ROWS; i++) {
+		const struct fingerprint_row *row = &fingerprint_rows[i];
+		if (is_dfr0(row) && fingerprint_differs(machine, i) && !fingerprint_is_given(machine, row))
+			return "; this QEMU has another ID_DFR0_EL1 than the recording's, and the guest may have "
+			       "looked at "
+			       "it";
+	}
+	return "";
 }

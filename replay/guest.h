@@ -12,5 +12,8 @@ uint8_t *guest_start_ram(struct trace_reader *trace, uint64_t ram_bytes, struct 
 /* Makes a machine that guest_restore made start at a keyframe. */
 bool guest_resume(const struct keyframe_index *index, size_t keyframe, struct machine *machine,
 		  struct machine_config *config, struct error *error);
-/* Compares this machine's ID registers with the recording's. False: they differ, error names the first. */
-bool guest_fingerprint_check(struct trace_reader *trace, const struct machine *machine, struct error *error);
+/* Compares this machine's registers with the recording's, once hv runs. False: one that the guest sees without a trap
+ * differs, error names it. */
+bool guest_fingerprint_check(const struct machine *machine, struct error *error);
+/* For the end of an error about memory that differs: why it may; or "". */
+const char *guest_fingerprint_hint(const struct machine *machine);

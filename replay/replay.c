@@ -113,8 +113,8 @@ static bool final_state_check(struct replaying *r, struct error *error)
 	return text_is(r->trace, "final_state_hash", hash, error) ||
 	       error_set(error, STATUS_DIVERGED,
 			 "divergence: every event agreed, but the final state hash is %s and was another in the "
-			 "recording",
-			 hash);
+			 "recording%s",
+			 hash, guest_fingerprint_hint(r->machine));
 }
 
 static bool judge(struct replaying *r, struct error *error)
@@ -170,7 +170,7 @@ static bool replay_in_machine(struct replaying *r, struct machine_config *config
 	if (!r->cursor || !events_fill(r, error) || !machine_start(r->machine, config, error))
 		return false;
 	sandbox_enter(NULL, SANDBOX_NO_NETWORK | SANDBOX_NO_PROCESSES);
-	if (machine_state(r->machine) != HV_STATE_REFUSED && !guest_fingerprint_check(r->trace, r->machine, error))
+	if (machine_state(r->machine) != HV_STATE_REFUSED && !guest_fingerprint_check(r->machine, error))
 		return false;
 	uint64_t total = last_n < config->until_n ? last_n : config->until_n;
 	progress_start(&r->progress, !r->options->quiet && !r->console.on_terminal, total);

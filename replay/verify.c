@@ -3,6 +3,7 @@
 #include "replay/verify.h"
 #include "hv/host/session.h"
 #include "hv/host/state_hash.h"
+#include "replay/guest.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -40,8 +41,8 @@ bool verify_final_state(const struct engine *engine, struct error *error)
 		error_set(error, STATUS_DIVERGED, "divergence: the guest does not end where the recording does");
 	return same || error_set(error, STATUS_DIVERGED,
 				 "divergence: every event agreed, but the final state hash is %s and was another in "
-				 "the recording",
-				 hash);
+				 "the recording%s",
+				 hash, guest_fingerprint_hint(engine->machine));
 }
 
 /* ---- comparing with a keyframe ---- */
@@ -87,9 +88,10 @@ static bool keyframe_agrees(struct engine *engine, size_t keyframe, struct error
 		error_set(
 			error, STATUS_DIVERGED,
 			"divergence: every event agreed, but at the keyframe at instruction %llu the page at %#llx of "
-			"RAM is not what it was",
+			"RAM is not what it was%s",
 			(unsigned long long)at->row.n,
-			(unsigned long long)(GUEST_RAM_IPA + comparing.differs * TRACE_PAGE_BYTES));
+			(unsigned long long)(GUEST_RAM_IPA + comparing.differs * TRACE_PAGE_BYTES),
+			guest_fingerprint_hint(engine->machine));
 	free(state);
 	free(pages);
 	return good || error_set(error, STATUS_FAILED, "out of memory");

@@ -8,7 +8,7 @@
  * hv_boot.machine_version where the two part:
  *   1  the first
  *   2  the guest's counters begin at GUEST_COUNTER_START; CNTPCT_EL0 is no event, and polled without traps
- *      (hv/core/patch.c) */
+ *      (hv/core/patch.c); reads of ID registers trap */
 #define GUEST_MACHINE_VERSION 2
 
 /* Empty flash, as QEMU's board has it without an image: reads as zero, and does not take what is written. In version 1

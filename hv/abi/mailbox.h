@@ -21,7 +21,7 @@
 
 #define HV_BOOT_MAGIC UINT64_C(0x31746f6f62727668) /* "hvrboot1" */
 
-enum { HV_ABI_VERSION = 4 };
+enum { HV_ABI_VERSION = 5, HV_FINGERPRINT_COUNT = 48 };
 
 enum hv_mode { HV_MODE_RECORD = 1, HV_MODE_REPLAY = 2 };
 enum hv_pace { HV_PACE_SKIP = 0, HV_PACE_REAL = 1 };
@@ -41,19 +41,21 @@ struct hv_boot {
 	uint64_t event_ring_pa;
 	uint64_t event_ring_count; /* slots, a power of two */
 	uint64_t input_ring_pa;
-	uint64_t input_ring_bytes; /* slots, a power of two */
-	uint64_t entry_ipa;        /* the guest's first pc */
-	uint64_t dtb_ipa;          /* the guest's x0 */
-	uint64_t rtc_base_s;       /* PL031 at guest time 0: seconds since 1970 */
-	uint64_t limit_n;          /* stop a recording here; 0: none */
-	uint64_t until_n;          /* stop a replay here; UINT64_MAX: at the end of the trace */
-	uint64_t serve;            /* 1: a replay that obeys commands, for a debugger */
-	uint64_t staging_pa;       /* room for struct hv_page */
-	uint64_t staging_count;    /* pages */
-	uint64_t resume;           /* 1: the guest starts as final_state in the mailbox, not at its entry */
-	uint64_t machine_version;  /* 1 to GUEST_MACHINE_VERSION: the guest's machine behaves as that one did */
+	uint64_t input_ring_bytes;  /* slots, a power of two */
+	uint64_t entry_ipa;         /* the guest's first pc */
+	uint64_t dtb_ipa;           /* the guest's x0 */
+	uint64_t rtc_base_s;        /* PL031 at guest time 0: seconds since 1970 */
+	uint64_t limit_n;           /* stop a recording here; 0: none */
+	uint64_t until_n;           /* stop a replay here; UINT64_MAX: at the end of the trace */
+	uint64_t serve;             /* 1: a replay that obeys commands, for a debugger */
+	uint64_t staging_pa;        /* room for struct hv_page */
+	uint64_t staging_count;     /* pages */
+	uint64_t resume;            /* 1: the guest starts as final_state in the mailbox, not at its entry */
+	uint64_t machine_version;   /* 1 to GUEST_MACHINE_VERSION: the guest's machine behaves as that one did */
+	uint64_t fingerprint_count; /* a replay: as many are known of the recording's machine, in hv_mailbox's order */
+	uint64_t fingerprint[HV_FINGERPRINT_COUNT];
 };
-_Static_assert(sizeof(struct hv_boot) == 176, "layout shared with EL2");
+_Static_assert(sizeof(struct hv_boot) == 176 + 8 + 8 * HV_FINGERPRINT_COUNT, "layout shared with EL2");
 
 enum hv_state {
 	HV_STATE_OFF = 0,     /* as the host left it */
@@ -103,7 +105,7 @@ struct hv_page {
 };
 _Static_assert(sizeof(struct hv_page) == 4096 + 64, "layout shared with EL2");
 
-enum { HV_TEXT_BYTES = 256, HV_FINGERPRINT_COUNT = 48, HV_CONSOLE_WATCHES = 2 };
+enum { HV_TEXT_BYTES = 256, HV_CONSOLE_WATCHES = 2 };
 
 /* The last bytes of a text that the host waits for on the console, up to 8: the newest byte is the lowest. */
 struct hv_console_watch {

@@ -1,12 +1,13 @@
-/* What traps to EL2, in one place, once (invariant I6). Not trapped on purpose: ID registers and other plain reads
- * whose trap would over-count (docs/ARCHITECTURE.md, "The instruction clock"). CNTPCT traps until its read is replaced
- * (hv/core/patch.c). */
+/* What traps to EL2, in one place, once (invariant I6). Not trapped on purpose: plain reads whose trap would over-count
+ * (docs/ARCHITECTURE.md, "The instruction clock") and whose values are the same on every machine. CNTPCT traps until
+ * its read is replaced (hv/core/patch.c). */
 #include "hv/arch/el2.h"
 #include "hv/arch/sysreg.h"
 
-void el2_init_traps(void)
+void el2_init_traps(bool id_registers)
 {
-	WRITE_SYSREG(hcr_el2, HCR_RW | HCR_VM | HCR_SWIO | HCR_FMO | HCR_IMO | HCR_AMO | HCR_TWI | HCR_TSC);
+	WRITE_SYSREG(hcr_el2, HCR_RW | HCR_VM | HCR_SWIO | HCR_FMO | HCR_IMO | HCR_AMO | HCR_TWI | HCR_TSC |
+				      (id_registers ? HCR_TID3 : 0));
 	WRITE_SYSREG(mdcr_el2, FIELD_PUT(MDCR_HPMN, 2) | MDCR_HPME | MDCR_TPM | MDCR_TPMCR | MDCR_TDE | MDCR_TDA |
 				       MDCR_TDOSA | MDCR_TDRA);
 	WRITE_SYSREG(cptr_el2, 0x33ff); /* RES1 bits; SIMD does not trap */

@@ -128,7 +128,7 @@ uint64_t arch_counter_frequency(void)
 uint32_t arch_fingerprint(uint64_t fingerprint[HV_FINGERPRINT_COUNT])
 {
 	uint32_t count = 0;
-#define FINGERPRINT(name, reg) fingerprint[count++] = READ_SYSREG(reg);
+#define FINGERPRINT(name, op1, crn, crm, op2) fingerprint[count++] = READ_SYSREG(S3_##op1##_C##crn##_C##crm##_##op2);
 #include "hv/arch/fingerprint.def"
 #undef FINGERPRINT
 	return count;

@@ -37,6 +37,7 @@
 #define HCR_IMO  BIT(4)
 #define HCR_AMO  BIT(5)
 #define HCR_TWI  BIT(13)
+#define HCR_TID3 BIT(18)
 #define HCR_TSC  BIT(19)
 #define HCR_RW   BIT(31)
 

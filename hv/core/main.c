@@ -16,6 +16,7 @@
 #include "hv/core/patch.h"
 #include "hv/core/run.h"
 #include "hv/core/service.h"
+#include "hv/core/sysreg.h"
 #include "hv/core/timers.h"
 #include "hv/dev/pl011.h"
 #include "hv/dev/pl031.h"
@@ -83,7 +84,7 @@ void hv_main(void)
 {
 	boot_block_read();
 	memory_init();
-	el2_init_traps();
+	el2_init_traps(sysreg_id_registers_trap());
 	board_init(board_interrupts());
 	if (!clock_init())
 		refuse("this machine's counters are not an exact instruction clock, CNTFRQ_EL0 =",

@@ -75,6 +75,37 @@ static void write_sgi1r(uint32_t key, uint64_t value)
 	vgic_sgi(&hv.guest, hv.guest.current, value);
 }
 
+/* Of a replay the recording's, so that a guest sees the same on every machine. */
+static uint64_t fingerprint_value(size_t index)
+{
+	return index < hv.boot->fingerprint_count ? hv.boot->fingerprint[index] : hv.mailbox->fingerprint[index];
+}
+
+/* What is not in the fingerprint is reserved, or of a CPU that neither machine has: it reads as zero. */
+static uint64_t read_id(uint32_t key)
+{
+	static const uint32_t keys[] = {
+#define FINGERPRINT(name, op1, crn, crm, op2) SYSREG_KEY(3, op1, crn, crm, op2),
+#include "hv/arch/fingerprint.def"
+#undef FINGERPRINT
+	};
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (keys[i] == key)
+			return fingerprint_value(i);
+	}
+	return 0;
+}
+
+static bool is_id_register(uint32_t key)
+{
+	return key >= SYSREG_KEY(3, 0, 0, 1, 0) && key <= SYSREG_KEY(3, 0, 0, 7, 7);
+}
+
+bool sysreg_id_registers_trap(void)
+{
+	return hv.boot->machine_version > 1;
+}
+
 struct sysreg_row {
 	uint32_t key;
 	uint64_t (*read)(uint32_t key);
@@ -94,12 +125,16 @@ static const struct sysreg_row breakpoint_row = {0, read_breakpoint, write_break
 /* PMEVCNTR<n>_EL0 and PMEVTYPER<n>_EL0 of counters that the virtual PMU does not have. */
 static const struct sysreg_row event_counter_row = {0, read_zero, write_ignored};
 
+static const struct sysreg_row id_row = {0, read_id, sysreg_no_write};
+
 static const struct sysreg_row *row_find(uint32_t key)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (rows[i].key == key)
 			return &rows[i];
 	}
+	if (is_id_register(key))
+		return &id_row;
 	if (breakpoint_register(key, hv_vcpu()))
 		return &breakpoint_row;
 	if ((key & ~UINT32_C(0x3f)) == SYSREG_KEY(3, 3, 14, 8, 0))
@@ -120,11 +155,11 @@ static enum exit_answer trap_to_el1(const struct exit *exit)
 	return standstill_injected(inject_trap(exit->esr));
 }
 
-/* MRS of a debug register is one of the reads that the hardware may over-count (docs/ARCHITECTURE.md, "The instruction
- * clock"). */
+/* MRS of a debug or ID register is one of the reads that the hardware may over-count (docs/ARCHITECTURE.md, "The
+ * instruction clock"). */
 static bool read_is_inexact(uint32_t key)
 {
-	return key >> 14 == 2;
+	return key >> 14 == 2 || is_id_register(key);
 }
 
 enum exit_answer sysreg_access(const struct exit *exit)

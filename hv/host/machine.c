@@ -130,6 +130,8 @@ bool machine_start(struct machine *machine, const struct machine_config *config,
 	boot->serve = config->serve;
 	boot->resume = config->resume;
 	boot->machine_version = config->machine_version;
+	boot->fingerprint_count = config->fingerprint_count;
+	memcpy(boot->fingerprint, config->fingerprint, sizeof(boot->fingerprint));
 	memcpy(host_address(machine, HV_BOOT_PA), boot, sizeof(*boot));
 	return machine_process_start(machine, error) && wait_for_hv(machine, error);
 }

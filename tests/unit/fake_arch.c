@@ -412,14 +412,16 @@ uint64_t arch_counter_frequency(void)
 
 uint32_t arch_fingerprint(uint64_t fingerprint[HV_FINGERPRINT_COUNT])
 {
-	fingerprint[0] = 1;
-	return 1;
+	for (uint32_t i = 0; i < FAKE_FINGERPRINT_COUNT; i++)
+		fingerprint[i] = FAKE_FINGERPRINT + i;
+	return FAKE_FINGERPRINT_COUNT;
 }
 
 /* ---- what a host process has no use for ---- */
 
-void el2_init_traps(void)
+void el2_init_traps(bool id_registers)
 {
+	(void)id_registers;
 }
 
 void mmu_init(uint64_t ram_start, uint64_t ram_end, uint64_t device_start, uint64_t device_end)

@@ -219,10 +219,9 @@ extern struct fake_cpu fake_cpu;
 /* Whether stage 2 permits EL1's execution of the address and nothing else, as far as the TLB knows. */
 bool fake_is_execute_only(uint64_t address);
 
-/* Executes the step at vcpu->pc, at most `max` instructions of it; `counter_ns` is what its
- * counters have counted before it, and `*retired`
- * counts what it retired. Returns whether it trapped, with the syndrome set and retired instructions as the hardware
- * counts them. */
+/* Executes the step at vcpu->pc, at most `max` instructions of it; `counter_ns` is what its counters have counted
+ * before it and `*retired` counts what it retired. Returns whether it trapped, with the syndrome set and retired
+ * instructions as the hardware counts them. */
 bool fake_guest_step(struct vcpu_state *vcpu, uint64_t counter_ns, uint64_t max, uint64_t *retired);
 /* The word of RAM of the FAKE_WORD at `pc`; NULL: there is none. */
 uint32_t *fake_guest_word(uint64_t pc);

@@ -283,6 +283,9 @@ static void boot_write(const struct fake_config *config, enum hv_mode mode)
 		.serve = mode == HV_MODE_REPLAY && config->command_count > 0,
 		.machine_version = config->machine_version ? config->machine_version : GUEST_MACHINE_VERSION,
 	};
+	memory->boot.fingerprint_count = mode == HV_MODE_REPLAY && config->fingerprint ? HV_FINGERPRINT_COUNT : 0;
+	for (size_t i = 0; i < memory->boot.fingerprint_count; i++)
+		memory->boot.fingerprint[i] = config->fingerprint;
 	memory->sleeps = memory->ring_most = memory->asked = 0;
 	memory->fed_count = memory->act_next = 0;
 	memory->diverted_count = memory->command_next = memory->first_event = 0;

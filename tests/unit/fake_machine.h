@@ -70,10 +70,14 @@ struct fake_config {
 	uint32_t vcpu_count;           /* 0: 1 */
 	uint64_t machine_version;      /* 0: GUEST_MACHINE_VERSION */
 	struct hv_console_watch until; /* recording: the host asks hv to stop when the console shows this */
+	uint64_t fingerprint;          /* replay: the recording's machine had this for every register; 0: not known */
 	bool virtual_first; /* at an entry the guest takes a virtual interrupt before a physical one takes it out */
 	bool no_clock;      /* the machine has no exact clock */
 	bool is_truncated;  /* replay: the trace has no END */
 };
+
+/* The fake machine's ID registers read as FAKE_FINGERPRINT, FAKE_FINGERPRINT + 1 and so on. */
+enum { FAKE_FINGERPRINT = 1000, FAKE_FINGERPRINT_COUNT = 35 };
 
 extern const struct fake_config *fake_config;
 

@@ -19,7 +19,8 @@ list()
 {
 	sed -n 's/^SYSREG(\([A-Z0-9_]*\), \([0-9]*\), \([0-9]*\), \([0-9]*\), \([0-9]*\), \([0-9]*\), \([a-z_]*\),.*/\1 S\2_\3_C\4_C\5_\6 \7/p' \
 		"$root/hv/core/sysreg.def" | sed 's/ sysreg_no_read$/ write/; s/ read_[a-z_]*$/ read/'
-	sed -n 's/^FINGERPRINT(\([A-Z0-9_]*\), \([A-Z0-9_]*\)).*/\1 \2 read/p' "$root/hv/arch/fingerprint.def"
+	sed -n 's/^FINGERPRINT(\([A-Z0-9_]*\), \([0-9]*\), \([0-9]*\), \([0-9]*\), \([0-9]*\)).*/\1 S3_\2_C\3_C\4_\5 read/p' \
+		"$root/hv/arch/fingerprint.def"
 	sed -n 's/^#define \([A-Z0-9_]*\) *\(S[0-9_C]*\)$/\1 \2 read/p' "$root/hv/arch/sysreg.h" |
 		sed 's/^\(ICC_EOIR1_EL1\|ICC_DIR_EL1\) \(.*\) read$/\1 \2 write/'
 }

@@ -34,7 +34,7 @@ static const struct fake_op ops[] = {
 	FAKE_FOLD(5),
 	FAKE_MRS(6, KEY_MDSCR),
 	FAKE_LOOP(300),
-	FAKE_MRS(6, FAKE_KEY(3, 0, 0, 1, 1)),
+	FAKE_MRS(6, FAKE_KEY(3, 0, 0, 8, 1)),
 	FAKE_LOAD(7, 0x0b001000, 4),
 	FAKE_TRAP(FAKE_ESR(0x3c, 5), 0, 0),
 	FAKE_VTIMER(1, 100),

@@ -283,7 +283,7 @@ Test(run, several_events_at_one_position_keep_their_order)
 Test(run, a_read_that_the_hardware_over_counts_is_brought_to_the_recorded_place)
 {
 	static const struct fake_op ops[] = {
-		FAKE_LOOP(100), FAKE_MRS(5, KEY_MDSCR),  FAKE_LOOP(20),  FAKE_MRS(6, FAKE_KEY(3, 0, 0, 1, 1)),
+		FAKE_LOOP(100), FAKE_MRS(5, KEY_MDSCR),  FAKE_LOOP(20),  FAKE_MRS(6, FAKE_KEY(3, 0, 0, 8, 1)),
 		FAKE_LOOP(20),  FAKE_MRS(7, KEY_CNTPCT), FAKE_CNTVCT(8), FAKE_OFF,
 	};
 	struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(ops)}, .over_count = 5};

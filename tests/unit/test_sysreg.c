@@ -110,12 +110,12 @@ Test(sysreg, a_read_of_the_counter_is_an_event_in_machine_version_1_only)
 Test(sysreg, an_unlisted_register_is_undefined_and_logged)
 {
 	static const struct fake_op ops[] = {
-		FAKE_LOOP(10),  FAKE_DAIF(0x100), FAKE_MOV(5, 77), FAKE_MRS(5, FAKE_KEY(3, 0, 0, 1, 1)),
+		FAKE_LOOP(10),  FAKE_DAIF(0x100), FAKE_MOV(5, 77), FAKE_MRS(5, FAKE_KEY(3, 0, 0, 8, 1)),
 		FAKE_MOV(7, 1), FAKE_OFF,
 	};
 	RUN(ops);
 	struct event *event = fake_find(EVENT_SYSREG_DENIED, 0);
-	cr_assert_eq(event->address, FAKE_KEY(3, 0, 0, 1, 1));
+	cr_assert_eq(event->address, FAKE_KEY(3, 0, 0, 8, 1));
 	cr_assert_eq(event->value, 1, "it was a read");
 	cr_assert_eq(event->pc, FAKE_CODE + 12);
 	cr_assert_eq(fake_x(21), ESR_UNKNOWN);
@@ -134,11 +134,28 @@ Test(sysreg, a_denied_write_says_that_it_was_one)
 	cr_assert_eq(fake_find(EVENT_SYSREG_DENIED, 0)->n, 0);
 }
 
+/* The machine's when recording, and the recording's when replaying. */
+Test(sysreg, id_registers_read_as_they_did_in_the_recording)
+{
+	static const struct fake_op ops[] = {FAKE_MRS(5, FAKE_KEY(3, 0, 0, 1, 2)), FAKE_MRS(6, FAKE_KEY(3, 0, 0, 7, 7)),
+					     FAKE_LOOP(20), FAKE_OFF};
+	struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(ops)}, .over_count = 3};
+	fake_round_trip(config, END_REASON_POWER_OFF);
+	cr_assert_eq(fake_x(5), FAKE_FINGERPRINT + 12, "ID_DFR0_EL1 is the 13th of fingerprint.def");
+	cr_assert_eq(fake_x(6), 0, "a reserved one");
+	cr_assert_eq(fake_find(EVENT_SYSREG_READ, 0)->n, 3, "over-counted, and kept so");
+	config.over_count = 7;
+	config.fingerprint = FAKE_FINGERPRINT + 12;
+	fake_expect_state(fake_replay(&config), HV_STATE_ENDED, "another count, the recorded value");
+	config.fingerprint++;
+	fake_expect_state(fake_replay(&config), HV_STATE_DIVERGED, "another value");
+}
+
 Test(sysreg, undefined_is_taken_where_the_guest_was)
 {
 	static const uint64_t modes[][2] = {{0x5, 0x200}, {0x4, 0x000}, {0x0, 0x400}, {0x10, 0x600}};
 	for (size_t i = 0; i < COUNT_OF(modes); i++) {
-		const struct fake_op ops[] = {FAKE_LEVEL(modes[i][0]), FAKE_MRS(5, FAKE_KEY(3, 0, 0, 1, 1)), FAKE_OFF};
+		const struct fake_op ops[] = {FAKE_LEVEL(modes[i][0]), FAKE_MRS(5, FAKE_KEY(3, 0, 0, 8, 1)), FAKE_OFF};
 		RUN(ops);
 		cr_expect_eq(fake_x(23), modes[i][1], "PSTATE.M %#" PRIx64 ": vector %#" PRIx64, modes[i][0],
 			     fake_x(23));
