@@ -163,6 +163,7 @@ $(BUILD)/checkpoint_cost: $(BUILD)/host/tests/bench/checkpoint_cost.o $(LIBRARY_
 
 replay-check: all guests $(EDITORS) $(ESCAPES)
 	tools/fetch-guest --out $(BUILD)/guest
+	tools/fetch-qemu --out $(BUILD)/qemu
 	status=0; for run in tests/replay/run tests/gdb/run; do BUILD=$(BUILD) $$run || status=1; done; exit $$status
 
 # Each step says what it does and how long it took. The demo comes first and builds everything with the programs of a
