@@ -3,10 +3,10 @@
  *
  * 1. An instruction has to trap READS_TO_PATCH times first, and again so often after the guest has accessed its page as
  *    data. That many traps cost about what a replacement and its undoing do, so a guest whose code and data share a
- * page pays at most twice what traps alone would cost it, however it goes about.
+ *    page pays about twice what traps alone would cost it at most, however it goes about.
  * 2. Only EL1's reads are replaced: EL0's permissions for the two counters may differ (CNTKCTL_EL1).
  * 3. Which reads trap is a function of the guest: see patch.c. Instructions that share a counter in the table (a hash
- * of pc) are replaced a little earlier or later, no more. */
+ *    of pc) are replaced a little earlier or later, no more. */
 #include "hv/core/counter.h"
 #include "hv/arch/arch.h"
 #include "hv/arch/field.h"
@@ -16,7 +16,7 @@
 #define PSTATE_EL_HI 3
 #define PSTATE_EL_LO 2
 
-enum { READS_TO_PATCH = 16 };
+enum { READS_TO_PATCH = 32 };
 
 bool counter_reads_are_events(void)
 {
