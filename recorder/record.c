@@ -10,6 +10,7 @@
 #include "hv/host/session_console.h"
 #include "hv/host/state_hash.h"
 #include "recorder/guest.h"
+#include "recorder/hints.h"
 #include "recorder/input.h"
 #include "recorder/keyframes.h"
 #include "recorder/writer.h"
@@ -20,7 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TICK_MS = 20, BATCH_EVENTS = 4096 };
+enum { TICK_MS = 20, BATCH_EVENTS = 4096, TIMEOUT_S_MAX = 1000000000 };
 #define STOP_PATIENCE_NS INT64_C(20000000000) /* for a machine that was asked to stop */
 #define STOP_BELL_NS     INT64_C(50000000) /* between its bells: hv puts one off to an instruction that may not come */
 
@@ -33,6 +34,7 @@ struct recording {
 	struct console console;
 	struct input input;
 	struct text_watch until;
+	struct hints hints;
 	struct progress progress;
 	char *machine_version; /* what QEMU says of itself */
 	int signal_fd;
@@ -82,6 +84,7 @@ static bool events_drain(struct recording *r)
 		count = count < room ? count : room;
 		const struct event *events = &r->machine->events[slot];
 		writer_give(r->writer, events, count);
+		hints_see(&r->hints, events, count);
 		size_t console = session_console_bytes(events, count, bytes);
 		machine_index_store(&mailbox->event_tail, tail + count);
 		console_see(r, bytes, console);
@@ -309,6 +312,8 @@ static bool run_machine(struct recording *r, struct error *error)
 	struct error failure = {.status = STATUS_OK};
 	struct writer_keep keep = {.ns = r->options->keep_ns, .bytes = r->options->keep_bytes};
 	r->start_ns = session_now_ns();
+	if (r->options->timeout_s > 0 && r->options->timeout_s < TIMEOUT_S_MAX)
+		r->console.deadline_ns = r->start_ns + (int64_t)(r->options->timeout_s * 1e9);
 	if (!keyframes_open(&r->keyframes, r->machine, (int64_t)r->options->keyframe_ns, r->start_ns, error))
 		return false;
 	r->writer = writer_start(r->trace, keep, error);
@@ -320,6 +325,8 @@ static bool run_machine(struct recording *r, struct error *error)
 	progress_end(&r->progress);
 	bool written = writer_stop(r->writer, &failure);
 	judge(r, &failure);
+	if (failure.status == STATUS_UNSUPPORTED)
+		hints_add(&r->hints, r->machine, &failure);
 	*error = failure;
 	return written;
 }
@@ -384,6 +391,10 @@ bool record_run(const struct record_options *options, struct error *error)
 	    console_spares_files(options, error) && console_open_output(&r.console, options->console, error) &&
 	    console_open_input(&r.console, options->input, error))
 		r.trace = trace_create(options->trace, error);
+	if (r.trace && guest.layout.warning && !options->quiet)
+		fprintf(stderr, "hvrec: warning: %s: %s\n", options->kernel, guest.layout.warning);
+	if (guest.layout.kind != GUEST_KIND_IMAGE)
+		r.hints = (struct hints){.program = guest.kernel, .program_bytes = guest.kernel_bytes};
 	if (r.trace && guest_keep(&guest, options, r.machine, &config, r.trace, error))
 		record_in_machine(&r, &config, error);
 	guest_free(&guest);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { CTRL_A = 1 };
@@ -78,14 +79,27 @@ bool console_open_input(struct console *console, const char *input, struct error
 	return true;
 }
 
-/* Waits until something can be written. False: a signal came first. */
+/* How long to wait at most: forever, or to the deadline, rounded up. */
+static int wait_ms(const struct console *console)
+{
+	struct timespec now;
+	if (console->deadline_ns == 0)
+		return -1;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	int64_t left_ns = console->deadline_ns - ((int64_t)now.tv_sec * 1000000000 + now.tv_nsec);
+	if (left_ns <= 0)
+		return 0;
+	return left_ns / 1000000 < INT_MAX ? (int)(left_ns / 1000000) + 1 : INT_MAX;
+}
+
+/* Waits until something can be written. False: a signal or the deadline came first. */
 static bool output_ready(const struct console *console)
 {
 	struct pollfd fds[] = {
 		{.fd = console->output_fd, .events = POLLOUT},
 		{.fd = console->signal_fd > 0 ? console->signal_fd : -1, .events = POLLIN},
 	};
-	while (poll(fds, 2, -1) < 0 && errno == EINTR)
+	while (poll(fds, 2, wait_ms(console)) < 0 && errno == EINTR)
 		;
 	return fds[0].revents != 0;
 }
@@ -95,7 +109,7 @@ bool console_write(struct console *console, const uint8_t *bytes, size_t count, 
 	console->output_bytes += count;
 	while (console->output_fd >= 0 && count > 0) {
 		if (!output_ready(console))
-			return true; /* the caller sees the signal too */
+			return true; /* the caller sees the signal, and the time, too */
 		ssize_t done = write(console->output_fd, bytes, count < PIPE_BUF ? count : PIPE_BUF);
 		if (done < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;

@@ -1,7 +1,7 @@
 /* The user's side of the guest's UART: where its output goes, where input comes from, and the terminal's raw mode.
  *
  * 1. The terminal is restored at console_close and at exit; the signals that would end the program come as data.
- * 2. Output to a full pipe waits until it is read or a signal comes; a closed one is an error. */
+ * 2. Output to a full pipe waits until it is read, a signal comes, or the time is up; a closed one is an error. */
 #pragma once
 #include "hv/host/error.h"
 #include <stdbool.h>
@@ -9,12 +9,13 @@
 #include <stdint.h>
 
 struct console {
-	int output_fd;    /* -1: nowhere */
-	int input_fd;     /* -1: no more input */
-	bool on_terminal; /* output goes to the terminal that the user looks at */
-	bool raw;         /* input comes from that terminal, unedited */
-	bool escape;      /* Ctrl-A was typed */
-	int signal_fd;    /* readable: the user wants to end, so nothing waits for output any more; 0: none */
+	int output_fd;       /* -1: nowhere */
+	int input_fd;        /* -1: no more input */
+	bool on_terminal;    /* output goes to the terminal that the user looks at */
+	bool raw;            /* input comes from that terminal, unedited */
+	bool escape;         /* Ctrl-A was typed */
+	int signal_fd;       /* readable: the user wants to end, so nothing waits for output any more; 0: none */
+	int64_t deadline_ns; /* of session_now_ns: nothing waits for output any more; 0: none */
 	uint64_t output_bytes;
 };
 

@@ -20,3 +20,6 @@ struct error {
 
 /* Fills `error` if it is still STATUS_OK. Always returns false, so that `return error_set(…)` reads well. */
 __attribute__((format(printf, 3, 4))) bool error_set(struct error *error, enum status status, const char *format, ...);
+
+/* Appends to the text of an `error` that is set; what does not fit is cut off. */
+__attribute__((format(printf, 2, 3))) void error_add(struct error *error, const char *format, ...);

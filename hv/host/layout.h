@@ -53,6 +53,7 @@ struct guest_layout {
 	uint64_t initrd_ipa;   /* 0 without an initrd */
 	uint64_t initrd_bytes;
 	uint64_t load_offset; /* what a debugger adds to the ELF's addresses; 0 for other kinds */
+	const char *warning;  /* a sentence about a kernel file that hardly runs here, or NULL; static */
 	void *dtb;            /* the device tree as the guest gets it; the caller frees it */
 	size_t dtb_bytes;
 };

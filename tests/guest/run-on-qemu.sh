@@ -4,7 +4,7 @@
 # ask of hv is what QEMU's own board does.
 #
 # Where QEMU is not like hv: it gives an ELF file no DTB (no room for its 1 MiB below 0x40080000) and does not relocate a PIE
-# linked at 0, so bootargs, memory and pie run as flat images. hang and wfi_forever must say that they start and never end.
+# linked at 0, so bootargs, memory and pie run as flat images. hang, lost and wfi_forever must say that they start and never end.
 # chaos sets CNTP_CVAL_EL0 near 2^64, which QEMU's own timers do not survive (docs/LIMITS.md): it runs only if it is named.
 set -eu
 export LC_ALL=C
@@ -28,6 +28,7 @@ file_of() { # NAME
 # Prints why the run was not as it should be, nothing if it was.
 verdict() { # NAME STATUS OUTPUT
 	case $1 in
+	lost) want_status=124 want='lost' ;;
 	hang) want_status=124 want='hang: spinning' ;;
 	wfi_forever) want_status=124 want='wfi_forever: sleeping' ;;
 	*) want_status=0 want="PASS ${1%.bin}" ;;
@@ -59,7 +60,7 @@ fi
 passed=0 failed=0
 for name; do
 	case $name in
-	hang | wfi_forever) seconds=2 ;;
+	hang | lost | wfi_forever) seconds=2 ;;
 	*) seconds=20 ;;
 	esac
 	status=0

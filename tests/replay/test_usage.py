@@ -1,10 +1,11 @@
 """What is asked for wrongly is refused: exit status 1 and one line that begins with the command's name."""
+import contextlib
 import os
 import shutil
 import sqlite3
 
 import harness
-from harness import check, error_line, hvrec, payload, record, test
+from harness import check, error_line, hvrec, payload, record, replay, test
 
 
 def refused(*arguments, mention=None, **more):
@@ -239,6 +240,35 @@ def without_qemu_or_hv_the_message_says_so():
         copy.write(file.read())
     os.chmod("bin/hvrec", 0o755)
     refused("record", payload("console"), program="bin/hvrec", mention="hv.elf")
+
+
+@test
+def timeout_ends_a_recording_whose_output_nobody_reads():
+    out, into = os.pipe()
+    os.set_blocking(into, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(into, b"x" * 4096)
+    os.set_blocking(into, True)
+    process = harness.start("record", "-o", "trace", "--quiet", "--timeout", "1", harness.payload("hang"), stdout=into)
+    result = harness.finish(process, seconds=60)
+    check("--timeout 1 " in harness.error_line(result, "record", 3), f"{result}")
+    os.close(out)
+    os.close(into)
+    replay(console=b"hang: spinning\n")
+
+
+@test
+def what_a_lost_guest_looked_for_is_named():
+    for arguments, words in ((["write", "8010000"], "wrote to 0x8010000, where QEMU's virt board has the CPU interface of a GICv2"),
+                             (["read", "9020000"], "read 0x9020000, where QEMU's virt board has fw_cfg"),
+                             (["read", "9030000"], "PL061 GPIO"), (["read", "3f000000"], "PCI configuration space"),
+                             (["run", "4000000"], "ran code at 0x4000000, where QEMU's virt board has CFI flash"),
+                             (["read", "b000000"], "nothing either"), (["semihosting"], "no semihosting")):
+        result = harness.record("--max-instructions", "200k", harness.payload("lost"), *arguments, status=3)
+        line = harness.error_line(result, "record", 3)
+        check(words in line, f"{arguments}: {line}")
+        check("--max-instructions" in line, line)
 
 
 if __name__ == "__main__":

@@ -777,3 +777,21 @@ Test(image, layout_errors_name_the_file)
 	config.dtb_name = "some/tree.dtb";
 	layout_refused(&config, "some/tree.dtb", "valid");
 }
+
+Test(image, firmware_and_flash_images_are_warned_of)
+{
+	static uint8_t ram[SMALL_RAM_BYTES], file[0x3000];
+	const struct guest_ram guest_ram = {.start = ram, .bytes = sizeof(ram)};
+	const struct guest_config config = config_of(file, sizeof(file), sizeof(ram));
+	struct guest_layout layout = {0};
+	struct error error = {0};
+	cr_assert(image_load(&config, &guest_ram, &layout, &error), "%s", error.text);
+	cr_expect_null(layout.warning);
+	memcpy(file + 0x1028, "_FVH", 4); /* behind a block with the reset vector, as EDK2's */
+	cr_assert(image_load(&config, &guest_ram, &layout, &error), "%s", error.text);
+	cr_expect(layout.warning && strstr(layout.warning, "EDK2"));
+	memset(file, 0, sizeof(file));
+	memcpy(file + 0x1020, "_FVH", 4);
+	cr_assert(image_load(&config, &guest_ram, &layout, &error), "%s", error.text);
+	cr_expect_null(layout.warning);
+}
