@@ -149,7 +149,7 @@ Test(event_text, addresses_have_devices_and_registers)
 	expect_address(GUEST_GICR_IPA + GUEST_GICR_BYTES_PER_VCPU + 0xffe8, "gicr1 GICR_PIDR2");
 	expect_address(GUEST_VIRTIO_IPA + 31 * GUEST_VIRTIO_BYTES + 8, "virtio31 DeviceID");
 	expect_address(GUEST_VIRTIO_IPA + 32 * GUEST_VIRTIO_BYTES, "0xa004000");
-	expect_address(GUEST_GICD_IPA - 1, "0x7ffffff");
+	expect_address(GUEST_GICD_IPA - 1, "flash +0x7ffffff");
 	expect_address(UINT64_MAX, "0xffffffffffffffff");
 }
 
@@ -233,7 +233,7 @@ Test(event_text, the_parts_of_a_meaning)
 		 "uart UARTFR",
 		 "uart UARTFR -> 0x90, 4 bytes"},
 		{{.kind = EVENT_INPUT, .address = GUEST_UART_IPA, .value = 'x'}, "uart UARTDR", "uart UARTDR 0x78 'x'"},
-		{{.kind = EVENT_MMIO_READ, .address = 0x123, .size = 4}, "0x123", "0x123 -> 0, 4 bytes"},
+		{{.kind = EVENT_MMIO_READ, .address = 0x30000123, .size = 4}, "0x30000123", "0x30000123 -> 0, 4 bytes"},
 		{{.kind = EVENT_SYSREG_READ, .address = SYSREG_KEY(3, 3, 14, 0, 1), .value = 7},
 		 "CNTPCT_EL0",
 		 "CNTPCT_EL0 -> 0x7"},
