@@ -64,7 +64,8 @@ static bool fingerprint_get(struct trace_reader *trace, struct machine_config *c
 	char *text = NULL;
 	enum trace_found found = trace_get_text(trace, "fingerprint", &text, error);
 	config->fingerprint_count = 0;
-	for (char *at = text; at && *at && config->fingerprint_count < HV_FINGERPRINT_COUNT;)
+	char *at = text;
+	while (found == TRACE_FOUND && *at && config->fingerprint_count < HV_FINGERPRINT_COUNT)
 		config->fingerprint[config->fingerprint_count++] = strtoull(at, &at, 16);
 	free(text);
 	return found != TRACE_FAILED;
