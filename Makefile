@@ -31,9 +31,9 @@ HV_CFLAGS := -std=c11 -O2 -g -ffreestanding -nostdlib -mgeneral-regs-only -mstri
 HV_LDFLAGS := -static -Wl,-T,hv/arch/hv.ld -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
 	-Wl,--no-warn-rwx-segments
 
-HV_SOURCES := $(wildcard hv/arch/*.c hv/core/*.c hv/dev/*.c) hv/board/$(BOARD).c
+HV_SOURCES := $(wildcard hv/arch/*.c hv/core/*.c hv/dev/*.c hv/shared/*.c) hv/board/$(BOARD).c
 HV_OBJECTS := $(HV_SOURCES:%.c=$(BUILD)/hv/%.o) $(BUILD)/hv/hv/arch/entry.o $(BUILD)/hv/hv/arch/simd.o
-LIBRARY_SOURCES := $(wildcard gdbstub/*.c hv/host/*.c recorder/*.c replay/*.c storage/*.c) \
+LIBRARY_SOURCES := $(wildcard gdbstub/*.c hv/host/*.c hv/shared/*.c recorder/*.c replay/*.c storage/*.c) \
 	$(filter-out tools/sql/sql_extension.c,$(wildcard tools/sql/*.c))
 HOST_SOURCES := $(LIBRARY_SOURCES) $(wildcard tools/*.c)
 HOST_OBJECTS := $(HOST_SOURCES:%.c=$(BUILD)/host/%.o)
@@ -118,7 +118,7 @@ unit: $(BUILD)/unit-tests
 
 # Packets that no gdb would send, at the stub; FUZZ_COUNT of them.
 FUZZ_COUNT ?= 300000
-FUZZ_SOURCES := $(filter-out gdbstub/server%,$(wildcard gdbstub/*.c)) hv/host/error.c tests/fuzz/fuzz_gdbstub.c
+FUZZ_SOURCES := $(filter-out gdbstub/server%,$(wildcard gdbstub/*.c)) hv/shared/agent_expr.c hv/host/error.c tests/fuzz/fuzz_gdbstub.c
 $(BUILD)/fuzz_gdbstub: $(FUZZ_SOURCES:%.c=$(BUILD)/unit/%.o)
 	@echo "  LINK  $@"
 	@$(CC) $(HOST_CFLAGS) $(SANITIZE) $^ -o $@

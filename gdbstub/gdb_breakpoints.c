@@ -1,6 +1,6 @@
 /* The list of breakpoints. It is searched from end to end: gdb has a few dozen at most, and asks for each by name. */
 #include "gdbstub/gdb_breakpoints.h"
-#include "gdbstub/agent_expr.h"
+#include "gdbstub/condition.h"
 #include "gdbstub/gdb_registers.h"
 
 #include <stdlib.h>
@@ -84,7 +84,7 @@ static bool conditions_hold(const struct gdb_breakpoint *entry, const struct tar
 		const size_t count = (size_t)at[0] | (size_t)at[1] << 8 | (size_t)at[2] << 16 | (size_t)at[3] << 24;
 		uint64_t value = 0;
 
-		if (agent_expr_evaluate(at + 4, count, ops, context, thread, &value) != AGENT_EXPR_OK || value != 0)
+		if (condition_evaluate(at + 4, count, ops, context, thread, &value) != AGENT_EXPR_OK || value != 0)
 			return true;
 		at += 4 + count;
 	}

@@ -1,6 +1,6 @@
 /* Agent expressions: every opcode by hand, in good and bad code, and the bounds. What gdb itself sends is in
  * test_gdbstub_gdb.c. */
-#include "gdbstub/agent_expr.h"
+#include "gdbstub/condition.h"
 #include "tests/unit/gdbstub_client.h"
 
 static struct toy toy;
@@ -28,7 +28,7 @@ static enum agent_expr_status evaluate(const char *code, uint64_t *value)
 
 		bytes[i] = (uint8_t)strtoul(digits, NULL, 16);
 	}
-	const enum agent_expr_status status = agent_expr_evaluate(bytes, count, &toy_ops, &toy, 0, value);
+	const enum agent_expr_status status = condition_evaluate(bytes, count, &toy_ops, &toy, 0, value);
 	free(bytes);
 	return status;
 }

@@ -1,12 +1,11 @@
 /* The bytecode machine for conditions. Before an instruction runs, its operand and the values that it takes and leaves
  * are checked against agent_expr.def, so that the instructions themselves do not look at bounds (but for jumps and
  * pick). */
-#include "gdbstub/agent_expr.h"
-#include "gdbstub/gdb_registers.h"
+#include "hv/shared/agent_expr.h"
 
 #define AGENT_OP(name, opcode, bytes, taken, left) OP_##name = (opcode),
 enum agent_op {
-#include "gdbstub/agent_expr.def"
+#include "hv/shared/agent_expr.def"
 };
 #undef AGENT_OP
 
@@ -17,7 +16,7 @@ struct op_row {
 
 #define AGENT_OP(name, opcode, bytes, taken, left) [opcode] = {true, bytes, taken, left},
 static const struct op_row rows[256] = {
-#include "gdbstub/agent_expr.def"
+#include "hv/shared/agent_expr.def"
 };
 #undef AGENT_OP
 
@@ -27,9 +26,7 @@ struct machine {
 	size_t pc;
 	size_t depth;
 	uint64_t stack[AGENT_EXPR_STACK_COUNT];
-	const struct target_ops *ops;
-	void *context;
-	uint32_t thread;
+	const struct agent_expr_reader *reader;
 };
 
 static enum agent_expr_status jump(struct machine *m, uint64_t target)
@@ -42,11 +39,10 @@ static enum agent_expr_status jump(struct machine *m, uint64_t target)
 
 static enum agent_expr_status read_memory(struct machine *m, size_t count)
 {
-	const struct target_address address = {TARGET_VIRTUAL, m->stack[m->depth - 1]};
 	uint8_t bytes[8];
 	uint64_t value = 0;
 
-	if (target_read(m->ops, m->context, m->thread, address, bytes, count) != count)
+	if (!m->reader->read_memory(m->reader->context, m->stack[m->depth - 1], bytes, count))
 		return AGENT_EXPR_NO_MEMORY;
 	for (size_t i = count; i-- > 0;)
 		value = value << 8 | bytes[i];
@@ -56,11 +52,11 @@ static enum agent_expr_status read_memory(struct machine *m, size_t count)
 
 static enum agent_expr_status read_register(struct machine *m, uint64_t number)
 {
-	struct target_value value;
+	uint64_t value;
 
-	if (number >= GDB_REGISTER_COUNT || !m->ops->register_read(m->context, m->thread, (uint32_t)number, &value))
+	if (!m->reader->read_register(m->reader->context, number, &value))
 		return AGENT_EXPR_NO_REGISTER;
-	m->stack[m->depth++] = value.low;
+	m->stack[m->depth++] = value;
 	return AGENT_EXPR_OK;
 }
 
@@ -243,10 +239,16 @@ static enum agent_expr_status fetch(struct machine *m, enum agent_op *op, uint64
 	return AGENT_EXPR_OK;
 }
 
-enum agent_expr_status agent_expr_evaluate(const uint8_t *code, size_t count, const struct target_ops *ops,
-					   void *context, uint32_t thread, uint64_t *value)
+enum agent_expr_status agent_expr_evaluate(const uint8_t *code, size_t count, const struct agent_expr_reader *reader,
+					   uint64_t *value)
 {
-	struct machine m = {.code = code, .count = count, .ops = ops, .context = context, .thread = thread};
+	struct machine m;
+
+	/* The stack, which is large, needs no beginning. */
+	m.code = code;
+	m.count = count;
+	m.pc = m.depth = 0;
+	m.reader = reader;
 
 	for (uint32_t step = 0; step < AGENT_EXPR_STEP_COUNT_MAX; step++) {
 		enum agent_op op;
