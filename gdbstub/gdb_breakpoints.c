@@ -91,13 +91,29 @@ static bool conditions_hold(const struct gdb_breakpoint *entry, const struct tar
 	return false;
 }
 
-static bool is_at(const struct gdb_breakpoint *entry, const struct target_stop *stop, uint64_t pc)
+static bool is_at(const struct gdb_breakpoint *entry, enum target_break_kind kind, uint64_t address)
 {
-	if (entry->at.kind != stop->kind)
+	if (entry->at.kind != kind)
 		return false;
-	if (stop->reason == TARGET_STOP_BREAKPOINT)
-		return entry->at.address.v == pc;
-	return stop->address.v - entry->at.address.v < entry->at.bytes;
+	if (kind <= TARGET_BREAK_HARDWARE)
+		return entry->at.address.v == address;
+	return address - entry->at.address.v < entry->at.bytes;
+}
+
+const uint8_t *gdb_breakpoints_conditions(const struct gdb_breakpoints *breakpoints, enum target_break_kind kind,
+					  uint64_t address, size_t *bytes)
+{
+	const struct gdb_breakpoint *found = NULL;
+
+	for (size_t i = 0; i < breakpoints->count; i++) {
+		if (!is_at(&breakpoints->list[i], kind, address))
+			continue;
+		if (found)
+			return NULL;
+		found = &breakpoints->list[i];
+	}
+	*bytes = found ? found->condition_bytes : 0;
+	return found ? found->conditions : NULL;
 }
 
 bool gdb_breakpoints_want(const struct gdb_breakpoints *breakpoints, const struct target_ops *ops, void *context,
@@ -112,7 +128,9 @@ bool gdb_breakpoints_want(const struct gdb_breakpoints *breakpoints, const struc
 	for (size_t i = 0; i < breakpoints->count; i++) {
 		const struct gdb_breakpoint *entry = &breakpoints->list[i];
 
-		if (is_at(entry, stop, pc.low) &&
+		const uint64_t address = stop->reason == TARGET_STOP_BREAKPOINT ? pc.low : stop->address.v;
+
+		if (is_at(entry, stop->kind, address) &&
 		    (!entry->conditions || conditions_hold(entry, ops, context, stop->thread)))
 			return true;
 	}

@@ -29,6 +29,11 @@ void gdb_breakpoints_remove(struct gdb_breakpoints *breakpoints, const struct ta
 /* Removes all, and frees. Cannot fail. */
 void gdb_breakpoints_clear(struct gdb_breakpoints *breakpoints, const struct target_ops *ops, void *context);
 
+/* The conditions of the one breakpoint of this kind at `address`, or of the one watchpoint around it, as in struct
+ * gdb_breakpoint; NULL: it has none, or there is not one alone. */
+const uint8_t *gdb_breakpoints_conditions(const struct gdb_breakpoints *breakpoints, enum target_break_kind kind,
+					  uint64_t address, size_t *bytes);
+
 /* Whether a candidate for a stop (reason breakpoint or watchpoint) is wanted: an entry of its kind at pc (around the
  * address) that has no condition, or one that is true, or one that cannot be evaluated. */
 bool gdb_breakpoints_want(const struct gdb_breakpoints *breakpoints, const struct target_ops *ops, void *context,

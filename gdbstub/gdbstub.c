@@ -226,6 +226,12 @@ bool gdbstub_wants_stop(const struct gdbstub *stub, const struct target_stop *st
 	return gdb_breakpoints_want(&stub->breakpoints, stub->ops, stub->context, stop);
 }
 
+const uint8_t *gdbstub_conditions(const struct gdbstub *stub, enum target_break_kind kind, uint64_t address,
+				  size_t *bytes)
+{
+	return gdb_breakpoints_conditions(&stub->breakpoints, kind, address, bytes);
+}
+
 static void put_held(struct gdbstub *stub)
 {
 	put_text(stub, stub->held.data, stub->held.count);

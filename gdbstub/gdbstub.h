@@ -47,6 +47,12 @@ void gdbstub_stopped(struct gdbstub *stub, const struct target_stop *stop);
  * registers and memory must read as at that stop. False: go on, without gdbstub_stopped. Sends nothing. */
 bool gdbstub_wants_stop(const struct gdbstub *stub, const struct target_stop *stop);
 
+/* For the target that decides conditions itself where it meets a breakpoint: those of the one breakpoint (watchpoint)
+ * of this kind at (around) `address`, each agent expression behind a length of 4 bytes, little-endian. NULL: it has
+ * none, or there is not one alone. Valid while the target runs. */
+const uint8_t *gdbstub_conditions(const struct gdbstub *stub, enum target_break_kind kind, uint64_t address,
+				  size_t *bytes);
+
 /* Text for gdb's console, while gdbstub_is_busy; dropped at other times, and when more than 16 MiB wait to be sent. */
 void gdbstub_print(struct gdbstub *stub, const char *text, size_t count);
 

@@ -167,15 +167,36 @@ static enum engine_stop stop_of(const struct engine *engine, uint64_t until_n, s
 	}
 }
 
+static struct hv_page *staging_of(const struct machine *machine)
+{
+	return (struct hv_page *)(void *)(machine->ram + (machine->boot->staging_pa - HV_MACHINE_RAM_PA));
+}
+
+const struct hv_hit *engine_hits(const struct engine *engine, size_t *count)
+{
+	*count = engine->machine->mailbox->hit_count;
+	return (const struct hv_hit *)(const void *)staging_of(engine->machine);
+}
+
+static void points_arm(const struct engine *engine, const struct hv_debug_point *points, size_t count)
+{
+	struct engine_points armed;
+	struct hv_mailbox *mailbox = engine->machine->mailbox;
+	uint64_t log_room = engine->machine->boot->staging_count * sizeof(struct hv_page) / sizeof(struct hv_hit);
+	engine_points_take(&armed, engine->conditions, points, count);
+	mailbox->debug_point_count = count;
+	memcpy(mailbox->debug_points, armed.at, count * sizeof(armed.at[0]));
+	memcpy(mailbox->conditions, armed.conditions, armed.condition_bytes);
+	mailbox->hit_room = engine->hit_room < log_room ? engine->hit_room : log_room;
+}
+
 static enum engine_stop run(struct engine *engine, uint64_t until_n, const struct hv_debug_point *points, size_t count,
 			    uint64_t *address, struct error *error)
 {
 	struct hv_mailbox *mailbox = engine->machine->mailbox;
 	mailbox->diverted = engine->diverted;
 	mailbox->run_until_n = until_n;
-	mailbox->debug_point_count = count;
-	if (count > 0)
-		memcpy(mailbox->debug_points, points, count * sizeof(*points));
+	points_arm(engine, points, count);
 	if (!command(engine, HV_COMMAND_RUN, error))
 		return ENGINE_FAILED;
 	*address = mailbox->stop_address;
@@ -217,11 +238,6 @@ static void page_stage(struct hv_page *staged, const struct engine_page *page)
 		size_t at = (size_t)__builtin_ctzll(left) * LINE_BYTES;
 		memcpy(&staged->bytes[at], &page->bytes[at], LINE_BYTES);
 	}
-}
-
-static struct hv_page *staging_of(const struct machine *machine)
-{
-	return (struct hv_page *)(void *)(machine->ram + (machine->boot->staging_pa - HV_MACHINE_RAM_PA));
 }
 
 bool engine_load(struct engine *engine, const struct guest_state *state, uint64_t next_event,

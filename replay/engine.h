@@ -27,8 +27,10 @@ struct engine {
 	nfds_t wake_count;               /* up to ENGINE_WAKE_MAX */
 	bool (*tick)(void *context);     /* called now and then in what takes long; true: end that. NULL: nothing is */
 	void *tick_context;
-	bool ending;            /* tick wanted the end, and nobody was told yet */
-	bool diverted, changed; /* changed: hv does not know all of `state` yet */
+	const uint8_t *conditions; /* where those of points are: hv_debug_point.condition */
+	uint64_t hit_room;         /* so many hits engine_run may go on from and log; 0: it stops at the first */
+	bool ending;               /* tick wanted the end, and nobody was told yet */
+	bool diverted, changed;    /* changed: hv does not know all of `state` yet */
 	/* Diverted: what the guest prints. NULL: it is dropped. */
 	void (*console)(void *context, const uint8_t *bytes, size_t count);
 	void *console_context;
@@ -52,6 +54,21 @@ const struct guest_state *engine_state(const struct engine *engine);
 uint64_t engine_next_event(const struct engine *engine);
 
 enum engine_stop { ENGINE_UNTIL, ENGINE_END, ENGINE_BREAKPOINT, ENGINE_WATCHPOINT, ENGINE_INTERRUPTED, ENGINE_FAILED };
+
+/* Points with their conditions, as hv gets them. What has no room is left out: hv then stops where only the condition
+ * would tell. Padding is zero. */
+struct engine_points {
+	struct hv_debug_point at[HV_DEBUG_POINTS_MAX];
+	size_t count, condition_bytes;
+	uint8_t conditions[HV_CONDITION_BYTES];
+};
+
+void engine_points_take(struct engine_points *to, const uint8_t *conditions, const struct hv_debug_point *points,
+			size_t count);
+bool engine_points_equal(const struct engine_points *a, const struct engine_points *b);
+
+/* The hits that the last engine_run went on from. They are there until engine_load or engine_write. */
+const struct hv_hit *engine_hits(const struct engine *engine, size_t *count);
 
 /* Replays up to position `until_n`, or a point. `address` is the point's that was hit. ENGINE_FAILED: error set. */
 enum engine_stop engine_run(struct engine *engine, uint64_t until_n, const struct hv_debug_point *points, size_t count,

@@ -1,42 +1,32 @@
-/* Exclusive sequences are short and straight (Arm ARM B2.9.5), so the instructions before pc tell. */
+/* What hv/shared/exclusive_code.c tells, of code in guest RAM. */
 #include "replay/exclusive.h"
-#include "replay/branch.h"
+#include "hv/shared/branch.h"
+#include "hv/shared/exclusive_code.h"
 #include "replay/guest_memory.h"
 
-enum { LOOK_BACK = 32, LOOK_AHEAD = 32 };
+enum { LOOK_AHEAD = 32 };
 
-/* Load/store exclusive, register and pair (Arm ARM C4.1.88): o2 = 0, and not CASP, which shares the encoding. */
-static bool is_exclusive(uint32_t word, bool load)
-{
-	bool casp = word >> 31 == 0 && word & 0x200000;
-	return (word & 0x3fc00000) == (load ? 0x08400000 : 0x08000000) && !casp;
-}
+struct reader {
+	const struct engine *engine;
+	const struct vcpu_state *vcpu;
+};
 
-/* What ends a sequence before pc: CLREX, RET, ERET, SVC and its like, unconditional branches. */
-static bool is_barrier(uint32_t word)
+static bool read_word(const void *context, uint64_t va, uint32_t *word)
 {
-	return (word & 0xfffff0ff) == 0xd503305f || branch_is_indirect(word) || (word & 0xfc000000) == 0x14000000;
+	const struct reader *reader = context;
+	return guest_memory_read(reader->engine, reader->vcpu, (va_t){va}, word, sizeof(*word));
 }
 
 bool exclusive_inside(const struct engine *engine, const struct vcpu_state *vcpu)
 {
-	for (uint64_t back = 1; back <= LOOK_BACK; back++) {
-		uint32_t word;
-		if (!guest_memory_read(engine, vcpu, (va_t){vcpu->pc - 4 * back}, &word, sizeof(word)))
-			return false;
-		if (is_exclusive(word, true))
-			return true;
-		if (is_exclusive(word, false) || is_barrier(word))
-			return false;
-	}
-	return false;
+	return exclusive_code_is_inside(read_word, &(struct reader){engine, vcpu}, vcpu->pc);
 }
 
 bool exclusive_ends_here(const struct engine *engine, const struct vcpu_state *vcpu)
 {
 	uint32_t word;
-	return guest_memory_read(engine, vcpu, (va_t){vcpu->pc}, &word, sizeof(word)) && is_exclusive(word, false) &&
-	       exclusive_inside(engine, vcpu);
+	return guest_memory_read(engine, vcpu, (va_t){vcpu->pc}, &word, sizeof(word)) &&
+	       exclusive_code_is_exclusive(word, false) && exclusive_inside(engine, vcpu);
 }
 
 size_t exclusive_exits(const struct engine *engine, const struct vcpu_state *vcpu, uint64_t exits[EXCLUSIVE_EXITS_MAX])
@@ -46,15 +36,15 @@ size_t exclusive_exits(const struct engine *engine, const struct vcpu_state *vcp
 		uint64_t at = vcpu->pc + 4 * ahead;
 		uint32_t word;
 		if (!guest_memory_read(engine, vcpu, (va_t){at}, &word, sizeof(word)) ||
-		    (ahead == 0 && !is_exclusive(word, true)) || count == EXCLUSIVE_EXITS_MAX)
+		    (ahead == 0 && !exclusive_code_is_exclusive(word, true)) || count == EXCLUSIVE_EXITS_MAX)
 			return 0;
-		if (is_exclusive(word, false)) {
+		if (exclusive_code_is_exclusive(word, false)) {
 			exits[count++] = at + 4;
 			return count;
 		}
 		if (branch_bytes(word) != 0)
 			exits[count++] = at + (uint64_t)branch_bytes(word);
-		else if (is_barrier(word))
+		else if (exclusive_code_is_barrier(word))
 			return 0;
 	}
 	return 0;

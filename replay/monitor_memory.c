@@ -59,7 +59,8 @@ static void watched_points(const struct monitor *monitor, struct watched *watche
 	for (watched->point_count = 0; left > 0; watched->point_count++) {
 		uint64_t part = DOUBLEWORD_BYTES - at % DOUBLEWORD_BYTES;
 		part = part < left ? part : left;
-		watched->points[watched->point_count] = (struct hv_debug_point){at, (uint32_t)part, HV_DEBUG_WRITE};
+		watched->points[watched->point_count] =
+			(struct hv_debug_point){.address = at, .bytes = (uint32_t)part, .access = HV_DEBUG_WRITE};
 		at += part;
 		left -= part;
 	}

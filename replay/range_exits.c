@@ -1,6 +1,6 @@
 /* One look at each instruction of the range. */
 #include "replay/range_exits.h"
-#include "replay/branch.h"
+#include "hv/shared/branch.h"
 #include "replay/exceptions.h"
 #include "replay/guest_memory.h"
 

@@ -23,8 +23,7 @@ struct scouts {
 	bool closing;
 	uint64_t search; /* counts up where one begins and where it ends */
 	bool reverse;
-	struct hv_debug_point points[HV_DEBUG_POINTS_MAX];
-	size_t point_count;
+	struct engine_points points;
 	struct stretches stretches;   /* none: no search is going on */
 	struct timeline_found *found; /* of each stretch */
 };
@@ -36,8 +35,7 @@ struct errand {
 	size_t index;
 	struct stretch stretch;
 	bool reverse;
-	struct hv_debug_point points[HV_DEBUG_POINTS_MAX];
-	size_t point_count;
+	struct engine_points points;
 };
 
 /* ---- the scouts' side ---- */
@@ -63,8 +61,7 @@ static bool errand_take(struct errand *errand)
 		errand->search = scouts->search;
 		errand->stretch = scouts->stretches.at[errand->index];
 		errand->reverse = scouts->reverse;
-		errand->point_count = scouts->point_count;
-		memcpy(errand->points, scouts->points, sizeof(errand->points));
+		errand->points = scouts->points;
 	}
 	pthread_mutex_unlock(&scouts->mutex);
 	return taken;
@@ -129,8 +126,9 @@ static void *scout_main(void *context)
 		if (t) {
 			t->engine->tick = is_over;
 			t->engine->tick_context = &errand;
+			t->engine->conditions = errand.points.conditions;
 			found = timeline_search(t, errand.reverse, errand.stretch.low, errand.stretch.high,
-						errand.points, errand.point_count, &error);
+						errand.points.at, errand.points.count, &error);
 			engine_interrupted(t->engine); /* the end of this search is not that of the next */
 		}
 		good = errand_put(&errand, &found);
@@ -192,22 +190,23 @@ static bool divide(const struct timeline *t, bool reverse, uint64_t low, uint64_
 	return divided;
 }
 
-/* Starts a search whose first stretch is the timeline's own. */
-static bool search_begin(struct scouts *scouts, struct stretches stretches, bool reverse,
-			 const struct hv_debug_point *points, size_t count)
+/* Starts a search whose first stretch is the timeline's own, as far as they are not known to be clean. */
+static bool search_begin(struct scouts *scouts, struct stretches stretches, bool reverse, const struct hit_set *known)
 {
 	struct timeline_found *found = calloc(stretches.count, sizeof(*found));
 	if (!found)
 		return false;
+	for (size_t i = 1; i < stretches.count; i++) {
+		if (hits_none(known, stretches.at[i].low, stretches.at[i].high))
+			stretches.at[i].state = STRETCH_CLEAN;
+	}
 	stretches_take(&stretches);
 	pthread_mutex_lock(&scouts->mutex);
 	scouts->search++;
 	scouts->reverse = reverse;
 	scouts->stretches = stretches;
 	scouts->found = found;
-	scouts->point_count = count;
-	if (count > 0)
-		memcpy(scouts->points, points, count * sizeof(*points));
+	scouts->points = known->points;
 	pthread_cond_broadcast(&scouts->changed);
 	pthread_mutex_unlock(&scouts->mutex);
 	while (scouts->started < scouts->wanted && scouts->started + 1 < stretches.count &&
@@ -279,14 +278,14 @@ static bool wait_for_scouts(struct timeline *t, size_t *taken, size_t *first, st
 }
 
 /* Searches one stretch after the other, beginning with the first. */
-static struct timeline_found search_along(struct timeline *t, bool *here, struct error *error)
+static struct timeline_found search_along(struct timeline *t, const struct hv_debug_point *points, size_t count,
+					  bool *here, struct error *error)
 {
 	struct scouts *scouts = t->scouts;
 	struct timeline_found found;
 	for (size_t taken = 0, first = 0, own = SIZE_MAX;;) {
 		const struct stretch stretch = scouts->stretches.at[taken];
-		found = timeline_search(t, scouts->reverse, stretch.low, stretch.high, scouts->points,
-					scouts->point_count, error);
+		found = timeline_search(t, scouts->reverse, stretch.low, stretch.high, points, count, error);
 		if (found.hit.stop == TIMELINE_FAILED)
 			return found;
 		bool interrupted = found.hit.stop == TIMELINE_INTERRUPTED;
@@ -302,17 +301,31 @@ static struct timeline_found search_along(struct timeline *t, bool *here, struct
 	}
 }
 
+/* What is clean need not be searched again, whether there is an answer or not. */
+static void learn(struct timeline *t, const struct hv_debug_point *points, size_t count)
+{
+	struct hit_set *set = timeline_known(t, points, count);
+	const struct stretches *stretches = &t->scouts->stretches;
+	for (size_t i = 0; set && i < stretches->count; i++) {
+		struct hit_list none = {0};
+		if (stretches->at[i].state == STRETCH_CLEAN)
+			hits_learn(set, stretches->at[i].low, stretches->at[i].high, &none);
+	}
+}
+
 struct timeline_found scouts_search(struct timeline *t, bool reverse, uint64_t low, uint64_t high,
 				    const struct hv_debug_point *points, size_t count, bool *here, struct error *error)
 {
 	struct stretches stretches = {0};
+	const struct hit_set *known = timeline_known(t, points, count);
 	*here = true;
-	if (!divide(t, reverse, low, high, &stretches) || stretches.count < 2 ||
-	    !search_begin(t->scouts, stretches, reverse, points, count)) {
+	if (!known || !divide(t, reverse, low, high, &stretches) || stretches.count < 2 ||
+	    !search_begin(t->scouts, stretches, reverse, known)) {
 		stretches_free(&stretches);
 		return timeline_search(t, reverse, low, high, points, count, error);
 	}
-	struct timeline_found found = search_along(t, here, error);
+	struct timeline_found found = search_along(t, points, count, here, error);
+	learn(t, points, count);
 	search_end(t->scouts);
 	return found;
 }

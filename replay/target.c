@@ -31,6 +31,7 @@ void replay_target_free(struct replay_target *target)
 	if (target) {
 		free(target->monitor_line);
 		free(target->points);
+		free(target->conditions);
 		free(target->kinds);
 	}
 	free(target);
@@ -125,7 +126,7 @@ static struct hv_debug_point point_of(const struct target_breakpoint *breakpoint
 	uint32_t access = access_of(breakpoint->kind);
 	uint64_t at = breakpoint->address.v + done;
 	uint64_t bytes = access == 0 ? 0 : piece_bytes(at, breakpoint->bytes - done);
-	return (struct hv_debug_point){at, (uint32_t)bytes, access};
+	return (struct hv_debug_point){.address = at, .bytes = (uint32_t)bytes, .access = access};
 }
 
 /* How much of a breakpoint its point covers: one is enough for all of what is no watched range. */
@@ -183,6 +184,7 @@ static void resume(void *context, const struct target_resume *request)
 	target->pass = true;
 	target->passing = target->stepped_back = target->skips_brk = false;
 	target->origin = timeline_place(target->timeline);
+	replay_target_take_conditions(target);
 }
 
 static void interrupt(void *context)

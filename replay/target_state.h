@@ -11,6 +11,8 @@ struct replay_target {
 	struct hv_debug_point *points; /* as many as gdb likes */
 	enum target_break_kind *kinds; /* of each */
 	size_t point_count, point_room;
+	uint8_t *conditions; /* of the points, while they run */
+	size_t condition_bytes;
 	char *monitor_line; /* a command under way; NULL: none */
 	bool running, interrupted, monitor_ending;
 	bool skip_access; /* gdb did not want the access that it has just come to */
@@ -44,6 +46,9 @@ bool replay_target_register_write(void *context, uint32_t thread, uint32_t numbe
 bool replay_target_memory_write(void *context, uint32_t thread, struct target_address address, const void *bytes,
 				size_t count);
 bool replay_target_notice(void *context, char *text);
+
+/* Gives the points their conditions, before they run. */
+void replay_target_take_conditions(struct replay_target *target);
 
 /* Sends what a diverted guest prints to gdb's console. */
 void replay_target_listen(struct replay_target *target);

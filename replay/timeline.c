@@ -101,6 +101,7 @@ void timeline_close(struct timeline *timeline)
 	if (!timeline)
 		return;
 	scouts_free(timeline->scouts);
+	hits_free(&timeline->known);
 	checkpoints_free(&timeline->checkpoints);
 	engine_close(timeline->engine);
 	free(timeline);

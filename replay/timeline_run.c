@@ -1,5 +1,6 @@
-/* Searching a stretch for hits. rr's ReplayTimeline is the model: backwards is the last hit of a run forwards from the
- * checkpoint before, and where a stretch has many hits, its later half is run first.
+/* Searching a stretch for hits. Backwards is the last hit of a run forwards from the checkpoint before, as in rr's
+ * ReplayTimeline; that run goes on from each hit and keeps them all, for the next search back (replay/hits.h). Where a
+ * stretch has many hits, its later half is run first.
  *
  * A vector may share its position with the place where the exception came: an interrupt, or an instruction that does
  * not retire. timeline_goto goes to the place before; a hit at such a vector is the later of two places. */
@@ -7,7 +8,7 @@
 #include "replay/timeline_state.h"
 
 /* So many hits in one stretch, and it is halved, unless a half is shorter than that. */
-enum { HITS_BEFORE_HALVING = 4, HALF_INSNS_MIN = 16 };
+enum { HITS_BEFORE_HALVING = 256, HALF_INSNS_MIN = 16 };
 
 /* Of an exclusive sequence (Arm ARM B2.9.5). */
 enum { SEQUENCE_INSNS_MAX = 32 };
@@ -159,15 +160,40 @@ static bool stop_on_the_way(struct timeline *t, uint64_t n, struct error *error)
 	return timeline_checkpoint_here(t, error);
 }
 
-/* Runs on from the current place to the next hit before `limit`, taking checkpoints where there are none yet. Answers
- * TIMELINE_END at the limit. */
+static bool collect(struct timeline *t, const struct hv_hit *hit)
+{
+	enum timeline_rank rank = hit->is_watchpoint ? TIMELINE_RANK_ACCESS : TIMELINE_RANK_PLACE;
+	return hit_list_add(t->collected, &(struct hit){hit->n, rank, hit->address});
+}
+
+/* engine_run, which goes on from hits if they are collected, as far as hv can. */
+static enum engine_stop run_collecting(struct timeline *t, uint64_t until, const struct hv_debug_point *points,
+				       size_t count, uint64_t *address, struct error *error)
+{
+	size_t hit_count, room = HITS_BEFORE_HALVING;
+	if (!t->collected)
+		return engine_run(t->engine, until, points, count, address, error);
+	t->engine->hit_room = room > t->collected->count ? room - t->collected->count : 1;
+	enum engine_stop stop = engine_run(t->engine, until, points, count, address, error);
+	t->engine->hit_room = 0;
+	const struct hv_hit *hits = engine_hits(t->engine, &hit_count);
+	bool kept = true;
+	for (size_t i = 0; stop != ENGINE_FAILED && kept && i < hit_count; i++)
+		kept = collect(t, &hits[i]);
+	if (!kept)
+		error_set(error, STATUS_FAILED, "out of memory for hits");
+	return kept ? stop : ENGINE_FAILED;
+}
+
+/* Runs on from the current place to the next hit before `limit` that is not collected, taking checkpoints where there
+ * are none yet. Answers TIMELINE_END at the limit. */
 static struct timeline_hit run_on(struct timeline *t, uint64_t limit, const struct hv_debug_point *points, size_t count,
 				  struct error *error)
 {
 	struct timeline_hit hit = {TIMELINE_FAILED, 0};
 	for (;;) {
 		uint64_t until = next_stop(t, timeline_n(t), limit, error);
-		switch (engine_run(t->engine, until, points, count, &hit.address, error)) {
+		switch (run_collecting(t, until, points, count, &hit.address, error)) {
 		case ENGINE_BREAKPOINT:
 			hit.stop = TIMELINE_BREAKPOINT;
 			return hit;
@@ -225,47 +251,101 @@ static uint64_t middle_of(struct timeline *t, uint64_t low, uint64_t high, struc
 	return safe != 0 ? safe : half >= HALF_INSNS_MIN ? low + half : 0;
 }
 
-/* The last hit at or after position `low` and before `high`. */
-static struct timeline_found last_hit(struct timeline *t, uint64_t low, uint64_t high,
-				      const struct hv_debug_point *points, size_t count, struct error *error)
+static bool collect_here(struct timeline *t, struct timeline_hit hit, struct error *error)
 {
-	struct timeline_found found = {{TIMELINE_BEGIN, 0}, 0, TIMELINE_RANK_PLACE};
-	unsigned hits = 0;
-	if (!timeline_goto(t, low, error))
-		return (struct timeline_found){{TIMELINE_FAILED, 0}, 0, TIMELINE_RANK_PLACE};
-	if (timeline_breakpoint_here(t, points, count, &found.hit.address))
-		found = timeline_found_here(t, (struct timeline_hit){TIMELINE_BREAKPOINT, found.hit.address});
-	for (bool first_watch = true;; first_watch = found.hit.stop == TIMELINE_BREAKPOINT) {
-		struct timeline_hit hit = timeline_next_hit(t, high, first_watch, points, count, error);
+	struct timeline_found found = timeline_found_here(t, hit);
+	return hit_list_add(t->collected, &(struct hit){found.n, found.rank, found.hit.address}) ||
+	       error_set(error, STATUS_FAILED, "out of memory for hits");
+}
+
+/* Collects the hits at or after position `low` and before `high`. Answers TIMELINE_END if those are all, or
+ * TIMELINE_BREAKPOINT if there are more than `room`, and in *reached up to where they are all. */
+static enum timeline_stop collect_stretch(struct timeline *t, uint64_t low, uint64_t high, size_t room,
+					  const struct hv_debug_point *points, size_t count, uint64_t *reached,
+					  struct error *error)
+{
+	struct timeline_hit hit = {TIMELINE_BREAKPOINT, 0};
+	*reached = low;
+	if (!timeline_goto(t, low, error) ||
+	    (timeline_breakpoint_here(t, points, count, &hit.address) && !collect_here(t, hit, error)))
+		return TIMELINE_FAILED;
+	for (bool first_watch = true;; first_watch = hit.stop == TIMELINE_BREAKPOINT) {
+		hit = timeline_next_hit(t, high, first_watch, points, count, error);
+		*reached = hit.stop == TIMELINE_END || timeline_n(t) > high ? high : timeline_n(t);
 		if (hit.stop == TIMELINE_FAILED || hit.stop == TIMELINE_INTERRUPTED)
-			return timeline_found_here(t, hit);
-		if (hit.stop == TIMELINE_END || timeline_n(t) >= high)
-			return found;
-		found = timeline_found_here(t, hit);
-		uint64_t middle = ++hits % HITS_BEFORE_HALVING == 0 ? middle_of(t, found.n, high, error) : 0;
-		if (middle == 0)
-			continue;
-		struct timeline_found later = last_hit(t, middle, high, points, count, error);
-		if (later.hit.stop != TIMELINE_BEGIN)
-			return later;
-		high = middle;
-		if (!timeline_goto_hit(t, found.n, &found.hit, error))
-			return (struct timeline_found){{TIMELINE_FAILED, 0}, 0, TIMELINE_RANK_PLACE};
+			return hit.stop;
+		if (*reached >= high)
+			return TIMELINE_END;
+		if (!collect_here(t, hit, error))
+			return TIMELINE_FAILED;
+		if (t->collected->count > room)
+			return TIMELINE_BREAKPOINT;
 	}
 }
 
-/* Each part between checkpoints, the last one first. */
+/* Makes all hits known from a position at or after `low`, to `high`, and at least one of them, or all from `low` on.
+ * Answers TIMELINE_END, or what prevented it. */
+static enum timeline_stop learn_back(struct timeline *t, struct hit_set *set, uint64_t low, uint64_t high,
+				     const struct hv_debug_point *points, size_t count, struct error *error)
+{
+	enum timeline_stop stop = TIMELINE_BREAKPOINT;
+	size_t room = HITS_BEFORE_HALVING;
+	while (stop == TIMELINE_BREAKPOINT) {
+		struct hit_list list = {0};
+		uint64_t reached;
+		t->collected = &list;
+		stop = collect_stretch(t, low, high, room, points, count, &reached, error);
+		t->collected = NULL;
+		hit_list_cut(&list, reached);
+		if (stop != TIMELINE_FAILED && !hits_learn(set, low, reached, &list)) {
+			error_set(error, STATUS_FAILED, "out of memory for hits");
+			stop = TIMELINE_FAILED;
+		}
+		hit_list_free(&list);
+		low = stop == TIMELINE_BREAKPOINT ? middle_of(t, reached, high, error) : reached;
+		if (stop == TIMELINE_BREAKPOINT && low == 0) {
+			low = reached;
+			room = SIZE_MAX;
+		}
+	}
+	return stop;
+}
+
+struct hit_set *timeline_known(struct timeline *t, const struct hv_debug_point *points, size_t count)
+{
+	struct engine_points taken;
+	engine_points_take(&taken, t->engine->conditions, points, count);
+	return hits_of(&t->known, &taken);
+}
+
+static struct timeline_found found_of(const struct hit *hit)
+{
+	enum timeline_stop stop = hit->rank == TIMELINE_RANK_ACCESS ? TIMELINE_WATCHPOINT : TIMELINE_BREAKPOINT;
+	return (struct timeline_found){{stop, hit->address}, hit->n, hit->rank};
+}
+
+/* Each part between checkpoints, the last one first, as far as it is not known. */
 static struct timeline_found search_back(struct timeline *t, uint64_t low_limit, uint64_t high,
 					 const struct hv_debug_point *points, size_t count, struct error *error)
 {
-	struct timeline_found found = {{TIMELINE_BEGIN, 0}, 0, TIMELINE_RANK_PLACE};
-	while (high > low_limit && found.hit.stop == TIMELINE_BEGIN) {
-		uint64_t low = t->checkpoints.at[checkpoints_before(&t->checkpoints, high - 1)].n;
-		low = low > low_limit ? low : low_limit;
-		found = last_hit(t, low, high, points, count, error);
-		high = low;
+	struct hit hit;
+	struct hit_set *set = timeline_known(t, points, count);
+	if (!set)
+		error_set(error, STATUS_FAILED, "out of memory for hits");
+	enum timeline_stop stop = set ? TIMELINE_END : TIMELINE_FAILED;
+	while (stop == TIMELINE_END && high > low_limit) {
+		uint64_t unknown = high;
+		if (hits_before(set, &unknown, &hit))
+			return hit.n >= low_limit ? found_of(&hit) : (struct timeline_found){{TIMELINE_BEGIN, 0}, 0, 0};
+		if (unknown == high) {
+			uint64_t low = t->checkpoints.at[checkpoints_before(&t->checkpoints, high - 1)].n;
+			low = hits_unknown_from(set, low > low_limit ? low : low_limit, high);
+			stop = learn_back(t, set, low, high, points, count, error);
+		}
+		high = unknown;
 	}
-	return found;
+	return stop == TIMELINE_END ? (struct timeline_found){{TIMELINE_BEGIN, 0}, 0, TIMELINE_RANK_PLACE}
+				    : timeline_found_here(t, (struct timeline_hit){stop, 0});
 }
 
 struct timeline_found timeline_search(struct timeline *t, bool reverse, uint64_t low, uint64_t high,

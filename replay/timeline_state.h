@@ -1,5 +1,6 @@
 /* What timeline.c, timeline_run.c, timeline_continue.c and scouts.c share. */
 #pragma once
+#include "replay/hits.h"
 #include "replay/timeline.h"
 
 struct scouts;
@@ -21,6 +22,9 @@ struct timeline {
 	} diversion;           /* replay/diversion.h */
 	struct scouts *scouts; /* NULL: it searches alone */
 	bool is_scout;
+	struct hits known; /* what searches have found */
+	struct hit_list
+		*collected; /* a search that goes on from its hits keeps them here; NULL: it stops at the first */
 };
 
 /* engine_run, which what wakes the engine does not interrupt: for what is short, or ends where no one wants to be. If
@@ -48,11 +52,11 @@ bool timeline_inside_exclusive(const struct timeline *t);
 enum engine_stop timeline_run_over(struct timeline *t, const struct hv_debug_point *points, size_t count,
 				   uint64_t *address, struct error *error);
 
+/* What is known of these points (replay/hits.h). NULL: out of memory. */
+struct hit_set *timeline_known(struct timeline *t, const struct hv_debug_point *points, size_t count);
+
 bool timeline_breakpoint_here(const struct timeline *t, const struct hv_debug_point *points, size_t count,
 			      uint64_t *address);
-/* Of hits at one position: the instruction there, the vector that shares it, the access. */
-enum timeline_rank { TIMELINE_RANK_PLACE, TIMELINE_RANK_VECTOR, TIMELINE_RANK_ACCESS };
-
 struct timeline_found {
 	struct timeline_hit hit; /* TIMELINE_BEGIN, TIMELINE_END: nothing */
 	uint64_t n;

@@ -92,9 +92,21 @@ struct hv_debug_point {
 	uint64_t address; /* guest virtual */
 	uint32_t bytes;
 	uint32_t access; /* HV_DEBUG_READ and HV_DEBUG_WRITE */
+	/* Its conditions, gdb's agent expressions, each behind a length of 4 bytes: a hit where one is true, or cannot
+	 * be evaluated. Where they begin in hv_mailbox.conditions. */
+	uint32_t condition, condition_bytes; /* 0 bytes: there is none */
 };
 
 enum { HV_DEBUG_POINTS_MAX = GUEST_BREAKPOINT_COUNT + GUEST_WATCHPOINT_COUNT };
+
+/* A hit that a run went on from. */
+struct hv_hit {
+	uint64_t n;
+	uint64_t address;       /* as hv_mailbox.stop_address */
+	uint32_t is_watchpoint; /* 0: a breakpoint */
+	uint32_t zero;
+};
+_Static_assert(sizeof(struct hv_hit) == 24, "layout shared with EL2");
 
 /* One page in the staging room, as far as it is to be changed. */
 struct hv_page {
@@ -105,7 +117,7 @@ struct hv_page {
 };
 _Static_assert(sizeof(struct hv_page) == 4096 + 64, "layout shared with EL2");
 
-enum { HV_TEXT_BYTES = 256, HV_CONSOLE_WATCHES = 2 };
+enum { HV_TEXT_BYTES = 256, HV_CONSOLE_WATCHES = 2, HV_CONDITION_BYTES = 8192 };
 
 /* The last bytes of a text that the host waits for on the console, up to 8: the newest byte is the lowest. */
 struct hv_console_watch {
@@ -132,6 +144,7 @@ struct hv_mailbox {
 	uint32_t stop;                              /* enum hv_stop */
 	uint32_t bell;         /* the host writes: value of the byte that it rang with last, or is about to */
 	uint64_t stop_address; /* of a watchpoint's access */
+	uint64_t hit_count;    /* hits that the run went on from: struct hv_hit, in the staging room */
 
 	/* the host writes */
 	uint32_t stop_request;     /* 1: end the recording at once */
@@ -150,6 +163,8 @@ struct hv_mailbox {
 	uint64_t page_count;
 	uint64_t debug_point_count;
 	struct hv_debug_point debug_points[HV_DEBUG_POINTS_MAX];
+	uint8_t conditions[HV_CONDITION_BYTES];
+	uint64_t hit_room; /* so many hits a run may go on from, where it can; 0: it stops at the first */
 
 	/* recording: hv sets console_shown to 1 when the console shows what one of the watches is for, and stands still
 	   until the host, which has taken all events by then, sets it back to 0 */

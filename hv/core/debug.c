@@ -7,6 +7,7 @@
 #include "hv/arch/arch.h"
 #include "hv/arch/field.h"
 #include "hv/core/debug_hit.h"
+#include "hv/core/debug_pass.h"
 #include "hv/core/debug_regs.h"
 #include "hv/core/exclusive.h"
 #include "hv/core/gate.h"
@@ -88,7 +89,8 @@ static bool points_place(struct vcpu_state *vcpu)
 {
 	bool all = true;
 	for (uint64_t i = 0; i < hv.mailbox->debug_point_count; i++) {
-		all &= point_place(vcpu, &hv.mailbox->debug_points[i]);
+		if (!debug_pass_leaves_out(&hv.mailbox->debug_points[i]))
+			all &= point_place(vcpu, &hv.mailbox->debug_points[i]);
 		vcpu->mdscr_el1 |= MDSCR_MDE;
 	}
 	return all;
@@ -124,7 +126,10 @@ void debug_load(void)
 
 void debug_update(void)
 {
-	if (hv.own_points_out && gate_debug_due() && !debug_hit_stop(&(struct debug_cause){.is_watchpoint = false}))
+	bool back = debug_pass_ends();
+	if (hv.own_points_out && gate_debug_due())
+		back = debug_hit(&(struct debug_cause){.is_watchpoint = false}) == DEBUG_HIT_NONE;
+	if (back)
 		debug_load();
 }
 
@@ -174,8 +179,19 @@ enum exit_answer debug_breakpoint(const struct exit *exit)
 	struct load_store here;
 	bool is_watchpoint = FIELD_GET(exit->esr, ESR_EC) == EC_WATCHPOINT;
 	struct debug_cause cause = {exit, is_watchpoint, is_watchpoint && load_store_here(&here) ? &here : NULL};
-	if (debug_hit_stop(&cause))
+	bool back = debug_pass_ends();
+	switch (debug_hit(&cause)) {
+	case DEBUG_HIT_STOPPED:
 		return EXIT_STOP;
+	case DEBUG_HIT_PASSED:
+		debug_load();
+		return EXIT_RESUME;
+	case DEBUG_HIT_NONE:
+	default:
+		break;
+	}
+	if (back)
+		debug_load();
 	/* A breakpoint comes before the alarm of its position, which is for the place before the exception. */
 	if (gate_end_due())
 		return EXIT_STOP;

@@ -1,6 +1,7 @@
 /* Each of the debugger's points is asked how well the exit fits it. A watchpoint's syndrome says where the access was,
  * but not exactly; the instruction does. */
 #include "hv/core/debug_hit.h"
+#include "hv/core/debug_pass.h"
 #include "hv/core/debug_regs.h"
 #include "hv/core/hv.h"
 
@@ -56,22 +57,27 @@ static enum fit point_fit(const volatile struct hv_debug_point *point, const str
 	return point->bytes == 0 && point->address == hv_vcpu()->pc ? FIT_EXACT : FIT_NONE;
 }
 
-bool debug_hit_stop(const struct debug_cause *cause)
+enum debug_hit debug_hit(const struct debug_cause *cause)
 {
 	enum fit best = FIT_NONE;
+	struct debug_pass_hit hit = {.is_watchpoint = cause->is_watchpoint};
 	for (uint64_t i = 0; i < hv.mailbox->debug_point_count; i++) {
 		uint64_t told;
 		enum fit fit = point_fit(&hv.mailbox->debug_points[i], cause, &told);
+		hit.points |= (uint32_t)(fit != FIT_NONE) << i;
 		if (fit <= best)
 			continue;
 		best = fit;
-		hv.mailbox->stop_address = told;
+		hit.address = told;
 	}
 	if (best == FIT_NONE)
-		return false;
+		return DEBUG_HIT_NONE;
+	if (cause->exit && debug_pass_over(&hit))
+		return DEBUG_HIT_PASSED;
+	hv.mailbox->stop_address = hit.address;
 	hv.mailbox->stop = cause->is_watchpoint ? HV_STOP_WATCHPOINT : HV_STOP_BREAKPOINT;
 	hv_end(HV_STATE_STOPPED);
-	return true;
+	return DEBUG_HIT_STOPPED;
 }
 
 /* Whether FAR is in the bytes of a watchpoint of the guest's for this kind of access (Arm ARM D17.3.11). */

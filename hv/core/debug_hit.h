@@ -11,8 +11,14 @@ struct debug_cause {
 	const struct load_store *access;
 };
 
-/* Stops, and answers true, if the exit is one of the debugger's points. */
-bool debug_hit_stop(const struct debug_cause *cause);
+enum debug_hit {
+	DEBUG_HIT_NONE,
+	DEBUG_HIT_STOPPED,
+	DEBUG_HIT_PASSED, /* the guest is to go on at once (hv/core/debug_pass.h) */
+};
+
+/* Stops, or passes on, if the exit is one of the debugger's points. */
+enum debug_hit debug_hit(const struct debug_cause *cause);
 
 /* Whether the watchpoint exit is not for the guest: its FAR is in bytes that the debugger watches, and in none that the
  * guest does. */

@@ -98,6 +98,11 @@ void gate_keyframe(void)
 		record_keyframe();
 }
 
+bool gate_is_quiet(void)
+{
+	return !hv.ended && half == REPLAYING && replay_is_quiet();
+}
+
 bool gate_stops_anywhere(void)
 {
 	return half == RECORDING;

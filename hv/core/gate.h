@@ -35,6 +35,10 @@ bool gate_exit_agrees(void);
 /* Right behind a recorded asynchronous exit, everything at rest: lets the host take a keyframe, if it wants one. */
 void gate_keyframe(void);
 
+/* Replaying: whether nothing stands at this position but what the guest's own instruction does, so that a debugger may
+ * have it go on from here without a stop. */
+bool gate_is_quiet(void);
+
 /* Whether an interrupt that comes wherever it likes becomes an event, which must stand at a sure place (recording). */
 bool gate_stops_anywhere(void);
 

@@ -36,6 +36,7 @@ insn_t divert_next_stop(insn_t deadline);
 
 bool replay_note_due(void);
 bool replay_debug_due(void);
+bool replay_is_quiet(void);
 bool replay_exit_agrees(uint32_t check);
 
 /* Whether the trace's next event is of this kind and at this position; brings its address. */

@@ -172,6 +172,13 @@ bool replay_debug_due(void)
 	return next && needs_own_points(next);
 }
 
+bool replay_is_quiet(void)
+{
+	const struct event *next = next_event();
+	return next && hv.guest.n < hv.until_n && !hv.mailbox->interrupt &&
+	       (next->n != hv.guest.n || class_of(next) == EVENT_CLASS_TRAP);
+}
+
 bool replay_exit_agrees(uint32_t check)
 {
 	const struct event *next = next_here(EVENT_EXIT);

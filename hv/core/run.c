@@ -18,6 +18,7 @@
 #include "hv/arch/arch.h"
 #include "hv/board/board.h"
 #include "hv/core/debug.h"
+#include "hv/core/debug_pass.h"
 #include "hv/core/exclusive.h"
 #include "hv/core/exit.h"
 #include "hv/core/gate.h"
@@ -108,6 +109,8 @@ static void alarm_update(void)
 		return;
 	insn_t set = clock_alarm();
 	insn_t stop = gate_next_stop(timers_alarm_deadline(), set);
+	insn_t pass = debug_pass_alarm();
+	stop = pass.v < stop.v ? pass : stop;
 	if (stop.v - hv.guest.n > ALARM_INSNS_MAX)
 		stop.v = UINT64_MAX;
 	if (stop.v == set.v)

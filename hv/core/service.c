@@ -8,6 +8,7 @@
 #include "hv/arch/arch.h"
 #include "hv/board/board.h"
 #include "hv/core/debug.h"
+#include "hv/core/debug_pass.h"
 #include "hv/core/exclusive.h"
 #include "hv/core/gate.h"
 #include "hv/core/hv.h"
@@ -69,6 +70,7 @@ void service_run(void)
 			continue;
 		}
 		hv.until_n = hv.mailbox->run_until_n;
+		debug_pass_forget();
 		gate_run_begin(hv.mailbox->diverted);
 		debug_load();
 		run();

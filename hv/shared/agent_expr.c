@@ -242,13 +242,7 @@ static enum agent_expr_status fetch(struct machine *m, enum agent_op *op, uint64
 enum agent_expr_status agent_expr_evaluate(const uint8_t *code, size_t count, const struct agent_expr_reader *reader,
 					   uint64_t *value)
 {
-	struct machine m;
-
-	/* The stack, which is large, needs no beginning. */
-	m.code = code;
-	m.count = count;
-	m.pc = m.depth = 0;
-	m.reader = reader;
+	struct machine m = {.code = code, .count = count, .reader = reader};
 
 	for (uint32_t step = 0; step < AGENT_EXPR_STEP_COUNT_MAX; step++) {
 		enum agent_op op;

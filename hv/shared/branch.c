@@ -1,5 +1,5 @@
 /* Masks of the encoding groups. */
-#include "replay/branch.h"
+#include "hv/shared/branch.h"
 
 static int64_t sign_extend(uint64_t value, uint32_t bits)
 {
