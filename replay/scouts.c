@@ -24,6 +24,7 @@ struct scouts {
 	uint64_t search; /* counts up where one begins and where it ends */
 	bool reverse;
 	struct engine_points points;
+	uint64_t known;               /* instructions that were clean from the beginning */
 	struct stretches stretches;   /* none: no search is going on */
 	struct timeline_found *found; /* of each stretch */
 };
@@ -206,6 +207,7 @@ static bool search_begin(struct scouts *scouts, struct stretches stretches, bool
 	scouts->reverse = reverse;
 	scouts->stretches = stretches;
 	scouts->found = found;
+	scouts->known = stretches_clean(&stretches);
 	scouts->points = known->points;
 	pthread_cond_broadcast(&scouts->changed);
 	pthread_mutex_unlock(&scouts->mutex);
@@ -213,6 +215,14 @@ static bool search_begin(struct scouts *scouts, struct stretches stretches, bool
 	       pthread_create(&scouts->threads[scouts->started], NULL, scout_main, scouts) == 0)
 		scouts->started++;
 	return true;
+}
+
+void scouts_progress(struct scouts *scouts, uint64_t *clean, uint64_t *known)
+{
+	pthread_mutex_lock(&scouts->mutex);
+	*clean = stretches_clean(&scouts->stretches);
+	*known = scouts->known;
+	pthread_mutex_unlock(&scouts->mutex);
 }
 
 static void search_end(struct scouts *scouts)
@@ -324,7 +334,10 @@ struct timeline_found scouts_search(struct timeline *t, bool reverse, uint64_t l
 		stretches_free(&stretches);
 		return timeline_search(t, reverse, low, high, points, count, error);
 	}
+	t->search.at_n = reverse ? high : low;
+	t->search.shared = true;
 	struct timeline_found found = search_along(t, points, count, here, error);
+	t->search.shared = false;
 	learn(t, points, count);
 	search_end(t->scouts);
 	return found;

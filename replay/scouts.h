@@ -14,6 +14,9 @@
 struct scouts *scouts_new(const char *trace, uint64_t start_n, unsigned count, struct error *error);
 void scouts_free(struct scouts *scouts);
 
+/* Of the search that is going on: instructions without a hit, and how many of them were known before. */
+void scouts_progress(struct scouts *scouts, uint64_t *clean, uint64_t *known);
+
 /* The first hit at or after `low` and before `high`, or with `reverse` the last one, as timeline_search answers it, by
  * timeline `t` and its scouts. Interrupted, nothing before found.n (with `reverse`: behind) is hit. `here` tells
  * whether `t` itself has just come to that place. */

@@ -53,3 +53,11 @@ size_t stretches_first(const struct stretches *stretches)
 		first++;
 	return first;
 }
+
+uint64_t stretches_clean(const struct stretches *stretches)
+{
+	uint64_t clean = 0;
+	for (size_t i = 0; i < stretches->count; i++)
+		clean += stretches->at[i].state == STRETCH_CLEAN ? stretches->at[i].high - stretches->at[i].low : 0;
+	return clean;
+}

@@ -27,5 +27,8 @@ void stretches_free(struct stretches *stretches);
 /* Takes the next one that is free and has no hit before it; SIZE_MAX: there is none. */
 size_t stretches_take(struct stretches *stretches);
 
+/* How much of it is clean. */
+uint64_t stretches_clean(const struct stretches *stretches);
+
 /* The first one that is not clean: the search's answer if it has a hit. `count`: all are clean. */
 size_t stretches_first(const struct stretches *stretches);

@@ -181,6 +181,7 @@ static void resume(void *context, const struct target_resume *request)
 	target->interrupted = false;
 	target->skip_access = false;
 	target->stepped = 0;
+	target->search_ns = 0;
 	target->pass = true;
 	target->passing = target->stepped_back = target->skips_brk = false;
 	target->origin = timeline_place(target->timeline);
@@ -354,6 +355,8 @@ bool replay_target_run(struct replay_target *target, const struct pollfd *wake, 
 	if (target->running && target->resume.reverse && diversion_is_on(target->timeline))
 		return replay_target_leave_to_go_back(target, error);
 	if (target->interrupted) {
+		if (!diversion_is_on(target->timeline))
+			replay_target_searched(target);
 		replay_target_stopped(target, TARGET_STOP_SIGNAL, 0, SIGNAL_INTERRUPT);
 		return true;
 	}

@@ -14,6 +14,8 @@ void replay_target_free(struct replay_target *target);
 void replay_target_attach(struct replay_target *target, struct gdbstub *stub);
 
 /* Whether a monitor command is under way. */
+/* To be called now and then while it runs: tells gdb's console of a search that takes long. */
+void replay_target_progress(struct replay_target *target, int64_t now_ns);
 bool replay_target_in_monitor(const struct replay_target *target);
 /* Whether the monitor command that is under way is to end, for gdb's interrupt or because of `wanted`. True once: the
  * way back to where it began is not interrupted. */

@@ -24,8 +24,10 @@ struct replay_target {
 	struct exception_context interrupted_at;
 	struct timeline_place entry; /* of the handler, where it is gone through backwards */
 	bool client_left;
-	bool skips_brk;      /* gdb has moved pc from a BRK of the guest's to behind it */
-	bool calls_told;     /* the user knows that calls are diversions */
+	bool skips_brk;             /* gdb has moved pc from a BRK of the guest's to behind it */
+	bool calls_told;            /* the user knows that calls are diversions */
+	int64_t search_ns, told_ns; /* when the search began that is going on, and something was said of it */
+	uint64_t search_from_n;
 	struct error broken; /* a write found the machine broken */
 	struct target_resume resume;
 	struct timeline_place origin; /* where a reverse run began */
@@ -49,6 +51,9 @@ bool replay_target_notice(void *context, char *text);
 
 /* Gives the points their conditions, before they run. */
 void replay_target_take_conditions(struct replay_target *target);
+
+/* Says how far a search back got that gdb has interrupted. */
+void replay_target_searched(struct replay_target *target);
 
 /* Sends what a diverted guest prints to gdb's console. */
 void replay_target_listen(struct replay_target *target);

@@ -54,6 +54,18 @@ struct timeline_hit {
 	uint64_t address; /* of the breakpoint; of the access, in the watched range */
 };
 
+/* A search that is going on: where it began, how many instructions it has looked at, and how many are left at most. */
+struct timeline_progress {
+	bool reverse;
+	uint64_t from_n, done, left;
+};
+
+/* For the engine's tick. False: no search is going on. */
+bool timeline_progress(const struct timeline *timeline, struct timeline_progress *progress);
+
+/* Back to where it is known that none of the points is hit before the current place. */
+uint64_t timeline_searched_back(struct timeline *timeline, const struct hv_debug_point *points, size_t count);
+
 /* Goes on to the next place, or back to the last one, where one of the points is hit: an instruction about to be
  * executed, or data about to be accessed. Without one: to the end of that direction. A breakpoint at the current place
  * does not count, an access there does; backwards an access stops right behind it (gdb's way of aarch64 watchpoints).

@@ -152,6 +152,51 @@ static struct timeline_hit go_to_end(struct timeline *t, const struct hv_debug_p
 	return hit;
 }
 
+static void search_begin(struct timeline *t, bool reverse)
+{
+	uint64_t n = timeline_n(t), limit_n = reverse ? timeline_start_n(t) : t->end_n;
+	t->search =
+		(struct timeline_search){.on = true, .reverse = reverse, .from_n = n, .limit_n = limit_n, .at_n = n};
+}
+
+static uint64_t distance(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
+bool timeline_progress(const struct timeline *t, struct timeline_progress *progress)
+{
+	const struct timeline_search *search = &t->search;
+	uint64_t now_n = t->engine->machine->mailbox->now_n, clean = 0, known = 0;
+	uint64_t left = distance(search->at_n, search->limit_n), done = search->looked;
+	if (!search->reverse && !search->shared && now_n > search->at_n && now_n <= search->limit_n) {
+		left -= now_n - search->at_n;
+		done += now_n - search->at_n;
+	}
+	if (search->shared)
+		scouts_progress(t->scouts, &clean, &known);
+	left += search->groups * distance(search->from_n, search->limit_n) - clean;
+	*progress = (struct timeline_progress){search->reverse, search->from_n, done + clean - known, left};
+	return search->on;
+}
+
+uint64_t timeline_searched_back(struct timeline *t, const struct hv_debug_point *points, size_t count)
+{
+	struct hv_debug_point group[HV_DEBUG_POINTS_MAX];
+	uint64_t searched = timeline_start_n(t);
+	size_t at = 0;
+	do {
+		size_t group_count = group_take(points, count, &at, group);
+		const struct hit_set *set = timeline_known(t, group, group_count);
+		uint64_t n = timeline_n(t);
+		struct hit hit;
+		if (set && hits_before(set, &n, &hit))
+			n = hit.n + 1;
+		searched = n > searched ? n : searched;
+	} while (at < count);
+	return searched;
+}
+
 /* QEMU makes an access of several words word by word, so the first ones may be done where a later one is watched. */
 struct timeline_hit timeline_continue(struct timeline *t, bool skip_access, const struct hv_debug_point *points,
 				      size_t count, struct error *error)
@@ -159,7 +204,9 @@ struct timeline_hit timeline_continue(struct timeline *t, bool skip_access, cons
 	struct timeline_place end = {t->end_n, t->end_pc}, here = timeline_place(t);
 	if (here.n == end.n && here.pc == end.pc)
 		return (struct timeline_hit){TIMELINE_END, 0};
+	search_begin(t, false);
 	struct timeline_hit hit = continue_to_end(t, skip_access, points, count, error);
+	t->search.on = false;
 	if (hit.stop == TIMELINE_END)
 		hit = go_to_end(t, points, count, error);
 	if (hit.stop == TIMELINE_WATCHPOINT && !timeline_return(t, timeline_place(t), error))
@@ -205,14 +252,20 @@ struct timeline_hit timeline_reverse(struct timeline *t, bool skip_access, const
 	case ENGINE_INTERRUPTED:
 		break;
 	}
+	search_begin(t, true);
 	do {
 		size_t group_count = group_take(points, count, &at, group);
+		t->search.at_n = high;
+		t->search.groups = (count - at + GUEST_BREAKPOINT_COUNT - 1) / GUEST_BREAKPOINT_COUNT;
 		struct timeline_found found = reverse_hit(t, best.n, high, group, group_count, error);
+		t->search.on = false;
 		if (found.hit.stop == TIMELINE_FAILED || found.hit.stop == TIMELINE_INTERRUPTED)
 			return found.hit;
+		t->search.on = at < count;
 		if (found.hit.stop != TIMELINE_BEGIN && !(best.hit.stop != TIMELINE_BEGIN && is_before(&found, &best)))
 			best = found;
 	} while (at < count);
+	t->search.on = false;
 	if (!timeline_goto_hit(t, best.n + (best.hit.stop == TIMELINE_WATCHPOINT ? 1 : 0), &best.hit, error))
 		best.hit.stop = TIMELINE_FAILED;
 	return best.hit;

@@ -160,6 +160,18 @@ static bool stop_on_the_way(struct timeline *t, uint64_t n, struct error *error)
 	return timeline_checkpoint_here(t, error);
 }
 
+/* For who asks meanwhile; `looked`: these instructions were not known. */
+static void came_to(struct timeline *t, uint64_t n, bool looked)
+{
+	struct timeline_search *search = &t->search;
+	bool further = search->reverse ? n < search->at_n : n > search->at_n;
+	if (!further || search->shared)
+		return;
+	if (looked)
+		search->looked += search->reverse ? search->at_n - n : n - search->at_n;
+	search->at_n = n;
+}
+
 static bool collect(struct timeline *t, const struct hv_hit *hit)
 {
 	enum timeline_rank rank = hit->is_watchpoint ? TIMELINE_RANK_ACCESS : TIMELINE_RANK_PLACE;
@@ -193,6 +205,8 @@ static struct timeline_hit run_on(struct timeline *t, uint64_t limit, const stru
 	struct timeline_hit hit = {TIMELINE_FAILED, 0};
 	for (;;) {
 		uint64_t until = next_stop(t, timeline_n(t), limit, error);
+		if (!t->search.reverse)
+			came_to(t, timeline_n(t), true);
 		switch (run_collecting(t, until, points, count, &hit.address, error)) {
 		case ENGINE_BREAKPOINT:
 			hit.stop = TIMELINE_BREAKPOINT;
@@ -341,8 +355,10 @@ static struct timeline_found search_back(struct timeline *t, uint64_t low_limit,
 			uint64_t low = t->checkpoints.at[checkpoints_before(&t->checkpoints, high - 1)].n;
 			low = hits_unknown_from(set, low > low_limit ? low : low_limit, high);
 			stop = learn_back(t, set, low, high, points, count, error);
+			came_to(t, low, true);
 		}
 		high = unknown;
+		came_to(t, high, false);
 	}
 	return stop == TIMELINE_END ? (struct timeline_found){{TIMELINE_BEGIN, 0}, 0, TIMELINE_RANK_PLACE}
 				    : timeline_found_here(t, (struct timeline_hit){stop, 0});

@@ -8,6 +8,15 @@ struct scouts;
 /* Instructions between checkpoints when a stretch is run for the first time. */
 #define TIMELINE_STRIDE_INSNS UINT64_C(64000000)
 
+/* A search that is going on, for timeline_progress. */
+struct timeline_search {
+	bool on, reverse, shared; /* shared: between scouts and this machine, from at_n on */
+	uint64_t from_n, limit_n;
+	uint64_t at_n;   /* so far it has come */
+	uint64_t looked; /* instructions that were not known */
+	size_t groups;   /* of points, for which all of it is to be searched afterwards */
+};
+
 struct timeline {
 	struct engine *engine;
 	struct checkpoints checkpoints;
@@ -22,6 +31,7 @@ struct timeline {
 	} diversion;           /* replay/diversion.h */
 	struct scouts *scouts; /* NULL: it searches alone */
 	bool is_scout;
+	struct timeline_search search;
 	struct hits known; /* what searches have found */
 	struct hit_list
 		*collected; /* a search that goes on from its hits keeps them here; NULL: it stops at the first */

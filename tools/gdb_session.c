@@ -35,6 +35,8 @@ static bool monitor_tick(void *context)
 		session->spoken_ns = now;
 		gdbstub_progress(session->stub, ".", 1);
 	}
+	if (!replay_target_in_monitor(session->target))
+		replay_target_progress(session->target, now);
 	gdbstub_output(session->stub, &waiting);
 	if (waiting == 0 && !replay_target_in_monitor(session->target))
 		return false;

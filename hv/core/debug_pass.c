@@ -36,7 +36,7 @@ static bool read_word(const void *context, uint64_t va, uint32_t *word)
 {
 	const struct code *code = context;
 	if (!code->whole)
-		return guest_read((va_t){va}, (uint8_t *)word, sizeof(*word));
+		return guest_read((va_t){va}, true, (uint8_t *)word, sizeof(*word));
 	*word = *(const uint32_t *)(const void *)&code->bytes[va - code->start];
 	return true;
 }
@@ -45,7 +45,7 @@ static bool code_is_clear(uint64_t pc)
 {
 	struct code code;
 	code.start = pc - UINT64_C(4) * EXCLUSIVE_CODE_LOOK_BACK;
-	code.whole = guest_read((va_t){code.start}, code.bytes, sizeof(code.bytes));
+	code.whole = guest_read((va_t){code.start}, true, code.bytes, sizeof(code.bytes));
 	return exclusive_code_is_clear(read_word, &code, pc);
 }
 
@@ -68,7 +68,7 @@ static bool read_register(const void *context, uint64_t number, uint64_t *value)
 static bool read_memory(const void *context, uint64_t address, uint8_t *bytes, size_t count)
 {
 	(void)context;
-	return guest_read((va_t){address}, bytes, count);
+	return guest_read((va_t){address}, false, bytes, count);
 }
 
 /* One that hv cannot decide is the host's. */

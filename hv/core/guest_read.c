@@ -1,6 +1,7 @@
 /* Reads on top of the page table walk, page by page. */
 #include "hv/core/guest_read.h"
 #include "hv/core/hv.h"
+#include "hv/core/patch.h"
 #include "hv/shared/guest_walk.h"
 
 enum { PAGE_BYTES = 4096 };
@@ -22,13 +23,14 @@ static bool read_descriptor(const void *context, ipa_t ipa, uint64_t *descriptor
 	return read_ram(ipa, (uint8_t *)descriptor, sizeof(*descriptor));
 }
 
-bool guest_read(va_t va, uint8_t *to, size_t bytes)
+bool guest_read(va_t va, bool code, uint8_t *to, size_t bytes)
 {
 	while (bytes > 0) {
 		size_t in_page = PAGE_BYTES - va.v % PAGE_BYTES;
 		size_t part = bytes < in_page ? bytes : in_page;
 		ipa_t ipa;
-		if (!guest_walk(hv_vcpu(), va, read_descriptor, NULL, &ipa) || !read_ram(ipa, to, part))
+		if (!guest_walk(hv_vcpu(), va, read_descriptor, NULL, &ipa) || !read_ram(ipa, to, part) ||
+		    (!code && patch_covers(ipa, part)))
 			return false;
 		va.v += part;
 		to += part;

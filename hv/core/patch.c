@@ -70,6 +70,16 @@ void patch_show(void)
 		arch_tlb_forget();
 }
 
+bool patch_covers(ipa_t ipa, uint64_t bytes)
+{
+	for (uint32_t i = 0; shown && i < GUEST_PATCH_COUNT; i++) {
+		uint64_t word = words()[i];
+		if (word != 0 && (word - ipa.v < bytes || ipa.v - word < sizeof(uint32_t)))
+			return true;
+	}
+	return false;
+}
+
 /* A free place in the table. Where there is none all words go, and those that the guest still uses come again. */
 static uint64_t *place(void)
 {

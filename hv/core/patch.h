@@ -10,6 +10,9 @@ void patch_word(ipa_t ipa);
  * access can be made again. False: hv has none there. */
 bool patch_release(ipa_t page);
 
+/* Whether a word of hv's own is in these bytes. */
+bool patch_covers(ipa_t ipa, uint64_t bytes);
+
 /* Gives RAM and stage 2 back as the guest and the CPU left them, for whoever looks at them from outside; and puts the
  * words in again, of a guest that was loaded meanwhile too. Cheap if nothing is to be done. */
 void patch_hide(void);
