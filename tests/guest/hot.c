@@ -1,4 +1,5 @@
-/* A function that is called two thousand times: for breakpoints whose condition is mostly false, and for many stops. */
+/* A function that is called two thousand times (tests/bench/hits.py counts on it): for breakpoints whose condition is
+ * mostly false, and for many stops. */
 #include "tests/guest/lib/guest.h"
 
 enum { CALLS = 2000, TURNS = 400 };
