@@ -7,6 +7,7 @@
 Source: GDB manual, "Remote Protocol".
 """
 import re
+import select
 import socket
 
 SECONDS_MAX = 600
@@ -83,6 +84,10 @@ class Client:
         if not data:
             raise Gone("the connection was closed")
         self.buffer += data
+
+    def has_input(self, seconds):
+        """Waits so long at most for something to receive."""
+        return bool(self.buffer) or bool(select.select([self.socket], [], [], seconds)[0])
 
     def receive(self):
         """The next packet's text, run-length encoding expanded. Binary data stays escaped."""

@@ -11,9 +11,14 @@ INTERRUPTS_MAX, LONGER = 60, 1.15
 
 
 def interrupted_back(client, seconds):
+    """An interrupt that comes behind the stop would be kept for the next search."""
     client.send("bc")
-    time.sleep(seconds)
-    client.interrupt()
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        if client.has_input(max(0, ends - time.monotonic())):
+            break
+    else:
+        client.interrupt()
     return client.wait_stop()
 
 

@@ -70,7 +70,7 @@ Test(abi, the_boot_block_and_the_mailbox)
 	cr_assert_eq(offsetof(struct hv_mailbox, fingerprint), 56);
 	cr_assert_eq(offsetof(struct hv_mailbox, expected), 56 + HV_FINGERPRINT_COUNT * 8);
 	cr_assert_eq(offsetof(struct hv_mailbox, stop_request),
-		     offsetof(struct hv_mailbox, expected) + 2 * sizeof(struct event) + HV_TEXT_BYTES + 16);
+		     offsetof(struct hv_mailbox, expected) + 2 * sizeof(struct event) + HV_TEXT_BYTES + 24);
 	cr_assert_eq(offsetof(struct hv_mailbox, console_watch),
 		     offsetof(struct hv_mailbox, command) + 40 + HV_DEBUG_POINTS_MAX * sizeof(struct hv_debug_point));
 	cr_assert_eq(offsetof(struct hv_mailbox, event_head),
