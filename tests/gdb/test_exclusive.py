@@ -30,6 +30,7 @@ class Loop:
         handler_ldxr, handler_stxr, handler_status = sequence(client, symbols["add_exclusive"])
         self.status = {self.stxr: status, handler_stxr: handler_status}
         self.loads = self.ldxr, handler_ldxr
+        client.expect_ok("Qqemu.sstep=1")  # into interrupts too: the handler's stores count
         client.insert(rsp.SOFTWARE, self.ldxr)
         for _ in range(3):
             check(client.go_on().kind == "swbreak", "the loop is not reached")

@@ -72,7 +72,8 @@ Test(abi, the_boot_block_and_the_mailbox)
 	cr_assert_eq(offsetof(struct hv_mailbox, stop_request),
 		     offsetof(struct hv_mailbox, expected) + 2 * sizeof(struct event) + HV_TEXT_BYTES + 24);
 	cr_assert_eq(offsetof(struct hv_mailbox, console_watch),
-		     offsetof(struct hv_mailbox, command) + 40 + HV_DEBUG_POINTS_MAX * sizeof(struct hv_debug_point));
+		     offsetof(struct hv_mailbox, command) + 48 + HV_CONDITION_BYTES +
+			     HV_DEBUG_POINTS_MAX * sizeof(struct hv_debug_point));
 	cr_assert_eq(offsetof(struct hv_mailbox, event_head),
 		     offsetof(struct hv_mailbox, console_watch) + HV_CONSOLE_WATCHES * sizeof(struct hv_console_watch) +
 			     8);
