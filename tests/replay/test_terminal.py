@@ -46,7 +46,7 @@ class Terminal:
     def is_raw(self):
         return not termios.tcgetattr(self.other)[3] & RAW_OFF
 
-    def end(self, status=0):
+    def end(self, status=0, seconds=300):
         """Waits for the end; the terminal must be as it was."""
         end = time.monotonic() + seconds
         while self.process.poll() is None and time.monotonic() < end:
