@@ -7,7 +7,7 @@
 
 const char guest_name[] = "timer_physical";
 
-enum { DELAY_TICKS = 20000, ROUND_COUNT = 20 };
+enum { DELAY_TICKS = 20000, MASKED_TICKS = 30000, ROUND_COUNT = 20 };
 
 static volatile uint64_t irq_count, taken_at;
 
@@ -31,7 +31,7 @@ static void wait_until(uint64_t deadline)
 /* ISTATUS follows the deadline, on QEMU as late as its main loop does. A replay must print the same number of polls. */
 static void expire_masked(void)
 {
-	uint64_t polls = 0, deadline = SYSREG_READ(cntpct_el0) + DELAY_TICKS;
+	uint64_t polls = 0, deadline = SYSREG_READ(cntpct_el0) + MASKED_TICKS;
 	SYSREG_WRITE(cntp_cval_el0, deadline);
 	SYSREG_WRITE(cntp_ctl_el0, TIMER_ENABLE | TIMER_IMASK);
 	while (!(SYSREG_READ(cntp_ctl_el0) & TIMER_ISTATUS))
