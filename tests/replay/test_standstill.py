@@ -9,7 +9,7 @@ from harness import SOAK, check, payload, record, replay, rng, test
 # What hvrec sees for itself, and says. The other deaths go on through several instructions, and --timeout ends them.
 CAUGHT = {"system_call", "endless_branch", "branch_to_unmapped"}
 LIVELY = {"branch_to_nothing", "vectors_in_a_circle", "two_instructions", "between_el0_and_el1",
-          "between_el0_and_el1_by_abort", "return_to_illegal_state", "return_to_unmapped", "masked_step"}
+          "between_el0_and_el1_by_abort", "return_to_illegal_state", "return_to_unmapped"}
 NEVER_S, SOON_S, TO_DIE_S = "100", "3", "8"
 
 
