@@ -6,6 +6,7 @@
 #include "hv/core/gate.h"
 #include "hv/core/guest_read.h"
 #include "hv/core/hv.h"
+#include "hv/core/standstill.h"
 #include "hv/shared/agent_expr.h"
 #include "hv/shared/exclusive_code.h"
 
@@ -13,9 +14,6 @@
 #define PSTATE_SP  UINT64_C(1)
 #define MDSCR_SS   UINT64_C(1)
 #define MDSCR_MDE  (UINT64_C(1) << 15)
-
-/* Arm ARM D1.3.1.5: sixteen vectors. */
-enum { VECTOR_BYTES = 0x80, VECTORS_BYTES = 0x800 };
 
 /* gdb's numbers, after x0 to x30 (gdbstub/gdb_registers.def). */
 enum { REGISTER_SP = 31, REGISTER_PC = 32, REGISTER_CPSR = 33 };
@@ -111,9 +109,7 @@ static bool all_are_false(uint32_t points)
 static bool may_pass(void)
 {
 	const struct vcpu_state *vcpu = hv_vcpu();
-	uint64_t offset = vcpu->pc - arch_vbar_el1();
-	bool vector = offset < VECTORS_BYTES && offset % VECTOR_BYTES == 0;
-	return !vector && !(vcpu->pstate & PSTATE_NRW) && vcpu->stepping == 0 &&
+	return !standstill_at_vector() && !(vcpu->pstate & PSTATE_NRW) && vcpu->stepping == 0 &&
 	       !(vcpu->mdscr_el1 & (MDSCR_SS | MDSCR_MDE)) && !hv.own_points_out && gate_is_quiet();
 }
 
