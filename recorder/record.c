@@ -22,7 +22,6 @@
 #include <unistd.h>
 
 enum { TICK_MS = 20, BATCH_EVENTS = 4096, TIMEOUT_S_MAX = 1000000000 };
-#define STOP_PATIENCE_NS INT64_C(20000000000) /* for a machine that was asked to stop */
 #define STOP_BELL_NS     INT64_C(50000000) /* between its bells: hv puts one off to an instruction that may not come */
 
 struct recording {
@@ -135,7 +134,7 @@ static void limits_check(struct recording *r, struct error *error)
 		r->rang_ns = now;
 		machine_ring(r->machine);
 	}
-	if (r->stop_ns != 0 && now - r->stop_ns > STOP_PATIENCE_NS)
+	if (machine_is_deaf(r->stop_ns, now))
 		error_set(error, STATUS_FAILED, "the machine does not stop; the trace is kept up to its last event");
 }
 

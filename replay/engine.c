@@ -123,6 +123,7 @@ static bool command(struct engine *engine, enum hv_command kind, struct error *e
 {
 	struct machine *machine = engine->machine;
 	struct machine_watch watch = {0};
+	int64_t asked_ns = 0;
 	if (kind == HV_COMMAND_RUN && !ring_serve(engine, error))
 		return false;
 	machine->mailbox->interrupt = 0;
@@ -133,10 +134,14 @@ static bool command(struct engine *engine, enum hv_command kind, struct error *e
 		tick(engine);
 		if (kind == HV_COMMAND_RUN && engine->ending)
 			machine->mailbox->interrupt = 1;
-		if (machine->mailbox->interrupt)
+		if (machine->mailbox->interrupt) {
 			machine_ring(machine);
+			asked_ns = asked_ns != 0 ? asked_ns : session_now_ns();
+		}
 		if (!ring_serve(engine, error) || !machine_running(machine, error))
 			return false;
+		if (machine_is_deaf(asked_ns, session_now_ns()))
+			return error_set(error, STATUS_FAILED, "the machine does not stop");
 		if (machine_stuck(machine, &watch))
 			return error_set(error, STATUS_FAILED, "the machine makes no progress at instruction %llu",
 					 (unsigned long long)watch.n);

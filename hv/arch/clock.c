@@ -10,6 +10,8 @@
  *    ahead at the start. Before 8.2 a sum that wraps below the present makes QEMU loop for ever, so CNTVOFF must not be
  *    positive, or a guest that sets its timer to the end of time is lost: the guest's counter begins at
  *    GUEST_COUNTER_START, and hv may use up so much of the machine's time, and all time that the guest was idle.
+ * 5. While hv waits, the machine's clock jumps to QEMU's next timer, which is the next overflow of any counter: with
+ *    counter 1 at up to 2^32 ns from now, each wait would use up seconds. So it is about to overflow when hv waits.
  * Facts about QEMU's counters: docs/ARCHITECTURE.md, "The instruction clock". */
 #include "hv/arch/clock.h"
 #include "hv/arch/arch.h"
@@ -18,11 +20,13 @@
 
 enum { BIAS_CANDIDATES = 48, BIAS_SAMPLES = 400 };
 
+#define WAIT_NS     UINT32_C(1000) /* more than the way from clock_before_wait to the WFI */
 #define PROBE_TICKS UINT64_C(100)
 #define LEAD_TICKS  (UINT64_C(1) << 52) /* 2.3 years: idle time seldom comes so far, and the end of time is not near */
 
 static uint64_t anchor_n, anchor_count;
 static bool lead_needed;
+static uint32_t add_loses; /* ns that counter 1 does not count while counter_add changes it */
 static uint64_t counter_bias; /* from counter 1 to CNTPCT_EL0 * 16, modulo 2^32 */
 
 uint32_t world_enter(struct vcpu_state *vcpu, uint64_t guest_ns, uint64_t bias);
@@ -122,6 +126,19 @@ uint64_t clock_lead(uint64_t counter)
 	return lead_needed && READ_SYSREG(cntpct_el0) < counter ? counter + LEAD_TICKS : 0;
 }
 
+static void counter_add(uint32_t ns)
+{
+	uint64_t count;
+	__asm__ volatile("mrs %0, pmevcntr1_el0\n add %0, %0, %1\n msr pmevcntr1_el0, %0" : "=&r"(count) : "r"((uint64_t)ns));
+}
+
+void clock_before_wait(void)
+{
+	uint32_t ns = UINT32_MAX - WAIT_NS - (uint32_t)READ_SYSREG(pmevcntr1_el0);
+	counter_add(ns);
+	counter_bias -= ns - add_loses;
+}
+
 bool clock_init(void)
 {
 	WRITE_SYSREG(pmevtyper1_el0, PMU_CPU_CYCLES | PMEVTYPER_NSH); /* every level: the machine's ns */
@@ -133,5 +150,10 @@ bool clock_init(void)
 	WRITE_SYSREG(pmintenset_el1, PMU_CYCLE);
 	__asm__ volatile("isb"); /* counting has begun before the first sample */
 	lead_needed = !negative_offset_fires();
-	return READ_SYSREG(cntfrq_el0) == GUEST_COUNTER_HZ && bias_find() == 1;
+	uint32_t found = bias_find();
+	uint64_t bias = counter_bias;
+	counter_add(0);
+	uint32_t found_again = bias_find();
+	add_loses = (uint32_t)(counter_bias - bias);
+	return READ_SYSREG(cntfrq_el0) == GUEST_COUNTER_HZ && found == 1 && found_again == 1;
 }

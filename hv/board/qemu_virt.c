@@ -3,6 +3,7 @@
  * The PL011 is the doorbell: hvrec holds its other end. EOImode is 1: priority drop and deactivation are apart, so that
  * the virtual timer's interrupt stays active, and silent, until the guest itself ends it. */
 #include "hv/board/board.h"
+#include "hv/arch/arch.h"
 #include "hv/arch/sysreg.h"
 
 #define MMIO32(base, offset) (*(volatile uint32_t *)(uintptr_t)((base) + (offset)))
@@ -178,6 +179,7 @@ uint32_t board_wait(void)
 	WRITE_SYSREG(cntv_ctl_el0, 0);
 	if (host_silent)
 		gic_enable(INTID_UART);
+	clock_before_wait();
 	__asm__ volatile("dsb sy\n wfi" ::: "memory"); /* what the host shall see is written before we sleep */
 	uint32_t taken = board_irq_take();
 	if (host_silent)

@@ -19,8 +19,8 @@
 #define INPUT_RING_BYTES (UINT64_C(1) << 16)
 #define STAGING_COUNT    UINT64_C(4096)
 
-/* A machine that shows no progress for so long is looked at. */
-#define STUCK_NS INT64_C(60000000000)
+#define STUCK_NS INT64_C(60000000000) /* a machine that shows no progress for so long is looked at */
+#define DEAF_NS  INT64_C(20000000000) /* and for one that was asked to stop */
 
 enum { START_TICK_MS = 50, START_PATIENCE_MS = 120000 };
 
@@ -221,6 +221,11 @@ bool machine_stuck(const struct machine *machine, struct machine_watch *watch)
 	watch->cpu_ticks = ticks;
 	watch->moved_ns = moved ? now_ns : watch->moved_ns;
 	return !moved;
+}
+
+bool machine_is_deaf(int64_t asked_ns, int64_t now_ns)
+{
+	return asked_ns != 0 && now_ns - asked_ns > DEAF_NS && !machine_is_debugged();
 }
 
 bool machine_is_debugged(void)

@@ -59,6 +59,9 @@ uint32_t machine_state(const struct machine *machine);
 bool machine_ram_written(const struct machine *machine, uint64_t *start, uint64_t *end);
 /* Whether the machine may halt for as long as it likes, because somebody debugs hv in it (HVREC_PATIENT is set). */
 bool machine_is_debugged(void);
+/* Whether a machine that was asked to stop at `asked_ns` (0: it was not) should have done so long before `now_ns`: QEMU
+ * may serve a timer for ever and never come back to hv. */
+bool machine_is_deaf(int64_t asked_ns, int64_t now_ns);
 /* Notices a machine that does nothing any more. */
 struct machine_watch {
 	uint64_t n, tail, cpu_ticks;

@@ -1,5 +1,7 @@
 """A guest that polls CNTPCT_EL0 from a page that is data too: gdb sees the guest's own instructions wherever it stops, and
 its stops change nothing."""
+import time
+
 import points
 import rsp
 import session
@@ -28,6 +30,17 @@ def snapshot(client, symbols, n):
 def verify(client):
     text, good = client.monitor("verify")
     check(good and "the final state hash agrees" in text, f"verify: {text!r}")
+
+
+@test
+def waits_use_up_no_time_of_the_machine():
+    """Before QEMU 8.2 a machine whose clock is ahead of the guest's counter is lost at a timer set to the end of time."""
+    with session.served("timer_far") as server, server.client() as client:
+        for _ in range(12):
+            client.seek("end")
+            time.sleep(0.05)
+            client.seek("start")
+        verify(client)
 
 
 @test
