@@ -2,7 +2,8 @@
 #   make          build/hvrec, build/hv.elf and build/hvrec_sqlite.so
 #   make demo     installs what is missing, records a Debian kernel, replays it, goes back in it with gdb
 #   make check    installs what is missing, builds and tests everything: what CI runs
-#   make soak     the long forms of the tests
+#                 QEMU=PROGRAM: on another one than PATH's (tools/fetch-qemu brings Debian 13's)
+#   make soak     the long forms of the tests, and the short ones on another QEMU
 #   make kvm-unit-tests SRC=FOLDER   records and replays those of kvm-unit-tests (docs/KVM-UNIT-TESTS.md)
 #   make bench    speed, trace size, the cost of travelling and SQL's scan rate, beside QEMU's own record/replay
 #   make debug PAYLOAD=FILE   runs hv under a debugger (docs/DEBUGGING-HV.md)
@@ -21,6 +22,9 @@ BOARD ?= qemu_virt
 # How many things `make check` does at a time.
 JOBS ?= $(shell nproc)
 PAYLOAD ?= $(BUILD)/guest/console.elf
+ifneq ($(QEMU),)
+export HVREC_QEMU := $(QEMU)
+endif
 
 WARNINGS := -Wall -Wextra -Wpedantic -Werror -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla \
 	-Wswitch-enum
@@ -188,10 +192,12 @@ kvm-unit-tests: all
 
 soak: deps-check all guests $(EDITORS) $(ESCAPES)
 	tools/fetch-guest --out $(BUILD)/guest
+	tools/fetch-qemu --out $(BUILD)/qemu
 	$(MAKE) deb
 	BUILD=$(BUILD) tests/install/deb-check --root
 	BUILD=$(BUILD) tests/replay/run --soak
 	BUILD=$(BUILD) tests/gdb/run --soak
+	$(MAKE) guest-check replay-check QEMU=$(abspath $(BUILD))/qemu/trixie/qemu-system-aarch64
 	$(MAKE) fuzz FUZZ_COUNT=10000000 FUZZ_TRACE_COUNT=5000000
 
 $(BUILD)/tests/decode_rate: tests/bench/decode_rate.c $(filter $(BUILD)/host/storage/%,$(HOST_OBJECTS)) \

@@ -9,8 +9,11 @@ Source: GDB manual, "Remote Protocol".
 import re
 import select
 import socket
+import time
 
 SECONDS_MAX = 600
+CROSSED_SECONDS = 10  # in which an interrupt that was kept is answered
+SIGINT = 2
 X0, SP, PC, CPSR = 0, 31, 32, 33
 SP_EL0 = 68
 SOFTWARE, HARDWARE, WATCH, RWATCH, AWATCH = range(5)
@@ -51,6 +54,7 @@ class Client:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(seconds)
         self.buffer = b""
+        self.crossed = False  # whether an interrupt was sent that no stop has answered: the next resume does
         self.no_ack = False
         self.socket.connect(path)
         self.features = self.request("qSupported:swbreak+;hwbreak+")
@@ -111,17 +115,33 @@ class Client:
         if reply != "OK":
             raise ProtocolError(f"{text[:40]}: {reply or 'not supported'}")
 
-    def wait_stop(self):
-        """What is printed before the stop goes to `console`."""
+    def wait_stop(self, seconds=None):
+        """What is printed before the stop goes to `console`. None: there is no stop within so many seconds."""
         self.console = ""
-        while True:
+        ends = time.monotonic() + seconds if seconds is not None else None
+        while ends is None or self.has_input(max(0, ends - time.monotonic())):
             reply = self.receive()
             if reply[:1] != "O":
-                return Stop(reply)
+                stop = Stop(reply)
+                self.crossed = self.crossed and stop.signal != SIGINT
+                return stop
             self.console += bytes.fromhex(reply[1:]).decode(errors="replace")
+        return None
 
-    def resume(self, text):
+    def resume(self, text, seconds=None):
+        """The next stop; after so many seconds it is interrupted. An interrupt that crossed the last stop is passed over."""
+        crossed = self.crossed
         self.send(text)
+        stop = self.wait_stop(CROSSED_SECONDS) if crossed else None
+        if stop and stop.signal == SIGINT:
+            self.send(text)
+        elif stop:
+            return stop
+        if seconds is not None:
+            stop = self.wait_stop(seconds)
+            if stop:
+                return stop
+            self.interrupt()
         return self.wait_stop()
 
     def step(self):
@@ -137,6 +157,7 @@ class Client:
         return self.resume("bc")
 
     def interrupt(self):
+        self.crossed = True
         self.socket.sendall(b"\x03")
 
     def registers(self):

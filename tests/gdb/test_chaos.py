@@ -79,6 +79,7 @@ def a_walk_across_events_meets_one_guest_at_each_position():
     for _ in range(TRACES):
         events, places = recorded(), []
         with session.Server("trace", "--at", "start") as server, server.client() as client:
+            client.expect_ok("Qqemu.sstep=1")  # into interrupts too
             for n in near_events(events):
                 places += steps(client, n)
         with session.Server("trace", "--at", f"{rng.randrange(100)}%") as server, server.client() as client:
@@ -93,6 +94,7 @@ def steps_back_pass_a_read_that_was_over_counted():
     reads = [event.n for event in recorded() if event.kind == SYSREG_READ and event.address >> 14 == 2]
     check(reads, "the guest read no debug register")
     with session.Server("trace", "--at", "start") as server, server.client() as client:
+        client.expect_ok("Qqemu.sstep=1")
         for n in reads:
             client.seek(n - 3)
             start = here(client)

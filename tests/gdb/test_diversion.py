@@ -317,10 +317,7 @@ def divert(client, place):
     for _ in range(rng.randrange(4)):
         client.step()
     if rng.random() < 0.7:
-        client.send("vCont;c")
-        time.sleep(rng.random() / 5)
-        client.interrupt()
-        client.wait_stop()
+        client.resume("vCont;c", rng.random() / 5)
 
 
 @test

@@ -1,6 +1,5 @@
 """A search that is interrupted says how far it got, and does not search that part again; a long one says where it is."""
 import re
-import time
 
 import rsp
 import session
@@ -8,18 +7,6 @@ from session import check, harness, rng, test
 
 NOWHERE = [0xdead0000, *range(0x1000, 0x1020, 4)]  # more than the CPU has: they are looked for in two runs
 INTERRUPTS_MAX, LONGER = 60, 1.15
-
-
-def interrupted_back(client, seconds):
-    """An interrupt that comes behind the stop would be kept for the next search."""
-    client.send("bc")
-    ends = time.monotonic() + seconds
-    while time.monotonic() < ends:
-        if client.has_input(max(0, ends - time.monotonic())):
-            break
-    else:
-        client.interrupt()
-    return client.wait_stop()
 
 
 @test
@@ -33,7 +20,7 @@ def a_search_back_that_is_interrupted_again_and_again_comes_to_the_beginning():
                 client.insert(rsp.HARDWARE, address)
             told, last = 0, end
             for i in range(INTERRUPTS_MAX):
-                stop = interrupted_back(client, (0.1 + rng.random() * 0.1) * LONGER ** i)
+                stop = client.resume("bc", (0.1 + rng.random() * 0.1) * LONGER ** i)
                 if stop.kind == "begin":
                     break
                 check(stop.signal == 2 and client.n == end, f"{stop} at {client.n}")

@@ -97,14 +97,7 @@ class Walk:
         """One continue in one direction, interrupted if it takes long. Answers the stop."""
         client = self.client
         n = client.n
-        client.send("bc" if back else "vCont;c")
-        client.socket.settimeout(interrupt_s)
-        with contextlib.suppress(rsp.ProtocolError):
-            client._fill()
-        client.socket.settimeout(rsp.SECONDS_MAX)
-        if not client.buffer:
-            client.interrupt()
-        stop = client.wait_stop()
+        stop = client.resume("bc" if back else "vCont;c", interrupt_s)
         check(client.n <= n if back else client.n >= n, f"{'back' if back else 'on'} from {n} to {client.n}")
         check(stop.kind != "swbreak" or stop.signal == 5, f"{stop}")
         return stop
@@ -165,10 +158,7 @@ class Walk:
         for _ in range(rng.randrange(3)):
             client.step()
         if rng.random() < 0.5:
-            client.send("vCont;c")
-            time.sleep(rng.random() * 0.05)
-            client.interrupt()
-            client.wait_stop()
+            client.resume("vCont;c", rng.random() * 0.05)
         if not "diversion from" in client.monitor("when")[0]:
             return
         way = rng.choice(("back-to-replay", "step", "seek"))
@@ -193,6 +183,7 @@ class Walk:
 
 def walk(trace):
     with session.Server(trace, "--at", f"{rng.randrange(100)}%") as server, server.client() as client:
+        client.expect_ok("Qqemu.sstep=1")  # into interrupts too
         start, end = limits(client)
         way = Walk(client, start, end)
         for _ in range(TURNS):

@@ -94,10 +94,7 @@ def an_interrupted_search_loses_no_hit():
         client.insert(*point)
         found, places = [], [0]
         while len(found) < len(expected):
-            client.send("vCont;c")
-            if not client.has_input(rng.uniform(0, 1.5)):  # behind the stop it would be kept for the next search
-                client.interrupt()
-            stop = client.wait_stop()
+            stop = client.resume("vCont;c", rng.uniform(0, 1.5))
             places.append(client.n)
             if stop.kind in ("hwbreak", "end"):
                 found.append((stop.kind, client.n, client.pc))
@@ -107,10 +104,7 @@ def an_interrupted_search_loses_no_hit():
         # backwards an interrupt leaves it where it was
         client.remove(*point)
         client.seek("end")
-        client.send("bc")
-        if not client.has_input(rng.uniform(0.3, 1)):
-            client.interrupt()
-        client.wait_stop()
+        client.resume("bc", rng.uniform(0.3, 1))
         check(client.n in (0, end), f"interrupted backwards it is at {client.n}, neither {end} nor the start")
         client.seek("end")
         client.insert(*point)
