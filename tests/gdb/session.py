@@ -105,7 +105,7 @@ def gdb_at(target, script, elf):
     """Runs gdb's commands, connected to a `target remote`. Returns what it printed, standard error included."""
     if not GDB:
         raise Skipped("no gdb-multiarch")
-    lines = ["set pagination off", "set confirm off", "set architecture aarch64", f"target remote {target}"]
+    lines = ["set pagination off", "set confirm off", "set remotetimeout 600", "set architecture aarch64", f"target remote {target}"]
     with open("script.gdb", "w", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n" + script)
     result = harness.finish(harness.start("-nx", "-nh", "-batch", "-x", "script.gdb", harness.payload(elf), program=GDB,

@@ -149,9 +149,18 @@ def commands_take_values_of_gdb():
 
 INTERRUPT = '''
 python
-import os, signal, threading
+import os, signal, threading, time
+def sleeps():
+    with open(f"/proc/self/task/{os.getpid()}/stat") as file:
+        return file.read().rpartition(")")[2].split()[0] == "S"
+def interrupt():
+    times = 0
+    while times < 10:  # gdb has slept so long: it waits for the command's reply
+        time.sleep(0.03)
+        times = times + 1 if sleeps() else 0
+    os.kill(os.getpid(), signal.SIGINT)
 def interrupted(words):
-    threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    threading.Thread(target=interrupt, daemon=True).start()
     try:
         gdb.execute("hvrec " + words)
         print("@" + words.split()[0] + "=done")
