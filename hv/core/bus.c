@@ -54,6 +54,7 @@ static uint64_t rtc_read(uint64_t offset, uint8_t size)
 
 static void rtc_write(uint64_t offset, uint8_t size, uint64_t value)
 {
+	timers_changed();
 	pl031_write(&hv.guest.rtc, (uint32_t)offset, value, timers_rtc_now_s());
 	if (size == 8)
 		pl031_write(&hv.guest.rtc, (uint32_t)offset + 4, value >> 32, timers_rtc_now_s());

@@ -133,6 +133,11 @@ void debug_update(void)
 		debug_load();
 }
 
+bool debug_is_under_way(void)
+{
+	return hv.own_points_out || debug_pass_alarm().v != UINT64_MAX;
+}
+
 /* Whether EL1 would take a debug exception now (Arm ARM D2.4). */
 static bool unmasked(void)
 {

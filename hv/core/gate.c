@@ -195,3 +195,10 @@ insn_t gate_next_stop(insn_t deadline, insn_t alarm)
 		return divert_next_stop(deadline);
 	return half == REPLAYING ? replay_next_stop(alarm) : record_next_stop(deadline);
 }
+
+insn_t gate_stop_at_rest(insn_t alarm)
+{
+	if (hv.ended || half == DIVERTED)
+		return (insn_t){0};
+	return half == REPLAYING ? replay_stop_at_rest(alarm) : record_stop_at_rest();
+}

@@ -69,3 +69,7 @@ void gate_end(enum end_reason reason);
 /* The position, after the current one, where the guest has to be stopped; `deadline` is that of the emulated timers,
  * and `alarm` is where the alarm stands, which is the answer if that will do. */
 insn_t gate_next_stop(insn_t deadline, insn_t alarm);
+
+/* What gate_next_stop would say, where there is nothing for the gate here but what the guest's own instruction does: no
+ * note, no asynchronous exit, no end, no input. 0: there may be. */
+insn_t gate_stop_at_rest(insn_t alarm);

@@ -34,6 +34,10 @@ insn_t record_next_stop(insn_t deadline);
 insn_t replay_next_stop(insn_t alarm);
 insn_t divert_next_stop(insn_t deadline);
 
+/* The same, if the guest may go on from a trap without looking further; 0: it may not. */
+insn_t record_stop_at_rest(void);
+insn_t replay_stop_at_rest(insn_t alarm);
+
 bool replay_note_due(void);
 bool replay_debug_due(void);
 bool replay_is_quiet(void);

@@ -4,11 +4,13 @@
 #include "hv/core/asking.h"
 #include "hv/core/patch.h"
 #include "hv/core/ring.h"
+#include "hv/core/timers.h"
 #include "hv/dev/pl011.h"
 
 static bool hang_seen;
 static uint64_t last_n = UINT64_MAX; /* of the last event */
-static bool exit_is_first;           /* the last EXIT is the first event of its position */
+static insn_t next_stop;
+static bool exit_is_first; /* the last EXIT is the first event of its position */
 
 static struct event *ring_slot(uint64_t index)
 {
@@ -156,7 +158,14 @@ bool record_end_due(uint32_t *reason)
 
 insn_t record_next_stop(insn_t deadline)
 {
+	next_stop = deadline;
 	if (hv.boot->limit_n != 0 && hv.boot->limit_n < deadline.v)
-		return (insn_t){hv.boot->limit_n};
-	return deadline;
+		next_stop.v = hv.boot->limit_n;
+	return next_stop;
+}
+
+insn_t record_stop_at_rest(void)
+{
+	bool stands = timers_stand() && hv.guest.n < next_stop.v && !hv.mailbox->stop_request && !input_ready();
+	return (insn_t){stands ? next_stop.v : 0};
 }

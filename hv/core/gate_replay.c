@@ -19,18 +19,26 @@ enum { EC_BREAKPOINT = 0x30, EC_WATCHPOINT = 0x34 };
 
 static uint64_t exit_n = UINT64_MAX; /* of the last EXIT */
 
+/* The trace's next event, if the host has provided it, or NULL. */
+static const struct event *event_there(void)
+{
+	const struct event *slots = (const struct event *)hv.boot->event_ring_pa;
+	uint64_t tail = hv.mailbox->event_tail;
+	if (ring_index_load(&hv.mailbox->event_head) == tail)
+		return NULL;
+	return &slots[tail & (hv.boot->event_ring_count - 1)];
+}
+
 /* The trace's next event, or NULL at its end. Sleeps until the host has provided it. */
 static const struct event *next_event(void)
 {
-	const struct event *slots = (const struct event *)hv.boot->event_ring_pa;
 	uint64_t tail = hv.mailbox->event_tail;
 	for (;;) {
 		bool last = hv.mailbox->events_ended;
 		__atomic_thread_fence(__ATOMIC_ACQUIRE); /* the head is at least as new as the flag */
-		if (ring_index_load(&hv.mailbox->event_head) != tail)
-			return &slots[tail & (hv.boot->event_ring_count - 1)];
-		if (last)
-			return NULL;
+		const struct event *next = event_there();
+		if (next || last)
+			return next;
 		ring_wait_announce();
 		if (ring_index_load(&hv.mailbox->event_head) == tail && !hv.mailbox->events_ended)
 			ring_wait();
@@ -191,6 +199,12 @@ static bool is_before_loop(const struct event *next)
 	return next->kind == EVENT_END && next->address == END_REASON_EXCEPTION_LOOP && next->n == hv.guest.n;
 }
 
+/* Where an alarm may stay while the guest is to come to `next` by itself. */
+static bool is_behind(insn_t alarm, const struct event *next)
+{
+	return alarm.v > next->n && alarm.v - next->n <= 2 * LOST_INSNS;
+}
+
 insn_t replay_next_stop(insn_t alarm)
 {
 	const struct event *next = next_event();
@@ -204,10 +218,19 @@ insn_t replay_next_stop(insn_t alarm)
 		return (insn_t){UINT64_MAX};
 	}
 	if (comes_by_itself(next)) {
-		bool behind = alarm.v > next->n && alarm.v - next->n <= 2 * LOST_INSNS;
-		stop = behind ? alarm.v : next->n + LOST_INSNS;
+		stop = is_behind(alarm, next) ? alarm.v : next->n + LOST_INSNS;
 		if (hv.own_points_out && needs_own_points(next) && next->n > hv.guest.n)
 			stop = next->n;
 	}
 	return (insn_t){stop < hv.until_n ? stop : hv.until_n};
+}
+
+/* That the alarm is not too far away was seen when it was set. */
+insn_t replay_stop_at_rest(insn_t alarm)
+{
+	const struct event *next = event_there();
+	if (!next || next->n < hv.guest.n || class_of(next) != EVENT_CLASS_TRAP || hv.guest.n >= hv.until_n ||
+	    hv.mailbox->interrupt)
+		return (insn_t){0};
+	return (insn_t){is_behind(alarm, next) && alarm.v <= hv.until_n ? alarm.v : 0};
 }

@@ -79,6 +79,11 @@ void interrupts_load(void)
 	hv.guest.vgic.stage = VGIC_LOADED;
 }
 
+bool interrupts_are_loaded(void)
+{
+	return hv.guest.vgic.stage == VGIC_LOADED;
+}
+
 void interrupts_save(void)
 {
 	if (hv.guest.vgic.stage == VGIC_LOADED)

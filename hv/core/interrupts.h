@@ -15,6 +15,8 @@ bool interrupts_level(uint32_t intid);
 void interrupts_flush(void);
 /* Writes the list registers; call last before the guest is entered. */
 void interrupts_load(void);
+/* Whether the list registers hold all that there is, so that interrupts_flush and interrupts_load would do nothing. */
+bool interrupts_are_loaded(void);
 /* Brings struct vcpu_state's ICH registers up to date, for a stop. */
 void interrupts_save(void);
 /* Writes all of the virtual CPU interface, for a guest that was put back. */

@@ -103,14 +103,8 @@ static void settle(bool waits)
 	}
 }
 
-static void alarm_update(void)
+static void alarm_put(insn_t set, insn_t stop)
 {
-	if (hv.ended)
-		return;
-	insn_t set = clock_alarm();
-	insn_t stop = gate_next_stop(timers_alarm_deadline(), set);
-	insn_t pass = debug_pass_alarm();
-	stop = pass.v < stop.v ? pass : stop;
 	if (stop.v - hv.guest.n > ALARM_INSNS_MAX)
 		stop.v = UINT64_MAX;
 	if (stop.v == set.v)
@@ -119,6 +113,30 @@ static void alarm_update(void)
 		clock_alarm_cancel();
 	else
 		clock_alarm_set(stop);
+}
+
+static void alarm_update(void)
+{
+	if (hv.ended)
+		return;
+	insn_t set = clock_alarm();
+	insn_t stop = gate_next_stop(timers_alarm_deadline(), set);
+	insn_t pass = debug_pass_alarm();
+	alarm_put(set, pass.v < stop.v ? pass : stop);
+}
+
+/* Whether settle and debug_update would find nothing to do: the exit was a trap whose handler changed nothing that they
+ * act on. Then the alarm stands where it has to, too. */
+static bool is_at_rest(void)
+{
+	if (pending_irqs != 0 || !interrupts_are_loaded() || debug_is_under_way())
+		return false;
+	insn_t set = clock_alarm();
+	insn_t stop = gate_stop_at_rest(set);
+	if (stop.v == 0)
+		return false;
+	alarm_put(set, stop);
+	return true;
 }
 
 /* Only what was taken is settled: a replay may not have a place for more. */
@@ -196,6 +214,8 @@ void run(void)
 		hv.mailbox->now_n = hv.guest.n;
 		hv.mailbox->now_ns = hv_now().v;
 		hv.mailbox->exit_count++;
+		if (taken == TAKEN && is_at_rest())
+			continue;
 		settle(taken == TAKEN_WAITS);
 		debug_update();
 		alarm_update();

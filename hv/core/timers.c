@@ -40,6 +40,18 @@ uint64_t timers_rtc_now_s(void)
 	return hv.boot->rtc_base_s + hv_now().v / NS_PER_S;
 }
 
+static bool has_changed; /* since the deadline was last computed */
+
+void timers_changed(void)
+{
+	has_changed = true;
+}
+
+bool timers_stand(void)
+{
+	return !has_changed;
+}
+
 static bool timer_armed(uint64_t ctl)
 {
 	return (ctl & (CTL_ENABLE | CTL_IMASK)) == CTL_ENABLE;
@@ -113,6 +125,7 @@ ns_t timers_idle_deadline(void)
 insn_t timers_alarm_deadline(void)
 {
 	const struct vcpu_state *vcpu = hv_vcpu();
+	has_changed = false;
 	uint64_t deadline =
 		min_u64(deadline_of(GUEST_INTID_PTIMER, vcpu->cntp_ctl_el0, vcpu->cntp_cval_el0), rtc_deadline());
 	if (deadline == UINT64_MAX)
@@ -131,11 +144,13 @@ uint64_t timers_cntp_ctl_read(void)
 void timers_cntp_ctl_write(uint64_t value)
 {
 	hv_vcpu()->cntp_ctl_el0 = value & CTL_WRITABLE;
+	timers_changed();
 	sample_ptimer();
 }
 
 void timers_cntp_cval_write(uint64_t value)
 {
 	hv_vcpu()->cntp_cval_el0 = value;
+	timers_changed();
 	sample_ptimer();
 }

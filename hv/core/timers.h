@@ -11,6 +11,11 @@ void timers_sample_vtimer(void);
 ns_t timers_idle_deadline(void);
 /* Position at which an emulated timer is due, if the guest does not idle before; UINT64_MAX: none is set. */
 insn_t timers_alarm_deadline(void);
+/* Before that position: whether it is still so, as far as the guest's accesses to the timers tell. Their lines tell the
+ * rest (interrupts_are_loaded). */
+bool timers_stand(void);
+/* The guest wrote to an emulated timer. */
+void timers_changed(void);
 /* What PL031 counts from: seconds since 1970. */
 uint64_t timers_rtc_now_s(void);
 
