@@ -4,7 +4,8 @@
  * instruction it runs a fixed number of instructions plus the NOPs chosen here. The assembler computes that number
  * (PATH_INSNS), so an edit of the path stays right by itself; only straight code may stand on it.
  *
- * TPIDR_EL2 points at the running vCPU's struct vcpu_state; its first 33 words are x0-x30, pc, pstate. */
+ * While the guest runs the stack's top is the address of the vCPU's struct vcpu_state; its first 33 words are x0-x30, pc,
+ * pstate. A write of a system register costs QEMU as much as dozens of other instructions, so none is made in vain. */
 
 #define VCPU_PC     248
 #define VCPU_PSTATE 256
@@ -75,11 +76,11 @@ hv_vectors:
 	vector_guest 2
 	vector_guest 3
 
-/* In: x1 = kind; the guest's x0 and x1 on the stack. Returns the kind from world_enter. */
+/* In: x1 = kind; on the stack the guest's x0 and x1, then the struct. Returns the kind from world_enter. */
 guest_exit:
-	mrs	x0, tpidr_el2
+	ldr	x0, [sp, #16]
 	guest_x2_to_x30 stp, str
-	ldp	x2, x3, [sp], #16
+	ldp	x2, x3, [sp], #32
 	stp	x2, x3, [x0]
 	mrs	x2, elr_el2
 	mrs	x3, spsr_el2
@@ -105,11 +106,14 @@ world_enter:
 	stp	x23, x24, [sp, #-16]!
 	stp	x21, x22, [sp, #-16]!
 	stp	x19, x20, [sp, #-16]!
-	msr	tpidr_el2, x0
+	str	x0, [sp, #-16]!
 	ldp	x4, x5, [x0, #VCPU_PC]
+	mrs	x3, spsr_el2
 	msr	elr_el2, x4
+	cmp	x3, x5
+	b.eq	1f
 	msr	spsr_el2, x5
-	mrs	x3, cntpct_el0
+1:	mrs	x3, cntpct_el0
 counter_read:
 	mrs	x4, pmevcntr1_el0	/* the same clock in ns, 32 bits of it */
 	lsl	x3, x3, #4

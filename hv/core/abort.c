@@ -2,6 +2,7 @@
  * instruction itself. An access to nothing is an external abort to the guest, as on the board. */
 #include "hv/core/abort.h"
 #include "hv/arch/arch.h"
+#include "hv/arch/hot.h"
 #include "hv/core/bus.h"
 #include "hv/core/gate.h"
 #include "hv/core/hv.h"
@@ -12,11 +13,11 @@
 
 enum { FSC_TYPE_MASK = 0x3c, FSC_TRANSLATION = 0x04, FSC_PERMISSION = 0x0c, FSC_LEVEL_MASK = 3, ELEMENTS_MAX = 4 };
 
-static enum exit_answer external_abort(const struct exit *exit, bool is_instruction)
+static HV_APART enum exit_answer external_abort(struct exit exit, bool is_instruction)
 {
-	gate_trap(EVENT_EXTERNAL_ABORT, exit->ipa.v, exit->esr, 0, false);
-	return standstill_injected(inject_external_abort(exit->far, is_instruction, exit->is_write, exit->is_walk,
-							 exit->fault & FSC_LEVEL_MASK));
+	gate_trap(EVENT_EXTERNAL_ABORT, exit.ipa.v, exit.esr, 0, false);
+	return standstill_injected(inject_external_abort(exit.far, is_instruction, exit_is_write(&exit),
+							 exit_is_walk(&exit), exit_fault(&exit) & FSC_LEVEL_MASK));
 }
 
 static uint64_t register_read(uint8_t number)
@@ -31,15 +32,15 @@ static void register_write(uint8_t number, uint64_t value)
 }
 
 /* One element of an access: the gate sees each. */
-static void element_write(ipa_t ipa, uint8_t size, uint64_t value)
+static void element_write(const struct bus_device *device, ipa_t ipa, uint8_t size, uint64_t value)
 {
 	gate_trap(EVENT_MMIO_WRITE, ipa.v, value, size, false);
-	bus_write(ipa, size, value);
+	bus_write(device, ipa, size, value);
 }
 
-static uint64_t element_read(ipa_t ipa, uint8_t size)
+static uint64_t element_read(const struct bus_device *device, ipa_t ipa, uint8_t size)
 {
-	uint64_t value = bus_read(ipa, size);
+	uint64_t value = bus_read(device, ipa, size);
 	gate_trap(EVENT_MMIO_READ, ipa.v, value, size, false);
 	return value;
 }
@@ -52,13 +53,15 @@ static uint64_t load_extend(uint64_t value, uint8_t size, bool sign_extend, bool
 	return is_64bit ? value : value & UINT32_MAX;
 }
 
-static enum exit_answer access_by_syndrome(const struct exit *exit)
+static enum exit_answer access_by_syndrome(const struct exit *exit, const struct bus_device *device)
 {
-	if (exit->is_write)
-		element_write(exit->ipa, exit->size, register_read(exit->rt) & bus_size_mask(exit->size));
+	if (exit_is_write(exit))
+		element_write(device, exit->ipa, exit_size(exit),
+			      register_read(exit_rt(exit)) & bus_size_mask(exit_size(exit)));
 	else
-		register_write(exit->rt, load_extend(element_read(exit->ipa, exit->size), exit->size, exit->sign_extend,
-						     exit->is_64bit));
+		register_write(exit_rt(exit),
+			       load_extend(element_read(device, exit->ipa, exit_size(exit)), exit_size(exit),
+					   exit_sign_extends(exit), exit_is_64bit(exit)));
 	return EXIT_SKIP;
 }
 
@@ -75,17 +78,17 @@ static void transfer(const struct decode_access *access, ipa_t ipa, uint64_t v[6
 			ipa_t at = {ipa.v + (uint64_t)i * access->size + (uint64_t)half * 8};
 			uint64_t *simd = &v[2 * rt + half];
 			if (access->is_write)
-				element_write(at, size,
+				element_write(bus_device(at), at, size,
 					      (access->is_simd ? *simd : register_read(rt)) & bus_size_mask(size));
 			else if (access->is_simd)
-				*simd = element_read(at, size);
+				*simd = element_read(bus_device(at), at, size);
 			else
-				register_write(rt, decode_load_value(access, element_read(at, size)));
+				register_write(rt, decode_load_value(access, element_read(bus_device(at), at, size)));
 		}
 	}
 }
 
-static enum exit_answer access_by_instruction(const struct exit *exit)
+static HV_APART enum exit_answer access_by_instruction(struct exit exit)
 {
 	struct vcpu_state *vcpu = hv_vcpu();
 	struct load_store here;
@@ -95,7 +98,7 @@ static enum exit_answer access_by_instruction(const struct exit *exit)
 		return EXIT_REFUSED;
 	}
 	const struct decode_access *access = &here.access;
-	ipa_t ipa = {exit->ipa.v - (exit->far.v - here.va)}; /* FAR is that of the byte that faulted */
+	ipa_t ipa = {exit.ipa.v - (exit.far.v - here.va)}; /* FAR is that of the byte that faulted */
 	if (access->is_simd)
 		arch_simd_save(v);
 	transfer(access, ipa, v);
@@ -112,7 +115,7 @@ static enum exit_answer access_by_instruction(const struct exit *exit)
  * the machine may look at later (an instruction abort): then it comes at the next entry, and this again. */
 static bool is_patched(const struct exit *exit)
 {
-	if ((exit->fault & FSC_TYPE_MASK) != FSC_PERMISSION)
+	if ((exit_fault(exit) & FSC_TYPE_MASK) != FSC_PERMISSION)
 		return false;
 	return clock_alarm().v <= hv.guest.n || patch_release(exit->ipa);
 }
@@ -121,7 +124,7 @@ static bool is_patched(const struct exit *exit)
  * D17.2.64). */
 static bool is_known(const struct exit *exit)
 {
-	uint8_t type = exit->fault & FSC_TYPE_MASK;
+	uint8_t type = exit_fault(exit) & FSC_TYPE_MASK;
 	return type == FSC_TRANSLATION || (type == FSC_PERMISSION && bus_is_flash(exit->ipa));
 }
 
@@ -133,16 +136,17 @@ enum exit_answer abort_data(const struct exit *exit)
 		hv_text("a stage-2 fault that hv does not know, ESR_EL2 =", exit->esr);
 		return EXIT_REFUSED;
 	}
-	if (exit->is_walk || !bus_has_device(exit->ipa))
-		return external_abort(exit, false);
-	if (exit->is_cache) {
+	const struct bus_device *device = exit_is_walk(exit) ? NULL : bus_device(exit->ipa);
+	if (!device)
+		return external_abort(*exit, false);
+	if (exit_is_cache(exit)) {
 		gate_trap(EVENT_MMIO_WRITE, exit->ipa.v, 0, 0, false);
 		return EXIT_SKIP; /* devices have no cache */
 	}
-	return exit->has_isv ? access_by_syndrome(exit) : access_by_instruction(exit);
+	return exit_has_isv(exit) ? access_by_syndrome(exit, device) : access_by_instruction(*exit);
 }
 
 enum exit_answer abort_instruction(const struct exit *exit)
 {
-	return is_patched(exit) ? EXIT_AGAIN : external_abort(exit, true);
+	return is_patched(exit) ? EXIT_AGAIN : external_abort(*exit, true);
 }

@@ -1,5 +1,6 @@
 /* What the guest has done with its UART so far, as far as it tells whether the guest wants input. */
 #include "hv/core/asking.h"
+#include "hv/arch/hot.h"
 #include "hv/dev/pl011.h"
 
 static struct {
@@ -36,18 +37,25 @@ static void see_control(uint64_t cr, uint64_t now_ns)
 		seen.on_ns = now_ns;
 }
 
-void asking_see(const struct event *event, ns_t now)
+static HV_APART void see(uint16_t kind, uint64_t address, uint64_t value, ns_t now)
 {
-	uint64_t offset = event->address - GUEST_UART_IPA;
+	uint64_t offset = address - GUEST_UART_IPA;
 	if (offset >= GUEST_UART_BYTES)
 		return;
 	uint64_t reg = offset & ~UINT64_C(3);
-	if (event->kind == EVENT_MMIO_READ)
+	if (kind == EVENT_MMIO_READ)
 		see_read(reg, now.v);
-	else if (event->kind == EVENT_MMIO_WRITE && reg == PL011_DR)
+	else if (kind == EVENT_MMIO_WRITE && reg == PL011_DR)
 		seen.looks = 0;
-	else if (event->kind == EVENT_MMIO_WRITE && reg == PL011_CR)
-		see_control(event->value, now.v);
+	else if (kind == EVENT_MMIO_WRITE && reg == PL011_CR)
+		see_control(value, now.v);
+}
+
+/* One who asks does so until the receiver is switched off, and then looks count from 0. */
+void asking_see(const struct event *event, ns_t now)
+{
+	if (event->kind != EVENT_MMIO_READ || !seen.asked)
+		see(event->kind, event->address, event->value, now);
 }
 
 static bool unmasked(const struct pl011_state *uart)

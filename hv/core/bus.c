@@ -1,5 +1,6 @@
 /* The table of devices. After each access the lines that it may have changed are set. */
 #include "hv/core/bus.h"
+#include "hv/arch/hot.h"
 #include "hv/core/hv.h"
 #include "hv/core/interrupts.h"
 #include "hv/core/timers.h"
@@ -10,7 +11,7 @@
 #include "hv/dev/virtio_none.h"
 #include <stddef.h>
 
-struct device {
+struct bus_device {
 	uint64_t start, bytes;
 	uint64_t (*read)(uint64_t offset, uint8_t size);
 	void (*write)(uint64_t offset, uint8_t size, uint64_t value);
@@ -21,13 +22,18 @@ static void uart_line_update(void)
 	interrupts_set_level(GUEST_INTID_UART, pl011_line(&hv.guest.uart));
 }
 
-static uint64_t uart_read(uint64_t offset, uint8_t size)
+static HV_APART uint64_t uart_read_any(uint64_t offset, uint8_t size)
 {
 	uint64_t value = pl011_read(&hv.guest.uart, (uint32_t)offset);
 	if (size == 8)
 		value |= pl011_read(&hv.guest.uart, (uint32_t)offset + 4) << 32;
 	uart_line_update();
 	return value;
+}
+
+static uint64_t uart_read(uint64_t offset, uint8_t size)
+{
+	return offset == PL011_FR && size < 8 ? pl011_flags(&hv.guest.uart) : uart_read_any(offset, size);
 }
 
 static void uart_write(uint64_t offset, uint8_t size, uint64_t value)
@@ -125,7 +131,7 @@ static void flash_write(uint64_t offset, uint8_t size, uint64_t value)
 	(void)value;
 }
 
-static const struct device devices[] = {
+static const struct bus_device devices[] = {
 	{GUEST_FLASH_IPA, GUEST_FLASH_BYTES, flash_read, flash_write},
 	{GUEST_UART_IPA, GUEST_UART_BYTES, uart_read, uart_write},
 	{GUEST_RTC_IPA, GUEST_RTC_BYTES, rtc_read, rtc_write},
@@ -145,36 +151,45 @@ bool bus_is_flash(ipa_t ipa)
 }
 
 /* The redistributors' frames end with the last vCPU. */
-static uint64_t device_bytes(const struct device *device)
+static uint64_t device_bytes(const struct bus_device *device)
 {
 	if (device->read == flash_read && !bus_has_flash())
 		return 0;
 	return device->read == gicr_read ? GUEST_GICR_BYTES_PER_VCPU * hv.guest.vcpu_count : device->bytes;
 }
 
-static const struct device *device_find(ipa_t ipa)
+/* The last one: devices are accessed many times in a row. */
+static struct {
+	uint64_t start, bytes;
+	const struct bus_device *device;
+} found;
+
+static HV_APART const struct bus_device *device_search(ipa_t ipa)
 {
 	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
-		if (ipa.v >= devices[i].start && ipa.v - devices[i].start < device_bytes(&devices[i]))
-			return &devices[i];
+		uint64_t bytes = device_bytes(&devices[i]);
+		if (ipa.v < devices[i].start || ipa.v - devices[i].start >= bytes)
+			continue;
+		found.start = devices[i].start;
+		found.bytes = bytes;
+		found.device = &devices[i];
+		return &devices[i];
 	}
 	return NULL;
 }
 
-bool bus_has_device(ipa_t ipa)
+const struct bus_device *bus_device(ipa_t ipa)
 {
-	return device_find(ipa) != NULL;
+	return ipa.v - found.start < found.bytes ? found.device : device_search(ipa);
 }
 
-uint64_t bus_read(ipa_t ipa, uint8_t size)
+uint64_t bus_read(const struct bus_device *device, ipa_t ipa, uint8_t size)
 {
-	const struct device *device = device_find(ipa);
 	return device ? device->read(ipa.v - device->start, size) & bus_size_mask(size) : 0;
 }
 
-void bus_write(ipa_t ipa, uint8_t size, uint64_t value)
+void bus_write(const struct bus_device *device, ipa_t ipa, uint8_t size, uint64_t value)
 {
-	const struct device *device = device_find(ipa);
 	if (device)
 		device->write(ipa.v - device->start, size, value & bus_size_mask(size));
 }

@@ -6,6 +6,7 @@
 #include "hv/core/debug.h"
 #include "hv/arch/arch.h"
 #include "hv/arch/field.h"
+#include "hv/arch/hot.h"
 #include "hv/core/debug_hit.h"
 #include "hv/core/debug_pass.h"
 #include "hv/core/debug_regs.h"
@@ -118,7 +119,7 @@ static struct vcpu_state points_merge(void)
 	return merged;
 }
 
-void debug_load(void)
+HV_APART void debug_load(void)
 {
 	struct vcpu_state merged = points_merge();
 	arch_debug_load(&merged);
@@ -131,11 +132,6 @@ void debug_update(void)
 		back = debug_hit(&(struct debug_cause){.is_watchpoint = false}) == DEBUG_HIT_NONE;
 	if (back)
 		debug_load();
-}
-
-bool debug_is_under_way(void)
-{
-	return hv.own_points_out || debug_pass_alarm().v != UINT64_MAX;
 }
 
 /* Whether EL1 would take a debug exception now (Arm ARM D2.4). */

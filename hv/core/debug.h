@@ -24,6 +24,3 @@ void debug_load(void);
 /* Call before each entry: brings the guest's own points in where the trace has an exception of theirs, or stops at a
  * breakpoint of the debugger's there. */
 void debug_update(void);
-
-/* Whether points are out of the CPU, so that debug_update may find something to do. */
-bool debug_is_under_way(void);

@@ -5,8 +5,6 @@
 #include "hv/core/debug_regs.h"
 #include "hv/core/hv.h"
 
-#define ISS_WNR BIT(6)
-
 /* How surely an exit is one of this point: the highest number is right, FIT_NONE cannot be. */
 enum fit { FIT_NONE, FIT_BEFORE, FIT_DOUBLEWORD, FIT_RANGE, FIT_EXACT };
 
@@ -36,7 +34,7 @@ static enum fit watchpoint_fit(const volatile struct hv_debug_point *point, cons
 {
 	uint64_t at = cause->exit->far.v, start = point->address & ~UINT64_C(7);
 	uint64_t bytes = point->bytes <= 8 ? 8 : point->bytes;
-	bool is_kind = point->access & (cause->exit->esr & ISS_WNR ? HV_DEBUG_WRITE : HV_DEBUG_READ);
+	bool is_kind = point->access & (exit_is_write(cause->exit) ? HV_DEBUG_WRITE : HV_DEBUG_READ);
 	if (point->bytes == 0)
 		return FIT_NONE;
 	if (cause->access)
@@ -84,7 +82,7 @@ enum debug_hit debug_hit(const struct debug_cause *cause)
 static bool is_guests(uint64_t wcr, uint64_t wvr, const struct exit *exit)
 {
 	uint64_t offset = exit->far.v - wvr, mask = FIELD_GET(wcr, DBGWCR_MASK);
-	uint64_t kind = exit->esr & ISS_WNR ? HV_DEBUG_WRITE : HV_DEBUG_READ;
+	uint64_t kind = exit_is_write(exit) ? HV_DEBUG_WRITE : HV_DEBUG_READ;
 	if (!(wcr & DBGCR_E) || !(FIELD_GET(wcr, DBGWCR_LSC) & kind))
 		return false;
 	return mask != 0 ? offset < BIT(mask) : offset < 8 && FIELD_GET(wcr, DBGWCR_BAS) & BIT(offset);

@@ -2,6 +2,7 @@
  */
 #include "hv/core/exclusive.h"
 #include "hv/arch/arch.h"
+#include "hv/arch/hot.h"
 #include "hv/core/decode_exclusive.h"
 #include "hv/core/interrupts.h"
 #include "hv/core/load_store.h"
@@ -29,6 +30,8 @@ static uint64_t elr_seen;   /* ELR_EL1 where hv last looked for a monitor … */
 static bool has_elr_seen;   /* … since then */
 static uint32_t insns_left; /* to follow the sequence for */
 
+static bool is_used; /* some of this, apart from cleared_n, since it was dropped last */
+
 static struct {
 	uint64_t pc; /* of the instruction that is stepped over */
 	struct reserved load;
@@ -53,11 +56,19 @@ static void step_forget(void)
 	exclusive_stores = false;
 }
 
-void exclusive_drop(void)
+static HV_APART void drop(void)
 {
 	monitor_clear();
 	insns_left = 0;
 	step_forget();
+	is_used = false;
+}
+
+void exclusive_drop(void)
+{
+	cleared_n = hv.guest.n;
+	if (is_used)
+		drop();
 }
 
 void exclusive_store_put(void)
@@ -79,6 +90,7 @@ static bool at_vector(void)
 
 bool exclusive_step_end(void)
 {
+	is_used = true;
 	bool done = hv_vcpu()->pc == step.pc + 4;
 	uint64_t behind = arch_elr_el1() - step.pc; /* of an SVC, ELR_EL1 is */
 	bool excepted = step.is_made && at_vector() && (behind == 0 || behind == 4);
@@ -127,6 +139,7 @@ void exclusive_step_begin(void)
 	struct decode_exclusive access;
 	uint32_t word;
 	volatile uint32_t *at;
+	is_used = true;
 	step.pc = hv_vcpu()->pc;
 	step.is_made = true;
 	if (!load_store_fetch((va_t){step.pc}, &word, &at))

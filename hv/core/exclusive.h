@@ -24,19 +24,7 @@ void exclusive_step_first(void);
 /* Whether stepping has to go on: the guest may stand within a sequence. Call after exclusive_step_end. */
 bool exclusive_is_open(void);
 
-/* A store of the guest's is to be done as a plain one. */
+/* A store of the guest's is to be done as a plain one: put it there before the entry, take it back behind. */
 extern bool exclusive_stores;
 void exclusive_store_put(void);
 void exclusive_store_take_back(void);
-
-/* Around each entry. */
-static inline void exclusive_enter(void)
-{
-	if (exclusive_stores)
-		exclusive_store_put();
-}
-static inline void exclusive_exit(void)
-{
-	if (exclusive_stores)
-		exclusive_store_take_back();
-}

@@ -1,6 +1,7 @@
 /* Synchronous exits: one table of exception classes, one dispatcher. */
 #pragma once
 #include "hv/abi/types.h"
+#include "hv/arch/field.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -15,22 +16,74 @@ enum exit_answer {
 	EXIT_REFUSED, /* hv does not support this; the mailbox text says what */
 };
 
-/* A decoded synchronous exit; handlers never see raw syndrome bits (Arm ARM D17.2.37). */
+/* A synchronous exit. Handlers never see raw syndrome bits: the functions below decode them (Arm ARM D17.2.37). */
 struct exit {
 	uint64_t esr; /* for exceptions that are passed on to EL1, and for messages */
 	va_t far;
-	ipa_t ipa;       /* aborts: the address of the access itself, not only its page */
-	uint32_t sysreg; /* SYSREG_KEY of a trapped MSR or MRS */
-	uint8_t rt;      /* the register read or written: system register or MMIO; 31 is XZR */
-	bool is_write;   /* of memory, or MSR */
-	bool has_isv;    /* the fields below describe the access; otherwise the instruction must be decoded */
-	uint8_t size;    /* bytes */
-	bool sign_extend;
-	bool is_64bit; /* destination register */
-	bool is_walk;  /* stage 2 fault on a stage 1 table walk */
-	bool is_cache; /* cache maintenance */
-	uint8_t fault; /* DFSC or IFSC */
+	ipa_t ipa; /* aborts: the address of the access itself, not only its page */
 };
+
+#define ISS_ISV    BIT(24)
+#define ISS_SAS_HI 23
+#define ISS_SAS_LO 22
+#define ISS_SSE    BIT(21)
+#define ISS_SRT_HI 20
+#define ISS_SRT_LO 16
+#define ISS_SF     BIT(15)
+#define ISS_CM     BIT(8)
+#define ISS_S1PTW  BIT(7)
+#define ISS_WNR    BIT(6)
+#define ISS_FSC_HI 5
+#define ISS_FSC_LO 0
+
+/* Aborts. The access is described by the syndrome; otherwise the instruction must be decoded. */
+static inline bool exit_has_isv(const struct exit *exit)
+{
+	return exit->esr & ISS_ISV;
+}
+
+static inline bool exit_is_write(const struct exit *exit)
+{
+	return exit->esr & ISS_WNR;
+}
+
+/* A stage 2 fault on a stage 1 table walk. */
+static inline bool exit_is_walk(const struct exit *exit)
+{
+	return exit->esr & ISS_S1PTW;
+}
+
+static inline bool exit_is_cache(const struct exit *exit)
+{
+	return exit->esr & ISS_CM;
+}
+
+/* DFSC or IFSC. */
+static inline uint8_t exit_fault(const struct exit *exit)
+{
+	return (uint8_t)FIELD_GET(exit->esr, ISS_FSC);
+}
+
+/* Of an access that the syndrome describes: its register (31 is XZR), its bytes, how the register takes it. */
+static inline uint8_t exit_rt(const struct exit *exit)
+{
+	return (uint8_t)FIELD_GET(exit->esr, ISS_SRT);
+}
+
+static inline uint8_t exit_size(const struct exit *exit)
+{
+	return (uint8_t)(1 << FIELD_GET(exit->esr, ISS_SAS));
+}
+
+static inline bool exit_sign_extends(const struct exit *exit)
+{
+	return exit->esr & ISS_SSE;
+}
+
+static inline bool exit_is_64bit(const struct exit *exit)
+{
+	return exit->esr & ISS_SF;
+}
 
 /* Handles the synchronous exit that just happened and brings hv.guest.n and pc to where the guest goes on. Returns what
  * the handler said. */

@@ -1,9 +1,11 @@
 /* The gate's front: fills in where an event stands and hands it to the half that is at work. A diverted guest's events
  * go the recording's way, but nobody keeps them (replay/engine.c). */
 #include "hv/core/gate.h"
+#include "hv/arch/hot.h"
 #include "hv/core/gate_half.h"
 #include "hv/core/hv.h"
 #include "hv/core/interrupts.h"
+#include "hv/core/ring.h"
 
 #define PSTATE_SS (UINT64_C(1) << 21)
 
@@ -12,11 +14,13 @@ static enum { RECORDING, REPLAYING, DIVERTED } half;
 void gate_init(void)
 {
 	half = hv.boot->mode == HV_MODE_REPLAY ? REPLAYING : RECORDING;
+	ring_events_forget();
 }
 
 void gate_run_begin(bool diverted)
 {
 	half = diverted ? DIVERTED : REPLAYING;
+	ring_events_forget();
 	if (diverted)
 		divert_begin();
 }
@@ -28,41 +32,59 @@ void gate_run_end(void)
 	half = REPLAYING;
 }
 
-static struct event event_here(enum event_kind kind, uint64_t address, uint64_t value)
+static void event_put(struct event *event, enum event_kind kind, uint64_t address, uint64_t value, uint8_t size)
 {
-	return (struct event){
-		.n = hv.guest.n,
-		.pc = hv_vcpu()->pc,
-		.address = address,
-		.value = value,
-		.kind = (uint16_t)kind,
-		.vcpu = (uint8_t)hv.guest.current,
-	};
+	event->n = hv.guest.n;
+	event->pc = hv_vcpu()->pc;
+	event->address = address;
+	event->value = value;
+	event->kind = (uint16_t)kind;
+	event->vcpu = (uint8_t)hv.guest.current;
+	event->size = size;
+	event->zero = 0;
+}
+
+static HV_APART void diverge(enum event_kind kind, uint64_t address, uint64_t value, uint8_t size)
+{
+	struct event event;
+	event_put(&event, kind, address, value, size);
+	replay_diverged(&event);
+}
+
+static void replay(enum event_kind kind, uint64_t address, uint64_t value, uint8_t size, bool inexact)
+{
+	struct event event;
+	event_put(&event, kind, address, value, size);
+	if (!replay_event(&event, inexact))
+		diverge(kind, address, value, size);
+}
+
+static struct event *record(enum event_kind kind, uint64_t address, uint64_t value, uint8_t size)
+{
+	struct event *event = record_room();
+	event_put(event, kind, address, value, size);
+	record_event(event);
+	return event;
 }
 
 static void note(enum event_kind kind, uint64_t address, uint64_t value)
 {
-	struct event event = event_here(kind, address, value);
 	if (hv.ended)
 		return;
 	if (half == REPLAYING)
-		replay_event(&event, false);
+		replay(kind, address, value, 0, false);
 	else
-		record_event(&event);
+		record(kind, address, value, 0);
 }
 
 void gate_trap(enum event_kind kind, uint64_t address, uint64_t value, uint8_t size, bool inexact)
 {
-	struct event event = event_here(kind, address, value);
-	event.size = size;
 	if (hv.ended)
 		return;
-	if (half == REPLAYING) {
-		replay_event(&event, inexact);
-		return;
-	}
-	record_event(&event);
-	record_access(&event);
+	if (half == REPLAYING)
+		replay(kind, address, value, size, inexact);
+	else
+		record_access(record(kind, address, value, size));
 }
 
 /* The rolling hash over the registers at every asynchronous exit; events keep its low half. */
@@ -158,7 +180,7 @@ void gate_inject(uint32_t intid, uint8_t priority)
 	note(EVENT_INJECT, intid, priority);
 }
 
-void gate_end(enum end_reason reason)
+HV_APART void gate_end(enum end_reason reason)
 {
 	note(EVENT_END, reason, hv.guest.check & UINT32_MAX);
 	if (hv.ended)
@@ -198,7 +220,9 @@ insn_t gate_next_stop(insn_t deadline, insn_t alarm)
 
 insn_t gate_stop_at_rest(insn_t alarm)
 {
-	if (hv.ended || half == DIVERTED)
+	if (hv.ended)
 		return (insn_t){0};
-	return half == REPLAYING ? replay_stop_at_rest(alarm) : record_stop_at_rest();
+	if (half == REPLAYING)
+		return replay_stop_at_rest(alarm);
+	return half == RECORDING ? record_stop_at_rest() : (insn_t){0};
 }

@@ -5,11 +5,14 @@
 #include "hv/abi/types.h"
 #include <stdbool.h>
 
-/* Appends the event; waits for room. */
+/* Where the next event is to be written; waits for room. */
+struct event *record_room(void);
+/* Appends the event that was written there. */
 void record_event(const struct event *event);
-/* Checks the event against the trace's next and passes on; a mismatch is a divergence. `inexact`: takes n from the
- * trace. */
-void replay_event(const struct event *actual, bool inexact);
+/* Checks the event against the trace's next and passes on; false: they differ. `inexact`: takes n from the trace. */
+bool replay_event(const struct event *actual, bool inexact);
+/* The guest did something else than the trace's next event: it ends here. */
+void replay_diverged(const struct event *actual);
 
 /* Looks at an event that was appended: at what the guest does with its UART, and whether the console now shows what the
  * host waits for; stands still then until the host has seen it. */

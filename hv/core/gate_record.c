@@ -1,6 +1,7 @@
 /* The recording half of the gate: values come from the machine and the host, events go into the ring. */
 #include "hv/core/gate_half.h"
 #include "hv/arch/arch.h"
+#include "hv/arch/hot.h"
 #include "hv/core/asking.h"
 #include "hv/core/patch.h"
 #include "hv/core/ring.h"
@@ -12,30 +13,35 @@ static uint64_t last_n = UINT64_MAX; /* of the last event */
 static insn_t next_stop;
 static bool exit_is_first; /* the last EXIT is the first event of its position */
 
-static struct event *ring_slot(uint64_t index)
+static uint64_t room(void)
 {
-	struct event *slots = (struct event *)hv.boot->event_ring_pa;
-	return &slots[index & (hv.boot->event_ring_count - 1)];
+	return hv.boot->event_ring_count - (hv.mailbox->event_head - ring_index_load(&hv.mailbox->event_tail));
 }
 
-static bool ring_full(void)
+static HV_APART void room_wait(void)
 {
-	return hv.mailbox->event_head - ring_index_load(&hv.mailbox->event_tail) == hv.boot->event_ring_count;
+	while (room() == 0) {
+		ring_wait_announce();
+		if (room() == 0)
+			ring_wait();
+	}
+	ring_events_from(hv.mailbox->event_head, room());
+}
+
+struct event *record_room(void)
+{
+	if (ring_events.next == ring_events.end)
+		room_wait();
+	return ring_events.next;
 }
 
 void record_event(const struct event *event)
 {
-	while (ring_full()) {
-		ring_wait_announce();
-		if (ring_full())
-			ring_wait();
-	}
 	if (event->kind == EVENT_EXIT)
 		exit_is_first = event->n != last_n;
 	last_n = event->n;
-	uint64_t head = hv.mailbox->event_head;
-	*ring_slot(head) = *event;
-	ring_index_store(&hv.mailbox->event_head, head + 1);
+	ring_events.next++;
+	ring_index_store(&hv.mailbox->event_head, hv.mailbox->event_head + 1);
 }
 
 /* The host clears the dirty state of stage 2 meanwhile, which counts only when no translation remembers it. It takes
@@ -92,6 +98,16 @@ static bool console_watched(uint64_t newest)
 	return false;
 }
 
+static HV_APART void console_shown(void)
+{
+	__atomic_store_n(&hv.mailbox->console_shown, 1, __ATOMIC_RELEASE);
+	while (__atomic_load_n(&hv.mailbox->console_shown, __ATOMIC_ACQUIRE)) {
+		ring_wait_announce();
+		if (hv.mailbox->console_shown)
+			ring_wait();
+	}
+}
+
 void record_access(const struct event *event)
 {
 	static uint64_t newest;
@@ -99,14 +115,8 @@ void record_access(const struct event *event)
 	if (event->kind != EVENT_MMIO_WRITE || event->address != GUEST_UART_IPA || event->size == 0)
 		return;
 	newest = newest << 8 | (event->value & UINT8_MAX);
-	if (!console_watched(newest))
-		return;
-	__atomic_store_n(&hv.mailbox->console_shown, 1, __ATOMIC_RELEASE);
-	while (__atomic_load_n(&hv.mailbox->console_shown, __ATOMIC_ACQUIRE)) {
-		ring_wait_announce();
-		if (hv.mailbox->console_shown)
-			ring_wait();
-	}
+	if (console_watched(newest))
+		console_shown();
 }
 
 /* Sleeps until there is input, a request to stop, or guest time may go on to `deadline`. */
@@ -166,6 +176,7 @@ insn_t record_next_stop(insn_t deadline)
 
 insn_t record_stop_at_rest(void)
 {
-	bool stands = timers_stand() && hv.guest.n < next_stop.v && !hv.mailbox->stop_request && !input_ready();
-	return (insn_t){stands ? next_stop.v : 0};
+	insn_t stop = next_stop;
+	bool stands = timers_stand() && hv.guest.n < stop.v && !hv.mailbox->stop_request && !input_ready();
+	return (insn_t){stands ? stop.v : 0};
 }

@@ -6,6 +6,7 @@
  *    make room for a debugger's, the alarm stops it before the exception that they are to cause. */
 #include "hv/core/gate_half.h"
 #include "hv/arch/field.h"
+#include "hv/arch/hot.h"
 #include "hv/core/hv.h"
 #include "hv/core/ring.h"
 #include "hv/core/standstill.h"
@@ -19,65 +20,71 @@ enum { EC_BREAKPOINT = 0x30, EC_WATCHPOINT = 0x34 };
 
 static uint64_t exit_n = UINT64_MAX; /* of the last EXIT */
 
-/* The trace's next event, if the host has provided it, or NULL. */
-static const struct event *event_there(void)
-{
-	const struct event *slots = (const struct event *)hv.boot->event_ring_pa;
-	uint64_t tail = hv.mailbox->event_tail;
-	if (ring_index_load(&hv.mailbox->event_head) == tail)
-		return NULL;
-	return &slots[tail & (hv.boot->event_ring_count - 1)];
-}
-
 /* The trace's next event, or NULL at its end. Sleeps until the host has provided it. */
-static const struct event *next_event(void)
+static HV_APART const struct event *event_await(void)
 {
 	uint64_t tail = hv.mailbox->event_tail;
 	for (;;) {
 		bool last = hv.mailbox->events_ended;
 		__atomic_thread_fence(__ATOMIC_ACQUIRE); /* the head is at least as new as the flag */
-		const struct event *next = event_there();
-		if (next || last)
-			return next;
+		uint64_t count = ring_index_load(&hv.mailbox->event_head) - tail;
+		if (count != 0) {
+			ring_events_from(tail, count);
+			return ring_events.next;
+		}
+		if (last)
+			return NULL;
 		ring_wait_announce();
 		if (ring_index_load(&hv.mailbox->event_head) == tail && !hv.mailbox->events_ended)
 			ring_wait();
 	}
 }
 
+static const struct event *next_event(void)
+{
+	return ring_events.next != ring_events.end ? ring_events.next : event_await();
+}
+
 static void passed(void)
 {
+	ring_events.next++;
 	ring_index_store(&hv.mailbox->event_tail, hv.mailbox->event_tail + 1);
 }
 
-static void diverged(const struct event *expected, const struct event *actual)
+HV_APART void replay_diverged(const struct event *actual)
 {
-	hv.mailbox->expected = *expected;
+	hv.mailbox->expected = *next_event();
 	hv.mailbox->actual = *actual;
 	hv_end(HV_STATE_DIVERGED);
+}
+
+/* The small fields, as one number. */
+static uint32_t form(const struct event *event)
+{
+	return event->kind | (uint32_t)event->vcpu << 16 | (uint32_t)event->size << 24;
 }
 
 static bool event_equal(const struct event *a, const struct event *b, bool any_n)
 {
 	return (any_n || a->n == b->n) && a->pc == b->pc && a->address == b->address && a->value == b->value &&
-	       a->kind == b->kind && a->vcpu == b->vcpu && a->size == b->size;
+	       form(a) == form(b);
 }
 
-void replay_event(const struct event *actual, bool inexact)
+bool replay_event(const struct event *actual, bool inexact)
 {
 	const struct event *expected = next_event();
 	if (!expected) {
 		hv_end(HV_STATE_ENDED); /* an incomplete trace may end between two events of one position */
-		return;
+		return true;
 	}
-	if (!event_equal(expected, actual, inexact)) {
-		diverged(expected, actual);
-		return;
-	}
-	hv.guest.n = expected->n;
-	if (expected->kind == EVENT_EXIT)
+	if (!event_equal(expected, actual, inexact))
+		return false;
+	if (inexact)
+		hv.guest.n = expected->n;
+	if (actual->kind == EVENT_EXIT)
 		exit_n = expected->n;
 	passed();
+	return true;
 }
 
 static const struct event *next_here(enum event_kind kind)
@@ -102,10 +109,10 @@ bool replay_input(uint8_t *byte)
 	return next != NULL;
 }
 
-static void diverged_here(const struct event *expected)
+static HV_APART void diverged_here(void)
 {
 	struct event here = {.n = hv.guest.n, .pc = hv_vcpu()->pc, .vcpu = (uint8_t)hv.guest.current};
-	diverged(expected, &here);
+	replay_diverged(&here);
 }
 
 /* A guest that waits with nothing pending idled here in the recording, or was interrupted (its WFI may not have trapped
@@ -114,7 +121,7 @@ bool replay_idle_due(bool waits)
 {
 	const struct event *next = next_event();
 	if (waits && next && next->n != hv.guest.n && exit_n != hv.guest.n)
-		diverged_here(next);
+		diverged_here();
 	return next_here(EVENT_IDLE) != NULL;
 }
 
@@ -214,7 +221,7 @@ insn_t replay_next_stop(insn_t alarm)
 		return (insn_t){hv.guest.n + 1};
 	}
 	if (next->n < hv.guest.n || (next->n == hv.guest.n && !comes_by_itself(next))) {
-		diverged_here(next);
+		diverged_here();
 		return (insn_t){UINT64_MAX};
 	}
 	if (comes_by_itself(next)) {
@@ -225,12 +232,13 @@ insn_t replay_next_stop(insn_t alarm)
 	return (insn_t){stop < hv.until_n ? stop : hv.until_n};
 }
 
-/* That the alarm is not too far away was seen when it was set. */
+/* Where the next event is not known yet, settling waits for it. The alarm is behind the present position, so the end of
+ * the run is, too; that it is not too far away was seen when it was set. */
 insn_t replay_stop_at_rest(insn_t alarm)
 {
-	const struct event *next = event_there();
-	if (!next || next->n < hv.guest.n || class_of(next) != EVENT_CLASS_TRAP || hv.guest.n >= hv.until_n ||
-	    hv.mailbox->interrupt)
+	const struct event *next = ring_events.next;
+	if (next == ring_events.end || next->n < hv.guest.n || class_of(next) != EVENT_CLASS_TRAP ||
+	    !is_behind(alarm, next) || alarm.v > hv.until_n || hv.mailbox->interrupt)
 		return (insn_t){0};
-	return (insn_t){is_behind(alarm, next) && alarm.v <= hv.until_n ? alarm.v : 0};
+	return alarm;
 }

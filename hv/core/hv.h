@@ -9,16 +9,17 @@ struct hv {
 	const struct hv_boot *boot;
 	volatile struct hv_mailbox *mailbox;
 	struct guest_state guest;
-	uint64_t until_n;    /* a replay stops here */
-	bool ended;          /* nothing enters the guest any more, or until the next command */
-	bool own_points_out; /* the guest's breakpoints and watchpoints had to make room for the debugger's */
+	struct vcpu_state *vcpu; /* guest.current's */
+	uint64_t until_n;        /* a replay stops here */
+	bool ended;              /* nothing enters the guest any more, or until the next command */
+	bool own_points_out;     /* the guest's breakpoints and watchpoints had to make room for the debugger's */
 };
 
 extern struct hv hv;
 
 static inline struct vcpu_state *hv_vcpu(void)
 {
-	return &hv.guest.vcpu[hv.guest.current];
+	return hv.vcpu;
 }
 
 /* Guest time at the current position (docs/ARCHITECTURE.md). */

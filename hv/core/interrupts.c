@@ -2,6 +2,7 @@
  * its line is up or the guest handles it. The guest's EOI of a HW list register makes it inactive. */
 #include "hv/core/interrupts.h"
 #include "hv/arch/arch.h"
+#include "hv/arch/hot.h"
 #include "hv/board/board.h"
 #include "hv/core/gate.h"
 #include "hv/core/hv.h"
@@ -37,12 +38,16 @@ void interrupts_fold(void)
 		timers_sample_vtimer(); /* the guest ended it; the timer may be due again */
 }
 
-void interrupts_set_level(uint32_t intid, bool level)
+static HV_APART void level_change(uint32_t intid, bool level)
 {
-	if (virq_of(intid)->level == level)
-		return;
 	interrupts_fold();
 	vgic_set_level(&hv.guest, hv.guest.current, intid, level);
+}
+
+void interrupts_set_level(uint32_t intid, bool level)
+{
+	if (virq_of(intid)->level != level)
+		level_change(intid, level);
 }
 
 bool interrupts_level(uint32_t intid)

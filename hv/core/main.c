@@ -3,6 +3,7 @@
 #include "hv/arch/arch.h"
 #include "hv/arch/clock.h"
 #include "hv/arch/el2.h"
+#include "hv/arch/hot.h"
 #include "hv/arch/mmu.h"
 #include "hv/arch/pagetable.h"
 #include "hv/arch/stage2.h"
@@ -25,7 +26,7 @@
 #define PSTATE_EL1H_MASKED UINT64_C(0x3c5)
 #define OSLSR_RESET        UINT64_C(0xa) /* the OS lock is implemented, and locked */
 
-struct hv hv;
+struct hv hv = {.vcpu = &hv.guest.vcpu[0]};
 
 static void refuse(const char *text, uint64_t value)
 {
@@ -90,6 +91,7 @@ void hv_main(void)
 		refuse("this machine's counters are not an exact instruction clock, CNTFRQ_EL0 =",
 		       arch_counter_frequency());
 	hv.mailbox->fingerprint_count = arch_fingerprint((uint64_t *)hv.mailbox->fingerprint);
+	timers_init();
 	guest_init();
 	gate_init();
 	if (hv.boot->resume)
@@ -104,7 +106,7 @@ void hv_main(void)
 		board_wait();
 }
 
-void hv_publish(enum hv_state state)
+HV_APART void hv_publish(enum hv_state state)
 {
 	debug_interrupted();
 	arch_el1_save(hv_vcpu());
@@ -117,7 +119,7 @@ void hv_publish(enum hv_state state)
 	board_doorbell_ring();
 }
 
-void hv_end(enum hv_state state)
+HV_APART void hv_end(enum hv_state state)
 {
 	hv.ended = true;
 	hv_publish(state);

@@ -11,6 +11,7 @@
  * 4. The table comes from traces: what it names may not be in RAM, or not be such an instruction. */
 #include "hv/core/patch.h"
 #include "hv/arch/arch.h"
+#include "hv/arch/hot.h"
 #include "hv/core/hv.h"
 
 #define MRS_CNTPCT   UINT32_C(0xd53be020)
@@ -57,7 +58,7 @@ void patch_hide(void)
 	shown = false;
 }
 
-void patch_show(void)
+HV_APART void patch_show(void)
 {
 	bool any = false;
 	for (uint32_t i = 0; !shown && i < GUEST_PATCH_COUNT; i++) {
@@ -104,7 +105,7 @@ void patch_word(ipa_t ipa)
 	arch_tlb_forget();
 }
 
-bool patch_release(ipa_t page)
+HV_APART bool patch_release(ipa_t page)
 {
 	bool any = false;
 	for (uint32_t i = 0; i < GUEST_PATCH_COUNT; i++) {

@@ -3,6 +3,22 @@
 #include "hv/board/board.h"
 #include "hv/core/run.h"
 
+struct ring_events ring_events;
+
+void ring_events_forget(void)
+{
+	ring_events = (struct ring_events){NULL, NULL};
+}
+
+void ring_events_from(uint64_t index, uint64_t count)
+{
+	struct event *slots = (struct event *)hv.boot->event_ring_pa;
+	uint64_t first = index & (hv.boot->event_ring_count - 1);
+	uint64_t left = hv.boot->event_ring_count - first;
+	ring_events.next = &slots[first];
+	ring_events.end = ring_events.next + (count < left ? count : left);
+}
+
 void ring_wait_announce(void)
 {
 	hv.mailbox->waits = 1;

@@ -14,6 +14,18 @@ static inline void ring_index_store(volatile uint64_t *index, uint64_t value)
 	__atomic_store_n(index, value, __ATOMIC_RELEASE);
 }
 
+/* Slots of the event ring, one behind the other, of which is known that they are hv's: room for events (recording), or
+ * events (replaying). Without any, the indexes in the mailbox tell whether there are more. */
+struct ring_events {
+	struct event *next, *end;
+};
+extern struct ring_events ring_events;
+
+/* The host may have changed the indexes: nothing is known. */
+void ring_events_forget(void);
+/* `count` slots are, beginning with that of `index`. */
+void ring_events_from(uint64_t index, uint64_t count);
+
 /* Rings the host and sleeps at EL2 until the host rings back. The caller looks again at what it waits for, and must
  * have called ring_wait_announce and looked once more before, so that no wake-up is lost. */
 void ring_wait_announce(void);

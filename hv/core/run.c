@@ -1,9 +1,10 @@
 /* The run loop: enter the guest, act on its exit, settle, enter again.
  *
- *        ┌─────────────────────────────────────────────────────────────┐
- *        v                                                             │
- *      enter ──trap──> exit_dispatch ──┐                               │
- *        └──interrupt─> take, defer? ──┴─> settle: exit, input, inject, idle
+ *        ┌────────────────────────────────────────────────────────────────────┐
+ *        v                                                                    │
+ *      enter ──trap──> exit_dispatch ──> at rest? ──yes───────────────────────┤
+ *        │                                  │ no                              │
+ *        └──interrupt─> take, defer? ───────┴─> settle: exit, input, inject, idle
  *
  * 1. Everything that settling does is a function of the position and of gate events, so it happens alike in a replay.
  * 2. Places that share a position are no places for an event, because which of them a replay finds is not sure: before
@@ -13,9 +14,12 @@
  *    is put off by one instruction. Nothing that the guest could see is looked at or changed there. A replay's alarm
  *    comes at one place always.
  * 3. The virtual GIC is folded at exits that the recording has, never at a stop of a debugger: when it finds the
- *    guest's end of interrupt decides when the next one comes. */
+ *    guest's end of interrupt decides when the next one comes.
+ * 4. Most exits are traps that leave nothing to settle, and the guest goes on behind them at once: only where settling
+ *    would change nothing at all, so that whether it is skipped need not be the same in a replay. */
 #include "hv/core/run.h"
 #include "hv/arch/arch.h"
+#include "hv/arch/hot.h"
 #include "hv/board/board.h"
 #include "hv/core/debug.h"
 #include "hv/core/debug_pass.h"
@@ -66,12 +70,17 @@ static void input_poll(void)
 	}
 }
 
+static HV_APART enum arch_exit enter_storing(void)
+{
+	exclusive_store_put();
+	enum arch_exit kind = arch_enter(hv_vcpu(), timers_counter_ns());
+	exclusive_store_take_back();
+	return kind;
+}
+
 static enum arch_exit enter(void)
 {
-	exclusive_enter();
-	enum arch_exit kind = arch_enter(hv_vcpu(), timers_counter_ns());
-	exclusive_exit();
-	return kind;
+	return exclusive_stores ? enter_storing() : arch_enter(hv_vcpu(), timers_counter_ns());
 }
 
 /* Brings everything that stands at this position to rest, so that the guest can go on. A replay that is told to stop at
@@ -103,16 +112,17 @@ static void settle(bool waits)
 	}
 }
 
-static void alarm_put(insn_t set, insn_t stop)
+/* `set` is where it stands. */
+static HV_APART void alarm_move(insn_t set, insn_t to)
 {
-	if (stop.v - hv.guest.n > ALARM_INSNS_MAX)
-		stop.v = UINT64_MAX;
-	if (stop.v == set.v)
+	if (to.v - hv.guest.n > ALARM_INSNS_MAX)
+		to.v = UINT64_MAX;
+	if (to.v == set.v)
 		return;
-	if (stop.v == UINT64_MAX)
+	if (to.v == UINT64_MAX)
 		clock_alarm_cancel();
 	else
-		clock_alarm_set(stop);
+		clock_alarm_set(to);
 }
 
 static void alarm_update(void)
@@ -122,20 +132,29 @@ static void alarm_update(void)
 	insn_t set = clock_alarm();
 	insn_t stop = gate_next_stop(timers_alarm_deadline(), set);
 	insn_t pass = debug_pass_alarm();
-	alarm_put(set, pass.v < stop.v ? pass : stop);
+	alarm_move(set, pass.v < stop.v ? pass : stop);
 }
 
-/* Whether settle and debug_update would find nothing to do: the exit was a trap whose handler changed nothing that they
- * act on. Then the alarm stands where it has to, too. */
+static HV_APART void come_to_rest(bool waits)
+{
+	settle(waits);
+	debug_update();
+	alarm_update();
+}
+
+/* Whether come_to_rest would find nothing to do: the exit was a trap whose handler changed nothing that it acts on. The
+ * alarm, which a trap may have moved along, is brought to where alarm_update would. */
 static bool is_at_rest(void)
 {
-	if (pending_irqs != 0 || !interrupts_are_loaded() || debug_is_under_way())
+	bool points_out = hv.own_points_out || debug_pass_alarm().v != UINT64_MAX;
+	if (pending_irqs != 0 || !interrupts_are_loaded() || points_out)
 		return false;
 	insn_t set = clock_alarm();
 	insn_t stop = gate_stop_at_rest(set);
 	if (stop.v == 0)
 		return false;
-	alarm_put(set, stop);
+	if (stop.v != set.v)
+		alarm_move(set, stop);
 	return true;
 }
 
@@ -149,7 +168,7 @@ static bool place_is_unsure(void)
 	return standstill_at_vector() || debug_comes_again() || interrupts_deliverable();
 }
 
-static enum taken interrupt_take(uint64_t entry_n)
+static HV_APART enum taken interrupt_take(uint64_t entry_n)
 {
 	hv.guest.n = clock_now().v;
 	uint32_t irqs = board_irq_take();
@@ -164,9 +183,9 @@ static enum taken interrupt_take(uint64_t entry_n)
 	return PUT_OFF;
 }
 
-static enum taken trap_take(void)
+static HV_APART enum taken trap_taken(enum exit_answer answer)
 {
-	switch (exit_dispatch()) {
+	switch (answer) {
 	case EXIT_WAIT:
 		return TAKEN_WAITS;
 	case EXIT_AGAIN:
@@ -182,6 +201,20 @@ static enum taken trap_take(void)
 	}
 }
 
+/* Only debug exceptions are passed over, and they do not skip their instruction. */
+static enum taken trap_take(void)
+{
+	enum exit_answer answer = exit_dispatch();
+	return answer == EXIT_SKIP ? TAKEN : trap_taken(answer);
+}
+
+static HV_APART enum taken serror_take(void)
+{
+	hv_text("SError from the machine, ESR_EL2 =", arch_syndrome_read().esr);
+	gate_end(END_REASON_UNSUPPORTED);
+	return TAKEN;
+}
+
 static enum taken exit_take(enum arch_exit kind, uint64_t entry_n)
 {
 	switch (kind) {
@@ -192,32 +225,32 @@ static enum taken exit_take(enum arch_exit kind, uint64_t entry_n)
 		return interrupt_take(entry_n);
 	case ARCH_EXIT_SERROR:
 	default:
-		hv_text("SError from the machine, ESR_EL2 =", arch_syndrome_read().esr);
-		gate_end(END_REASON_UNSUPPORTED);
-		return TAKEN;
+		return serror_take();
 	}
 }
 
-void run(void)
+/* Whether the guest goes on from here at once. */
+static bool goes_on(enum taken taken)
+{
+	if (taken == PUT_OFF || taken == PASSED)
+		return true;
+	hv.mailbox->now_n = hv.guest.n;
+	hv.mailbox->now_ns = hv_now().v;
+	hv.mailbox->exit_count++;
+	return taken == TAKEN && is_at_rest();
+}
+
+HV_WHOLE void run(void)
 {
 	patch_show();
-	settle(false);
-	debug_update();
-	alarm_update();
+	come_to_rest(false);
 	while (!hv.ended) {
 		enum taken taken;
 		interrupts_load();
 		do {
 			uint64_t entry_n = hv.guest.n;
 			taken = exit_take(enter(), entry_n);
-		} while (taken == PUT_OFF || taken == PASSED);
-		hv.mailbox->now_n = hv.guest.n;
-		hv.mailbox->now_ns = hv_now().v;
-		hv.mailbox->exit_count++;
-		if (taken == TAKEN && is_at_rest())
-			continue;
-		settle(taken == TAKEN_WAITS);
-		debug_update();
-		alarm_update();
+		} while (goes_on(taken));
+		come_to_rest(taken == TAKEN_WAITS);
 	}
 }

@@ -39,6 +39,7 @@ static void pages_copy(void)
 void service_resume(void)
 {
 	hv.guest = *(const struct guest_state *)&hv.mailbox->final_state;
+	hv.vcpu = &hv.guest.vcpu[hv.guest.current];
 	arch_tlb_forget();
 	arch_el1_load(hv_vcpu());
 	vpmu_load();

@@ -1,6 +1,7 @@
 /* Trapped system registers: looks the encoding up, calls the row's handler, and passes the gate. The PMU's and the
  * debug registers' handlers are in vpmu.c and debug.c; those of the timers and the GIC are here. */
 #include "hv/core/sysreg.h"
+#include "hv/arch/field.h"
 #include "hv/core/counter.h"
 #include "hv/core/gate.h"
 #include "hv/core/hv.h"
@@ -13,6 +14,37 @@
 #include <stddef.h>
 
 #define CNTPCT_KEY SYSREG_KEY(3, 3, 14, 0, 1)
+
+/* ISS of a trapped MSR or MRS (Arm ARM D17.2.37). */
+#define ISS_OP0_HI      21
+#define ISS_OP0_LO      20
+#define ISS_OP2_HI      19
+#define ISS_OP2_LO      17
+#define ISS_OP1_HI      16
+#define ISS_OP1_LO      14
+#define ISS_CRN_HI      13
+#define ISS_CRN_LO      10
+#define ISS_RT_HI       9
+#define ISS_RT_LO       5
+#define ISS_CRM_HI      4
+#define ISS_CRM_LO      1
+#define ISS_SYSREG_READ BIT(0)
+
+struct access {
+	uint32_t key; /* SYSREG_KEY */
+	uint8_t rt;   /* 31 is XZR */
+	bool is_write;
+};
+
+static struct access decode(uint64_t esr)
+{
+	return (struct access){
+		.key = (uint32_t)SYSREG_KEY(FIELD_GET(esr, ISS_OP0), FIELD_GET(esr, ISS_OP1), FIELD_GET(esr, ISS_CRN),
+					    FIELD_GET(esr, ISS_CRM), FIELD_GET(esr, ISS_OP2)),
+		.rt = (uint8_t)FIELD_GET(esr, ISS_RT),
+		.is_write = !(esr & ISS_SYSREG_READ),
+	};
+}
 
 uint64_t read_zero(uint32_t key)
 {
@@ -142,17 +174,17 @@ static const struct sysreg_row *row_find(uint32_t key)
 	return NULL;
 }
 
-static enum exit_answer deny(const struct exit *exit)
+static enum exit_answer deny(const struct access *access)
 {
-	gate_trap(EVENT_SYSREG_DENIED, exit->sysreg, !exit->is_write, 0, true);
+	gate_trap(EVENT_SYSREG_DENIED, access->key, !access->is_write, 0, true);
 	hv.mailbox->denied_count++;
 	return standstill_injected(inject_undefined());
 }
 
-static enum exit_answer trap_to_el1(const struct exit *exit)
+static enum exit_answer trap_to_el1(const struct access *access, uint64_t esr)
 {
-	gate_trap(EVENT_SYSREG_DENIED, exit->sysreg, !exit->is_write, 0, true);
-	return standstill_injected(inject_trap(exit->esr));
+	gate_trap(EVENT_SYSREG_DENIED, access->key, !access->is_write, 0, true);
+	return standstill_injected(inject_trap(esr));
 }
 
 /* MRS of a debug or ID register is one of the reads that the hardware may over-count (docs/ARCHITECTURE.md, "The
@@ -164,26 +196,27 @@ static bool read_is_inexact(uint32_t key)
 
 enum exit_answer sysreg_access(const struct exit *exit)
 {
-	const struct sysreg_row *row = row_find(exit->sysreg);
+	const struct access access = decode(exit->esr);
+	const struct sysreg_row *row = row_find(access.key);
 	struct vcpu_state *vcpu = hv_vcpu();
-	if (!row || (exit->is_write ? !row->write : !row->read))
-		return deny(exit);
-	if (vpmu_is_closed(exit->sysreg, exit->is_write))
-		return trap_to_el1(exit);
-	if (exit->is_write) {
-		uint64_t value = exit->rt == 31 ? 0 : vcpu->x[exit->rt];
-		gate_trap(EVENT_SYSREG_WRITE, exit->sysreg, value, 0, false);
-		row->write(exit->sysreg, value);
+	if (!row || (access.is_write ? !row->write : !row->read))
+		return deny(&access);
+	if (vpmu_is_closed(access.key, access.is_write))
+		return trap_to_el1(&access, exit->esr);
+	if (access.is_write) {
+		uint64_t value = access.rt == 31 ? 0 : vcpu->x[access.rt];
+		gate_trap(EVENT_SYSREG_WRITE, access.key, value, 0, false);
+		row->write(access.key, value);
 		return EXIT_SKIP;
 	}
-	uint64_t value = row->read(exit->sysreg);
-	bool is_event = exit->sysreg != CNTPCT_KEY || counter_reads_are_events();
+	uint64_t value = row->read(access.key);
+	bool is_event = access.key != CNTPCT_KEY || counter_reads_are_events();
 	if (is_event)
-		gate_trap(EVENT_SYSREG_READ, exit->sysreg, value, 0, read_is_inexact(exit->sysreg));
+		gate_trap(EVENT_SYSREG_READ, access.key, value, 0, read_is_inexact(access.key));
 	else
 		counter_trapped();
-	if (exit->rt != 31)
-		vcpu->x[exit->rt] = value;
+	if (access.rt != 31)
+		vcpu->x[access.rt] = value;
 	return is_event ? EXIT_SKIP : EXIT_PASS;
 }
 

@@ -12,20 +12,22 @@
 #define CTL_ISTATUS  UINT64_C(4)
 #define CTL_WRITABLE (CTL_ENABLE | CTL_IMASK)
 
+static uint64_t counter_start;
+
 /* Behind machine version 1, whose guests saw the counters begin at 0. */
-static uint64_t counter_start(void)
+void timers_init(void)
 {
-	return hv.boot->machine_version > 1 ? GUEST_COUNTER_START : 0;
+	counter_start = hv.boot->machine_version > 1 ? GUEST_COUNTER_START : 0;
 }
 
 uint64_t timers_counter(void)
 {
-	return counter_start() + hv_now().v / GUEST_NS_PER_TICK;
+	return counter_start + hv_now().v / GUEST_NS_PER_TICK;
 }
 
 ns_t timers_counter_ns(void)
 {
-	return (ns_t){counter_start() * GUEST_NS_PER_TICK + hv_now().v};
+	return (ns_t){counter_start * GUEST_NS_PER_TICK + hv_now().v};
 }
 
 void timers_jumped(void)
@@ -88,7 +90,7 @@ static uint64_t deadline_of(uint32_t intid, uint64_t ctl, uint64_t cval)
 		return UINT64_MAX;
 	if (cval <= timers_counter())
 		return hv_now().v + 1;
-	uint64_t ticks = cval - counter_start();
+	uint64_t ticks = cval - counter_start;
 	return ticks > UINT64_MAX / GUEST_NS_PER_TICK ? UINT64_MAX : ticks * GUEST_NS_PER_TICK;
 }
 

@@ -4,6 +4,8 @@
 #include "hv/abi/types.h"
 #include <stdbool.h>
 
+/* Call once, before the first entry. */
+void timers_init(void);
 /* Sets every timer's line for the current guest time. */
 void timers_sample(void);
 void timers_sample_vtimer(void);

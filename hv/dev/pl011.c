@@ -40,17 +40,6 @@ static uint32_t fifo_depth(const struct pl011_state *state)
 	return (state->lcr_h & LCR_H_FEN) != 0 ? PL011_FIFO_BYTES : 1;
 }
 
-static uint32_t flags(const struct pl011_state *state)
-{
-	uint32_t fr = FR_TXFE;
-
-	if (state->rx_count == 0)
-		fr |= FR_RXFE;
-	if (!pl011_can_receive(state))
-		fr |= FR_RXFF;
-	return fr;
-}
-
 static uint32_t take_byte(struct pl011_state *state)
 {
 	const uint32_t byte = state->rx[state->rx_first % PL011_FIFO_BYTES];
@@ -92,7 +81,7 @@ uint64_t pl011_read(struct pl011_state *state, uint32_t offset)
 	case REG_RSR:
 		return state->rsr;
 	case REG_FR:
-		return flags(state);
+		return pl011_flags(state);
 	case REG_ILPR:
 		return state->ilpr;
 	case REG_IBRD:
@@ -159,6 +148,17 @@ void pl011_write(struct pl011_state *state, uint32_t offset, uint64_t value)
 	default:
 		break;
 	}
+}
+
+uint32_t pl011_flags(const struct pl011_state *state)
+{
+	uint32_t fr = FR_TXFE;
+
+	if (state->rx_count == 0)
+		fr |= FR_RXFE;
+	if (!pl011_can_receive(state))
+		fr |= FR_RXFF;
+	return fr;
 }
 
 bool pl011_can_receive(const struct pl011_state *state)

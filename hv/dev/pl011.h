@@ -24,6 +24,9 @@ void pl011_reset(struct pl011_state *state);
  * result is what the slot last held. Offsets without a readable register give 0. */
 uint64_t pl011_read(struct pl011_state *state, uint32_t offset);
 
+/* UARTFR, which drivers poll; reading it changes nothing. */
+uint32_t pl011_flags(const struct pl011_state *state);
+
 /* Writes the low 32 bits of `value` to the register at `offset` (bytes). Offsets without a writable register are
  * ignored. A write of UARTDR is transmitted at once, whether or not the UART is enabled, and raises TXRIS. */
 void pl011_write(struct pl011_state *state, uint32_t offset, uint64_t value);

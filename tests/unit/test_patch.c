@@ -227,7 +227,7 @@ Test(patch, one_more_than_the_table_holds_begins_it_again)
 
 Test(patch, an_alarm_of_the_position_comes_before_the_fault)
 {
-	const struct exit exit = {.ipa = site(0), .fault = 0xf};
+	const struct exit exit = {.ipa = site(0), .esr = 0xf};
 	sites_write(1);
 	patch_word(site(0));
 	clock_alarm_set((insn_t){clock_now().v + 5});
