@@ -4,7 +4,7 @@
 
 GUESTS := access_forms bad_mmio bootargs brk chaos cntvct_hash console corruption counter_polled counter_wait \
 	debug_exclusive debug_full debug_masked echo el0 exclusives flash fp_state gic_many hang hot input_late \
-	lost memory mmio_forms pie pmu pmu_user psci reset rtc self_modifying sgi sgi_race smp_off spi \
+	lost memory mmio_forms pie pmu pmu_user polls psci reset rtc self_modifying sgi sgi_race smp_off spi \
 	standstill thumb ticks timer_behind_trap timer_far timer_physical timer_virtual unknown_register \
 	unsupported wfi wfi_doorbell wfi_forever
 GUEST_ELFS := $(GUESTS:%=$(BUILD)/guest/%.elf)
