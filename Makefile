@@ -5,6 +5,7 @@
 #                 QEMU=PROGRAM: on another one than PATH's (tools/fetch-qemu brings Debian 13's)
 #   make soak     the long forms of the tests, and the short ones on another QEMU
 #   make kvm-unit-tests SRC=FOLDER   records and replays those of kvm-unit-tests (docs/KVM-UNIT-TESTS.md)
+#   make rtos NUTTX=FILE LK=FILE     records, replays and verifies these RTOSes (docs/RTOS.md)
 #   make bench    speed, trace size, the cost of travelling and SQL's scan rate, beside QEMU's own record/replay
 #   make debug PAYLOAD=FILE   runs hv under a debugger (docs/DEBUGGING-HV.md)
 #   make install PREFIX=/usr/local
@@ -53,8 +54,8 @@ EXTENSION_OBJECTS := $(EXTENSION_SOURCES:%.c=$(BUILD)/extension/%.o)
 C_FILES = $(shell git ls-files '*.c' '*.h')
 
 .DELETE_ON_ERROR:
-.PHONY: all guests check unit guest-check replay-check kvm-unit-tests fuzz demo soak bench decode-bench debug install deb deb-check clean \
-	deps deps-check format format-check lint clang
+.PHONY: all guests check unit guest-check replay-check kvm-unit-tests rtos fuzz demo soak bench decode-bench debug install \
+	deb deb-check clean deps deps-check format format-check lint clang
 
 all: $(BUILD)/hvrec $(BUILD)/hv.elf $(BUILD)/hvrec_sqlite.so
 
@@ -192,6 +193,10 @@ check:
 # The sources are not ours: SRC says where they are. NAMES: only these.
 kvm-unit-tests: all
 	BUILD=$(BUILD) CROSS=$(CROSS) tests/kvm-unit-tests $(SRC) $(NAMES)
+
+# Neither are these: each is an image that docs/RTOS.md says how to build.
+rtos: all
+	BUILD=$(BUILD) tests/rtos $(if $(NUTTX),nuttx=$(NUTTX)) $(if $(LK),lk=$(LK))
 
 soak: deps-check all guests $(EDITORS) $(ESCAPES)
 	tools/fetch-guest --out $(BUILD)/guest
