@@ -54,7 +54,7 @@ EXTENSION_OBJECTS := $(EXTENSION_SOURCES:%.c=$(BUILD)/extension/%.o)
 C_FILES = $(shell git ls-files '*.c' '*.h')
 
 .DELETE_ON_ERROR:
-.PHONY: all guests check unit guest-check replay-check kvm-unit-tests rtos fuzz demo soak bench decode-bench debug install \
+.PHONY: all guests check unit guest-check replay-check kvm-unit-tests rtos fuzz demo soak bench decode-bench debug debug-build install \
 	deb deb-check clean deps deps-check format format-check lint clang
 
 all: $(BUILD)/hvrec $(BUILD)/hv.elf $(BUILD)/hvrec_sqlite.so
@@ -76,7 +76,7 @@ $(BUILD)/extension/%.o: %.c
 	@echo "  EXT   $<"
 	@$(CC) $(HOST_CFLAGS) $(CFLAGS) -fPIC -fvisibility=hidden -include tools/sql/sql_extension.h -MMD -MP -c $< -o $@
 
-$(BUILD)/hv/%.o: %.c
+$(BUILD)/hv/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@echo "  HV    $<"
 	@$(CROSS)gcc $(HV_CFLAGS) $(HV_LTO) -MMD -MP -c $< -o $@
@@ -169,7 +169,7 @@ $(BUILD)/checkpoint_cost: $(BUILD)/host/tests/bench/checkpoint_cost.o $(LIBRARY_
 	@echo "  LINK  $@"
 	@$(CC) $(HOST_CFLAGS) $(LDFLAGS) $^ $(HOST_LIBS) -o $@
 
-replay-check: all guests $(EDITORS) $(ESCAPES)
+replay-check: all debug-build guests $(EDITORS) $(ESCAPES)
 	tools/fetch-guest --out $(BUILD)/guest
 	tools/fetch-qemu --out $(BUILD)/qemu
 	status=0; for run in tests/replay/run tests/gdb/run; do BUILD=$(BUILD) $$run || status=1; done; exit $$status
@@ -198,7 +198,7 @@ kvm-unit-tests: all
 rtos: all
 	BUILD=$(BUILD) tests/rtos $(if $(NUTTX),nuttx=$(NUTTX)) $(if $(LK),lk=$(LK))
 
-soak: deps-check all guests $(EDITORS) $(ESCAPES)
+soak: deps-check all debug-build guests $(EDITORS) $(ESCAPES)
 	tools/fetch-guest --out $(BUILD)/guest
 	tools/fetch-qemu --out $(BUILD)/qemu
 	$(MAKE) deb
@@ -261,8 +261,13 @@ demo: deps
 	$(MAKE) --quiet all guests
 	BUILD=$(BUILD) tools/demo
 
-debug: all guests
-	BUILD=$(BUILD) tools/debug-hv $(PAYLOAD)
+# An hv in pieces: compiled as one, most of its functions have no address to break at.
+debug-build: all
+	@$(MAKE) --quiet BUILD=$(BUILD)/debug HV_LTO=-fno-lto $(BUILD)/debug/hv.elf
+	@cp $(BUILD)/hvrec $(BUILD)/debug/hvrec
+
+debug: debug-build guests
+	BUILD=$(BUILD)/debug tools/debug-hv $(PAYLOAD)
 
 install: all
 	install -D -m 755 $(BUILD)/hvrec $(DESTDIR)$(PREFIX)/bin/hvrec

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 enum { TICK_MS = 20, BATCH_EVENTS = 4096, TIMEOUT_S_MAX = 1000000000 };
-#define STOP_BELL_NS     INT64_C(50000000) /* between its bells: hv puts one off to an instruction that may not come */
+#define STOP_BELL_NS INT64_C(50000000) /* between its bells: hv puts one off to an instruction that may not come */
 
 struct recording {
 	const struct record_options *options;
@@ -394,6 +394,8 @@ bool record_run(const struct record_options *options, struct error *error)
 		fprintf(stderr, "hvrec: warning: %s: %s\n", options->kernel, guest.layout.warning);
 	if (guest.layout.kind != GUEST_KIND_IMAGE)
 		r.hints = (struct hints){.program = guest.kernel, .program_bytes = guest.kernel_bytes};
+	if (r.trace)
+		console_begin(&r.console); /* another recording of this trace has a console, too */
 	if (r.trace && guest_keep(&guest, options, r.machine, &config, r.trace, error))
 		record_in_machine(&r, &config, error);
 	guest_free(&guest);

@@ -210,6 +210,8 @@ bool replay_run(const struct replay_options *options, struct error *error)
 		r.trace = trace_open(options->trace, error);
 	if (r.trace && console_open_output(&r.console, options->console, error))
 		r.machine = guest_restore(r.trace, &config, error);
+	if (r.machine)
+		console_begin(&r.console);
 	r.console.signal_fd = r.signal_fd;
 	config.until_n = options->until_n;
 	if (r.machine && start_go(&r, &config, error))

@@ -26,7 +26,7 @@ enum { BIAS_CANDIDATES = 48, BIAS_SAMPLES = 400 };
 
 static uint64_t anchor_n, anchor_count;
 static bool lead_needed;
-static uint32_t add_loses; /* ns that counter 1 does not count while counter_add changes it */
+static uint32_t add_loses;    /* ns that counter 1 does not count while counter_add changes it */
 static uint64_t counter_bias; /* from counter 1 to CNTPCT_EL0 * 16, modulo 2^32 */
 
 uint32_t world_enter(struct vcpu_state *vcpu, uint64_t guest_ns, uint64_t bias);
@@ -129,7 +129,9 @@ uint64_t clock_lead(uint64_t counter)
 static void counter_add(uint32_t ns)
 {
 	uint64_t count;
-	__asm__ volatile("mrs %0, pmevcntr1_el0\n add %0, %0, %1\n msr pmevcntr1_el0, %0" : "=&r"(count) : "r"((uint64_t)ns));
+	__asm__ volatile("mrs %0, pmevcntr1_el0\n add %0, %0, %1\n msr pmevcntr1_el0, %0"
+			 : "=&r"(count)
+			 : "r"((uint64_t)ns));
 }
 
 void clock_before_wait(void)

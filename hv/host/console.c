@@ -54,10 +54,16 @@ bool console_open_output(struct console *console, const char *output, struct err
 	}
 	if (!path_replaceable(output, error))
 		return false;
-	console->output_fd = open(output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666);
+	console->output_fd = open(output, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
 	if (console->output_fd < 0)
 		return error_set(error, STATUS_FAILED, "cannot write the console to %s: %s", output, strerror(errno));
 	return true;
+}
+
+void console_begin(const struct console *console)
+{
+	if (console->output_fd != STDOUT_FILENO && ftruncate(console->output_fd, 0) != 0)
+		return; /* nowhere, or a pipe or device: nothing to empty */
 }
 
 bool console_open_input(struct console *console, const char *input, struct error *error)

@@ -21,8 +21,10 @@ struct console {
 
 enum console_input { CONSOLE_BYTES, CONSOLE_ENDED, CONSOLE_QUIT };
 
-/* Opens the output ("-", "none" or a file; NULL: "-"). */
+/* Opens the output ("-", "none" or a file; NULL: "-"). What is in the file stays until console_begin. */
 bool console_open_output(struct console *console, const char *output, struct error *error);
+/* Empties the output, if it is a file. Cannot fail. */
+void console_begin(const struct console *console);
 /* Opens the input ("-", or a file; NULL: the terminal if standard input is one, otherwise none). */
 bool console_open_input(struct console *console, const char *input, struct error *error);
 bool console_write(struct console *console, const uint8_t *bytes, size_t count, struct error *error);

@@ -7,6 +7,7 @@ import time
 import session
 from session import check, harness, test
 
+DEBUG = os.path.join(harness.BUILD, "debug")
 PAGE = os.path.join(harness.TOP, "docs", "DEBUGGING-HV.md")
 BEFORE = "@command {}\n"
 
@@ -38,6 +39,7 @@ def printed(output, number):
 @test
 def the_session_of_the_page_is_what_gdb_prints():
     process = harness.start("record", "-o", "trace", "--quiet", "--console", "none", harness.payload("timer_virtual"),
+                            program=os.path.join(DEBUG, "hvrec"),
                             env=harness.environment(HVREC_GDB=f"unix:{os.getcwd()}/gdb,server=on,wait=off",
                                                     HVREC_PATIENT="1",
                                                     HVREC_QEMU=os.path.join(harness.TOP, "tools", "qemu-debug")))
@@ -46,7 +48,7 @@ def the_session_of_the_page_is_what_gdb_prints():
         time.sleep(0.01)
     wanted = page_commands()
     script = "".join(f"echo \\n@command {number}\\n\n{command}\n" for number, (command, _) in enumerate(wanted))
-    output = session.gdb_at("gdb", script + "delete\ndetach\n", os.path.join(harness.BUILD, "hv.elf"))
+    output = session.gdb_at("gdb", script + "delete\ndetach\n", os.path.join(DEBUG, "hv.elf"))
     for number, (command, lines) in enumerate(wanted):
         rest = [shape(line) for line in printed(output, number)]
         for line in lines:

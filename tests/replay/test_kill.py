@@ -211,8 +211,11 @@ def console_that_goes_away_finishes_the_trace():
 def two_recordings_do_not_share_a_trace():
     process = start_recording("--timeout", "20", payload("hang"))
     harness.machine_pid()
-    line = harness.error_line(hvrec("record", "-o", "trace", payload("psci")), "record")
+    with open("console", "w", encoding="utf-8") as file:
+        file.write("of the first one")
+    line = harness.error_line(hvrec("record", "-o", "trace", "--console", "console", payload("psci")), "record")
     check("trace" in line, f"the message does not name the file: {line}")
+    check(os.path.getsize("console") == 16, "the refused recording emptied the other one's console")
     result = hvrec("replay", "trace")  # what is committed so far
     check(result.status in (0, 1), f"replay of a trace that is being recorded: {result}")
     process.terminate()

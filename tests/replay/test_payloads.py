@@ -6,7 +6,7 @@ import harness
 from harness import SOAK, check, payload, record, replay, rng, test
 
 # Payloads that do not end in a line PASS, or need arguments or input: they have tests of their own, below.
-SPECIAL = {"hang", "wfi_forever", "reset", "echo", "rtc", "standstill", "timer_far", "unsupported"}
+SPECIAL = {"hang", "wfi_forever", "reset", "echo", "input_late", "rtc", "standstill", "timer_far", "unsupported"}
 REPLAYS = 20 if SOAK else 1
 
 

@@ -136,7 +136,13 @@ Test(session, output_goes_to_its_file_or_nowhere)
 	struct console console;
 	struct error error = {0};
 	int fd = mkstemp(path);
+	cr_assert_eq(pwrite(fd, "of before", 9, 0), 9);
 	cr_assert(console_open_output(&console, path, &error));
+	console_close(&console);
+	cr_assert_eq(pread(fd, text, sizeof(text), 0), 9, "not begun, it stays");
+	memset(text, 0, sizeof(text));
+	cr_assert(console_open_output(&console, path, &error));
+	console_begin(&console);
 	cr_assert(console_write(&console, (const uint8_t *)"hello", 5, &error));
 	console_close(&console);
 	cr_assert_eq(read(fd, text, sizeof(text)), 5);
