@@ -41,13 +41,13 @@ HV_LDFLAGS := -static -Wl,-T,hv/arch/hv.ld -Wl,--gc-sections -Wl,--build-id=none
 
 HV_SOURCES := $(wildcard hv/arch/*.c hv/core/*.c hv/dev/*.c hv/shared/*.c) hv/board/$(BOARD).c
 HV_OBJECTS := $(HV_SOURCES:%.c=$(BUILD)/hv/%.o) $(BUILD)/hv/hv/arch/entry.o $(BUILD)/hv/hv/arch/simd.o
-LIBRARY_SOURCES := $(wildcard gdbstub/*.c hv/host/*.c hv/shared/*.c recorder/*.c replay/*.c storage/*.c) \
+LIBRARY_SOURCES := $(wildcard gdbstub/*.c hv/host/*.c hv/shared/*.c recorder/*.c replay/*/*.c storage/*.c) \
 	$(filter-out tools/sql/sql_extension.c,$(wildcard tools/sql/*.c))
 HOST_SOURCES := $(LIBRARY_SOURCES) $(wildcard tools/*.c)
 HOST_OBJECTS := $(HOST_SOURCES:%.c=$(BUILD)/host/%.o)
 # The sqlite extension: the readers among the sources, once more, against the sqlite of the program that loads it.
 EXTENSION_SOURCES := $(wildcard tools/sql/*.c) hv/host/error.c hv/host/session_console.c \
-	$(addprefix replay/,console_lines.c event_stream.c event_text.c event_text_names.c utf8_text.c) \
+	$(addprefix replay/trace/,console_lines.c event_stream.c event_text.c event_text_names.c utf8_text.c) \
 	$(addprefix storage/,chunk_decode.c chunk_model.c trace_cursor.c trace_db.c trace_format.c trace_keyframe_read.c trace_limit.c \
 	trace_read.c trace_seal.c trace_seek.c trace_totals.c)
 EXTENSION_OBJECTS := $(EXTENSION_SOURCES:%.c=$(BUILD)/extension/%.o)

@@ -1,7 +1,7 @@
 /* hvrec console: what the guest printed, from the trace alone; with times, and as places to travel to. */
 #include "hv/host/session_console.h"
 #include "hv/host/sandbox.h"
-#include "replay/console_lines.h"
+#include "replay/trace/console_lines.h"
 #include "tools/commands.h"
 #include "tools/output.h"
 

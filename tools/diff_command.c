@@ -4,9 +4,9 @@
  * where they first differ in more than time and place (KASLR), where the guest itself first did something else, and
  * where something else was typed. */
 #include "hv/host/sandbox.h"
-#include "replay/event_text.h"
-#include "replay/monitor_parse.h"
-#include "replay/trace_diff.h"
+#include "replay/trace/event_text.h"
+#include "replay/trace/numbers.h"
+#include "replay/trace/trace_diff.h"
 #include "tools/commands.h"
 #include "tools/output.h"
 
@@ -209,7 +209,7 @@ static bool options_take(struct comparison *c, int argc, char **argv, bool *want
 		if (option != OPTION_CONTEXT)
 			return error_set(error, STATUS_FAILED,
 					 "unknown option or missing value; see `hvrec diff --help`");
-		if (!monitor_parse_number(optarg, &c->context) || c->context > CONTEXT_MAX)
+		if (!numbers_value(optarg, &c->context) || c->context > CONTEXT_MAX)
 			return error_set(error, STATUS_FAILED, "--context %s is not a number of events up to %d",
 					 optarg, CONTEXT_MAX);
 	}

@@ -1,10 +1,10 @@
 /* hvrec events: a trace's events, decoded, as a table, one JSON object a line, or CSV.
  * Streams: memory does not grow with the trace, and nothing before --from is read. */
-#include "replay/event_filter.h"
+#include "replay/trace/event_filter.h"
 #include "hv/host/sandbox.h"
-#include "replay/event_stream.h"
-#include "replay/event_text.h"
-#include "replay/monitor_parse.h"
+#include "replay/trace/event_stream.h"
+#include "replay/trace/event_text.h"
+#include "replay/trace/numbers.h"
 #include "tools/commands.h"
 #include "tools/output.h"
 #include "tools/output_text.h"
@@ -64,7 +64,7 @@ struct options {
 
 static bool number(const char *option, const char *text, uint64_t *value, struct error *error)
 {
-	return monitor_parse_count(text, value) ||
+	return numbers_count(text, value) ||
 	       error_set(error, STATUS_FAILED, "%s %s is not a number, such as 1500000, 1_500_000, 10M or 0x1000",
 			 option, text);
 }

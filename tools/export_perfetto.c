@@ -6,8 +6,8 @@
  * 2. On each track, and of each counter, ts never decreases.
  * 3. args has the event's number, n and pc, and the line that goes there in gdb. */
 #include "tools/export_perfetto.h"
-#include "replay/console_lines.h"
-#include "replay/event_text.h"
+#include "replay/trace/console_lines.h"
+#include "replay/trace/event_text.h"
 #include "tools/output_text.h"
 
 #include <errno.h>

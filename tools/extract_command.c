@@ -5,7 +5,7 @@
  * 3. What is asked for is known to be in the trace, and not yet in the folder, before the first file is written. */
 #include "hv/host/session_console.h"
 #include "hv/host/sandbox.h"
-#include "replay/event_stream.h"
+#include "replay/trace/event_stream.h"
 #include "tools/commands.h"
 
 #include <errno.h>

@@ -3,8 +3,8 @@
 #include "gdbstub/server.h"
 #include "hv/host/sandbox.h"
 #include "hv/host/session.h"
-#include "replay/place.h"
-#include "replay/target.h"
+#include "replay/trace/place.h"
+#include "replay/debugger/target.h"
 
 #include <stdio.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 /* hvrec info: what a trace holds, as text or JSON. */
 #include "hv/host/sandbox.h"
-#include "replay/trace_stat.h"
+#include "replay/trace/trace_stat.h"
 #include "tools/commands.h"
 #include "tools/output.h"
 #include "tools/output_text.h"

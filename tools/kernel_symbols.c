@@ -1,7 +1,7 @@
 /* From a trace to an ELF with its kernel's symbols, step by step; what costs a replay comes last. */
 #include "tools/kernel_symbols.h"
 #include "hv/host/path.h"
-#include "replay/symbol_elf.h"
+#include "replay/guest/symbol_elf.h"
 
 #include <stdlib.h>
 

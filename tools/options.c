@@ -1,7 +1,7 @@
 /* Parses option values, whole text or nothing; and the default of -o. */
 #include "tools/options.h"
-#include "replay/engine.h"
-#include "replay/monitor_parse.h"
+#include "replay/run/engine.h"
+#include "replay/trace/numbers.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -41,7 +41,7 @@ static bool scaled(const char *text, const struct unit *units, size_t unit_count
 
 bool options_count(const char *option, const char *text, uint64_t *value, struct error *error)
 {
-	return monitor_parse_count(text, value) ||
+	return numbers_count(text, value) ||
 	       error_set(error, STATUS_FAILED, "%s %s is not a number of instructions, such as 1500000 or 2G", option,
 			 text);
 }

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* An instruction count, as monitor_parse_count reads it. */
+/* An instruction count, as numbers_count reads it. */
 bool options_count(const char *option, const char *text, uint64_t *value, struct error *error);
 /* A size in bytes with an optional K, M or G (powers of 1024); without one: MiB, as QEMU's -m. */
 bool options_size(const char *option, const char *text, uint64_t *bytes, struct error *error);

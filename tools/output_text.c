@@ -1,6 +1,6 @@
 /* In JSON, DEL is escaped too: terminals act upon it. */
 #include "tools/output_text.h"
-#include "replay/utf8_text.h"
+#include "replay/trace/utf8_text.h"
 
 #include <string.h>
 

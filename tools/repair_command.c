@@ -2,7 +2,7 @@
  * replay can start from it. The damaged one is changed only with --in-place, and only if the repaired one replays. */
 #include "hv/host/path.h"
 #include "hv/host/sandbox.h"
-#include "replay/guest.h"
+#include "replay/run/guest.h"
 #include "storage/trace.h"
 #include "storage/trace_repair.h"
 #include "tools/commands.h"

@@ -1,5 +1,5 @@
 /* hvrec replay: options to struct replay_options. */
-#include "replay/replay.h"
+#include "replay/run/replay.h"
 #include "hv/host/sandbox.h"
 #include "tools/commands.h"
 #include "tools/gdb_session.h"

@@ -1,6 +1,6 @@
 /* Which events are kept, and their columns: differences from one to the next, and numbers of texts that repeat. */
 #include "tools/report_events.h"
-#include "replay/event_text.h"
+#include "replay/trace/event_text.h"
 #include "tools/report_texts.h"
 
 #include <inttypes.h>

@@ -1,6 +1,6 @@
 /* Which table an event is counted in, and what its rows are called. */
 #include "tools/report_hot.h"
-#include "replay/event_text_names.h"
+#include "replay/trace/event_text_names.h"
 #include "tools/report_json.h"
 
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 /* Looking up sorted symbols. What lies between the end of one function and the next symbol counts as the former: the
  * tables have no sizes. */
 #include "tools/report_names.h"
-#include "replay/kernel.h"
+#include "replay/guest/kernel.h"
 
 #include <inttypes.h>
 #include <stdio.h>

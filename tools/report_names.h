@@ -1,7 +1,7 @@
 /* The names of the guest kernel's functions for the addresses in the report. They cost a replay of the trace's
  * beginning, which needs the machine, so they are there only if asked for. */
 #pragma once
-#include "replay/symbols.h"
+#include "replay/guest/symbols.h"
 
 /* Reads the names from the kernel's kallsyms, at the addresses where the kernel ran; frees with symbols_free. False:
  * the guest is no Linux kernel with kallsyms, or the trace cannot be replayed; error set. */

@@ -2,7 +2,7 @@
  * put in. */
 #pragma once
 #include "storage/trace.h"
-#include "replay/symbols.h"
+#include "replay/guest/symbols.h"
 #include <stdio.h>
 
 /* Reads the whole trace and writes the page to `out`, a stream in memory; `name` is what the page calls the trace;

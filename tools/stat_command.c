@@ -1,8 +1,8 @@
 /* hvrec stat: a trace in numbers, as text or JSON. */
-#include "replay/event_text.h"
+#include "replay/trace/event_text.h"
 #include "hv/host/sandbox.h"
-#include "replay/event_text_names.h"
-#include "replay/trace_stat.h"
+#include "replay/trace/event_text_names.h"
+#include "replay/trace/trace_stat.h"
 #include "tools/commands.h"
 #include "tools/output.h"
 #include "tools/output_text.h"

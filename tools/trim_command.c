@@ -1,5 +1,5 @@
 /* hvrec trim: options to trim_run. */
-#include "replay/trim.h"
+#include "replay/trace/trim.h"
 #include "hv/host/sandbox.h"
 #include "tools/commands.h"
 #include "tools/options.h"

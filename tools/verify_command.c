@@ -1,5 +1,5 @@
 /* hvrec verify: replays everything and compares everything, on all cores. */
-#include "replay/verify.h"
+#include "replay/run/verify.h"
 #include "hv/host/sandbox.h"
 #include "hv/host/session.h"
 #include "tools/commands.h"

@@ -4,7 +4,7 @@
  * 1. Over the instruction at the hit's position the breakpoint, or every watchpoint, is out of the CPU; an alarm behind
  *    it brings them back. The guest sees none of it (no software step, whose PSTATE.SS an exception would save).
  * 2. Only where that is sure not to change the guest (I8) or to miss anything; elsewhere the host goes on from the hit
- *    in its own, slower way (replay/timeline_run.c). */
+ *    in its own, slower way (replay/travel/search.c). */
 #pragma once
 #include "hv/abi/mailbox.h"
 #include "hv/abi/types.h"

@@ -1,5 +1,5 @@
 /* The gate's front: fills in where an event stands and hands it to the half that is at work. A diverted guest's events
- * go the recording's way, but nobody keeps them (replay/engine.c). */
+ * go the recording's way, but nobody keeps them (replay/run/engine.c). */
 #include "hv/core/gate.h"
 #include "hv/arch/hot.h"
 #include "hv/core/gate_half.h"

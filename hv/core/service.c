@@ -1,7 +1,7 @@
 /* Obeys the debugger's host: run up to a position, on the recording's way or diverted from it; become another guest.
  *
  * 1. A stop that the recording did not have is a view (invariant I8). It folds nothing and leaves no event; whether the
- *    guest may go on from it, or from a checkpoint before it, is the host's to know (replay/timeline.h).
+ *    guest may go on from it, or from a checkpoint before it, is the host's to know (replay/travel/timeline.h).
  * 2. The host sets the event ring's indexes and contents before each command; replaying, hv only reads on from there.
  */
 #include "hv/core/service.h"

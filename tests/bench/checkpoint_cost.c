@@ -4,7 +4,7 @@
  * next. At each it prints two lines, `OPERATION PAGES NANOSECONDS`, each the least of several turns:
  * - restore: going back to the checkpoint at the stretch's start, with so many pages written since;
  * - take: keeping so many written pages, and forgetting that they are written, as the timeline does. */
-#include "replay/checkpoints.h"
+#include "replay/travel/checkpoints.h"
 
 #include <stdio.h>
 #include <stdlib.h>

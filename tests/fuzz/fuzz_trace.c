@@ -11,7 +11,7 @@
  * 2. A case takes at most SECONDS_MAX, one allocation at most 64 MiB, the process at most 1 GiB; more ends the program,
  *    which then names the case and leaves its file.
  * 3. Which readers see each file, and which every K-th: trace_readers.c, trace_commands.c. */
-#include "replay/event_text.h"
+#include "replay/trace/event_text.h"
 #include "storage/chunk.h"
 #include "tests/fuzz/random.h"
 #include "tests/fuzz/trace_mutate.h"

@@ -1,6 +1,6 @@
 /* Whatever of hvrec is given a trace's path. Of a share see trace_readers.h. */
 #include "tests/fuzz/trace_commands.h"
-#include "replay/kernel.h"
+#include "replay/guest/kernel.h"
 #include "storage/trace_repair.h"
 #include "tests/fuzz/random.h"
 #include "tests/fuzz/trace_extension.h"

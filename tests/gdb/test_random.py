@@ -2,7 +2,7 @@
 
 1. What the guest is at a position comes from a session that only sought it, one that began elsewhere: all registers and
    a hash of all of RAM. A position that a walk comes to by itself is looked up there afterwards.
-2. A vector may share its position with the place before (replay/timeline_run.c), so only places where a seek comes to
+2. A vector may share its position with the place before (replay/travel/search.c), so only places where a seek comes to
    the same pc are compared.
 """
 import contextlib

@@ -94,7 +94,7 @@ def single_steps(client, low, high):
 
 @test
 def steps_of_a_range_end_where_single_steps_do():
-    """Long ones are not done by single steps (replay/range_exits.c). Half of them may meet an interrupt."""
+    """Long ones are not done by single steps (replay/guest/range_exits.c). Half of them may meet an interrupt."""
     ranges, long_ones, trace = 0, 0, session.debian_trace()
     exits = [event.n for event in harness.events(trace) if event.kind == EXIT]
     with session.Server(trace) as server, server.client() as client:

@@ -171,7 +171,7 @@ static uint64_t next_event(void)
 	return memory->first_event + (memory->is_diverted ? 0 : memory->mailbox.event_tail);
 }
 
-/* The ring from here on, as replay/engine.c does it. */
+/* The ring from here on, as replay/run/engine.c does it. */
 static void ring_restart(size_t first_event, bool diverted)
 {
 	memory->first_event = memory->fed_count = first_event;

@@ -4,7 +4,7 @@
  * pages as hv/core/service.c does. Only this program runs the guest: it writes RAM and stage 2's dirty state.
  * 2. The start's RAM is in the trace, as a file. */
 #include "hv/arch/pagetable.h"
-#include "replay/checkpoints.h"
+#include "replay/travel/checkpoints.h"
 #include "storage/trace.h"
 
 #include <criterion/criterion.h>

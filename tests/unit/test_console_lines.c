@@ -1,7 +1,7 @@
 /* Lines out of console bytes, a text found wherever its bytes stand, and UTF-8 out of any bytes. */
 #include "hv/abi/machine.h"
-#include "replay/console_lines.h"
-#include "replay/utf8_text.h"
+#include "replay/trace/console_lines.h"
+#include "replay/trace/utf8_text.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

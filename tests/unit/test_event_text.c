@@ -1,8 +1,8 @@
 /* Every kind of event as a line, and the names in it: known ones, unknown ones, and rooms that are too small. */
 #include "hv/abi/machine.h"
 #include "hv/core/sysreg.h"
-#include "replay/event_text.h"
-#include "replay/event_text_names.h"
+#include "replay/trace/event_text.h"
+#include "replay/trace/event_text_names.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

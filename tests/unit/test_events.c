@@ -1,6 +1,6 @@
 /* The window over a trace's events, and the index of keyframes, where a trace is not what it says. */
-#include "replay/events.h"
-#include "replay/keyframe_index.h"
+#include "replay/trace/events.h"
+#include "replay/trace/keyframe_index.h"
 #include "tests/unit/trace_fixture.h"
 
 TestSuite(events, .init = fixture_setup, .fini = fixture_teardown);

@@ -1,5 +1,5 @@
 /* What a vCPU's registers tell of an exception that it has taken, or returned from. */
-#include "replay/exceptions.h"
+#include "replay/guest/exceptions.h"
 
 #include <criterion/criterion.h>
 

@@ -1,5 +1,5 @@
 /* Exclusive sequences in code: where a sequence that begins at pc is over. The words are GNU as's. */
-#include "replay/exclusive.h"
+#include "replay/guest/exclusive.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

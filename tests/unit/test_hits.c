@@ -1,5 +1,5 @@
 /* What searches know: random hits and random stretches of them, against looking at every position. */
-#include "replay/hits.h"
+#include "replay/travel/hits.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

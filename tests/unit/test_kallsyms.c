@@ -2,8 +2,8 @@
  *
  * The tables are built here as scripts/kallsyms.c writes them, in both orders, and images are allocated at their exact
  * size, so that a read outside of one is seen. */
-#include "replay/kallsyms.h"
-#include "replay/symbol_elf.h"
+#include "replay/guest/kallsyms.h"
+#include "replay/guest/symbol_elf.h"
 
 #include <criterion/criterion.h>
 #include <elf.h>

@@ -1,9 +1,9 @@
 /* Reading a trace from the middle, its bytes by kind, and two traces compared: on small traces written here. */
 #include "hv/abi/machine.h"
 #include "hv/core/sysreg.h"
-#include "replay/event_stream.h"
-#include "replay/trace_diff.h"
-#include "replay/trace_stat.h"
+#include "replay/trace/event_stream.h"
+#include "replay/trace/trace_diff.h"
+#include "replay/trace/trace_stat.h"
 
 #include <criterion/criterion.h>
 #include <sqlite3.h>

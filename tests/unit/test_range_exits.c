@@ -1,5 +1,5 @@
 /* Where a range of code is left. The words are GNU as's. */
-#include "replay/range_exits.h"
+#include "replay/guest/range_exits.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

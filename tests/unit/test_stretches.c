@@ -1,5 +1,5 @@
 /* The stretches of a search: where they begin and end, who gets which, and when there is an answer. */
-#include "replay/stretches.h"
+#include "replay/travel/stretches.h"
 
 #include <criterion/criterion.h>
 

@@ -1,7 +1,7 @@
 /* A trace that starts at a keyframe in the middle of a chunk: no reader goes before it, and what they count, they count
  * from there; numbers, positions and times stay those of the whole recording. */
-#include "replay/event_stream.h"
-#include "replay/trace_stat.h"
+#include "replay/trace/event_stream.h"
+#include "replay/trace/trace_stat.h"
 #include "storage/chunk.h"
 #include "tools/sql/sql_register.h"
 

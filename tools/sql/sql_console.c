@@ -1,7 +1,7 @@
 /* The table console: one row for each line that the guest printed, with the place of its first byte; its rowid is the
  * line's number, from 1. Lines are counted from the start of the trace, so every query reads it from there, up to the
  * end of the range that it asks for. */
-#include "replay/console_lines.h"
+#include "replay/trace/console_lines.h"
 #include "tools/sql/sql_range.h"
 #include "tools/sql/sql_table.h"
 

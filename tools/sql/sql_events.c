@@ -1,6 +1,6 @@
 /* The table events: one row for each event, its rowid the event's index. A scan begins in the chunk that the range
  * begins in and ends behind the range, so that no other chunk is read. What is not asked for is not decoded. */
-#include "replay/event_text.h"
+#include "replay/trace/event_text.h"
 #include "tools/sql/sql_range.h"
 #include "tools/sql/sql_table.h"
 

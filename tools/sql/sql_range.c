@@ -1,7 +1,7 @@
 /* A plan is a text with two characters for each value: the field ('0' to '2', or 'k' for the kind) and the comparison
  * ('=', '<', 'l' for <=, '>', 'g' for >=). */
 #include "tools/sql/sql_range.h"
-#include "replay/event_text.h"
+#include "replay/trace/event_text.h"
 #include "storage/chunk.h"
 
 #include <string.h>

@@ -5,7 +5,7 @@
  * 2. Nothing in the file is trusted: damage is an SQL error with the storage reader's line.
  * 3. These sources are compiled twice: into hvrec, and with tools/sql/sql_extension.h in front into the extension. */
 #pragma once
-#include "replay/event_stream.h"
+#include "replay/trace/event_stream.h"
 #include <sqlite3.h>
 
 /* Of one connection. */

@@ -1,0 +1,173 @@
+/* Commands about guest memory: who wrote a place, how addresses are meant, and a hash to compare places by.
+ *
+ * who-wrote arms write watchpoints, which know virtual addresses only: a write through another mapping of the same
+ * memory is not seen, and one to the same address in another address space (another TTBR0) is passed over. */
+#include "hv/host/state_hash.h"
+#include "replay/guest/guest_memory.h"
+#include "replay/trace/numbers.h"
+#include "replay/trace/words.h"
+#include "replay/debugger/monitor_session.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { DOUBLEWORD_BYTES = 8, WRITE_BYTES_MAX = 128, SHOWN_BYTES_MAX = 32, FOREIGN_MAX = 200 };
+enum { POINTS_MAX = WRITE_BYTES_MAX / DOUBLEWORD_BYTES + 1, VALUE_TEXT_BYTES = 3 * SHOWN_BYTES_MAX };
+#define NS_PER_S   UINT64_C(1000000000)
+#define TTBR_BADDR UINT64_C(0x0000fffffffffffe) /* without ASID and CnP */
+
+struct watched {
+	uint64_t address, bytes;
+	struct hv_debug_point points[POINTS_MAX];
+	size_t point_count;
+	uint64_t space; /* TTBR0's table, where that translates the address; else 0 */
+};
+
+static const struct vcpu_state *vcpu_here(const struct monitor *monitor)
+{
+	const struct guest_state *state = timeline_state(monitor->timeline);
+	return &state->vcpu[state->current];
+}
+
+static uint64_t space_here(const struct monitor *monitor, uint64_t address)
+{
+	return address >> 63 ? 0 : vcpu_here(monitor)->ttbr0_el1 & TTBR_BADDR;
+}
+
+/* ADDRESS [LENGTH] */
+static bool watched_parse(struct monitor *monitor, const char *argument, struct watched *watched)
+{
+	char address[MONITOR_LINE_BYTES];
+	size_t length = strcspn(argument, " ");
+	snprintf(address, sizeof(address), "%.*s", (int)length, argument);
+	const char *rest = argument + length + strspn(argument + length, " ");
+	if (!numbers_value(address, &watched->address) ||
+	    (*rest && (!numbers_value(rest, &watched->bytes) || watched->bytes == 0)))
+		return monitor_fail(monitor,
+				    "who-wrote takes a virtual address, as 0x… or decimal, and a number of bytes\n");
+	if (!*rest)
+		watched->bytes = DOUBLEWORD_BYTES - watched->address % DOUBLEWORD_BYTES;
+	if (watched->bytes > WRITE_BYTES_MAX || watched->address > UINT64_MAX - watched->bytes)
+		return monitor_fail(monitor, "who-wrote watches up to %d bytes\n", WRITE_BYTES_MAX);
+	return true;
+}
+
+/* Cut at doublewords, each a watchpoint. */
+static void watched_points(const struct monitor *monitor, struct watched *watched)
+{
+	uint64_t at = watched->address, left = watched->bytes;
+	for (watched->point_count = 0; left > 0; watched->point_count++) {
+		uint64_t part = DOUBLEWORD_BYTES - at % DOUBLEWORD_BYTES;
+		part = part < left ? part : left;
+		watched->points[watched->point_count] =
+			(struct hv_debug_point){.address = at, .bytes = (uint32_t)part, .access = HV_DEBUG_WRITE};
+		at += part;
+		left -= part;
+	}
+	watched->space = space_here(monitor, watched->address);
+}
+
+/* What is there now: up to 8 bytes as a number, more as bytes, nothing if they are too many for a line. */
+static void value_text(const struct monitor *monitor, const struct watched *watched, char text[VALUE_TEXT_BYTES])
+{
+	uint8_t bytes[SHOWN_BYTES_MAX];
+	uint64_t value = 0;
+	int used = 0;
+	if (watched->bytes > SHOWN_BYTES_MAX) {
+		snprintf(text, VALUE_TEXT_BYTES, "…");
+		return;
+	}
+	if (!guest_memory_read(timeline_engine(monitor->timeline), vcpu_here(monitor), (va_t){watched->address}, bytes,
+			       watched->bytes)) {
+		snprintf(text, VALUE_TEXT_BYTES, "not mapped");
+		return;
+	}
+	for (size_t i = 0; i < watched->bytes && i < DOUBLEWORD_BYTES; i++)
+		value |= (uint64_t)bytes[i] << 8 * i;
+	if (watched->bytes <= DOUBLEWORD_BYTES) {
+		snprintf(text, VALUE_TEXT_BYTES, "%#" PRIx64, value);
+		return;
+	}
+	for (size_t i = 0; i < watched->bytes; i++)
+		used += snprintf(text + used, VALUE_TEXT_BYTES - (size_t)used, "%s%02x", i > 0 && i % 8 == 0 ? " " : "",
+				 bytes[i]);
+}
+
+/* Goes right behind the last write before here, in this address space. TIMELINE_FAILED: error set. */
+static enum timeline_stop last_write(struct monitor *monitor, const struct watched *watched, struct error *error)
+{
+	for (int foreign = 0; foreign < FOREIGN_MAX; foreign++) {
+		struct timeline_hit hit =
+			timeline_reverse(monitor->timeline, foreign > 0, watched->points, watched->point_count, error);
+		if (hit.stop == TIMELINE_INTERRUPTED)
+			error_set(error, STATUS_FAILED, "interrupted");
+		if (hit.stop != TIMELINE_WATCHPOINT || space_here(monitor, watched->address) == watched->space)
+			return hit.stop;
+	}
+	error_set(error, STATUS_FAILED, "the last %d writes to this address were in other address spaces", FOREIGN_MAX);
+	return TIMELINE_FAILED;
+}
+
+/* From right behind the write to the instruction that does it. */
+static bool show_write(struct monitor *monitor, const struct watched *watched)
+{
+	char before[VALUE_TEXT_BYTES], after[VALUE_TEXT_BYTES];
+	value_text(monitor, watched, after);
+	if (!monitor_place_go(monitor, timeline_n(monitor->timeline) - 1))
+		return false;
+	value_text(monitor, watched, before);
+	const struct guest_state *state = timeline_state(monitor->timeline);
+	uint64_t now_ns = state->n + state->idle_ns;
+	monitor_print(monitor,
+		      "written by the instruction at pc %#" PRIx64 ", instruction %" PRIu64 ", guest time %" PRIu64
+		      ".%09" PRIu64 " s, vcpu %u: %s -> %s\n",
+		      vcpu_here(monitor)->pc, state->n, now_ns / NS_PER_S, now_ns % NS_PER_S, state->current, before,
+		      after);
+	return true;
+}
+
+bool monitor_memory_who_wrote(struct monitor *monitor, const char *argument)
+{
+	struct error error = {.status = STATUS_OK};
+	struct watched watched;
+	struct timeline_place origin = timeline_place(monitor->timeline);
+	const char *physical = words_after(argument, "phys");
+	if (physical)
+		return monitor_physical_who_wrote(monitor, physical);
+	if (!watched_parse(monitor, argument, &watched))
+		return false;
+	watched_points(monitor, &watched);
+	enum timeline_stop stop = last_write(monitor, &watched, &error);
+	if (stop == TIMELINE_WATCHPOINT && show_write(monitor, &watched))
+		return true;
+	if (stop == TIMELINE_BEGIN)
+		monitor_print(monitor, "the guest did not write there before\n");
+	else if (stop != TIMELINE_WATCHPOINT)
+		monitor_print(monitor, "%s\n", error.text);
+	monitor_place_return(monitor, origin);
+	return false;
+}
+
+bool monitor_memory_phys(struct monitor *monitor, const char *argument)
+{
+	bool on = strcmp(argument, "on") == 0;
+	if (*argument && !on && strcmp(argument, "off") != 0)
+		return monitor_fail(monitor, "phys on, or phys off\n");
+	if (*argument)
+		gdbstub_set_physical(monitor->stub, on);
+	monitor_print(monitor, "gdb's addresses are %s\n",
+		      gdbstub_physical(monitor->stub) ? "guest physical" : "guest virtual");
+	return true;
+}
+
+bool monitor_memory_hash(struct monitor *monitor, const char *argument)
+{
+	char hash[STATE_HASH_TEXT_BYTES];
+	if (*argument)
+		return monitor_fail(monitor, "hash takes no argument\n");
+	if (!state_hash(timeline_engine(monitor->timeline)->machine, NULL, hash))
+		return monitor_fail(monitor, "out of memory\n");
+	monitor_print(monitor, "memory %s\n", hash);
+	return true;
+}

@@ -1,0 +1,158 @@
+/* A replay target in a diversion: what the guest prints, its runs, and the ends of it. */
+#include "replay/travel/diversion.h"
+#include "replay/debugger/target_state.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What a diverted guest prints goes to gdb's console. */
+static void console_print(void *context, const uint8_t *bytes, size_t count)
+{
+	const struct replay_target *target = context;
+	gdbstub_print(target->stub, (const char *)bytes, count);
+}
+
+__attribute__((format(printf, 2, 3))) static void say(const struct replay_target *target, const char *format, ...)
+{
+	char text[ERROR_TEXT_BYTES];
+	va_list arguments;
+	va_start(arguments, format);
+	int length = vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	if (length > 0)
+		gdbstub_print(target->stub, text, (size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1);
+}
+
+void replay_target_listen(struct replay_target *target)
+{
+	struct engine *engine = timeline_engine(target->timeline);
+	engine->console = console_print;
+	engine->console_context = target;
+}
+
+/* Why a diverted guest does not go on by itself. */
+static void say_end(const struct replay_target *target)
+{
+	const struct engine *engine = timeline_engine(target->timeline);
+	switch (engine_end_reason(engine)) {
+	case END_REASON_POWER_OFF:
+		say(target, "the diverted guest powered off\n");
+		break;
+	case END_REASON_RESET:
+		say(target, "the diverted guest reset\n");
+		break;
+	case END_REASON_HANG:
+		say(target, "the diverted guest waits for an interrupt that cannot come any more\n");
+		break;
+	case END_REASON_EXCEPTION_LOOP:
+		say(target, "the diverted guest takes exceptions for ever\n");
+		break;
+	case END_REASON_UNSUPPORTED:
+		say(target, "the diverted guest: %.*s\n", HV_TEXT_BYTES, engine->machine->mailbox->text);
+		break;
+	case END_REASON_HOST:
+	case END_REASON_LIMIT:
+	case END_REASON_VECTOR_LOOP:
+	default:
+		say(target, "the diverted guest ended\n");
+		break;
+	}
+}
+
+static enum engine_stop step(struct replay_target *target, uint64_t *address, struct error *error)
+{
+	enum engine_stop stop = diversion_step(target->timeline, !target->skip_access, target->points,
+					       target->point_count, address, error);
+	if (stop != ENGINE_BREAKPOINT || replay_target_is_breakpoint(target, *address))
+		return stop;
+	if (!replay_target_pass_begin(target))
+		return ENGINE_UNTIL; /* it is a step to the vector */
+	return ENGINE_INTERRUPTED;
+}
+
+/* While an interrupt is passed over: on to where its handler returns. Without a breakpoint left for that the step ends
+ * in the handler. */
+static enum engine_stop pass(struct replay_target *target, uint64_t *address, struct error *error)
+{
+	struct hv_debug_point *points = replay_target_points_and(target, target->interrupted_at.pc, error);
+	size_t count = target->point_count + 1;
+	enum engine_stop stop = points ? ENGINE_UNTIL : ENGINE_FAILED;
+	target->passing = points && diversion_points_fit(target->timeline, points, count);
+	if (target->passing)
+		stop = diversion_continue(target->timeline, target->pass, target->skip_access, points, count, address,
+					  error);
+	free(points);
+	target->pass = stop == ENGINE_BREAKPOINT && replay_target_pass_goes_on(target, *address);
+	return target->pass ? ENGINE_INTERRUPTED : stop;
+}
+
+static enum engine_stop run_on(struct replay_target *target, uint64_t *address, struct error *error)
+{
+	if (target->resume.action != TARGET_CONTINUE)
+		return target->passing ? pass(target, address, error) : step(target, address, error);
+	enum engine_stop stop = diversion_continue(target->timeline, target->pass, target->skip_access, target->points,
+						   target->point_count, address, error);
+	target->pass = false;
+	return stop;
+}
+
+bool replay_target_turn_diverted(struct replay_target *target, struct error *error)
+{
+	struct timeline *timeline = target->timeline;
+	char notice[TARGET_TEXT_BYTES];
+	uint64_t address;
+	if (replay_target_notice(target, notice))
+		say(target, "%s", notice);
+	if (!diversion_points_fit(timeline, target->points, target->point_count)) {
+		say(target,
+		    "a diversion has %d breakpoints and %d watchpoints, for the guest and gdb together; delete some\n",
+		    GUEST_BREAKPOINT_COUNT, GUEST_WATCHPOINT_COUNT);
+		replay_target_stopped(target, TARGET_STOP_SIGNAL, 0, SIGNAL_TRAP);
+		return true;
+	}
+	enum engine_stop stop = run_on(target, &address, error);
+	target->skip_access = false;
+	switch (stop) {
+	case ENGINE_BREAKPOINT:
+		replay_target_stopped(target, TARGET_STOP_BREAKPOINT, address, 0);
+		if (target->running && !target->passing)
+			replay_target_pass_begin(target);
+		return true;
+	case ENGINE_WATCHPOINT:
+		replay_target_stopped(target, TARGET_STOP_WATCHPOINT, address, 0);
+		return true;
+	case ENGINE_UNTIL:
+		replay_target_step_ended(target);
+		return true;
+	case ENGINE_END:
+		say_end(target);
+		replay_target_stopped(target, TARGET_STOP_SIGNAL, 0, SIGNAL_TERMINATED);
+		return true;
+	case ENGINE_INTERRUPTED:
+		return true;
+	case ENGINE_FAILED:
+	default:
+		return false;
+	}
+}
+
+bool replay_target_leave_to_go_back(struct replay_target *target, struct error *error)
+{
+	if (!diversion_leave(target->timeline, error))
+		return false;
+	target->origin = timeline_place(target->timeline);
+	say(target, "back to the recording, instruction %" PRIu64 "\n", target->origin.n);
+	return true;
+}
+
+bool replay_target_leave_after_client(struct replay_target *target, struct error *error)
+{
+	target->client_left = false;
+	if (!diversion_leave(target->timeline, error))
+		return false;
+	if (!target->running)
+		replay_target_stopped_elsewhere(target);
+	return true;
+}

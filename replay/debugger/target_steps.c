@@ -1,0 +1,241 @@
+/* Steps that pass over interrupts, as those of QEMU's stub do by default. A live machine holds interrupts back for a
+ * step; a recording has them where they are, so the handler is run through, and the step goes on from where it returns:
+ *
+ *	forwards    place ──interrupt──> vector … handler … ERET ──> place again ──step──> behind it
+ *	backwards   the same, the other way: from a place that a handler returned to, to the place before it
+ *
+ * 1. The place is known again by its registers, which an interrupt gives back, and SP_EL1, by which the threads differ.
+ * 2. gdb's breakpoints and watchpoints in a handler stop, in both directions. Synchronous exceptions are stepped into.
+ */
+#include "replay/guest/guest_memory.h"
+#include "replay/debugger/target_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ERET     UINT32_C(0xd69f03e0)
+#define SVC_MASK UINT32_C(0xffe0001f)
+#define SVC      UINT32_C(0xd4000001)
+
+static const struct timeline_hit stepped = {TIMELINE_STEPPED, 0}, failed = {TIMELINE_FAILED, 0},
+				 more = {TIMELINE_INTERRUPTED, 0};
+
+static bool passes(const struct replay_target *target)
+{
+	return target->resume.action != TARGET_CONTINUE && !target->resume.into_interrupts;
+}
+
+struct hv_debug_point *replay_target_points_and(const struct replay_target *target, uint64_t address,
+						struct error *error)
+{
+	struct hv_debug_point *points = calloc(target->point_count + 1, sizeof(*points));
+	if (!points) {
+		error_set(error, STATUS_FAILED, "out of memory");
+		return NULL;
+	}
+	if (target->point_count > 0)
+		memcpy(points, target->points, target->point_count * sizeof(*points));
+	points[target->point_count].address = address;
+	return points;
+}
+
+bool replay_target_pass_begin(struct replay_target *target)
+{
+	const struct vcpu_state *vcpu = replay_target_vcpu(target);
+	if (target->resume.reverse || !passes(target) || !exceptions_is_asynchronous(vcpu, vcpu->pc))
+		return false;
+	target->interrupted_at = exceptions_context_taken(vcpu);
+	target->passing = true;
+	return true;
+}
+
+/* Behind a step from `before` that may have been an interrupt: if it was, back to its vector, to pass over it. */
+static struct timeline_hit look_for_interrupt(struct replay_target *target, struct timeline_place before,
+					      struct error *error)
+{
+	struct hv_debug_point points[EXCEPTION_VECTORS] = {0};
+	uint64_t vectors[EXCEPTION_VECTORS];
+	if (!timeline_return(target->timeline, before, error))
+		return failed;
+	exceptions_vectors(replay_target_vcpu(target), vectors);
+	for (size_t i = 0; i < EXCEPTION_VECTORS; i++)
+		points[i].address = vectors[i];
+	struct timeline_hit hit = timeline_step(target->timeline, false, true, points + EXCEPTION_IRQ,
+						EXCEPTION_VECTORS - EXCEPTION_IRQ, error);
+	return hit.stop == TIMELINE_BREAKPOINT && replay_target_pass_begin(target) ? more : hit;
+}
+
+struct timeline_hit replay_target_step_on(struct replay_target *target, struct error *error)
+{
+	struct timeline_place before = timeline_place(target->timeline);
+	struct timeline_hit hit =
+		timeline_step(target->timeline, false, target->skip_access, target->points, target->point_count, error);
+	if (hit.stop != TIMELINE_STEPPED || !passes(target) ||
+	    !exceptions_may_be_taken(replay_target_vcpu(target), before.pc))
+		return hit;
+	return look_for_interrupt(target, before, error);
+}
+
+bool replay_target_pass_goes_on(struct replay_target *target, uint64_t address)
+{
+	struct exception_context here = exceptions_context(replay_target_vcpu(target));
+	if (address != target->interrupted_at.pc)
+		return false;
+	/* Where it returns to is the place that the step began at, whose breakpoint does not count. */
+	target->passing = !exceptions_context_equal(&here, &target->interrupted_at);
+	return !target->passing || !replay_target_is_breakpoint(target, address);
+}
+
+struct timeline_hit replay_target_pass(struct replay_target *target, struct error *error)
+{
+	struct hv_debug_point *points = replay_target_points_and(target, target->interrupted_at.pc, error);
+	if (!points)
+		return failed;
+	struct timeline_hit hit =
+		timeline_continue(target->timeline, target->skip_access, points, target->point_count + 1, error);
+	free(points);
+	return hit.stop == TIMELINE_BREAKPOINT && replay_target_pass_goes_on(target, hit.address) ? more : hit;
+}
+
+/* Whether the guest has just returned here from an exception. The timeline stays. */
+static bool is_returned(struct replay_target *target, bool *is, struct error *error)
+{
+	struct timeline_place here = timeline_place(target->timeline);
+	uint32_t word;
+	*is = false;
+	if (here.n == timeline_start_n(target->timeline) || !exceptions_may_be_returned(replay_target_vcpu(target)))
+		return true;
+	if (!timeline_goto(target->timeline, here.n - 1, error))
+		return false;
+	const struct vcpu_state *vcpu = replay_target_vcpu(target);
+	*is = guest_memory_read(timeline_engine(target->timeline), vcpu, (va_t){vcpu->pc}, &word, sizeof(word)) &&
+	      word == ERET;
+	return timeline_return(target->timeline, here, error);
+}
+
+/* Where the exception came that the guest has just returned from: the last one here with the same SP_EL1, for what
+ * comes in between has used more of this stack, or another one. TIMELINE_BREAKPOINT: the timeline is at its vector. */
+static struct timeline_hit find_entry(struct replay_target *target, struct error *error)
+{
+	struct hv_debug_point points[EXCEPTION_VECTORS] = {0};
+	uint64_t vectors[EXCEPTION_VECTORS], sp_el1 = replay_target_vcpu(target)->sp_el1;
+	struct timeline_hit hit;
+	exceptions_vectors(replay_target_vcpu(target), vectors);
+	for (size_t i = 0; i < EXCEPTION_VECTORS; i++)
+		points[i].address = vectors[i];
+	do
+		hit = timeline_reverse(target->timeline, false, points, EXCEPTION_VECTORS, error);
+	while (hit.stop == TIMELINE_BREAKPOINT && replay_target_vcpu(target)->sp_el1 != sp_el1);
+	return hit;
+}
+
+/* If an interrupt's handler has just returned here, `passing` is set, to pass over it backwards. */
+static struct timeline_hit look_for_return(struct replay_target *target, struct error *error)
+{
+	struct timeline_place here = timeline_place(target->timeline);
+	struct exception_context context = exceptions_context(replay_target_vcpu(target));
+	bool returned;
+	if (!is_returned(target, &returned, error))
+		return failed;
+	if (!returned)
+		return stepped;
+	struct timeline_hit hit = find_entry(target, error);
+	if (hit.stop == TIMELINE_FAILED || hit.stop == TIMELINE_INTERRUPTED)
+		return hit;
+	const struct vcpu_state *vcpu = replay_target_vcpu(target);
+	if (hit.stop == TIMELINE_BREAKPOINT && exceptions_is_asynchronous(vcpu, vcpu->pc)) {
+		target->interrupted_at = exceptions_context_taken(vcpu);
+		target->entry = timeline_place(target->timeline);
+		target->passing = exceptions_context_equal(&target->interrupted_at, &context);
+	}
+	return timeline_return(target->timeline, here, error) ? stepped : failed;
+}
+
+/* Goes back to before the handler, or to a point of gdb's in it. */
+static struct timeline_hit pass_back(struct replay_target *target, struct error *error)
+{
+	struct timeline *timeline = target->timeline;
+	struct hv_debug_point *points = replay_target_points_and(target, target->entry.pc, error);
+	if (!points)
+		return failed;
+	while (target->point_count > 0 && timeline_n(timeline) > target->entry.n) {
+		struct timeline_hit hit =
+			timeline_reverse(timeline, target->skip_access, points, target->point_count + 1, error);
+		target->skip_access = false;
+		if (hit.stop == TIMELINE_BREAKPOINT && hit.address == target->entry.pc &&
+		    !replay_target_is_breakpoint(target, hit.address))
+			continue;
+		free(points);
+		return hit;
+	}
+	free(points);
+	target->passing = false;
+	return timeline_goto(timeline, target->entry.n, error) ? stepped : failed;
+}
+
+static struct timeline_hit one_back(struct replay_target *target, struct error *error)
+{
+	struct timeline_hit hit =
+		timeline_step(target->timeline, true, target->skip_access, target->points, target->point_count, error);
+	target->skip_access &= hit.stop != TIMELINE_STEPPED;
+	return hit;
+}
+
+/* Whether the exception that led to ELR `elr` came from this place: an SVC, which retired, a fault or an interrupt. */
+static bool is_taken_here(const struct replay_target *target, uint64_t elr)
+{
+	const struct vcpu_state *vcpu = replay_target_vcpu(target);
+	uint32_t word;
+	return vcpu->pc == elr ||
+	       (vcpu->pc == elr - 4 &&
+		guest_memory_read(timeline_engine(target->timeline), vcpu, (va_t){vcpu->pc}, &word, sizeof(word)) &&
+		(word & SVC_MASK) == SVC);
+}
+
+/* Come from a handler to the end of a vector: back through it to where the exception came from. gdb takes the middle of
+ * the table for a part of a function, whose beginning it would look for. */
+static struct timeline_hit leave_vector(struct replay_target *target, uint64_t vector, struct error *error)
+{
+	struct timeline_place end = timeline_place(target->timeline);
+	const struct vcpu_state *vcpu = replay_target_vcpu(target);
+	uint64_t elr = vcpu->elr_el1;
+	struct timeline_hit hit = stepped;
+	while (hit.stop == TIMELINE_STEPPED && exceptions_vector_of(vcpu, vcpu->pc) == vector) {
+		if (replay_target_is_breakpoint(target, vcpu->pc))
+			return hit;
+		hit = one_back(target, error);
+	}
+	if (hit.stop != TIMELINE_STEPPED || is_taken_here(target, elr))
+		return hit;
+	return timeline_return(target->timeline, end, error) ? stepped : failed;
+}
+
+static struct timeline_hit one_back_to_code(struct replay_target *target, struct error *error)
+{
+	const struct vcpu_state *vcpu = replay_target_vcpu(target);
+	uint64_t from = exceptions_vector_of(vcpu, vcpu->pc);
+	struct timeline_hit hit = one_back(target, error);
+	uint64_t vector = exceptions_vector_of(vcpu, vcpu->pc);
+	if (hit.stop == TIMELINE_STEPPED && vector != UINT64_MAX && vector != from)
+		hit = leave_vector(target, vector, error);
+	target->stepped_back = hit.stop == TIMELINE_STEPPED;
+	return hit;
+}
+
+struct timeline_hit replay_target_step_back(struct replay_target *target, struct error *error)
+{
+	if (!passes(target))
+		return one_back(target, error);
+	for (;;) {
+		struct timeline_hit hit = target->passing ? pass_back(target, error) : look_for_return(target, error);
+		if (hit.stop != TIMELINE_STEPPED)
+			return hit;
+		if (target->passing)
+			continue;
+		if (target->stepped_back)
+			return hit;
+		hit = one_back_to_code(target, error);
+		if (hit.stop != TIMELINE_STEPPED)
+			return hit;
+	}
+}

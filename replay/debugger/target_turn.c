@@ -1,0 +1,121 @@
+/* What gdb resumes, in the recording: continuing and stepping, in both directions. */
+#include "replay/guest/range_exits.h"
+#include "replay/debugger/target_state.h"
+
+#include <stdlib.h>
+
+/* A line is stepped by its instructions, and run through once they are more than that. */
+enum { STEPS_BEFORE_RUN = 100 };
+
+void replay_target_step_ended(struct replay_target *target)
+{
+	uint64_t pc = replay_target_vcpu(target)->pc;
+	if (replay_target_is_breakpoint(target, pc)) {
+		replay_target_stopped(target, TARGET_STOP_BREAKPOINT, pc, 0);
+		if (!target->running)
+			return;
+	}
+	bool inside = pc >= target->resume.range_start.v && pc < target->resume.range_end.v;
+	if (target->resume.action == TARGET_STEP || !inside)
+		replay_target_stopped(target, TARGET_STOP_STEP, 0, 0);
+}
+
+/* A run goes on from where it was interrupted; backwards that is where it began, so that nothing is missed. */
+static bool interrupted(struct replay_target *target, struct timeline_place before, struct error *error)
+{
+	if (target->resume.reverse)
+		return timeline_return(target->timeline, target->origin, error);
+	struct timeline_place here = timeline_place(target->timeline);
+	target->skip_access &= here.n == before.n && here.pc == before.pc;
+	return true;
+}
+
+static struct timeline_hit run(struct replay_target *target, struct error *error)
+{
+	return (target->resume.reverse ? timeline_reverse : timeline_continue)(
+		target->timeline, target->skip_access, target->points, target->point_count, error);
+}
+
+static struct timeline_hit step(struct replay_target *target, struct error *error)
+{
+	target->stepped++;
+	return target->resume.reverse ? replay_target_step_back(target, error) : replay_target_step_on(target, error);
+}
+
+static bool is_among(const uint64_t *addresses, size_t count, uint64_t address)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (addresses[i] == address)
+			return true;
+	}
+	return false;
+}
+
+/* Runs on to where the range is left, or to a point. Steps, where it is not known what comes next. */
+static struct timeline_hit run_in_range(struct replay_target *target, struct error *error)
+{
+	const struct vcpu_state *vcpu = replay_target_vcpu(target);
+	uint64_t exits[RANGE_EXITS_MAX];
+	size_t exit_count = range_exits(timeline_engine(target->timeline), vcpu, target->resume.range_start.v,
+					target->resume.range_end.v, exits);
+	struct hv_debug_point *points = calloc(target->point_count + exit_count, sizeof(*points));
+	if (exit_count == 0 || is_among(exits, exit_count, vcpu->pc) || !points) {
+		free(points);
+		return step(target, error);
+	}
+	size_t count = 0;
+	for (; count < target->point_count; count++)
+		points[count] = target->points[count];
+	for (size_t i = 0; i < exit_count; i++)
+		points[count++].address = exits[i];
+	struct timeline_hit hit = timeline_continue(target->timeline, target->skip_access, points, count, error);
+	free(points);
+	if (hit.stop != TIMELINE_BREAKPOINT || !is_among(exits, exit_count, hit.address))
+		return hit;
+	target->skip_access = false; /* it was passed on the way */
+	/* A step to a vector is one to behind its first instruction. A breakpoint of gdb's there is told by
+	 * replay_target_step_ended. */
+	if (timeline_is_vector(target->timeline, hit.address) && !replay_target_is_breakpoint(target, hit.address))
+		return replay_target_pass_begin(target) ? (struct timeline_hit){TIMELINE_INTERRUPTED, 0}
+							: step(target, error);
+	hit.stop = TIMELINE_STEPPED;
+	return hit;
+}
+
+bool replay_target_turn(struct replay_target *target, struct error *error)
+{
+	struct timeline_place before = timeline_place(target->timeline);
+	bool range = target->resume.action == TARGET_STEP_RANGE && !target->resume.reverse;
+	bool passing = target->passing && !target->resume.reverse;
+	struct timeline_hit hit = target->resume.action == TARGET_CONTINUE       ? run(target, error)
+				  : passing                                      ? replay_target_pass(target, error)
+				  : range && target->stepped >= STEPS_BEFORE_RUN ? run_in_range(target, error)
+										 : step(target, error);
+	switch (hit.stop) {
+	case TIMELINE_BREAKPOINT:
+		replay_target_stopped(target, TARGET_STOP_BREAKPOINT, hit.address, 0);
+		if (target->running && !target->passing)
+			replay_target_pass_begin(target);
+		return true;
+	case TIMELINE_WATCHPOINT:
+		if (!replay_target_watch_choose(target, &hit.address, error))
+			return false;
+		replay_target_stopped(target, TARGET_STOP_WATCHPOINT, hit.address, 0);
+		return true;
+	case TIMELINE_STEPPED:
+		target->skip_access = false;
+		replay_target_step_ended(target);
+		return true;
+	case TIMELINE_BEGIN:
+		replay_target_stopped(target, TARGET_STOP_REPLAYLOG_BEGIN, 0, 0);
+		return true;
+	case TIMELINE_END:
+		replay_target_stopped(target, TARGET_STOP_REPLAYLOG_END, 0, 0);
+		return true;
+	case TIMELINE_INTERRUPTED:
+		return interrupted(target, before, error);
+	case TIMELINE_FAILED:
+	default:
+		return false;
+	}
+}

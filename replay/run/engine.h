@@ -1,0 +1,100 @@
+/* The engine: a machine that replays for a debugger, and its commands. It knows positions and memory, no checkpoints.
+ *
+ * 1. After engine_run, engine_run_diverted and engine_load the machine is stopped; `state` and guest RAM are then the
+ * guest's.
+ * 2. Diverted, from the first engine_change or engine_write to the next engine_load, the guest is no longer the
+ * recording's: engine_run and checkpoints are out of place. What is written then is dirty, as what the guest writes. */
+#pragma once
+#include "hv/host/dirty.h"
+#include "replay/trace/events.h"
+#include "replay/trace/keyframe_index.h"
+#include <poll.h>
+
+/* ENGINE_JOBS_MAX: machines that one command runs at a time, at most. */
+enum { ENGINE_WAKE_MAX = 4, ENGINE_JOBS_MAX = 64 };
+
+struct engine {
+	struct machine *machine;
+	struct events *events;
+	struct trace_reader *trace;
+	struct keyframe_index keyframes;
+	struct guest_state *start_state; /* of position 0 */
+	uint64_t start_next_event;       /* the first that start_state has not seen: input may stand at position 0 */
+	uint64_t first_event;            /* the trace's index of the ring's event 0 */
+	struct dirty dirty;              /* pages written since the last engine_load */
+	uint64_t page_count;             /* of guest RAM */
+	const struct pollfd *wake;       /* any of these readable: interrupt a run */
+	nfds_t wake_count;               /* up to ENGINE_WAKE_MAX */
+	bool (*tick)(void *context);     /* called now and then in what takes long; true: end that. NULL: nothing is */
+	void *tick_context;
+	const uint8_t *conditions; /* where those of points are: hv_debug_point.condition */
+	uint64_t hit_room;         /* so many hits engine_run may go on from and log; 0: it stops at the first */
+	bool ending;               /* tick wanted the end, and nobody was told yet */
+	bool diverted, changed;    /* changed: hv does not know all of `state` yet */
+	/* Diverted: what the guest prints. NULL: it is dropped. */
+	void (*console)(void *context, const uint8_t *bytes, size_t count);
+	void *console_context;
+};
+
+/* Opens the trace and brings its guest to the last keyframe at or before `n`, or to the trace's start. NULL: error set.
+ */
+struct engine *engine_open(const char *trace, uint64_t n, struct error *error);
+void engine_close(struct engine *engine);
+
+/* To be asked now and then by what takes long without the machine: whether it is to end. Says so once; so does
+ * engine_run. */
+bool engine_interrupted(struct engine *engine);
+
+/* Whether a run would be interrupted at once, by what wakes the engine. */
+bool engine_woken(const struct engine *engine);
+
+/* The guest as it is now. */
+const struct guest_state *engine_state(const struct engine *engine);
+/* The trace's index of the next event that the guest has not passed; diverted, of when it was diverted. */
+uint64_t engine_next_event(const struct engine *engine);
+
+enum engine_stop { ENGINE_UNTIL, ENGINE_END, ENGINE_BREAKPOINT, ENGINE_WATCHPOINT, ENGINE_INTERRUPTED, ENGINE_FAILED };
+
+/* Points with their conditions, as hv gets them. What has no room is left out: hv then stops where only the condition
+ * would tell. Padding is zero. */
+struct engine_points {
+	struct hv_debug_point at[HV_DEBUG_POINTS_MAX];
+	size_t count, condition_bytes;
+	uint8_t conditions[HV_CONDITION_BYTES];
+};
+
+void engine_points_take(struct engine_points *to, const uint8_t *conditions, const struct hv_debug_point *points,
+			size_t count);
+bool engine_points_equal(const struct engine_points *a, const struct engine_points *b);
+
+/* The hits that the last engine_run went on from. They are there until engine_load or engine_write. */
+const struct hv_hit *engine_hits(const struct engine *engine, size_t *count);
+
+/* Replays up to position `until_n`, or a point. `address` is the point's that was hit. ENGINE_FAILED: error set. */
+enum engine_stop engine_run(struct engine *engine, uint64_t until_n, const struct hv_debug_point *points, size_t count,
+			    uint64_t *address, struct error *error);
+
+struct engine_page {
+	uint64_t index; /* of the page in guest RAM */
+	uint64_t lines; /* bit i: what RAM has in the 64 bytes from 64 * i on is other than `bytes` */
+	const uint8_t *bytes;
+};
+
+/* Becomes `state`, whose next event is `next_event`, with these pages changed in RAM; forgets what was written. */
+bool engine_load(struct engine *engine, const struct guest_state *state, uint64_t next_event,
+		 const struct engine_page *pages, size_t count, struct error *error);
+
+/* Words of a set of pages: page i is bit i % 64 of word i / 64. */
+uint64_t engine_page_set_words(const struct engine *engine);
+/* Sets `pages` to those that were written since the last engine_load. */
+void engine_pages_written(const struct engine *engine, uint64_t *pages);
+/* The guest's state, to be changed; hv takes it over before it runs. Diverts the guest. Cannot fail. */
+struct guest_state *engine_change(struct engine *engine);
+/* Writes guest RAM, inside of one page: `offset` in RAM, up to 4096 bytes. Diverts the guest. */
+bool engine_write(struct engine *engine, uint64_t offset, const void *bytes, size_t count, struct error *error);
+/* engine_run for a diverted guest, which runs by itself: no events, no input, idle time passes at once. ENGINE_END: the
+ * guest came to an end of its own, enum end_reason. */
+enum engine_stop engine_run_diverted(struct engine *engine, uint64_t until_n, const struct hv_debug_point *points,
+				     size_t count, uint64_t *address, struct error *error);
+enum end_reason engine_end_reason(const struct engine *engine);
+uint8_t *engine_page(const struct engine *engine, uint64_t index);

@@ -1,0 +1,181 @@
+/* Puts a trace's guest back: RAM piece by piece, checked against the hash that the recording took. */
+#include "replay/run/guest.h"
+#include "hv/host/state_hash.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static bool number_get(struct trace_reader *trace, const char *key, uint64_t *value, struct error *error)
+{
+	enum trace_found found = trace_get_u64(trace, key, value, error);
+	if (found == TRACE_ABSENT)
+		error_set(error, STATUS_FAILED, "the trace has no %s: it ended before the guest started", key);
+	return found == TRACE_FOUND;
+}
+
+struct piece_target {
+	uint8_t *ram;
+	uint64_t ram_bytes;
+	struct trace_reader *trace;
+};
+
+static bool piece_restore(const char *name, void *context, struct error *error)
+{
+	const struct piece_target *target = context;
+	void *data = NULL;
+	size_t bytes = 0;
+	char *end;
+	if (strncmp(name, "ram/", 4) != 0)
+		return true;
+	uint64_t offset = strtoull(name + 4, &end, 16) - GUEST_RAM_IPA;
+	if (trace_get_file(target->trace, name, &data, &bytes, error) != TRACE_FOUND)
+		return error_set(error, STATUS_FAILED, "the trace's %s is missing", name);
+	bool fits = *end == 0 && offset <= target->ram_bytes && bytes <= target->ram_bytes - offset;
+	if (fits)
+		memcpy(target->ram + offset, data, bytes);
+	free(data);
+	return fits || error_set(error, STATUS_FAILED, "the trace's %s does not fit into its RAM: it is damaged", name);
+}
+
+static bool ram_check(struct trace_reader *trace, const struct machine *machine, struct error *error)
+{
+	char hash[STATE_HASH_TEXT_BYTES];
+	char *recorded = NULL;
+	enum trace_found found = trace_get_text(trace, "initial_ram_hash", &recorded, error);
+	bool same = found == TRACE_FOUND && state_hash(machine, NULL, hash) && strcmp(hash, recorded) == 0;
+	free(recorded);
+	return same ||
+	       error_set(error, STATUS_FAILED, "the trace's initial RAM is not what was recorded: it is damaged");
+}
+
+bool guest_ram_bytes(struct trace_reader *trace, uint64_t *bytes, struct error *error)
+{
+	if (!number_get(trace, "ram_bytes", bytes, error))
+		return false;
+	return (*bytes != 0 && *bytes % 4096 == 0 && *bytes <= UINT64_C(255) << 30) ||
+	       error_set(error, STATUS_FAILED, "the trace's RAM size is impossible: it is damaged");
+}
+
+/* Absent if the recorder was killed before it was written; shorter than today's of an older recorder. */
+static bool fingerprint_get(struct trace_reader *trace, struct machine_config *config, struct error *error)
+{
+	char *text = NULL;
+	enum trace_found found = trace_get_text(trace, "fingerprint", &text, error);
+	config->fingerprint_count = 0;
+	char *at = text;
+	while (found == TRACE_FOUND && *at && config->fingerprint_count < HV_FINGERPRINT_COUNT)
+		config->fingerprint[config->fingerprint_count++] = strtoull(at, &at, 16);
+	free(text);
+	return found != TRACE_FAILED;
+}
+
+static bool config_get(struct trace_reader *trace, struct machine_config *config, uint64_t *ram_bytes,
+		       struct error *error)
+{
+	uint64_t vcpu_count = 0;
+	if (!number_get(trace, "machine_version", &config->machine_version, error) ||
+	    !guest_ram_bytes(trace, ram_bytes, error) || !number_get(trace, "vcpu_count", &vcpu_count, error) ||
+	    !number_get(trace, "entry_ipa", &config->entry_ipa, error) ||
+	    !number_get(trace, "dtb_ipa", &config->dtb_ipa, error) ||
+	    !number_get(trace, "rtc_base_s", &config->rtc_base_s, error) || !fingerprint_get(trace, config, error))
+		return false;
+	if (config->machine_version == 0 || config->machine_version > GUEST_MACHINE_VERSION)
+		return error_set(error, STATUS_FAILED,
+				 "the trace was recorded by machine version %llu, this replays versions 1 to %d",
+				 (unsigned long long)config->machine_version, GUEST_MACHINE_VERSION);
+	if (vcpu_count != 1)
+		return error_set(error, STATUS_FAILED, "the trace has %llu vCPUs; this version replays one",
+				 (unsigned long long)vcpu_count);
+	return true;
+}
+
+struct machine *guest_restore(struct trace_reader *trace, struct machine_config *config, struct error *error)
+{
+	struct machine *machine = NULL;
+	uint64_t ram_bytes = 0;
+	if (config_get(trace, config, &ram_bytes, error))
+		machine = machine_create(ram_bytes, error);
+	struct piece_target target = {machine ? machine->guest_ram : NULL, ram_bytes, trace};
+	if (machine && (!trace_each_file(trace, piece_restore, &target, error) || !ram_check(trace, machine, error))) {
+		machine_destroy(machine);
+		return NULL;
+	}
+	return machine;
+}
+
+uint8_t *guest_start_ram(struct trace_reader *trace, uint64_t ram_bytes, struct error *error)
+{
+	void *ram = mmap(NULL, ram_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (ram == MAP_FAILED)
+		return error_set(error, STATUS_FAILED, "out of memory"), NULL;
+	struct piece_target target = {ram, ram_bytes, trace};
+	if (trace_each_file(trace, piece_restore, &target, error))
+		return ram;
+	munmap(ram, ram_bytes);
+	return NULL;
+}
+
+bool guest_resume(const struct keyframe_index *index, size_t keyframe, struct machine *machine,
+		  struct machine_config *config, struct error *error)
+{
+	config->resume = true;
+	return keyframe_index_state(index, keyframe, &machine->mailbox->final_state, error) &&
+	       keyframe_index_ram(index, keyframe, machine->guest_ram, error);
+}
+
+struct fingerprint_row {
+	const char *name;
+	uint32_t op1, crn, crm, op2;
+};
+
+static const struct fingerprint_row fingerprint_rows[] = {
+#define FINGERPRINT(name, op1, crn, crm, op2) {#name, op1, crn, crm, op2},
+#include "hv/arch/fingerprint.def"
+#undef FINGERPRINT
+};
+enum { FINGERPRINT_ROWS = sizeof(fingerprint_rows) / sizeof(fingerprint_rows[0]) };
+
+static bool fingerprint_differs(const struct machine *machine, size_t row)
+{
+	return row < machine->boot->fingerprint_count &&
+	       machine->boot->fingerprint[row] != machine->mailbox->fingerprint[row];
+}
+
+/* hv gives the recording's value of the ID registers that trap. */
+static bool fingerprint_is_given(const struct machine *machine, const struct fingerprint_row *row)
+{
+	return machine->boot->machine_version > 1 && row->op1 == 0 && row->crn == 0 && row->crm >= 1;
+}
+
+/* The one that is not the same in all versions of QEMU. */
+static bool is_dfr0(const struct fingerprint_row *row)
+{
+	return strcmp(row->name, "ID_DFR0_EL1") == 0;
+}
+
+bool guest_fingerprint_check(const struct machine *machine, struct error *error)
+{
+	for (size_t i = 0; i < FINGERPRINT_ROWS; i++) {
+		const struct fingerprint_row *row = &fingerprint_rows[i];
+		if (fingerprint_differs(machine, i) && !fingerprint_is_given(machine, row) && !is_dfr0(row))
+			return error_set(error, STATUS_FAILED,
+					 "this machine is not like the recording's: %s is %#llx here and was %#llx",
+					 row->name, (unsigned long long)machine->mailbox->fingerprint[i],
+					 (unsigned long long)machine->boot->fingerprint[i]);
+	}
+	return true;
+}
+
+const char *guest_fingerprint_hint(const struct machine *machine)
+{
+	for (size_t i = 0; i < FINGERPRINT_ROWS; i++) {
+		const struct fingerprint_row *row = &fingerprint_rows[i];
+		if (is_dfr0(row) && fingerprint_differs(machine, i) && !fingerprint_is_given(machine, row))
+			return "; this QEMU has another ID_DFR0_EL1 than the recording's, and the guest may have "
+			       "looked at "
+			       "it";
+	}
+	return "";
+}

@@ -1,0 +1,48 @@
+/* Diversions: the guest is changed at a place of the timeline and runs on by itself, until the timeline goes back.
+ *
+ * 1. The first change begins one; every goto, and diversion_leave, ends it. Nothing of it stays
+ * (hv/core/gate_divert.c).
+ * 2. No checkpoint is taken in it, and none of timeline_continue and timeline_reverse is called.
+ * 3. One that gdb began to call a function ends when gdb has put the registers back (diversion_is_over). Memory is not
+ * looked at for that, so what gdb pushes for a call is told from what the user writes by the stack: below its pointer.
+ * 4. A stop inside an exclusive sequence makes its store fail once more (I8), so a step that would end there goes on to
+ *    its end. A diversion that begins inside of one, or a breakpoint there, has that one failure. */
+#pragma once
+#include "gdbstub/target.h"
+#include "replay/travel/timeline.h"
+
+bool diversion_is_on(const struct timeline *timeline);
+/* The place that it began at; only while it is on. */
+struct timeline_place diversion_origin(const struct timeline *timeline);
+/* Begins one that changes nothing, or makes the one that is on last until the user leaves it. */
+void diversion_begin(struct timeline *timeline);
+/* Whether it is one that gdb calls a function in, as far as can be seen before it has run. */
+bool diversion_is_call(const struct timeline *timeline);
+/* Whether gdb has put back all registers, as it does after a call, and no more was written than a call needs. */
+bool diversion_is_over(const struct timeline *timeline);
+/* Whether the user is still to be told of it. True once. */
+bool diversion_tell(struct timeline *timeline);
+
+/* Write a register (gdbstub/gdb_registers.def) of a vCPU. False: there is no such register, it is read-only, or the
+ * guest cannot have this value. What is there already is no change. */
+bool diversion_register_write(struct timeline *timeline, uint32_t vcpu, uint32_t number,
+			      const struct target_value *value);
+/* Writes inside of one page, through the vCPU's translation or at a physical address, whatever the guest's permissions
+ * are. False: it is not RAM; or the machine failed, error set. */
+bool diversion_memory_write(struct timeline *timeline, uint32_t vcpu, struct target_address address, const void *bytes,
+			    size_t count, struct error *error);
+
+/* Whether the CPU has room for these points, beside those that the guest itself uses. */
+bool diversion_points_fit(const struct timeline *timeline, const struct hv_debug_point *points, size_t count);
+/* Runs one instruction, or an exclusive sequence. ENGINE_UNTIL: done; ENGINE_WATCHPOINT: it would access a watched
+ * place, if `watch`; ENGINE_BREAKPOINT: an interrupt came before it, and this is its vector; ENGINE_END: the guest came
+ * to an end, engine_end_reason. */
+enum engine_stop diversion_step(struct timeline *timeline, bool watch, const struct hv_debug_point *points,
+				size_t count, uint64_t *address, struct error *error);
+/* Runs on to a point. `pass`: a breakpoint at the current place does not count; `skip_access`: nor does an access. */
+enum engine_stop diversion_continue(struct timeline *timeline, bool pass, bool skip_access,
+				    const struct hv_debug_point *points, size_t count, uint64_t *address,
+				    struct error *error);
+
+/* Back to the recording, where it was left. Without a diversion it does nothing. */
+bool diversion_leave(struct timeline *timeline, struct error *error);

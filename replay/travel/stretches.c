@@ -1,0 +1,63 @@
+/* An array: there are some hundreds at most. */
+#include "replay/travel/stretches.h"
+
+#include <stdlib.h>
+
+bool stretches_divide(struct stretches *stretches, bool reverse, uint64_t low, uint64_t high, const uint64_t *positions,
+		      size_t count)
+{
+	struct stretch *at = malloc((count + 1) * sizeof(*at));
+	size_t found = 0;
+	if (!at)
+		return false;
+	at[0].low = low;
+	for (size_t i = 0; i < count; i++) {
+		if (positions[i] <= at[found].low || positions[i] >= high)
+			continue;
+		at[found++].high = positions[i];
+		at[found].low = positions[i];
+	}
+	at[found++].high = high;
+	for (size_t i = 0; i < found; i++)
+		at[i].state = STRETCH_FREE;
+	for (size_t i = 0; reverse && i < found / 2; i++) {
+		struct stretch swapped = at[i];
+		at[i] = at[found - 1 - i];
+		at[found - 1 - i] = swapped;
+	}
+	*stretches = (struct stretches){at, found};
+	return true;
+}
+
+void stretches_free(struct stretches *stretches)
+{
+	free(stretches->at);
+	*stretches = (struct stretches){0};
+}
+
+size_t stretches_take(struct stretches *stretches)
+{
+	for (size_t i = 0; i < stretches->count && stretches->at[i].state != STRETCH_HIT; i++) {
+		if (stretches->at[i].state == STRETCH_FREE) {
+			stretches->at[i].state = STRETCH_TAKEN;
+			return i;
+		}
+	}
+	return SIZE_MAX;
+}
+
+size_t stretches_first(const struct stretches *stretches)
+{
+	size_t first = 0;
+	while (first < stretches->count && stretches->at[first].state == STRETCH_CLEAN)
+		first++;
+	return first;
+}
+
+uint64_t stretches_clean(const struct stretches *stretches)
+{
+	uint64_t clean = 0;
+	for (size_t i = 0; i < stretches->count; i++)
+		clean += stretches->at[i].state == STRETCH_CLEAN ? stretches->at[i].high - stretches->at[i].low : 0;
+	return clean;
+}

@@ -1,0 +1,81 @@
+/* The timeline: a trace as a line of positions to travel on. Forwards and backwards cost the same.
+ *
+ * 1. Every stop is a view. Stepping and seeking load the checkpoint before and run through it. A search for hits runs
+ * on from a view where the code before pc shows no open exclusive sequence, the one thing that a stop undoes (I8).
+ * 2. Checkpoints stand where the recording stopped by itself (after a trap, or at an asynchronous exit), and where it
+ *    is shown that the guest does not notice a stop. */
+#pragma once
+#include "replay/travel/checkpoints.h"
+
+struct timeline;
+
+/* Opens a trace at position `n`, or at its start or end if that is beyond. Long searches are done by up to `jobs`
+ * machines at a time. NULL: error set. */
+struct timeline *timeline_open(const char *trace, uint64_t n, unsigned jobs, struct error *error);
+void timeline_close(struct timeline *timeline);
+
+/* Position, state and RAM of the place that is looked at. */
+uint64_t timeline_n(const struct timeline *timeline);
+const struct guest_state *timeline_state(const struct timeline *timeline);
+struct engine *timeline_engine(struct timeline *timeline);
+/* A position, and which place of those that may share it. */
+struct timeline_place {
+	uint64_t n, pc;
+};
+struct timeline_place timeline_place(const struct timeline *timeline);
+/* Whether this is the address of one of the current vCPU's exception vectors, which may share their position with the
+ * place before. */
+bool timeline_is_vector(const struct timeline *timeline, uint64_t address);
+const struct checkpoints *timeline_checkpoints(const struct timeline *timeline);
+/* Positions of the trace's start and end. */
+uint64_t timeline_start_n(const struct timeline *timeline);
+uint64_t timeline_end_n(const struct timeline *timeline);
+
+/* Goes to position `n`, or to the start or end if it is beyond. False: error set, and the place is undefined; it is
+ * "interrupted" if the engine's tick wanted that. */
+bool timeline_goto(struct timeline *timeline, uint64_t n, struct error *error);
+/* Goes to the end: to its last place, where a guest takes exceptions for ever, at the vector. */
+bool timeline_goto_end(struct timeline *timeline, struct error *error);
+/* Goes back to a place where the timeline was. Is not interrupted, but by a tick that says so twice. */
+bool timeline_return(struct timeline *timeline, struct timeline_place place, struct error *error);
+
+enum timeline_stop {
+	TIMELINE_BREAKPOINT,
+	TIMELINE_WATCHPOINT,
+	TIMELINE_BEGIN,
+	TIMELINE_END,
+	TIMELINE_STEPPED,
+	TIMELINE_INTERRUPTED,
+	TIMELINE_FAILED
+};
+
+struct timeline_hit {
+	enum timeline_stop stop;
+	uint64_t address; /* of the breakpoint; of the access, in the watched range */
+};
+
+/* A search that is going on: where it began, how many instructions it has looked at, and how many are left at most. */
+struct timeline_progress {
+	bool reverse;
+	uint64_t from_n, done, left;
+};
+
+/* For the engine's tick. False: no search is going on. */
+bool timeline_progress(const struct timeline *timeline, struct timeline_progress *progress);
+
+/* Back to where it is known that none of the points is hit before the current place. */
+uint64_t timeline_searched_back(struct timeline *timeline, const struct hv_debug_point *points, size_t count);
+
+/* Goes on to the next place, or back to the last one, where one of the points is hit: an instruction about to be
+ * executed, or data about to be accessed. Without one: to the end of that direction. A breakpoint at the current place
+ * does not count, an access there does; backwards an access stops right behind it (gdb's way of aarch64 watchpoints).
+ */
+struct timeline_hit timeline_continue(struct timeline *timeline, bool skip_access, const struct hv_debug_point *points,
+				      size_t count, struct error *error);
+struct timeline_hit timeline_reverse(struct timeline *timeline, bool skip_access, const struct hv_debug_point *points,
+				     size_t count, struct error *error);
+/* One instruction on or back, or from a vector that shares its position back to the place before: TIMELINE_STEPPED. Or
+ * what stops a continue in that direction before it or behind it: a watched access, a breakpoint at such a vector, the
+ * start or end. */
+struct timeline_hit timeline_step(struct timeline *timeline, bool reverse, bool skip_access,
+				  const struct hv_debug_point *points, size_t count, struct error *error);
