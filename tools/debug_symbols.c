@@ -1,5 +1,6 @@
 /* Reads the trace and the ELF headers. A file that is linked into the upper half of the addresses is a kernel. */
 #include "tools/debug_symbols.h"
+#include "replay/travel/kernel_search.h"
 #include "storage/trace.h"
 #include "tools/kernel_symbols.h"
 
@@ -127,7 +128,7 @@ static bool files_add(struct debug_symbols *symbols, const struct guest_facts *g
 			break;
 		bool placed = guest->linux_image && facts.kernel;
 		if (placed && !*has_kernel &&
-		    (!kernel_load(trace, &kernel, error) || !kernel_locate(trace, &kernel, error)))
+		    (!kernel_load(trace, &kernel, error) || !kernel_search_trace(trace, &kernel, error)))
 			break;
 		if (placed)
 			offset = kernel.va - facts.start_va;

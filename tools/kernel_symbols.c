@@ -1,6 +1,7 @@
 /* From a trace to an ELF with its kernel's symbols, step by step; what costs a replay comes last. */
 #include "tools/kernel_symbols.h"
 #include "hv/host/path.h"
+#include "replay/travel/kernel_search.h"
 #include "replay/guest/symbol_elf.h"
 
 #include <stdlib.h>
@@ -26,7 +27,8 @@ bool kernel_symbols_write(const char *trace, const char *output, const char *sys
 				 "%s: the kernel has no kallsyms (CONFIG_KALLSYMS is off); give its System.map with "
 				 "--system-map, or its vmlinux to `hvrec debug --symbols`",
 				 trace);
-	if (good && kernel_locate(trace, kernel, error) && names_get(kernel, map_text, system_map, &symbols, error)) {
+	if (good && kernel_search_trace(trace, kernel, error) &&
+	    names_get(kernel, map_text, system_map, &symbols, error)) {
 		symbols_sort(&symbols);
 		symbol_elf_write(&symbols, output, error);
 	}

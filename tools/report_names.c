@@ -1,7 +1,7 @@
 /* Looking up sorted symbols. What lies between the end of one function and the next symbol counts as the former: the
  * tables have no sizes. */
 #include "tools/report_names.h"
-#include "replay/guest/kernel.h"
+#include "replay/travel/kernel_search.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@ bool report_names_load(const char *trace, struct symbols *names, struct error *e
 	if (good && !kernel.has_kallsyms)
 		good = error_set(error, STATUS_FAILED,
 				 "%s: the kernel has no names of its own (CONFIG_KALLSYMS is off)", trace);
-	good = good && kernel_locate(trace, &kernel, error) &&
+	good = good && kernel_search_trace(trace, &kernel, error) &&
 	       kallsyms_decode(&kernel.kallsyms, kernel.relative_base, names, error);
 	if (good)
 		symbols_sort(names);

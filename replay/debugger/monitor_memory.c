@@ -78,7 +78,7 @@ static void value_text(const struct monitor *monitor, const struct watched *watc
 		snprintf(text, VALUE_TEXT_BYTES, "…");
 		return;
 	}
-	if (!guest_memory_read(timeline_engine(monitor->timeline), vcpu_here(monitor), (va_t){watched->address}, bytes,
+	if (!guest_memory_read(timeline_memory(monitor->timeline), vcpu_here(monitor), (va_t){watched->address}, bytes,
 			       watched->bytes)) {
 		snprintf(text, VALUE_TEXT_BYTES, "not mapped");
 		return;

@@ -32,7 +32,7 @@ static bool watched_parse(struct monitor *monitor, const char *argument, struct 
 		return monitor_fail(monitor, "who-wrote phys takes a physical address, and up to %d bytes\n",
 				    BYTES_MAX);
 	watched->bytes = (size_t)bytes;
-	return guest_memory_read_physical(timeline_engine(monitor->timeline), watched->ipa, watched->value,
+	return guest_memory_read_physical(timeline_memory(monitor->timeline), watched->ipa, watched->value,
 					  watched->bytes) ||
 	       monitor_fail(monitor, "%#" PRIx64 " is no address of the guest's RAM\n", watched->ipa.v);
 }
@@ -40,7 +40,7 @@ static bool watched_parse(struct monitor *monitor, const char *argument, struct 
 static bool is_same(const struct monitor *monitor, const struct watched *watched)
 {
 	uint8_t value[BYTES_MAX];
-	return guest_memory_read_physical(timeline_engine(monitor->timeline), watched->ipa, value, watched->bytes) &&
+	return guest_memory_read_physical(timeline_memory(monitor->timeline), watched->ipa, value, watched->bytes) &&
 	       memcmp(value, watched->value, watched->bytes) == 0;
 }
 
@@ -92,7 +92,7 @@ static void print_change(const struct monitor *monitor, const struct watched *wa
 	char before[TEXT_BYTES], after[TEXT_BYTES];
 	uint8_t value[BYTES_MAX] = {0};
 	uint64_t now_ns = state->n + state->idle_ns;
-	guest_memory_read_physical(timeline_engine(monitor->timeline), watched->ipa, value, watched->bytes);
+	guest_memory_read_physical(timeline_memory(monitor->timeline), watched->ipa, value, watched->bytes);
 	value_text(value, watched->bytes, before);
 	value_text(watched->value, watched->bytes, after);
 	monitor_print(monitor,

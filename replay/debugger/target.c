@@ -62,9 +62,8 @@ static uint32_t thread_current(void *context)
 static bool memory_read(void *context, uint32_t thread, struct target_address address, void *bytes, size_t count)
 {
 	struct replay_target *target = context;
-	const struct engine *engine = timeline_engine(target->timeline);
 	if (address.space == TARGET_PHYSICAL)
-		return guest_memory_read_physical(engine, (ipa_t){address.v}, bytes, count);
+		return guest_memory_read_physical(timeline_memory(target->timeline), (ipa_t){address.v}, bytes, count);
 	return kernel_table_read(target->timeline, vcpu_of(target, thread), (va_t){address.v}, bytes, count);
 }
 

@@ -108,7 +108,7 @@ static bool is_returned(struct replay_target *target, bool *is, struct error *er
 	if (!timeline_goto(target->timeline, here.n - 1, error))
 		return false;
 	const struct vcpu_state *vcpu = replay_target_vcpu(target);
-	*is = guest_memory_read(timeline_engine(target->timeline), vcpu, (va_t){vcpu->pc}, &word, sizeof(word)) &&
+	*is = guest_memory_read(timeline_memory(target->timeline), vcpu, (va_t){vcpu->pc}, &word, sizeof(word)) &&
 	      word == ERET;
 	return timeline_return(target->timeline, here, error);
 }
@@ -188,7 +188,7 @@ static bool is_taken_here(const struct replay_target *target, uint64_t elr)
 	uint32_t word;
 	return vcpu->pc == elr ||
 	       (vcpu->pc == elr - 4 &&
-		guest_memory_read(timeline_engine(target->timeline), vcpu, (va_t){vcpu->pc}, &word, sizeof(word)) &&
+		guest_memory_read(timeline_memory(target->timeline), vcpu, (va_t){vcpu->pc}, &word, sizeof(word)) &&
 		(word & SVC_MASK) == SVC);
 }
 

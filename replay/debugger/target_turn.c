@@ -56,7 +56,7 @@ static struct timeline_hit run_in_range(struct replay_target *target, struct err
 {
 	const struct vcpu_state *vcpu = replay_target_vcpu(target);
 	uint64_t exits[RANGE_EXITS_MAX];
-	size_t exit_count = range_exits(timeline_engine(target->timeline), vcpu, target->resume.range_start.v,
+	size_t exit_count = range_exits(timeline_memory(target->timeline), vcpu, target->resume.range_start.v,
 					target->resume.range_end.v, exits);
 	struct hv_debug_point *points = calloc(target->point_count + exit_count, sizeof(*points));
 	if (exit_count == 0 || is_among(exits, exit_count, vcpu->pc) || !points) {

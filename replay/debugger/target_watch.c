@@ -20,7 +20,7 @@ static struct window window_read(const struct replay_target *target, uint64_t mi
 	struct window window = {.address = (middle & ~(uint64_t)(READ_BYTES - 1)) - SPAN_BYTES};
 	const struct guest_state *state = timeline_state(target->timeline);
 	for (size_t at = 0; at < WINDOW_BYTES; at += READ_BYTES) {
-		if (!guest_memory_read(timeline_engine(target->timeline), &state->vcpu[state->current],
+		if (!guest_memory_read(timeline_memory(target->timeline), &state->vcpu[state->current],
 				       (va_t){window.address + at}, &window.bytes[at], READ_BYTES))
 			memset(&window.bytes[at], 0, READ_BYTES); /* not mapped: nothing is stored there */
 	}

@@ -7,7 +7,7 @@
 #include "gdbstub/gdb_registers.h"
 #include "replay/travel/diversion.h"
 #include "replay/guest/guest_memory.h"
-#include "replay/guest/target_registers.h"
+#include "replay/debugger/target_registers.h"
 #include "replay/debugger/target_state.h"
 
 #include <inttypes.h>
@@ -35,8 +35,24 @@ static bool is_brk_skipped(const struct replay_target *target, uint32_t thread, 
 	const struct vcpu_state *vcpu = vcpu_of(target, thread);
 	uint32_t word;
 	return number == GDB_REG_pc && value == vcpu->pc + 4 && replay_target_is_breakpoint(target, vcpu->pc) &&
-	       guest_memory_read(timeline_engine(target->timeline), vcpu, (va_t){vcpu->pc}, &word, sizeof(word)) &&
+	       guest_memory_read(timeline_memory(target->timeline), vcpu, (va_t){vcpu->pc}, &word, sizeof(word)) &&
 	       (word & BRK_MASK) == BRK;
+}
+
+/* Whether gdb puts this register back after a call. */
+static bool is_of_calls(uint32_t number)
+{
+	return number <= GDB_REG_fpcr;
+}
+
+static bool register_write(struct replay_target *target, uint32_t thread, uint32_t number,
+			   const struct target_value *value)
+{
+	struct vcpu_state changed = *vcpu_of(target, thread);
+	if (!target_registers_write(&changed, number, value))
+		return false;
+	diversion_registers_write(target->timeline, thread, &changed, is_of_calls(number));
+	return true;
 }
 
 /* Another write: the one to pc was the user's, too. */
@@ -44,7 +60,7 @@ static void skip_brk_now(struct replay_target *target, uint32_t thread)
 {
 	const struct target_value behind = {vcpu_of(target, thread)->pc + 4, 0};
 	if (target->skips_brk)
-		diversion_register_write(target->timeline, thread, GDB_REG_pc, &behind);
+		register_write(target, thread, GDB_REG_pc, &behind);
 	target->skips_brk = false;
 }
 
@@ -63,7 +79,7 @@ bool replay_target_register_write(void *context, uint32_t thread, uint32_t numbe
 		return true;
 	}
 	skip_brk_now(target, thread);
-	if (!diversion_register_write(target->timeline, thread, number, value))
+	if (!register_write(target, thread, number, value))
 		return false;
 	leave_if_over(target);
 	return true;
@@ -74,7 +90,9 @@ bool replay_target_memory_write(void *context, uint32_t thread, struct target_ad
 {
 	struct replay_target *target = context;
 	skip_brk_now(target, thread);
-	return diversion_memory_write(target->timeline, thread, address, bytes, count, &target->broken);
+	if (address.space == TARGET_PHYSICAL)
+		return diversion_physical_write(target->timeline, (ipa_t){address.v}, bytes, count, &target->broken);
+	return diversion_memory_write(target->timeline, thread, (va_t){address.v}, bytes, count, &target->broken);
 }
 
 /* Calls are told of once: a condition may make thousands. */

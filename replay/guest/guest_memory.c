@@ -1,46 +1,47 @@
 /* Reads of guest RAM, and on top of the page table walk. */
 #include "replay/guest/guest_memory.h"
+#include "hv/abi/machine.h"
 #include "hv/shared/guest_walk.h"
 
 #include <string.h>
 
 enum { GUEST_PAGE_BYTES = 4096 };
 
-bool guest_memory_offset(const struct engine *engine, ipa_t ipa, size_t bytes, uint64_t *offset)
+bool guest_memory_offset(struct guest_memory memory, ipa_t ipa, size_t bytes, uint64_t *offset)
 {
-	uint64_t ram_bytes = engine->machine->guest_ram_bytes;
 	*offset = ipa.v - GUEST_RAM_IPA;
-	return ipa.v >= GUEST_RAM_IPA && *offset <= ram_bytes && bytes <= ram_bytes - *offset;
+	return ipa.v >= GUEST_RAM_IPA && *offset <= memory.bytes && bytes <= memory.bytes - *offset;
 }
 
-bool guest_memory_read_physical(const struct engine *engine, ipa_t ipa, void *to, size_t bytes)
+bool guest_memory_read_physical(struct guest_memory memory, ipa_t ipa, void *to, size_t bytes)
 {
 	uint64_t offset;
-	if (!guest_memory_offset(engine, ipa, bytes, &offset))
+	if (!guest_memory_offset(memory, ipa, bytes, &offset))
 		return false;
-	memcpy(to, engine->machine->guest_ram + offset, bytes);
+	memcpy(to, memory.ram + offset, bytes);
 	return true;
 }
 
 static bool read_descriptor(const void *context, ipa_t ipa, uint64_t *descriptor)
 {
-	return guest_memory_read_physical(context, ipa, descriptor, sizeof(*descriptor));
+	const struct guest_memory *memory = context;
+	return guest_memory_read_physical(*memory, ipa, descriptor, sizeof(*descriptor));
 }
 
-bool guest_memory_translate(const struct engine *engine, const struct vcpu_state *vcpu, va_t va, ipa_t *ipa)
+bool guest_memory_translate(struct guest_memory memory, const struct vcpu_state *vcpu, va_t va, ipa_t *ipa)
 {
-	return guest_walk(vcpu, va, read_descriptor, engine, ipa);
+	return guest_walk(vcpu, va, read_descriptor, &memory, ipa);
 }
 
-bool guest_memory_read(const struct engine *engine, const struct vcpu_state *vcpu, va_t va, void *to, size_t bytes)
+bool guest_memory_read(struct guest_memory memory, const struct vcpu_state *vcpu, va_t va, void *to, size_t bytes)
 {
 	uint8_t *at = to;
 	while (bytes > 0) {
 		size_t in_page = GUEST_PAGE_BYTES - va.v % GUEST_PAGE_BYTES;
 		size_t part = bytes < in_page ? bytes : in_page;
 		ipa_t ipa;
-		if (!guest_memory_translate(engine, vcpu, va, &ipa) ||
-		    !guest_memory_read_physical(engine, ipa, at, part))
+		if (!guest_memory_translate(memory, vcpu, va, &ipa) ||
+		    !guest_memory_read_physical(memory, ipa, at, part))
 			return false;
 		va.v += part;
 		at += part;

@@ -1,16 +1,14 @@
 /* Where a kernel runs is read from the guest itself: an address of kernel code (the exception vectors, or pc) goes
  * through the guest's page tables to a byte of the image, and that gives the address of the image's first byte. The
- * trampoline vectors are an alias of a few pages; so the whole image has to be mapped accordingly. Early kernels map
- * themselves twice: so two places in a row have to agree. */
+ * trampoline vectors are an alias of a few pages; so the whole image has to be mapped accordingly. */
 #include "replay/guest/kernel.h"
-#include "replay/guest/guest_memory.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAMPLE_BYTES = 1 << 16, FIRST_N = 4000000, STRIDE = 4, FAR_N = 256000000 };
+enum { SAMPLE_BYTES = 1 << 16 };
 
 bool kernel_read(struct trace_reader *trace, const char *path, struct kernel *kernel, struct error *error)
 {
@@ -39,73 +37,38 @@ bool kernel_load(const char *path, struct kernel *kernel, struct error *error)
 }
 
 /* Not everything has to be mapped: the image's head is not, and memory for initialisation is given back. */
-static bool mapped_from(const struct kernel *kernel, const struct engine *engine, const struct vcpu_state *vcpu,
+static bool mapped_from(const struct kernel *kernel, struct guest_memory memory, const struct vcpu_state *vcpu,
 			uint64_t va)
 {
 	size_t sample_count = 0, mapped_count = 0;
 	for (size_t offset = 0; offset < kernel->image_bytes; offset += SAMPLE_BYTES) {
 		ipa_t ipa;
 		sample_count++;
-		if (guest_memory_translate(engine, vcpu, (va_t){va + offset}, &ipa) && ipa.v == kernel->ipa + offset)
+		if (guest_memory_translate(memory, vcpu, (va_t){va + offset}, &ipa) && ipa.v == kernel->ipa + offset)
 			mapped_count++;
 	}
 	return mapped_count * 2 > sample_count;
 }
 
-static bool locate_by(const struct kernel *kernel, const struct engine *engine, const struct vcpu_state *vcpu,
+static bool locate_by(const struct kernel *kernel, struct guest_memory memory, const struct vcpu_state *vcpu,
 		      uint64_t code_va, uint64_t *va)
 {
 	ipa_t ipa;
-	if (!(code_va >> 63) || !guest_memory_translate(engine, vcpu, (va_t){code_va}, &ipa) || ipa.v < kernel->ipa ||
+	if (!(code_va >> 63) || !guest_memory_translate(memory, vcpu, (va_t){code_va}, &ipa) || ipa.v < kernel->ipa ||
 	    ipa.v - kernel->ipa >= kernel->image_bytes)
 		return false;
 	*va = code_va - (ipa.v - kernel->ipa);
-	return mapped_from(kernel, engine, vcpu, *va);
+	return mapped_from(kernel, memory, vcpu, *va);
 }
 
-/* Where the kernel is at this place of the timeline; false: that cannot be seen from here. */
-static bool locate_here(struct kernel *kernel, struct timeline *timeline, uint64_t *va)
+bool kernel_locate(struct kernel *kernel, struct guest_memory memory, const struct vcpu_state *vcpu, uint64_t *va)
 {
-	const struct engine *engine = timeline_engine(timeline);
-	const struct guest_state *state = timeline_state(timeline);
-	const struct vcpu_state *vcpu = &state->vcpu[state->current];
-	if (!locate_by(kernel, engine, vcpu, vcpu->vbar_el1, va) && !locate_by(kernel, engine, vcpu, vcpu->pc, va))
+	if (!locate_by(kernel, memory, vcpu, vcpu->vbar_el1, va) && !locate_by(kernel, memory, vcpu, vcpu->pc, va))
 		return false;
 	return !kernel->has_kallsyms ||
-	       (guest_memory_read_physical(engine, (ipa_t){kernel->ipa + kernel->kallsyms.relative_base},
+	       (guest_memory_read_physical(memory, (ipa_t){kernel->ipa + kernel->kallsyms.relative_base},
 					   &kernel->relative_base, sizeof(kernel->relative_base)) &&
 		kernel->relative_base - *va < kernel->image_bytes);
-}
-
-bool kernel_find(struct kernel *kernel, struct timeline *timeline, const char *path, struct error *error)
-{
-	uint64_t n = FIRST_N, va;
-	bool seen = false, again = false;
-	/* Far from the start it is where it stays. */
-	if (timeline_n(timeline) > FAR_N && locate_here(kernel, timeline, &va)) {
-		kernel->va = va;
-		return true;
-	}
-	while (!again && timeline_goto(timeline, n, error)) {
-		if (locate_here(kernel, timeline, &va)) {
-			again = seen && va == kernel->va;
-			kernel->va = va;
-			seen = true;
-		}
-		if (timeline_n(timeline) >= timeline_end_n(timeline))
-			break;
-		n *= STRIDE;
-	}
-	return seen || error_set(error, STATUS_FAILED,
-				 "%s: the kernel cannot be seen at its own address: does it get as far as that?", path);
-}
-
-bool kernel_locate(const char *trace, struct kernel *kernel, struct error *error)
-{
-	struct timeline *timeline = timeline_open(trace, 0, 1, error);
-	bool found = timeline && kernel_find(kernel, timeline, trace, error);
-	timeline_close(timeline);
-	return found;
 }
 
 void kernel_free(struct kernel *kernel)

@@ -2,7 +2,6 @@
 #include "replay/guest/range_exits.h"
 #include "hv/shared/branch.h"
 #include "replay/guest/exceptions.h"
-#include "replay/guest/guest_memory.h"
 
 enum { RANGE_BYTES_MAX = 1 << 16 };
 
@@ -42,7 +41,7 @@ static bool add_vectors(struct exits *exits, const struct vcpu_state *vcpu)
 	return added;
 }
 
-size_t range_exits(const struct engine *engine, const struct vcpu_state *vcpu, uint64_t start, uint64_t end,
+size_t range_exits(struct guest_memory memory, const struct vcpu_state *vcpu, uint64_t start, uint64_t end,
 		   uint64_t exits[RANGE_EXITS_MAX])
 {
 	struct exits found = {.at = exits};
@@ -54,7 +53,7 @@ size_t range_exits(const struct engine *engine, const struct vcpu_state *vcpu, u
 		return 0;
 	for (uint64_t at = start; at < end; at += 4) {
 		uint32_t word;
-		if (!guest_memory_read(engine, vcpu, (va_t){at}, &word, sizeof(word)))
+		if (!guest_memory_read(memory, vcpu, (va_t){at}, &word, sizeof(word)))
 			return 0;
 		uint64_t target = at + (uint64_t)branch_bytes(word);
 		bool anywhere = branch_is_indirect(word) || moves_vectors(word);

@@ -1,19 +1,12 @@
 /* Puts a trace's guest back: RAM piece by piece, checked against the hash that the recording took. */
 #include "replay/run/guest.h"
 #include "hv/host/state_hash.h"
+#include "replay/trace/metadata.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-
-static bool number_get(struct trace_reader *trace, const char *key, uint64_t *value, struct error *error)
-{
-	enum trace_found found = trace_get_u64(trace, key, value, error);
-	if (found == TRACE_ABSENT)
-		error_set(error, STATUS_FAILED, "the trace has no %s: it ended before the guest started", key);
-	return found == TRACE_FOUND;
-}
 
 struct piece_target {
 	uint8_t *ram;
@@ -50,14 +43,6 @@ static bool ram_check(struct trace_reader *trace, const struct machine *machine,
 	       error_set(error, STATUS_FAILED, "the trace's initial RAM is not what was recorded: it is damaged");
 }
 
-bool guest_ram_bytes(struct trace_reader *trace, uint64_t *bytes, struct error *error)
-{
-	if (!number_get(trace, "ram_bytes", bytes, error))
-		return false;
-	return (*bytes != 0 && *bytes % 4096 == 0 && *bytes <= UINT64_C(255) << 30) ||
-	       error_set(error, STATUS_FAILED, "the trace's RAM size is impossible: it is damaged");
-}
-
 /* Absent if the recorder was killed before it was written; shorter than today's of an older recorder. */
 static bool fingerprint_get(struct trace_reader *trace, struct machine_config *config, struct error *error)
 {
@@ -75,11 +60,11 @@ static bool config_get(struct trace_reader *trace, struct machine_config *config
 		       struct error *error)
 {
 	uint64_t vcpu_count = 0;
-	if (!number_get(trace, "machine_version", &config->machine_version, error) ||
-	    !guest_ram_bytes(trace, ram_bytes, error) || !number_get(trace, "vcpu_count", &vcpu_count, error) ||
-	    !number_get(trace, "entry_ipa", &config->entry_ipa, error) ||
-	    !number_get(trace, "dtb_ipa", &config->dtb_ipa, error) ||
-	    !number_get(trace, "rtc_base_s", &config->rtc_base_s, error) || !fingerprint_get(trace, config, error))
+	if (!metadata_number(trace, "machine_version", &config->machine_version, error) ||
+	    !metadata_ram_bytes(trace, ram_bytes, error) || !metadata_number(trace, "vcpu_count", &vcpu_count, error) ||
+	    !metadata_number(trace, "entry_ipa", &config->entry_ipa, error) ||
+	    !metadata_number(trace, "dtb_ipa", &config->dtb_ipa, error) ||
+	    !metadata_number(trace, "rtc_base_s", &config->rtc_base_s, error) || !fingerprint_get(trace, config, error))
 		return false;
 	if (config->machine_version == 0 || config->machine_version > GUEST_MACHINE_VERSION)
 		return error_set(error, STATUS_FAILED,

@@ -3,8 +3,6 @@
 #include "hv/host/machine.h"
 #include "replay/trace/keyframe_index.h"
 
-/* How much RAM the trace's guest has. False: damaged, error set. */
-bool guest_ram_bytes(struct trace_reader *trace, uint64_t *bytes, struct error *error);
 /* Makes a machine as the trace's was, with the very same RAM, and fills `config`. NULL: error set. */
 struct machine *guest_restore(struct trace_reader *trace, struct machine_config *config, struct error *error);
 /* RAM as it was at position 0, in memory that the caller unmaps. NULL: error set. */

@@ -3,7 +3,7 @@
 #include "replay/trace/trim.h"
 #include "hv/host/path.h"
 #include "replay/trace/events.h"
-#include "replay/run/guest.h"
+#include "replay/trace/metadata.h"
 #include "replay/trace/keyframe_index.h"
 
 #include <stdlib.h>
@@ -196,7 +196,7 @@ static bool copy(struct trimming *t)
 static bool start_find(struct trimming *t, uint64_t first_n)
 {
 	uint64_t ram_bytes = 0, event_count, last_n, start_n = trace_start_n(t->from);
-	if (!guest_ram_bytes(t->from, &ram_bytes, t->error) ||
+	if (!metadata_ram_bytes(t->from, &ram_bytes, t->error) ||
 	    !keyframe_index_open(&t->index, t->from, ram_bytes / TRACE_PAGE_BYTES, t->error) ||
 	    !trace_get_end(t->from, &event_count, &last_n, t->error))
 		return false;

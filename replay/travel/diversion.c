@@ -1,10 +1,7 @@
 /* A diversion's writes, its runs, and the way back. */
 #include "replay/travel/diversion.h"
-#include "gdbstub/gdb_registers.h"
 #include "replay/guest/exceptions.h"
 #include "replay/guest/exclusive.h"
-#include "replay/guest/guest_memory.h"
-#include "replay/guest/target_registers.h"
 #include "replay/travel/timeline_state.h"
 
 #include <string.h>
@@ -73,48 +70,47 @@ bool diversion_tell(struct timeline *t)
 	return tell;
 }
 
-/* Whether gdb would put this register back after a call. */
-static bool is_of_calls(uint32_t number)
-{
-	return number <= GDB_REG_fpcr;
-}
-
 /* Below the stack pointer of before, where gdb pushes what a function is called with. */
-static bool is_pushed(const struct timeline *t, struct target_address address)
+static bool is_pushed(const struct timeline *t, va_t va)
 {
 	const struct vcpu_state *vcpu = diversion_is_on(t) ? &t->diversion.vcpu : vcpu_here(t);
 	uint64_t sp = vcpu->pstate & PSTATE_SP ? vcpu->sp_el1 : vcpu->sp_el0;
-	return address.space == TARGET_VIRTUAL && sp - address.v - 1 < PUSHED_BYTES_MAX;
+	return sp - va.v - 1 < PUSHED_BYTES_MAX;
 }
 
-bool diversion_register_write(struct timeline *t, uint32_t vcpu, uint32_t number, const struct target_value *value)
+void diversion_registers_write(struct timeline *t, uint32_t vcpu, const struct vcpu_state *changed, bool of_call)
 {
 	const struct vcpu_state *now = &timeline_state(t)->vcpu[vcpu % GUEST_VCPU_MAX];
-	struct vcpu_state changed = *now;
-	if (!target_registers_write(&changed, number, value))
-		return false;
-	if (memcmp(&changed, now, sizeof(changed)) == 0)
-		return true;
-	begin(t, !is_of_calls(number));
-	engine_change(t->engine)->vcpu[vcpu % GUEST_VCPU_MAX] = changed;
-	return true;
+	if (memcmp(changed, now, sizeof(*now)) == 0)
+		return;
+	begin(t, !of_call);
+	engine_change(t->engine)->vcpu[vcpu % GUEST_VCPU_MAX] = *changed;
 }
 
-bool diversion_memory_write(struct timeline *t, uint32_t vcpu, struct target_address address, const void *bytes,
-			    size_t count, struct error *error)
+static bool memory_write(struct timeline *t, bool of_call, ipa_t ipa, const void *bytes, size_t count,
+			 struct error *error)
 {
-	ipa_t ipa = {address.v};
+	struct guest_memory memory = timeline_memory(t);
 	uint64_t offset;
-	if (address.space == TARGET_VIRTUAL &&
-	    !guest_memory_translate(t->engine, &timeline_state(t)->vcpu[vcpu % GUEST_VCPU_MAX], (va_t){address.v},
-				    &ipa))
+	if (!guest_memory_offset(memory, ipa, count, &offset))
 		return false;
-	if (!guest_memory_offset(t->engine, ipa, count, &offset))
-		return false;
-	if (memcmp(t->engine->machine->guest_ram + offset, bytes, count) == 0)
+	if (memcmp(memory.ram + offset, bytes, count) == 0)
 		return true;
-	begin(t, !is_pushed(t, address));
+	begin(t, !of_call);
 	return engine_write(t->engine, offset, bytes, count, error);
+}
+
+bool diversion_memory_write(struct timeline *t, uint32_t vcpu, va_t va, const void *bytes, size_t count,
+			    struct error *error)
+{
+	ipa_t ipa;
+	return guest_memory_translate(timeline_memory(t), &timeline_state(t)->vcpu[vcpu % GUEST_VCPU_MAX], va, &ipa) &&
+	       memory_write(t, is_pushed(t, va), ipa, bytes, count, error);
+}
+
+bool diversion_physical_write(struct timeline *t, ipa_t ipa, const void *bytes, size_t count, struct error *error)
+{
+	return memory_write(t, false, ipa, bytes, count, error);
 }
 
 static size_t used_count(const uint64_t control[], size_t count)
@@ -167,7 +163,7 @@ enum engine_stop diversion_step(struct timeline *t, bool watch, const struct hv_
 	struct hv_debug_point armed[GUEST_WATCHPOINT_COUNT + EXCLUSIVE_EXITS_MAX + EXCEPTION_VECTORS];
 	uint64_t exits[EXCLUSIVE_EXITS_MAX], until_n = timeline_n(t) + 1;
 	size_t armed_count = watch ? watchpoints_take(points, count, armed) : 0;
-	size_t exit_count = exclusive_exits(t->engine, vcpu_here(t), exits);
+	size_t exit_count = exclusive_exits(timeline_memory(t), vcpu_here(t), exits);
 	for (size_t i = 0; i < exit_count; i++)
 		armed[armed_count + i] = (struct hv_debug_point){.address = exits[i]};
 	if (exit_count > 0 && diversion_points_fit(t, armed, armed_count + exit_count)) {

@@ -8,7 +8,6 @@
  * 4. A stop inside an exclusive sequence makes its store fail once more (I8), so a step that would end there goes on to
  *    its end. A diversion that begins inside of one, or a breakpoint there, has that one failure. */
 #pragma once
-#include "gdbstub/target.h"
 #include "replay/travel/timeline.h"
 
 bool diversion_is_on(const struct timeline *timeline);
@@ -23,14 +22,16 @@ bool diversion_is_over(const struct timeline *timeline);
 /* Whether the user is still to be told of it. True once. */
 bool diversion_tell(struct timeline *timeline);
 
-/* Write a register (gdbstub/gdb_registers.def) of a vCPU. False: there is no such register, it is read-only, or the
- * guest cannot have this value. What is there already is no change. */
-bool diversion_register_write(struct timeline *timeline, uint32_t vcpu, uint32_t number,
-			      const struct target_value *value);
-/* Writes inside of one page, through the vCPU's translation or at a physical address, whatever the guest's permissions
+/* Gives a vCPU the registers `changed`. `of_call`: gdb puts them back after a call. What is there already is no change.
+ */
+void diversion_registers_write(struct timeline *timeline, uint32_t vcpu, const struct vcpu_state *changed,
+			       bool of_call);
+/* Write inside of one page, through the vCPU's translation or at a physical address, whatever the guest's permissions
  * are. False: it is not RAM; or the machine failed, error set. */
-bool diversion_memory_write(struct timeline *timeline, uint32_t vcpu, struct target_address address, const void *bytes,
-			    size_t count, struct error *error);
+bool diversion_memory_write(struct timeline *timeline, uint32_t vcpu, va_t va, const void *bytes, size_t count,
+			    struct error *error);
+bool diversion_physical_write(struct timeline *timeline, ipa_t ipa, const void *bytes, size_t count,
+			      struct error *error);
 
 /* Whether the CPU has room for these points, beside those that the guest itself uses. */
 bool diversion_points_fit(const struct timeline *timeline, const struct hv_debug_point *points, size_t count);

@@ -16,7 +16,7 @@ bool kernel_table_read(const struct timeline *timeline, const struct vcpu_state 
 {
 	const struct checkpoints *all = &timeline->checkpoints;
 	struct vcpu_state with = *vcpu;
-	if (guest_memory_read(timeline->engine, vcpu, va, to, bytes))
+	if (guest_memory_read(timeline_memory(timeline), vcpu, va, to, bytes))
 		return true;
 	if (!(va.v >> 63))
 		return false;
@@ -28,7 +28,7 @@ bool kernel_table_read(const struct timeline *timeline, const struct vcpu_state 
 			continue;
 		with.ttbr1_el1 = then->ttbr1_el1;
 		tried++;
-		if (guest_memory_read(timeline->engine, &with, va, to, bytes))
+		if (guest_memory_read(timeline_memory(timeline), &with, va, to, bytes))
 			return true;
 	}
 	return false;

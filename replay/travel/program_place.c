@@ -1,6 +1,6 @@
 /* What the recorder noted of a payload's place, or what the replay shows of a kernel's. */
 #include "replay/travel/program_place.h"
-#include "replay/guest/kernel.h"
+#include "replay/travel/kernel_search.h"
 
 #include <elf.h>
 #include <stdlib.h>
@@ -43,7 +43,7 @@ static bool kernel_place(struct timeline *timeline, uint64_t *va, struct error *
 	struct kernel kernel;
 	uint64_t origin_n = timeline_n(timeline);
 	bool found = kernel_read(timeline_engine(timeline)->trace, "the trace", &kernel, error) &&
-		     kernel_find(&kernel, timeline, "the trace", error);
+		     kernel_search(&kernel, timeline, "the trace", error);
 	*va = kernel.va;
 	kernel_free(&kernel);
 	return timeline_goto(timeline, origin_n, &ignored) && found;

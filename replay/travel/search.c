@@ -65,7 +65,7 @@ enum engine_stop timeline_run_over(struct timeline *t, const struct hv_debug_poi
 	uint64_t n = state->n;
 	struct hv_debug_point armed[HV_DEBUG_POINTS_MAX];
 	size_t armed_count = 0;
-	if (!exclusive_ends_here(t->engine, &state->vcpu[state->current]))
+	if (!exclusive_ends_here(timeline_memory(t), &state->vcpu[state->current]))
 		return timeline_run_through(t, n + 1, points, count, address, error);
 	/* The load before is not to stop it. */
 	for (size_t i = 0; i < count; i++) {

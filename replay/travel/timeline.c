@@ -35,6 +35,11 @@ struct engine *timeline_engine(struct timeline *timeline)
 	return timeline->engine;
 }
 
+struct guest_memory timeline_memory(const struct timeline *t)
+{
+	return (struct guest_memory){t->engine->machine->guest_ram, t->engine->machine->guest_ram_bytes};
+}
+
 const struct checkpoints *timeline_checkpoints(const struct timeline *timeline)
 {
 	return &timeline->checkpoints;
@@ -193,7 +198,7 @@ static bool run_to_safe(struct timeline *t, uint64_t n, struct error *error)
 bool timeline_inside_exclusive(const struct timeline *t)
 {
 	const struct guest_state *state = timeline_state(t);
-	return exclusive_inside(t->engine, &state->vcpu[state->current]);
+	return exclusive_inside(timeline_memory(t), &state->vcpu[state->current]);
 }
 
 /* What the guest did up to here, as far as its registers, and its reads of the counter, tell. */

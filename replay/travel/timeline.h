@@ -5,6 +5,7 @@
  * 2. Checkpoints stand where the recording stopped by itself (after a trap, or at an asynchronous exit), and where it
  *    is shown that the guest does not notice a stop. */
 #pragma once
+#include "replay/guest/guest_memory.h"
 #include "replay/travel/checkpoints.h"
 
 struct timeline;
@@ -18,6 +19,7 @@ void timeline_close(struct timeline *timeline);
 uint64_t timeline_n(const struct timeline *timeline);
 const struct guest_state *timeline_state(const struct timeline *timeline);
 struct engine *timeline_engine(struct timeline *timeline);
+struct guest_memory timeline_memory(const struct timeline *timeline);
 /* A position, and which place of those that may share it. */
 struct timeline_place {
 	uint64_t n, pc;

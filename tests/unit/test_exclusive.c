@@ -20,8 +20,7 @@ enum { RAM_BYTES = 4096, AT = 0x100 };
 #define CODE(of) (GUEST_RAM_IPA + AT + 4 * (uint64_t)(of))
 
 static _Alignas(4096) uint8_t ram[RAM_BYTES];
-static struct machine machine = {.guest_ram = ram, .guest_ram_bytes = RAM_BYTES};
-static struct engine engine = {.machine = &machine};
+static const struct guest_memory memory = {ram, RAM_BYTES};
 static struct vcpu_state vcpu;
 
 static void write_code(const uint32_t *words, size_t bytes)
@@ -34,7 +33,7 @@ static size_t exits_of(const uint32_t *words, size_t bytes, uint64_t exits[EXCLU
 {
 	write_code(words, bytes);
 	vcpu.pc = CODE(0);
-	return exclusive_exits(&engine, &vcpu, exits);
+	return exclusive_exits(memory, &vcpu, exits);
 }
 
 #define EXITS(exits, ...) exits_of((const uint32_t[]){__VA_ARGS__}, sizeof((const uint32_t[]){__VA_ARGS__}), exits)
@@ -74,7 +73,7 @@ Test(exclusive, what_is_no_sequence_has_no_end)
 static bool ends_at(uint64_t pc)
 {
 	vcpu.pc = pc;
-	return exclusive_ends_here(&engine, &vcpu);
+	return exclusive_ends_here(memory, &vcpu);
 }
 
 Test(exclusive, it_ends_at_the_store_behind_its_load)

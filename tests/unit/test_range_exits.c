@@ -23,8 +23,7 @@ enum { RAM_BYTES = 1 << 18, AT = 0x1000, EL0T = 0, EL0_A32 = 0x10, EL1T = 4, EL1
 #define CODE(of)  (GUEST_RAM_IPA + AT + 4 * (uint64_t)(of))
 
 static _Alignas(4096) uint8_t ram[RAM_BYTES];
-static struct machine machine = {.guest_ram = ram, .guest_ram_bytes = RAM_BYTES};
-static struct engine engine = {.machine = &machine};
+static const struct guest_memory memory = {ram, RAM_BYTES};
 static struct vcpu_state vcpu = {.pc = CODE(0), .pstate = EL1H, .vbar_el1 = VBAR};
 static uint64_t exits[RANGE_EXITS_MAX];
 static size_t exit_count;
@@ -32,7 +31,7 @@ static size_t exit_count;
 static void look(size_t count, const uint32_t *words)
 {
 	memcpy(ram + AT, words, count * sizeof(*words));
-	exit_count = range_exits(&engine, &vcpu, CODE(0), CODE(count), exits);
+	exit_count = range_exits(memory, &vcpu, CODE(0), CODE(count), exits);
 }
 
 #define LOOK(...) look(sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t), (const uint32_t[]){__VA_ARGS__})
@@ -75,7 +74,7 @@ Test(range_exits, those_of_aarch32_code_are_not_known)
 Test(range_exits, ends_inside_of_an_instruction_are_behind_it)
 {
 	LOOK(RET, ADD, ADD, RET);
-	cr_expect_eq(range_exits(&engine, &vcpu, CODE(0) + 1, CODE(2) + 1, exits), 5);
+	cr_expect_eq(range_exits(memory, &vcpu, CODE(0) + 1, CODE(2) + 1, exits), 5);
 	exit_count = 5;
 	cr_expect(has(CODE(3)) && !has(CODE(0)));
 }
@@ -123,8 +122,8 @@ Test(range_exits, too_many_are_not_known)
 
 Test(range_exits, what_cannot_be_read_or_is_too_long_is_not_known)
 {
-	cr_expect_eq(range_exits(&engine, &vcpu, GUEST_RAM_IPA + RAM_BYTES - 8, GUEST_RAM_IPA + RAM_BYTES + 8, exits),
+	cr_expect_eq(range_exits(memory, &vcpu, GUEST_RAM_IPA + RAM_BYTES - 8, GUEST_RAM_IPA + RAM_BYTES + 8, exits),
 		     0);
-	cr_expect_eq(range_exits(&engine, &vcpu, GUEST_RAM_IPA, GUEST_RAM_IPA + (1 << 17), exits), 0);
-	cr_expect_eq(range_exits(&engine, &vcpu, 8, 0, exits), 0);
+	cr_expect_eq(range_exits(memory, &vcpu, GUEST_RAM_IPA, GUEST_RAM_IPA + (1 << 17), exits), 0);
+	cr_expect_eq(range_exits(memory, &vcpu, 8, 0, exits), 0);
 }

@@ -1,5 +1,5 @@
 /* Registers that gdb writes into a guest's state: what hv takes over, and what it must never get. */
-#include "replay/guest/target_registers.h"
+#include "replay/debugger/target_registers.h"
 #include "gdbstub/gdb_registers.h"
 
 #include <criterion/criterion.h>

@@ -1,5 +1,5 @@
 /* One table: where each of gdb's registers is. */
-#include "replay/guest/target_registers.h"
+#include "replay/debugger/target_registers.h"
 #include "gdbstub/gdb_registers.h"
 
 #include <stddef.h>
@@ -13,7 +13,7 @@ struct place {
 	uint32_t bits;
 };
 
-#include "replay/guest/register_names.h"
+#include "replay/debugger/register_names.h"
 static const struct place places[] = {
 #define GDB_REGISTER(feature, id, name, bits, type, group) {offsetof(struct vcpu_state, id), bits},
 #include "gdbstub/gdb_registers.def"

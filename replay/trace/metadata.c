@@ -1,0 +1,17 @@
+#include "replay/trace/metadata.h"
+
+bool metadata_number(struct trace_reader *trace, const char *key, uint64_t *value, struct error *error)
+{
+	enum trace_found found = trace_get_u64(trace, key, value, error);
+	if (found == TRACE_ABSENT)
+		error_set(error, STATUS_FAILED, "the trace has no %s: it ended before the guest started", key);
+	return found == TRACE_FOUND;
+}
+
+bool metadata_ram_bytes(struct trace_reader *trace, uint64_t *bytes, struct error *error)
+{
+	if (!metadata_number(trace, "ram_bytes", bytes, error))
+		return false;
+	return (*bytes != 0 && *bytes % 4096 == 0 && *bytes <= UINT64_C(255) << 30) ||
+	       error_set(error, STATUS_FAILED, "the trace's RAM size is impossible: it is damaged");
+}

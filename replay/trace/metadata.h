@@ -1,0 +1,8 @@
+/* What a trace says of its guest as a whole. */
+#pragma once
+#include "storage/trace.h"
+
+/* A number that every trace whose guest started has. False: it is not there, or damaged; error set. */
+bool metadata_number(struct trace_reader *trace, const char *key, uint64_t *value, struct error *error);
+/* How much RAM the guest has. False: damaged, error set. */
+bool metadata_ram_bytes(struct trace_reader *trace, uint64_t *bytes, struct error *error);
