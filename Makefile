@@ -41,12 +41,12 @@ HV_LDFLAGS := -static -Wl,-T,hv/arch/hv.ld -Wl,--gc-sections -Wl,--build-id=none
 
 HV_SOURCES := $(wildcard hv/arch/*.c hv/core/*.c hv/dev/*.c hv/shared/*.c) hv/board/$(BOARD).c
 HV_OBJECTS := $(HV_SOURCES:%.c=$(BUILD)/hv/%.o) $(BUILD)/hv/hv/arch/entry.o $(BUILD)/hv/hv/arch/simd.o
-LIBRARY_SOURCES := $(wildcard gdbstub/*.c hv/host/*.c hv/shared/*.c recorder/*.c replay/*/*.c storage/*.c) \
-	$(filter-out tools/sql/sql_extension.c,$(wildcard tools/sql/*.c))
+LIBRARY_SOURCES := $(wildcard gdbstub/*.c hv/error/*.c hv/host/*.c hv/shared/*.c recorder/*.c recorder/load/*.c replay/*/*.c storage/*.c) \
+	$(filter-out tools/sql/sql_extension.c,$(wildcard tools/gdb/*.c tools/report/*.c tools/sql/*.c))
 HOST_SOURCES := $(LIBRARY_SOURCES) $(wildcard tools/*.c)
 HOST_OBJECTS := $(HOST_SOURCES:%.c=$(BUILD)/host/%.o)
 # The sqlite extension: the readers among the sources, once more, against the sqlite of the program that loads it.
-EXTENSION_SOURCES := $(wildcard tools/sql/*.c) hv/host/error.c hv/host/session_console.c \
+EXTENSION_SOURCES := $(filter-out tools/sql/sql_output%,$(wildcard tools/sql/*.c)) hv/error/error.c hv/host/event_console.c \
 	$(addprefix replay/trace/,console_lines.c event_stream.c event_text.c event_text_names.c utf8_text.c) \
 	$(addprefix storage/,chunk_decode.c chunk_model.c trace_cursor.c trace_db.c trace_format.c trace_keyframe_read.c trace_limit.c \
 	trace_read.c trace_seal.c trace_seek.c trace_totals.c)
@@ -92,7 +92,7 @@ $(BUILD)/host/%.o: %.c
 	@$(CC) $(HOST_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 # The page of `hvrec report` is assembled into the program.
-$(BUILD)/host/tools/report_page.o $(BUILD)/unit/tools/report_page.o: $(wildcard tools/report*.html tools/report*.css tools/report*.js)
+$(BUILD)/host/tools/report/report_page.o $(BUILD)/unit/tools/report/report_page.o: $(wildcard tools/report/*.html tools/report/*.css tools/report/*.js)
 
 include tests/guest/guest.mk
 
@@ -102,7 +102,7 @@ include tests/guest/guest.mk
 # (tests/unit/fake_arch.c) stands in for hv/arch and hv/board.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 UNIT_SOURCES := $(wildcard tests/unit/*.c) $(wildcard hv/core/*.c) $(wildcard hv/dev/*.c) \
-	$(LIBRARY_SOURCES) tools/options.c $(filter-out %_command.c %_page.c,$(wildcard tools/report_*.c))
+	$(LIBRARY_SOURCES) tools/options.c tools/output.c tools/output_text.c
 UNIT_OBJECTS := $(UNIT_SOURCES:%.c=$(BUILD)/unit/%.o)
 UNIT_CASES := $(patsubst tests/unit/make-%-cases.sh,$(BUILD)/tests/unit/%_cases.h,$(wildcard tests/unit/make-*-cases.sh))
 
@@ -126,7 +126,7 @@ unit: $(BUILD)/unit-tests
 
 # Packets that no gdb would send, at the stub; FUZZ_COUNT of them.
 FUZZ_COUNT ?= 300000
-FUZZ_SOURCES := $(filter-out gdbstub/server%,$(wildcard gdbstub/*.c)) hv/shared/agent_expr.c hv/host/error.c tests/fuzz/fuzz_gdbstub.c
+FUZZ_SOURCES := $(filter-out gdbstub/server%,$(wildcard gdbstub/*.c)) hv/shared/agent_expr.c hv/error/error.c tests/fuzz/fuzz_gdbstub.c
 $(BUILD)/fuzz_gdbstub: $(FUZZ_SOURCES:%.c=$(BUILD)/unit/%.o)
 	@echo "  LINK  $@"
 	@$(CC) $(HOST_CFLAGS) $(SANITIZE) $^ -o $@

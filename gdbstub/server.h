@@ -10,7 +10,7 @@
  */
 #pragma once
 #include "gdbstub/gdbstub.h"
-#include "hv/host/error.h"
+#include "hv/error/error.h"
 #include <poll.h>
 
 enum { SERVER_FD_COUNT_MAX = 3 };

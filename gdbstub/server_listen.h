@@ -1,6 +1,6 @@
 /* Listening sockets from addresses as users write them. Used by server.c only. */
 #pragma once
-#include "hv/host/error.h"
+#include "hv/error/error.h"
 
 enum { SERVER_ADDRESS_BYTES = 160 };
 

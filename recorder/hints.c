@@ -1,6 +1,6 @@
 /* The first external abort by name, and calls of semihosting. */
 #include "recorder/hints.h"
-#include "hv/host/absent.h"
+#include "recorder/absent.h"
 
 #include <inttypes.h>
 #include <string.h>

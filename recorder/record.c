@@ -7,7 +7,7 @@
 #include "hv/host/machine_process.h"
 #include "hv/host/path.h"
 #include "hv/host/session.h"
-#include "hv/host/session_console.h"
+#include "hv/host/event_console.h"
 #include "hv/host/state_hash.h"
 #include "recorder/guest.h"
 #include "recorder/hints.h"
@@ -84,7 +84,7 @@ static bool events_drain(struct recording *r)
 		const struct event *events = &r->machine->events[slot];
 		writer_give(r->writer, events, count);
 		hints_see(&r->hints, events, count);
-		size_t console = session_console_bytes(events, count, bytes);
+		size_t console = event_console_bytes(events, count, bytes);
 		machine_index_store(&mailbox->event_tail, tail + count);
 		console_see(r, bytes, console);
 		if (!console_write(&r->console, bytes, console, &r->failure)) {

@@ -1,7 +1,7 @@
 /* Recording: boots a guest under hv and writes its trace. */
 #pragma once
 #include "hv/abi/mailbox.h"
-#include "hv/host/error.h"
+#include "hv/error/error.h"
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -5,7 +5,7 @@
  * guest. */
 #pragma once
 #include "hv/abi/event.h"
-#include "hv/host/error.h"
+#include "hv/error/error.h"
 #include "recorder/keyframes.h"
 #include "storage/trace.h"
 #include <stddef.h>

@@ -5,7 +5,7 @@
  * 3. The decoder trusts nothing: any bytes give either events or an error, in bounded time and memory. */
 #pragma once
 #include "hv/abi/event.h"
-#include "hv/host/error.h"
+#include "hv/error/error.h"
 #include <stddef.h>
 
 enum {

@@ -6,7 +6,7 @@
  */
 #pragma once
 #include "hv/abi/event.h"
-#include "hv/host/error.h"
+#include "hv/error/error.h"
 #include <stddef.h>
 
 enum {

@@ -1,6 +1,6 @@
 /* The first steps of trace_write.c's trace_create: a file of our own, locked, with empty tables. */
 #pragma once
-#include "hv/host/error.h"
+#include "hv/error/error.h"
 #include <sqlite3.h>
 
 /* Removes what trace_create may replace, creates an empty file, locks it. The descriptor, or -1. Close it only after

@@ -1,7 +1,7 @@
 /* The pages of an sqlite file and of its -wal, read without sqlite, for files that sqlite refuses. Nothing is trusted,
  * nothing is written. Source: https://www.sqlite.org/fileformat2.html, sections 1 and 4. */
 #pragma once
-#include "hv/host/error.h"
+#include "hv/error/error.h"
 #include <stddef.h>
 #include <stdint.h>
 

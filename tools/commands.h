@@ -1,7 +1,7 @@
 /* The subcommands. Each gets its own name as argv[0], fills `error` when it fails, and prints nothing for that itself.
  */
 #pragma once
-#include "hv/host/error.h"
+#include "hv/error/error.h"
 
 #define HVREC_VERSION "0.1"
 

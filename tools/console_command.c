@@ -1,5 +1,5 @@
 /* hvrec console: what the guest printed, from the trace alone; with times, and as places to travel to. */
-#include "hv/host/session_console.h"
+#include "hv/host/event_console.h"
 #include "hv/host/sandbox.h"
 #include "replay/trace/console_lines.h"
 #include "tools/commands.h"
@@ -64,7 +64,7 @@ static void print_bytes(struct event_stream *stream, struct error *error)
 	struct event_at at;
 	uint8_t byte;
 	while (output_good() && event_stream_next(stream, &at, error)) {
-		if (session_console_bytes(&at.event, 1, &byte) == 1)
+		if (event_console_bytes(&at.event, 1, &byte) == 1)
 			putchar(byte);
 	}
 }

@@ -2,8 +2,8 @@
  * made for it; it is removed at the end. */
 #include "hv/host/path.h"
 #include "tools/commands.h"
-#include "tools/debug_process.h"
-#include "tools/debug_symbols.h"
+#include "tools/gdb/debug_process.h"
+#include "tools/gdb/debug_symbols.h"
 #include "tools/options.h"
 
 #include <errno.h>

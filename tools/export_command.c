@@ -2,7 +2,7 @@
 #include "hv/host/path.h"
 #include "hv/host/sandbox.h"
 #include "tools/commands.h"
-#include "tools/export_perfetto.h"
+#include "tools/report/export_perfetto.h"
 #include "tools/output.h"
 
 #include <errno.h>

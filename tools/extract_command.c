@@ -3,7 +3,7 @@
  * 1. Nothing is overwritten without --force, and then each file is replaced at once, when its successor is whole.
  * 2. No name from the trace becomes a path: those of FILES do, and ram/ with a number behind it.
  * 3. What is asked for is known to be in the trace, and not yet in the folder, before the first file is written. */
-#include "hv/host/session_console.h"
+#include "hv/host/event_console.h"
 #include "hv/host/sandbox.h"
 #include "replay/trace/event_stream.h"
 #include "tools/commands.h"
@@ -83,7 +83,7 @@ static void console_write_to(struct trace_reader *trace, FILE *file, struct erro
 	struct event_at at;
 	uint8_t byte;
 	while (stream && !ferror(file) && event_stream_next(stream, &at, error)) {
-		if (session_console_bytes(&at.event, 1, &byte) == 1)
+		if (event_console_bytes(&at.event, 1, &byte) == 1)
 			putc(byte, file);
 	}
 	event_stream_free(stream);

@@ -1,7 +1,7 @@
 /* Values of command-line options, and their defaults. All return false, with `error` naming option and text, for what
  * is not one. */
 #pragma once
-#include "hv/host/error.h"
+#include "hv/error/error.h"
 #include <stddef.h>
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* What the offline commands print: the formats, the terminal's width, and standard output's end. */
 #pragma once
-#include "hv/host/error.h"
+#include "hv/error/error.h"
 #include <stddef.h>
 
 enum output_format { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_CSV };

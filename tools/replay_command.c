@@ -2,7 +2,7 @@
 #include "replay/run/replay.h"
 #include "hv/host/sandbox.h"
 #include "tools/commands.h"
-#include "tools/gdb_session.h"
+#include "tools/gdb/gdb_session.h"
 #include "tools/options.h"
 
 #include <getopt.h>

@@ -4,8 +4,8 @@
 #include "hv/host/sandbox.h"
 #include "tools/commands.h"
 #include "tools/options.h"
-#include "tools/report_names.h"
-#include "tools/report_page.h"
+#include "tools/report/report_names.h"
+#include "tools/report/report_page.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -4,7 +4,7 @@
 #include "storage/trace_format.h"
 #include "tools/commands.h"
 #include "tools/output.h"
-#include "tools/sql_output.h"
+#include "tools/sql/sql_output.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -2,7 +2,7 @@
 #include "hv/host/path.h"
 #include "hv/host/sandbox.h"
 #include "tools/commands.h"
-#include "tools/kernel_symbols.h"
+#include "tools/gdb/kernel_symbols.h"
 #include "tools/options.h"
 
 #include <getopt.h>

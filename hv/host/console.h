@@ -3,7 +3,7 @@
  * 1. The terminal is restored at console_close and at exit; the signals that would end the program come as data.
  * 2. Output to a full pipe waits until it is read, a signal comes, or the time is up; a closed one is an error. */
 #pragma once
-#include "hv/host/error.h"
+#include "hv/error/error.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

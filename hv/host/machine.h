@@ -7,7 +7,7 @@
  * Functions that can fail return false or NULL and fill `error`. One thread at a time. */
 #pragma once
 #include "hv/abi/mailbox.h"
-#include "hv/host/error.h"
+#include "hv/error/error.h"
 #include <stddef.h>
 #include <sys/types.h>
 

@@ -1,6 +1,6 @@
 /* Where hvrec's own files are, and reading files whole. */
 #pragma once
-#include "hv/host/error.h"
+#include "hv/error/error.h"
 #include <stddef.h>
 
 /* hv.elf: beside the program (a build folder) or in ../lib/hvrec (installed); malloc'd. NULL: there is none, error set.

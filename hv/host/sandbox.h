@@ -9,7 +9,7 @@
  * A kernel without one of the two does without: hvrec works as before, and the other still holds. Nothing of it is in
  * force while somebody debugs hv (machine_is_debugged), who needs the machine's own gdb server. */
 #pragma once
-#include "hv/host/error.h"
+#include "hv/error/error.h"
 #include <stdbool.h>
 
 /* What this process still has to write; a NULL is nothing. */

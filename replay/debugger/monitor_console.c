@@ -1,6 +1,6 @@
 /* The console as the events have it: every write of UARTDR is one byte. Lines are counted from where they were counted
  * last, so that what is near is cheap. */
-#include "hv/host/session_console.h"
+#include "hv/host/event_console.h"
 #include "replay/debugger/monitor_session.h"
 
 #include <inttypes.h>
@@ -9,7 +9,7 @@
 /* Whether the event printed a byte. */
 static bool console_byte(const struct event *event, uint8_t *byte)
 {
-	return session_console_bytes(event, 1, byte) == 1;
+	return event_console_bytes(event, 1, byte) == 1;
 }
 
 /* 1: the event printed `byte`; 0: it did not; -1: the trace is damaged there. */

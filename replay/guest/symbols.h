@@ -3,7 +3,7 @@
  * 1. `names` is an ELF string table: it begins with a NUL, and each name ends with one.
  * 2. After a failed symbols_add the list stays valid, without the new symbol. */
 #pragma once
-#include "hv/host/error.h"
+#include "hv/error/error.h"
 #include <stddef.h>
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 /* A divergence, in words. */
 #pragma once
 #include "hv/abi/mailbox.h"
-#include "hv/host/error.h"
+#include "hv/error/error.h"
 
 /* Fills `error` with what the trace says, what the guest did, and where; always returns false. `first_event` is the
  * trace's number of the ring's first event. */

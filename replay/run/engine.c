@@ -2,7 +2,7 @@
 #include "replay/run/engine.h"
 #include "hv/arch/pagetable.h"
 #include "hv/host/session.h"
-#include "hv/host/session_console.h"
+#include "hv/host/event_console.h"
 #include "replay/run/divergence.h"
 #include "replay/run/guest.h"
 
@@ -54,7 +54,7 @@ static void ring_drain(struct engine *engine)
 		uint64_t slot = tail % ring_count;
 		count = head - tail < CONSOLE_EVENTS ? head - tail : CONSOLE_EVENTS;
 		count = count < ring_count - slot ? count : ring_count - slot;
-		size_t printed = session_console_bytes(&machine->events[slot], count, bytes);
+		size_t printed = event_console_bytes(&machine->events[slot], count, bytes);
 		if (engine->console && printed > 0)
 			engine->console(engine->console_context, bytes, printed);
 		machine_index_store(&machine->mailbox->event_tail, tail + count);

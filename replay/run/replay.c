@@ -2,7 +2,7 @@
 #include "replay/run/replay.h"
 #include "hv/host/sandbox.h"
 #include "hv/host/session.h"
-#include "hv/host/session_console.h"
+#include "hv/host/event_console.h"
 #include "hv/host/state_hash.h"
 #include "replay/run/divergence.h"
 #include "replay/run/guest.h"
@@ -61,7 +61,7 @@ static bool events_print(struct replaying *r, struct error *error)
 		uint64_t slot = r->printed % ring_count;
 		uint64_t count = tail - r->printed < ring_count - slot ? tail - r->printed : ring_count - slot;
 		count = count < BATCH_EVENTS ? count : BATCH_EVENTS;
-		size_t console = session_console_bytes(&r->machine->events[slot], count, bytes);
+		size_t console = event_console_bytes(&r->machine->events[slot], count, bytes);
 		if (!console_write(&r->console, bytes, console, error))
 			return false;
 		r->printed += count;

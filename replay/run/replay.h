@@ -1,6 +1,6 @@
 /* Replaying: re-executes a trace, checks every event, and reprints the console. */
 #pragma once
-#include "hv/host/error.h"
+#include "hv/error/error.h"
 #include <stdbool.h>
 #include <stdint.h>
 

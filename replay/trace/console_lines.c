@@ -1,7 +1,7 @@
 /* The search is Knuth, Morris and Pratt's: fallback[i] is the length of the longest beginning of `find` that also ends
  * its first i + 1 bytes. So no byte is looked at twice, whatever lines it is in. */
 #include "replay/trace/console_lines.h"
-#include "hv/host/session_console.h"
+#include "hv/host/event_console.h"
 #include "replay/trace/utf8_text.h"
 
 #include <string.h>
@@ -56,7 +56,7 @@ static void line_end(struct console_lines *lines)
 bool console_lines_take(struct console_lines *lines, const struct event_at *at)
 {
 	uint8_t byte;
-	if (session_console_bytes(&at->event, 1, &byte) == 0)
+	if (event_console_bytes(&at->event, 1, &byte) == 0)
 		return false;
 	if (!lines->open)
 		line_begin(lines, at);

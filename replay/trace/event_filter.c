@@ -1,7 +1,7 @@
 /* Kinds as a set of bits, groups as several of them. The group console is no kind: it is those writes of UARTDR that
  * print a byte. */
 #include "replay/trace/event_filter.h"
-#include "hv/host/session_console.h"
+#include "hv/host/event_console.h"
 #include "replay/trace/event_text_names.h"
 #include "replay/trace/numbers.h"
 
@@ -68,7 +68,7 @@ static bool wants_kind(const struct event_filter *filter, const struct event *ev
 		return true;
 	if (event->kind <= EVENT_KIND_MAX && (filter->kinds >> event->kind & 1) != 0)
 		return true;
-	return filter->console && session_console_bytes(event, 1, &byte) == 1;
+	return filter->console && event_console_bytes(event, 1, &byte) == 1;
 }
 
 bool event_filter_wants(const struct event_filter *filter, const struct event *event)

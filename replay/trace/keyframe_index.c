@@ -1,6 +1,6 @@
 /* Goes through the page groups once, in order, and remembers where each page was seen last. */
 #include "replay/trace/keyframe_index.h"
-#include "hv/host/layout.h"
+#include "recorder/load/layout.h"
 
 #include <stdlib.h>
 #include <string.h>

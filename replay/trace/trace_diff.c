@@ -1,6 +1,6 @@
 /* Two streams in lock-step, each showing only the events that are compared. */
 #include "replay/trace/trace_diff.h"
-#include "hv/host/session_console.h"
+#include "hv/host/event_console.h"
 #include "replay/trace/event_text_names.h"
 
 #include <string.h>
@@ -57,7 +57,7 @@ static bool same_but_time(const struct event *a, const struct event *b)
 static bool prints_digit(const struct event *event)
 {
 	uint8_t byte;
-	if (session_console_bytes(event, 1, &byte) != 1)
+	if (event_console_bytes(event, 1, &byte) != 1)
 		return false;
 	return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f');
 }

@@ -1,6 +1,6 @@
 /* Cutting a trace: a smaller one that starts at a keyframe and ends early, and replays. */
 #pragma once
-#include "hv/host/error.h"
+#include "hv/error/error.h"
 #include <stdint.h>
 
 struct trim_result {

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where the first segment of the ELF file in the trace is linked; UINT64_MAX: it has none. hv/host/elf.c has checked
- * the file before it was recorded, but a trace may be damaged. */
+/* Where the first segment of the ELF file in the trace is linked; UINT64_MAX: it has none. recorder/load/elf.c has
+ * checked the file before it was recorded, but a trace may be damaged. */
 static uint64_t linked_va(const uint8_t *file, size_t bytes)
 {
 	Elf64_Ehdr header;

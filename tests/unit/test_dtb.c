@@ -1,6 +1,6 @@
 /* The guest's device tree, read back with libfdt: what QEMU's virt board says, what a user's tree is given, and what is
  * wrong with a wrong one. */
-#include "hv/host/dtb.h"
+#include "recorder/load/dtb.h"
 
 #include <criterion/criterion.h>
 #include <libfdt.h>

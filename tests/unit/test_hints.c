@@ -1,6 +1,6 @@
 /* What is said about a guest that ended badly. */
 #include "recorder/hints.h"
-#include "hv/host/absent.h"
+#include "recorder/absent.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

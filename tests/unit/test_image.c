@@ -2,8 +2,8 @@
  *
  * ELF files are built here, in memory. The RAM of the small tests and the copies of the mutated files are as large as
  * they say and no larger, so that the sanitizers see any access outside. */
-#include "hv/host/image.h"
-#include "hv/host/layout.h"
+#include "recorder/load/image.h"
+#include "recorder/load/layout.h"
 
 #include <criterion/criterion.h>
 #include <elf.h>

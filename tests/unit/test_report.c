@@ -1,12 +1,12 @@
 /* The report's data: text that stays text inside a page, sums that add up, and bounds that hold. */
 #include "hv/abi/machine.h"
-#include "tools/report_bins.h"
-#include "tools/report_console.h"
-#include "tools/report_counts.h"
-#include "tools/report_events.h"
-#include "tools/report_json.h"
-#include "tools/report_names.h"
-#include "tools/report_texts.h"
+#include "tools/report/report_bins.h"
+#include "tools/report/report_console.h"
+#include "tools/report/report_counts.h"
+#include "tools/report/report_events.h"
+#include "tools/report/report_json.h"
+#include "tools/report/report_names.h"
+#include "tools/report/report_texts.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* The user's side of a run: signals, the progress line, console bytes, the console's ends and the terminal. */
 #include "hv/host/session.h"
-#include "hv/host/session_console.h"
+#include "hv/host/event_console.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -177,9 +177,9 @@ Test(session, console_bytes_are_the_writes_of_the_data_register)
 		{.kind = EVENT_MMIO_WRITE, .address = GUEST_UART_IPA, .value = 0x1265, .size = 4},
 	};
 	uint8_t bytes[5];
-	cr_assert_eq(session_console_bytes(events, 5, bytes), 2);
+	cr_assert_eq(event_console_bytes(events, 5, bytes), 2);
 	cr_assert_eq(memcmp(bytes, "ae", 2), 0);
-	cr_assert_eq(session_console_bytes(events, 0, bytes), 0);
+	cr_assert_eq(event_console_bytes(events, 0, bytes), 0);
 }
 
 /* ---- signals and progress ---- */

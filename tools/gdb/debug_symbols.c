@@ -1,0 +1,182 @@
+/* Reads the trace and the ELF headers. A file that is linked into the upper half of the addresses is a kernel. */
+#include "tools/gdb/debug_symbols.h"
+#include "replay/travel/kernel_search.h"
+#include "storage/trace.h"
+#include "tools/gdb/kernel_symbols.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Of a program's beginning, by which it is found in a flat image. */
+enum { START_BYTES = 64, START_BYTES_MIN = 16 };
+
+struct elf_facts {
+	bool kernel, movable;               /* ET_DYN */
+	bool placed;                        /* what `hvrec symbols` writes: a program without segments, where it runs */
+	uint64_t start_va;                  /* of its lowest section in memory; UINT64_MAX: it has none */
+	uint64_t start_offset, start_bytes; /* that section in the file */
+	uint8_t start[START_BYTES];
+};
+
+static bool header_read(FILE *file, Elf64_Ehdr *header)
+{
+	return fread(header, sizeof(*header), 1, file) == 1 && memcmp(header->e_ident, ELFMAG, SELFMAG) == 0 &&
+	       header->e_ident[EI_CLASS] == ELFCLASS64 && header->e_ident[EI_DATA] == ELFDATA2LSB &&
+	       header->e_machine == EM_AARCH64;
+}
+
+/* A kernel's _text is where its lowest section is; a segment may begin before, with the ELF's own header. */
+static bool facts_read(FILE *file, struct elf_facts *facts)
+{
+	Elf64_Ehdr header;
+	Elf64_Shdr section;
+	*facts = (struct elf_facts){.start_va = UINT64_MAX};
+	if (!header_read(file, &header))
+		return false;
+	facts->movable = header.e_type == ET_DYN;
+	facts->placed = header.e_type == ET_EXEC && header.e_phnum == 0;
+	for (unsigned i = 0; i < header.e_shnum; i++) {
+		uint64_t offset = header.e_shoff + (uint64_t)i * header.e_shentsize;
+		if (fseeko(file, (off_t)offset, SEEK_SET) != 0 || fread(&section, sizeof(section), 1, file) != 1)
+			return false;
+		if (!(section.sh_flags & SHF_ALLOC) || section.sh_addr >= facts->start_va)
+			continue;
+		facts->start_va = section.sh_addr;
+		facts->start_offset = section.sh_offset;
+		facts->start_bytes = section.sh_type == SHT_NOBITS ? 0 : section.sh_size;
+	}
+	if (facts->start_bytes > START_BYTES)
+		facts->start_bytes = START_BYTES;
+	if (facts->start_bytes > 0 && (fseeko(file, (off_t)facts->start_offset, SEEK_SET) != 0 ||
+				       fread(facts->start, facts->start_bytes, 1, file) != 1))
+		return false;
+	facts->kernel = !facts->placed && facts->start_va != UINT64_MAX && facts->start_va >> 63;
+	return true;
+}
+
+static bool facts_get(const char *path, struct elf_facts *facts, struct error *error)
+{
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return error_set(error, STATUS_FAILED, "cannot open the symbols %s: %s", path, strerror(errno));
+	bool good = facts_read(file, facts);
+	fclose(file);
+	return good || error_set(error, STATUS_FAILED, "the symbols %s are no ELF for AArch64", path);
+}
+
+static bool file_write(const char *path, const void *data, size_t bytes, struct error *error)
+{
+	FILE *file = fopen(path, "we");
+	bool written = file && fwrite(data, 1, bytes, file) == bytes;
+	bool closed = file && fclose(file) == 0;
+	return (written && closed) || error_set(error, STATUS_FAILED, "cannot write %s: %s", path, strerror(errno));
+}
+
+struct guest_facts {
+	bool linux_image, elf, flat;
+	uint64_t load_offset, entry_ipa; /* a flat image is at its entry */
+	void *program;
+	size_t program_bytes;
+};
+
+static bool guest_get(const char *path, struct guest_facts *guest, struct error *error)
+{
+	char *kind = NULL;
+	*guest = (struct guest_facts){0};
+	struct trace_reader *trace = trace_open(path, error);
+	if (trace && trace_get_text(trace, "kernel_kind", &kind, error) == TRACE_FOUND) {
+		guest->linux_image = strcmp(kind, "Linux Image") == 0;
+		guest->elf = strncmp(kind, "ELF", 3) == 0;
+		guest->flat = strcmp(kind, "flat binary") == 0;
+		trace_get_u64(trace, "load_offset", &guest->load_offset, error);
+		trace_get_u64(trace, "entry_ipa", &guest->entry_ipa, error);
+	}
+	if (guest->elf || guest->flat)
+		trace_get_file(trace, "kernel", &guest->program, &guest->program_bytes, error);
+	free(kind);
+	trace_close(trace);
+	return error->status == STATUS_OK;
+}
+
+/* How far from where it is linked a program is in a flat image; 0 if it is not in there. */
+static uint64_t flat_offset(const struct guest_facts *guest, const struct elf_facts *facts)
+{
+	const uint8_t *program = guest->program;
+	const uint8_t *at = facts->start_bytes < START_BYTES_MIN
+				    ? NULL
+				    : memmem(program, guest->program_bytes, facts->start, (size_t)facts->start_bytes);
+	return at ? guest->entry_ipa + (uint64_t)(at - program) - facts->start_va : 0;
+}
+
+static void add(struct debug_symbols *symbols, const char *path, uint64_t offset)
+{
+	symbols->at[symbols->count].path = path;
+	symbols->at[symbols->count++].offset = offset;
+}
+
+static bool files_add(struct debug_symbols *symbols, const struct guest_facts *guest, const char *trace,
+		      const char *const *files, size_t file_count, bool *has_kernel, struct error *error)
+{
+	struct kernel kernel = {0};
+	for (size_t i = 0; i < file_count && error->status == STATUS_OK; i++) {
+		struct elf_facts facts = {0};
+		uint64_t offset = 0;
+		if (!facts_get(files[i], &facts, error))
+			break;
+		bool placed = guest->linux_image && facts.kernel;
+		if (placed && !*has_kernel &&
+		    (!kernel_load(trace, &kernel, error) || !kernel_search_trace(trace, &kernel, error)))
+			break;
+		if (placed)
+			offset = kernel.va - facts.start_va;
+		else if (guest->elf && facts.movable)
+			offset = guest->load_offset;
+		else if (guest->flat)
+			offset = flat_offset(guest, &facts);
+		*has_kernel |= placed || (guest->linux_image && facts.placed);
+		add(symbols, files[i], offset);
+	}
+	kernel_free(&kernel);
+	return error->status == STATUS_OK;
+}
+
+/* The guest's own program, first. */
+static bool own_add(struct debug_symbols *symbols, const struct guest_facts *guest, const char *trace, const char *made,
+		    struct error *note, struct error *error)
+{
+	if (guest->elf) {
+		add(symbols, made, guest->load_offset);
+		return file_write(made, guest->program, guest->program_bytes, error);
+	}
+	if (guest->linux_image) {
+		struct kernel kernel;
+		size_t count;
+		if (kernel_symbols_write(trace, made, NULL, &kernel, &count, note))
+			add(symbols, made, 0);
+		kernel_free(&kernel);
+	}
+	return true;
+}
+
+bool debug_symbols_find(struct debug_symbols *symbols, const char *trace, const char *const *files, size_t file_count,
+			const char *made, struct error *note, struct error *error)
+{
+	struct guest_facts guest;
+	struct debug_symbols of_files = {0};
+	bool has_own = false;
+	*symbols = (struct debug_symbols){0};
+	*note = (struct error){.status = STATUS_OK};
+	if (file_count >= DEBUG_SYMBOLS_MAX)
+		return error_set(error, STATUS_FAILED, "more than %d --symbols", DEBUG_SYMBOLS_MAX - 1);
+	bool good = guest_get(trace, &guest, error) &&
+		    files_add(&of_files, &guest, trace, files, file_count, &has_own, error);
+	has_own |= guest.elf && file_count > 0;
+	good = good && (has_own || own_add(symbols, &guest, trace, made, note, error));
+	for (size_t i = 0; i < of_files.count; i++)
+		add(symbols, of_files.at[i].path, of_files.at[i].offset);
+	free(guest.program);
+	return good;
+}

@@ -1,0 +1,129 @@
+/* The loop that drives the stub, its server and the timeline. */
+#include "tools/gdb/gdb_session.h"
+#include "gdbstub/server.h"
+#include "hv/host/sandbox.h"
+#include "hv/host/session.h"
+#include "replay/trace/place.h"
+#include "replay/debugger/target.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+/* gdb gives a monitor command up after two seconds of silence, so a dot goes out now and then; and what a diverted
+ * guest prints goes out while it runs. */
+#define SILENCE_NS INT64_C(1000000000)
+
+struct session {
+	struct server *server;
+	struct gdbstub *stub;
+	struct replay_target *target;
+	int signal_fd;
+	int64_t spoken_ns;
+};
+
+/* Turns others away, and keeps the connection going during a monitor command. Answers whether that is to end. */
+static bool monitor_tick(void *context)
+{
+	struct session *session = context;
+	struct pollfd fds[SERVER_FD_COUNT_MAX + 1];
+	int64_t now = session_now_ns();
+	size_t waiting;
+	server_turn_away(session->server);
+	if (!gdbstub_is_busy(session->stub))
+		return false; /* in the middle of a packet: a write */
+	if (replay_target_in_monitor(session->target) && now - session->spoken_ns >= SILENCE_NS) {
+		session->spoken_ns = now;
+		gdbstub_progress(session->stub, ".", 1);
+	}
+	if (!replay_target_in_monitor(session->target))
+		replay_target_progress(session->target, now);
+	gdbstub_output(session->stub, &waiting);
+	if (waiting == 0 && !replay_target_in_monitor(session->target))
+		return false;
+	nfds_t count = server_poll(session->server, fds);
+	fds[count] = (struct pollfd){.fd = session->signal_fd, .events = POLLIN};
+	poll(fds, count + 1, 0);
+	server_service(session->server, fds, count);
+	return replay_target_monitor_ends(session->target, fds[count].revents != 0);
+}
+
+enum { FLUSH_TRIES = 20, FLUSH_MS = 100 };
+
+/* The connection is about to end, and gdb would only say that. */
+static void say_why(struct session *session, const struct error *error)
+{
+	char text[ERROR_TEXT_BYTES + 16];
+	struct pollfd fds[SERVER_FD_COUNT_MAX];
+	size_t waiting = 1;
+	int length = snprintf(text, sizeof(text), "hvrec: %s\n", error->text);
+	gdbstub_print(session->stub, text, (size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1);
+	for (int i = 0; i < FLUSH_TRIES && waiting > 0; i++) {
+		nfds_t count = server_poll_client(session->server, fds);
+		poll(fds, count, FLUSH_MS);
+		server_service(session->server, fds, count);
+		gdbstub_output(session->stub, &waiting);
+	}
+}
+
+static void serve(struct session *session, struct error *error)
+{
+	struct pollfd fds[SERVER_FD_COUNT_MAX + 1];
+	while (error->status == STATUS_OK && !server_is_closed(session->server)) {
+		nfds_t count = server_poll(session->server, fds);
+		fds[count] = (struct pollfd){.fd = session->signal_fd, .events = POLLIN};
+		poll(fds, count + 1, replay_target_running(session->target) ? 0 : -1);
+		if (session_signal_take(session->signal_fd) != 0)
+			return;
+		server_service(session->server, fds, count);
+		if (!replay_target_running(session->target))
+			continue;
+		count = server_poll_client(session->server, fds);
+		fds[count] = (struct pollfd){.fd = session->signal_fd, .events = POLLIN};
+		session->spoken_ns = session_now_ns();
+		if (!replay_target_run(session->target, fds, count + 1, error))
+			say_why(session, error);
+	}
+}
+
+/* The trace is looked at before its machine starts, so that it starts near the place. */
+static bool place_of(const char *path, const char *at, uint64_t *n, struct error *error)
+{
+	struct trace_reader *trace = trace_open(path, error);
+	struct events *events = trace ? events_open(trace, error) : NULL;
+	bool found = events && place_find(at, trace, events, n, error);
+	events_close(events);
+	trace_close(trace);
+	return found;
+}
+
+void gdb_session_run(const struct gdb_session *options, struct error *error)
+{
+	uint64_t n = 0;
+	if (options->at && !place_of(options->trace, options->at, &n, error))
+		return;
+	int signal_fd = session_signals(error);
+	struct timeline *timeline = signal_fd >= 0 ? timeline_open(options->trace, n, options->jobs, error) : NULL;
+	struct replay_target *target = timeline ? replay_target_new(timeline, options->placed) : NULL;
+	struct gdbstub *stub = target ? gdbstub_new(&replay_target_ops, target) : NULL;
+	struct server *server = stub ? server_open(options->address, false, stub, error) : NULL;
+	if (server) {
+		sandbox_enter(NULL, SANDBOX_NO_NETWORK); /* scouts still need machines */
+		replay_target_attach(target, stub);
+		if (!options->quiet)
+			fprintf(stderr, "hvrec: serving gdb at %s: target remote %s\n", server_address(server),
+				server_address(server));
+		struct session session = {.server = server, .stub = stub, .target = target, .signal_fd = signal_fd};
+		timeline_engine(timeline)->tick = monitor_tick;
+		timeline_engine(timeline)->tick_context = &session;
+		serve(&session, error);
+		timeline_engine(timeline)->tick = NULL;
+	} else {
+		error_set(error, STATUS_FAILED, "out of memory");
+	}
+	server_close(server);
+	gdbstub_free(stub);
+	replay_target_free(target);
+	timeline_close(timeline);
+	if (signal_fd >= 0)
+		close(signal_fd);
+}

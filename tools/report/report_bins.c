@@ -1,0 +1,103 @@
+/* Filling the bins, and writing them: bins without events are left out. */
+#include "tools/report/report_bins.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct report_bins *report_bins_new(uint64_t length_ns, struct error *error)
+{
+	struct report_bins *bins = calloc(1, sizeof(*bins));
+	if (bins)
+		bins->bin_ns = length_ns / REPORT_BIN_COUNT + 1;
+	else
+		error_set(error, STATUS_FAILED, "out of memory");
+	return bins;
+}
+
+size_t report_bins_index(const struct report_bins *bins, uint64_t time_ns)
+{
+	uint64_t bin = time_ns / bins->bin_ns;
+	return bin < REPORT_BIN_COUNT ? (size_t)bin : REPORT_BIN_COUNT - 1;
+}
+
+static void add_idle(struct report_bins *bins, uint64_t from_ns, uint64_t idle_ns)
+{
+	size_t bin = report_bins_index(bins, from_ns);
+	uint64_t inside_ns = from_ns % bins->bin_ns;
+	while (idle_ns > 0) {
+		uint64_t room_ns = bin == REPORT_BIN_COUNT - 1 ? idle_ns : bins->bin_ns - inside_ns;
+		uint64_t part_ns = idle_ns < room_ns ? idle_ns : room_ns;
+		bins->idle_ns[bin++] += part_ns;
+		idle_ns -= part_ns;
+		inside_ns = 0;
+	}
+}
+
+void report_bins_add(struct report_bins *bins, const struct event *event, const struct report_place *place)
+{
+	uint64_t time_ns = event->n + place->idle_ns;
+	size_t bin = report_bins_index(bins, time_ns);
+	uint8_t byte;
+	bins->counts[report_scan_kind(event)][bin]++;
+	if (bins->events[bin]++ == 0)
+		bins->first_n[bin] = event->n;
+	if (report_scan_console(event, &byte))
+		bins->counts[REPORT_SERIES_CONSOLE][bin]++;
+	if (event->kind == EVENT_IDLE)
+		add_idle(bins, time_ns, event->value);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+	return (left > right) - (left < right);
+}
+
+uint64_t report_bins_threshold(const struct report_bins *bins, uint64_t event_count_max)
+{
+	static uint64_t sorted[REPORT_BIN_COUNT];
+	uint64_t sum = 0, threshold = 0;
+	memcpy(sorted, bins->events, sizeof(sorted));
+	qsort(sorted, REPORT_BIN_COUNT, sizeof(sorted[0]), by_value);
+	for (size_t i = 0; i < REPORT_BIN_COUNT; i++) {
+		sum += sorted[i];
+		bool last_of_its_size = i + 1 == REPORT_BIN_COUNT || sorted[i + 1] != sorted[i];
+		if (sum > event_count_max)
+			break;
+		if (last_of_its_size)
+			threshold = sorted[i];
+	}
+	return threshold;
+}
+
+/* "[gap,value,…]": values that are not 0, each with its distance to the bin of the one before. */
+static void sparse_json(const uint64_t *values, FILE *out)
+{
+	size_t last = 0;
+	const char *separator = "";
+	fputc('[', out);
+	for (size_t i = 0; i < REPORT_BIN_COUNT; i++) {
+		if (values[i] == 0)
+			continue;
+		fprintf(out, "%s%zu,%" PRIu64, separator, i - last, values[i]);
+		separator = ",";
+		last = i;
+	}
+	fputc(']', out);
+}
+
+void report_bins_json(const struct report_bins *bins, FILE *out)
+{
+	fprintf(out, "{\"ns\":%" PRIu64 ",\"count\":%d,\"series\":[", bins->bin_ns, REPORT_BIN_COUNT);
+	for (int series = 0; series < REPORT_SERIES_COUNT; series++) {
+		if (series > 0)
+			fputc(',', out);
+		sparse_json(bins->counts[series], out);
+	}
+	fputs("],\n\"idle\":", out);
+	sparse_json(bins->idle_ns, out);
+	fputs(",\n\"first_n\":", out);
+	sparse_json(bins->first_n, out);
+	fputc('}', out);
+}

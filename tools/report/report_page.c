@@ -1,0 +1,174 @@
+/* The passes over the trace in their order, and the parts of the page in theirs.
+ *
+ * The parts of the page are files beside this one, assembled in as they are. A line of the template that is just
+ * {{name}} gives place to the part of that name. */
+#include "tools/report/report_page.h"
+#include "tools/commands.h"
+#include "tools/report/report_console.h"
+#include "tools/report/report_events.h"
+#include "tools/report/report_hot.h"
+#include "tools/report/report_json.h"
+#include "tools/report/report_keyframes.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PART(name, file)                                                                                               \
+	extern const char report_page_##name[], report_page_##name##_end[];                                            \
+	__asm__(".pushsection .rodata\n"                                                                               \
+		"report_page_" #name ": .incbin \"tools/report/" file "\"\n"                                           \
+		"report_page_" #name "_end: .byte 0\n"                                                                 \
+		".popsection\n")
+PART(page, "report.html");
+PART(style, "report.css");
+PART(data, "report_data.js");
+PART(lanes, "report_lanes.js");
+PART(timeline, "report_timeline.js");
+PART(pointer, "report_pointer.js");
+PART(console, "report_console.js");
+PART(tables, "report_tables.js");
+
+struct report {
+	struct report_facts facts;
+	struct report_bins *bins;
+	struct report_console *console;
+	struct report_events *events;
+	struct report_keyframes keyframes;
+	struct report_hot hot;
+};
+
+/* The second pass: all that needs the length of the run. */
+static bool add_to_sums(void *context, const struct event *event, const struct report_place *place, struct error *error)
+{
+	struct report *report = context;
+	report_bins_add(report->bins, event, place);
+	report_keyframes_add(&report->keyframes, place);
+	return report_console_add(report->console, event, place, error) && report_hot_add(&report->hot, event, error);
+}
+
+/* The third pass: what needs the bins. */
+static bool add_to_events(void *context, const struct event *event, const struct report_place *place,
+			  struct error *error)
+{
+	struct report *report = context;
+	return report_events_add(report->events, event, place, error);
+}
+
+static bool gather(struct trace_reader *trace, struct report *report, struct error *error)
+{
+	struct report_facts *facts = &report->facts;
+	if (!report_scan_facts(trace, facts, error))
+		return false;
+	report->bins = report_bins_new(facts->instructions + facts->idle_ns, error);
+	report->console = report_console_new(facts->console_bytes, facts->console_lines, error);
+	if (!report->bins || !report->console || !report_keyframes_get(&report->keyframes, trace, error) ||
+	    !report_scan_events(trace, facts->event_count, add_to_sums, report, error))
+		return false;
+	report->events = report_events_new(facts, report->bins, report->hot.names, error);
+	return report->events && report_scan_events(trace, facts->event_count, add_to_events, report, error);
+}
+
+static void facts_json(const struct report_facts *facts, const char *name, FILE *out)
+{
+	const struct {
+		const char *key, *text;
+	} texts[] = {{"trace", name},
+		     {"version", HVREC_VERSION},
+		     {"kernel_name", facts->kernel_name},
+		     {"kernel_kind", facts->kernel_kind},
+		     {"bootargs", facts->bootargs},
+		     {"machine", facts->machine},
+		     {"end_reason", facts->end_reason},
+		     {"final_state_hash", facts->final_state_hash}};
+	fputc('{', out);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		fprintf(out, "\"%s\":", texts[i].key);
+		report_json_text(out, texts[i].text);
+		fputc(',', out);
+	}
+	fprintf(out,
+		"\"complete\":%s,\"ram_bytes\":%" PRIu64 ",\"vcpu_count\":%" PRIu64 ",\"event_count\":%" PRIu64
+		",\"instructions\":%" PRIu64 ",\"idle_ns\":%" PRIu64 ",\"start_n\":%" PRIu64 ",\"start_ns\":%" PRIu64
+		"}",
+		facts->complete ? "true" : "false", facts->ram_bytes, facts->vcpu_count,
+		facts->event_count - facts->first_event, facts->instructions, facts->idle_ns, facts->start_n,
+		facts->start_ns);
+}
+
+/* [name, words, class, count, first n] of every kind; the first is for kinds that do not exist. */
+static void kinds_json(const struct report_facts *facts, FILE *out)
+{
+	static const struct {
+		const char *name, *class, *text;
+	} kinds[EVENT_KIND_MAX + 1] = {
+		[0] = {"UNKNOWN", "NOTE", "of a kind that this hvrec does not know"},
+#define EVENT(id, name, class, address, value, text) [id] = {#name, #class, text},
+#include "hv/abi/event.def"
+#undef EVENT
+	};
+	for (int kind = 0; kind <= EVENT_KIND_MAX; kind++)
+		fprintf(out, "%s[\"%s\",\"%s\",\"%s\",%" PRIu64 ",%" PRIu64 "]", kind > 0 ? "," : "[", kinds[kind].name,
+			kinds[kind].text, kinds[kind].class, facts->counts[kind], facts->first_n[kind]);
+	fputc(']', out);
+}
+
+static void data_json(const struct report *report, const char *name, FILE *out)
+{
+	fputs("{\"facts\":", out);
+	facts_json(&report->facts, name, out);
+	fputs(",\n\"kinds\":", out);
+	kinds_json(&report->facts, out);
+	fputs(",\n\"bins\":", out);
+	report_bins_json(report->bins, out);
+	fputs(",\n\"events\":", out);
+	report_events_json(report->events, out);
+	fputs(",\n\"keyframes\":", out);
+	report_keyframes_json(&report->keyframes, out);
+	fputs(",\n\"hot\":", out);
+	report_hot_json(&report->hot, out);
+	fputs(",\n\"console\":", out);
+	report_console_json(report->console, out);
+	fputs("}\n", out);
+}
+
+static void page_parts(const struct report *report, const char *name, FILE *out)
+{
+	static const struct {
+		const char *line, *text, *end; /* without a text: the data */
+	} parts[] = {{"{{style}}\n", report_page_style, report_page_style_end},
+		     {"{{data}}\n", NULL, NULL},
+		     {"{{script}}\n", report_page_data, report_page_data_end},
+		     {"{{lanes}}\n", report_page_lanes, report_page_lanes_end},
+		     {"{{timeline}}\n", report_page_timeline, report_page_timeline_end},
+		     {"{{pointer}}\n", report_page_pointer, report_page_pointer_end},
+		     {"{{console}}\n", report_page_console, report_page_console_end},
+		     {"{{tables}}\n", report_page_tables, report_page_tables_end}};
+	const char *at = report_page_page;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		const char *place = strstr(at, parts[i].line);
+		fwrite(at, 1, (size_t)(place - at), out);
+		if (parts[i].text)
+			fwrite(parts[i].text, 1, (size_t)(parts[i].end - parts[i].text), out);
+		else
+			data_json(report, name, out);
+		at = place + strlen(parts[i].line);
+	}
+	fwrite(at, 1, (size_t)(report_page_page_end - at), out);
+}
+
+bool report_page_write(struct trace_reader *trace, const char *name, const struct symbols *names, FILE *out,
+		       struct error *error)
+{
+	struct report report = {.hot = {.names = names}};
+	bool good = gather(trace, &report, error);
+	if (good)
+		page_parts(&report, name, out);
+	report_events_free(report.events);
+	report_console_free(report.console);
+	report_hot_free(&report.hot);
+	report_keyframes_free(&report.keyframes);
+	free(report.bins);
+	report_scan_free(&report.facts);
+	return good;
+}
