@@ -1,4 +1,5 @@
 /* hvrec record: options to struct record_options. */
+#include "hv/abi/machine.h"
 #include "recorder/record.h"
 #include "tools/commands.h"
 #include "tools/options.h"
@@ -92,7 +93,7 @@ static bool memory_parse(const char *text, struct record_options *options, struc
 {
 	if (!options_size("--memory", text, &options->memory_bytes, error))
 		return false;
-	if (options->memory_bytes >= UINT64_C(1) << 20 && options->memory_bytes <= UINT64_C(255) << 30 &&
+	if (options->memory_bytes >= UINT64_C(1) << 20 && options->memory_bytes <= GUEST_RAM_BYTES_MAX &&
 	    options->memory_bytes % 4096 == 0)
 		return true;
 	return error_set(error, STATUS_FAILED, "--memory %s is not between 1M and 255G in steps of 4K", text);

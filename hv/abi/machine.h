@@ -27,6 +27,7 @@
 #define GUEST_VIRTIO_BYTES        UINT64_C(0x200)
 #define GUEST_VIRTIO_COUNT        32
 #define GUEST_RAM_IPA             UINT64_C(0x40000000)
+#define GUEST_RAM_BYTES_MAX       (UINT64_C(255) << 30) /* up to the next device of QEMU's board */
 
 /* Interrupt numbers (INTID). PPIs are 16 to 31, SPIs from 32. */
 enum {

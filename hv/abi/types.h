@@ -22,3 +22,5 @@ typedef struct {
 typedef struct {
 	uint64_t v;
 } ns_t; /* guest time in nanoseconds */
+
+#define NS_PER_S UINT64_C(1000000000)

@@ -17,7 +17,7 @@
 #include <stdbool.h>
 
 enum { ASKING_LOOKS = 4, ASKING_LOOKS_OFF = 256 };
-#define ASKING_ON_NS UINT64_C(1000000000)
+#define ASKING_ON_NS NS_PER_S
 
 /* A trap of the guest at guest time `now`; called for each, before its effect on the UART. Cannot fail. */
 void asking_see(const struct event *event, ns_t now);

@@ -6,7 +6,6 @@
 #include "hv/core/interrupts.h"
 #include "hv/dev/pl031.h"
 
-#define NS_PER_S     UINT64_C(1000000000)
 #define CTL_ENABLE   UINT64_C(1)
 #define CTL_IMASK    UINT64_C(2)
 #define CTL_ISTATUS  UINT64_C(4)

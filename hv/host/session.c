@@ -1,5 +1,6 @@
 /* Signals, progress and console bytes of a run. */
 #include "hv/host/session.h"
+#include "hv/abi/types.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -9,8 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NS_PER_S             INT64_C(1000000000)
-#define PROGRESS_INTERVAL_NS (NS_PER_S / 4)
+#define PROGRESS_INTERVAL_NS ((int64_t)NS_PER_S / 4)
 
 int session_signals(struct error *error)
 {
@@ -38,7 +38,7 @@ int64_t session_now_ns(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+	return (int64_t)now.tv_sec * (int64_t)NS_PER_S + now.tv_nsec;
 }
 
 void progress_start(struct progress *progress, bool wanted, uint64_t total_n)

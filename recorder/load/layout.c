@@ -17,7 +17,7 @@
 
 static bool config_check(const struct guest_config *config, struct error *error)
 {
-	if (config->ram_bytes == 0 || config->ram_bytes % PAGE_BYTES != 0 || config->ram_bytes > LAYOUT_RAM_BYTES_MAX)
+	if (config->ram_bytes == 0 || config->ram_bytes % PAGE_BYTES != 0 || config->ram_bytes > GUEST_RAM_BYTES_MAX)
 		return error_set(error, STATUS_FAILED,
 				 "%s: cannot give the guest %" PRIu64 " bytes of RAM: choose a multiple of 4 KiB up to "
 				 "255 GiB with --memory",

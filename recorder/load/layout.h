@@ -12,8 +12,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* QEMU's virt board has its next device at 256 GiB. */
-#define LAYOUT_RAM_BYTES_MAX (UINT64_C(255) << 30)
 /* The arm64 boot protocol maps the device tree with one block (Documentation/arm64/booting.rst, section 2). */
 #define LAYOUT_DTB_BYTES_MAX (UINT64_C(2) << 20)
 

@@ -4,7 +4,6 @@
 
 #include <inttypes.h>
 
-#define NS_PER_S UINT64_C(1000000000)
 
 bool monitor_diversion_when(struct monitor *monitor)
 {

@@ -11,7 +11,6 @@
 #include <string.h>
 
 enum { BYTES_DEFAULT = 8, BYTES_MAX = 32, TEXT_BYTES = 3 * BYTES_MAX };
-#define NS_PER_S UINT64_C(1000000000)
 
 struct watched {
 	ipa_t ipa;

@@ -7,7 +7,6 @@
 #include <string.h>
 
 enum { CONSOLE_TEXT_BYTES = 121 };
-#define NS_PER_S UINT64_C(1000000000)
 
 static uint64_t time_ns(const struct guest_state *state)
 {

@@ -13,7 +13,7 @@ struct place {
 	uint32_t bits;
 };
 
-#include "replay/debugger/register_names.h"
+#include "replay/debugger/register_names.def"
 static const struct place places[] = {
 #define GDB_REGISTER(feature, id, name, bits, type, group) {offsetof(struct vcpu_state, id), bits},
 #include "gdbstub/gdb_registers.def"

@@ -1,6 +1,7 @@
 /* Each kind of event, in words. */
 #include "replay/trace/event_text.h"
 #include "hv/abi/machine.h"
+#include "hv/abi/types.h"
 #include "replay/trace/event_text_names.h"
 
 #include <inttypes.h>
@@ -121,7 +122,7 @@ static void append_reason(struct line *line, const char *reason, const struct ev
 
 static void append_seconds(struct line *line, uint64_t ns)
 {
-	append(line, "%" PRIu64 ".%09" PRIu64 " s", ns / 1000000000, ns % 1000000000);
+	append(line, "%" PRIu64 ".%09" PRIu64 " s", ns / NS_PER_S, ns % NS_PER_S);
 }
 
 static void append_idle(struct line *line, const struct event *event)

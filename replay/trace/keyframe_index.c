@@ -1,6 +1,6 @@
 /* Goes through the page groups once, in order, and remembers where each page was seen last. */
 #include "replay/trace/keyframe_index.h"
-#include "recorder/load/layout.h"
+#include "hv/abi/machine.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -148,7 +148,7 @@ static bool make(struct making *m, struct error *error)
 {
 	struct keyframe_index *index = m->index;
 	struct trace_keyframe *rows = NULL;
-	if (m->ram_pages > LAYOUT_RAM_BYTES_MAX / TRACE_PAGE_BYTES)
+	if (m->ram_pages > GUEST_RAM_BYTES_MAX / TRACE_PAGE_BYTES)
 		return error_set(error, STATUS_FAILED, "the trace's RAM size is impossible: it is damaged");
 	m->newest = calloc(m->ram_pages / BLOCK_PAGES + 1, sizeof(struct keyframe_page *));
 	if (!m->newest)
