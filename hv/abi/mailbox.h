@@ -137,7 +137,7 @@ struct hv_mailbox {
 	uint64_t denied_count;
 	uint32_t fingerprint_count;
 	uint32_t waits; /* 1: hv sleeps until the host rings; the host sets it back to 0 when it does */
-	uint64_t fingerprint[HV_FINGERPRINT_COUNT]; /* ID registers, in hv/arch/fingerprint.def's order */
+	uint64_t fingerprint[HV_FINGERPRINT_COUNT]; /* ID registers, in hv/abi/fingerprint.def's order */
 	struct event expected;                      /* a divergence: what the trace says ... */
 	struct event actual;                        /* ... and what the guest did */
 	char text[HV_TEXT_BYTES];                   /* one line, NUL-terminated */

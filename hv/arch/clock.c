@@ -16,7 +16,7 @@
 #include "hv/arch/clock.h"
 #include "hv/arch/arch.h"
 #include "hv/arch/sysreg.h"
-#include "hv/core/panic.h"
+#include "hv/arch/panic.h"
 
 enum { BIAS_CANDIDATES = 48, BIAS_SAMPLES = 400 };
 

@@ -1,6 +1,6 @@
 /* Table memory for both translation regimes, handed out once at boot and never given back. */
 #include "hv/arch/pagetable.h"
-#include "hv/core/panic.h"
+#include "hv/arch/panic.h"
 
 static uint64_t pool_next, pool_end;
 

@@ -129,7 +129,7 @@ uint32_t arch_fingerprint(uint64_t fingerprint[HV_FINGERPRINT_COUNT])
 {
 	uint32_t count = 0;
 #define FINGERPRINT(name, op1, crn, crm, op2) fingerprint[count++] = READ_SYSREG(S3_##op1##_C##crn##_C##crm##_##op2);
-#include "hv/arch/fingerprint.def"
+#include "hv/abi/fingerprint.def"
 #undef FINGERPRINT
 	return count;
 }

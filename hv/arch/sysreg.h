@@ -1,7 +1,7 @@
 /* Access to system registers from EL2, and the fields of those that hv itself programs (Arm ARM D17, GICv3 manual 12).
  * Only hv/arch and hv/board include this. */
 #pragma once
-#include "hv/arch/field.h"
+#include "hv/abi/field.h"
 #include <stdint.h>
 
 #define READ_SYSREG(reg)                                                                                               \

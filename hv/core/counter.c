@@ -9,7 +9,7 @@
  *    of pc) are replaced a little earlier or later, no more. */
 #include "hv/core/counter.h"
 #include "hv/arch/arch.h"
-#include "hv/arch/field.h"
+#include "hv/abi/field.h"
 #include "hv/core/hv.h"
 #include "hv/core/patch.h"
 

@@ -5,7 +5,7 @@
  * all of the guest's off for one instruction. These exits come again in a replay and need no event. */
 #include "hv/core/debug.h"
 #include "hv/arch/arch.h"
-#include "hv/arch/field.h"
+#include "hv/abi/field.h"
 #include "hv/arch/hot.h"
 #include "hv/core/debug_hit.h"
 #include "hv/core/debug_pass.h"

@@ -1,7 +1,7 @@
 /* Fields of the debug registers that more than one file of hv/core reads or writes (Arm ARM D17.3: DBGBCR<n>_EL1,
  * DBGWCR<n>_EL1). */
 #pragma once
-#include "hv/arch/field.h"
+#include "hv/abi/field.h"
 
 #define DBGCR_E        BIT(0)
 #define DBGWCR_MASK_HI 28

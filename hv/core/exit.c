@@ -1,7 +1,7 @@
 /* The table of exception classes and the dispatcher: decodes, calls the handler, advances pc, keeps the count right. */
 #include "hv/core/exit.h"
 #include "hv/arch/arch.h"
-#include "hv/arch/field.h"
+#include "hv/abi/field.h"
 #include "hv/arch/hot.h"
 #include "hv/core/abort.h"
 #include "hv/core/debug.h"

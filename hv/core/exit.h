@@ -1,7 +1,7 @@
 /* Synchronous exits: one table of exception classes, one dispatcher. */
 #pragma once
 #include "hv/abi/types.h"
-#include "hv/arch/field.h"
+#include "hv/abi/field.h"
 #include <stdbool.h>
 #include <stdint.h>
 

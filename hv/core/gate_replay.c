@@ -5,7 +5,7 @@
  *    is stopped, never so near that it could stop a guest which did not. But where the guest's own breakpoints had to
  *    make room for a debugger's, the alarm stops it before the exception that they are to cause. */
 #include "hv/core/gate_half.h"
-#include "hv/arch/field.h"
+#include "hv/abi/field.h"
 #include "hv/arch/hot.h"
 #include "hv/core/hv.h"
 #include "hv/core/ring.h"

@@ -1,10 +1,9 @@
 /* Reads on top of the page table walk, page by page. */
 #include "hv/core/guest_read.h"
+#include "hv/abi/descriptor.h"
 #include "hv/core/hv.h"
 #include "hv/core/patch.h"
 #include "hv/shared/guest_walk.h"
-
-enum { PAGE_BYTES = 4096 };
 
 static bool read_ram(ipa_t ipa, uint8_t *to, size_t bytes)
 {

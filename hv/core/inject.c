@@ -1,7 +1,7 @@
 /* Exception entry to EL1, done by hv: ELR, SPSR, ESR and FAR, the new PSTATE, and pc at the vector. */
 #include "hv/core/inject.h"
 #include "hv/arch/arch.h"
-#include "hv/arch/field.h"
+#include "hv/abi/field.h"
 #include "hv/core/hv.h"
 
 #define ESR_EC_HI   31

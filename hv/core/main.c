@@ -13,7 +13,7 @@
 #include "hv/core/gate.h"
 #include "hv/core/hv.h"
 #include "hv/core/interrupts.h"
-#include "hv/core/panic.h"
+#include "hv/arch/panic.h"
 #include "hv/core/patch.h"
 #include "hv/core/run.h"
 #include "hv/core/service.h"

@@ -1,5 +1,5 @@
 /* One line for the user, and the end. Nothing here may rely on more than the mailbox. */
-#include "hv/core/panic.h"
+#include "hv/arch/panic.h"
 #include "hv/board/board.h"
 #include "hv/core/hv.h"
 

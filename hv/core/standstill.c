@@ -12,7 +12,7 @@
  *    same, before the timers or behind taking a virtual interrupt. */
 #include "hv/core/standstill.h"
 #include "hv/arch/arch.h"
-#include "hv/arch/field.h"
+#include "hv/abi/field.h"
 #include "hv/board/board.h"
 #include "hv/core/gate.h"
 #include "hv/core/hv.h"

@@ -1,7 +1,7 @@
 /* Trapped system registers: looks the encoding up, calls the row's handler, and passes the gate. The PMU's and the
  * debug registers' handlers are in vpmu.c and debug.c; those of the timers and the GIC are here. */
 #include "hv/core/sysreg.h"
-#include "hv/arch/field.h"
+#include "hv/abi/field.h"
 #include "hv/core/counter.h"
 #include "hv/core/gate.h"
 #include "hv/core/hv.h"
@@ -118,7 +118,7 @@ static uint64_t read_id(uint32_t key)
 {
 	static const uint32_t keys[] = {
 #define FINGERPRINT(name, op1, crn, crm, op2) SYSREG_KEY(3, op1, crn, crm, op2),
-#include "hv/arch/fingerprint.def"
+#include "hv/abi/fingerprint.def"
 #undef FINGERPRINT
 	};
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
@@ -148,7 +148,7 @@ struct sysreg_row {
 #define sysreg_no_write NULL
 static const struct sysreg_row rows[] = {
 #define SYSREG(name, op0, op1, crn, crm, op2, read, write) {SYSREG_KEY(op0, op1, crn, crm, op2), read, write},
-#include "hv/core/sysreg.def"
+#include "hv/abi/sysreg.def"
 #undef SYSREG
 };
 

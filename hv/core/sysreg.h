@@ -1,10 +1,8 @@
 /* Trapped system registers: one table (sysreg.def), default deny. */
 #pragma once
+#include "hv/abi/sysreg_key.h"
 #include "hv/core/exit.h"
 #include <stdbool.h>
-
-/* op0:op1:CRn:CRm:op2 as in bits 20 to 5 of MSR and MRS (Arm ARM C6.2.228). */
-#define SYSREG_KEY(op0, op1, crn, crm, op2) (((op0)&3) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2))
 
 /* Whether reads of ID registers trap: from machine version 2 on. */
 bool sysreg_id_registers_trap(void);

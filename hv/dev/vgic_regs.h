@@ -5,7 +5,7 @@
  * secure mode (hw/intc/arm_gicv3_dist.c, arm_gicv3_redist.c, gicv3_internal.h). */
 #pragma once
 #include "hv/abi/machine.h"
-#include "hv/arch/field.h"
+#include "hv/abi/field.h"
 
 /* Interrupt numbers: SGIs are 0 to 15, PPIs to 31, SPIs from there. */
 enum { INTID_PPI_FIRST = 16, INTID_SPI_FIRST = 32 };

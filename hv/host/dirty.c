@@ -1,7 +1,7 @@
 /* Walks stage 2 as hv built it (hv/arch/stage2.c): its root is the first of the page tables, at level 2, or at level 1
  * if RAM ends above 16 GiB. */
 #include "hv/host/dirty.h"
-#include "hv/arch/pagetable.h"
+#include "hv/abi/descriptor.h"
 
 #include <stdlib.h>
 

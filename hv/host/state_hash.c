@@ -1,11 +1,10 @@
 /* Hashes the guest. Pages that nobody wrote to are skipped, like pages of zeroes. */
 #include "hv/host/state_hash.h"
+#include "hv/abi/descriptor.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <xxhash.h>
-
-enum { PAGE_BYTES = 4096 };
 
 static bool page_is_zero(const uint8_t *page)
 {

@@ -1,6 +1,6 @@
 /* The page table walk. Nothing in the tables is trusted. */
 #include "hv/shared/guest_walk.h"
-#include "hv/arch/field.h"
+#include "hv/abi/field.h"
 
 #define SCTLR_M      BIT(0)
 #define TCR_TG1_HI   31

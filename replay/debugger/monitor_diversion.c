@@ -4,7 +4,6 @@
 
 #include <inttypes.h>
 
-
 bool monitor_diversion_when(struct monitor *monitor)
 {
 	const struct guest_state *state = timeline_state(monitor->timeline);

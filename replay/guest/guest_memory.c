@@ -1,11 +1,10 @@
 /* Reads of guest RAM, and on top of the page table walk. */
 #include "replay/guest/guest_memory.h"
+#include "hv/abi/descriptor.h"
 #include "hv/abi/machine.h"
 #include "hv/shared/guest_walk.h"
 
 #include <string.h>
-
-enum { GUEST_PAGE_BYTES = 4096 };
 
 bool guest_memory_offset(struct guest_memory memory, ipa_t ipa, size_t bytes, uint64_t *offset)
 {
@@ -37,7 +36,7 @@ bool guest_memory_read(struct guest_memory memory, const struct vcpu_state *vcpu
 {
 	uint8_t *at = to;
 	while (bytes > 0) {
-		size_t in_page = GUEST_PAGE_BYTES - va.v % GUEST_PAGE_BYTES;
+		size_t in_page = PAGE_BYTES - va.v % PAGE_BYTES;
 		size_t part = bytes < in_page ? bytes : in_page;
 		ipa_t ipa;
 		if (!guest_memory_translate(memory, vcpu, va, &ipa) ||

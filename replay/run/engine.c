@@ -1,6 +1,6 @@
 /* Commands to hv, and its event ring, which is filled a little at a time: most runs are short. */
 #include "replay/run/engine.h"
-#include "hv/arch/pagetable.h"
+#include "hv/abi/descriptor.h"
 #include "hv/host/session.h"
 #include "hv/host/event_console.h"
 #include "replay/run/divergence.h"

@@ -117,7 +117,7 @@ struct fingerprint_row {
 
 static const struct fingerprint_row fingerprint_rows[] = {
 #define FINGERPRINT(name, op1, crn, crm, op2) {#name, op1, crn, crm, op2},
-#include "hv/arch/fingerprint.def"
+#include "hv/abi/fingerprint.def"
 #undef FINGERPRINT
 };
 enum { FINGERPRINT_ROWS = sizeof(fingerprint_rows) / sizeof(fingerprint_rows[0]) };

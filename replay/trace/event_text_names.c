@@ -1,7 +1,7 @@
 /* Tables of names, and how the numbered ones among them are made. */
 #include "replay/trace/event_text_names.h"
 #include "hv/abi/machine.h"
-#include "hv/core/sysreg.h"
+#include "hv/abi/sysreg_key.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -112,10 +112,10 @@ static const struct sysreg_name {
 	const char *name;
 } sysreg_names[] = {
 #define SYSREG(name, op0, op1, crn, crm, op2, read, write) {SYSREG_KEY(op0, op1, crn, crm, op2), #name},
-#include "hv/core/sysreg.def"
+#include "hv/abi/sysreg.def"
 #undef SYSREG
 #define FINGERPRINT(name, op1, crn, crm, op2) {SYSREG_KEY(3, op1, crn, crm, op2), #name},
-#include "hv/arch/fingerprint.def"
+#include "hv/abi/fingerprint.def"
 #undef FINGERPRINT
 };
 

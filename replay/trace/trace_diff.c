@@ -1,11 +1,10 @@
 /* Two streams in lock-step, each showing only the events that are compared. */
 #include "replay/trace/trace_diff.h"
+#include "hv/abi/descriptor.h"
 #include "hv/host/event_console.h"
 #include "replay/trace/event_text_names.h"
 
 #include <string.h>
-
-enum { PAGE_BYTES = 4096 };
 
 /* Values that follow guest time, or count instructions: the timers' and the PMU's counters (Arm ARM D17.5, D17.11). */
 static bool value_is_time(const struct event *event)

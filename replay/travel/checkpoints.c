@@ -1,10 +1,11 @@
 /* Taking, restoring and dropping checkpoints. */
 #include "replay/travel/checkpoints.h"
+#include "hv/abi/descriptor.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE_BYTES = 4096, LINE_BYTES = 64, KEYFRAMES_MAX = CHECKPOINTS_MAX / 2, HELD_PAGES = (1 << 30) / PAGE_BYTES };
+enum { LINE_BYTES = 64, KEYFRAMES_MAX = CHECKPOINTS_MAX / 2, HELD_PAGES = (1 << 30) / PAGE_BYTES };
 
 size_t checkpoints_before(const struct checkpoints *checkpoints, uint64_t n)
 {

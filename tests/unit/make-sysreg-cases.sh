@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes the table of test_sysreg.c to stdout: every register of hv/core/sysreg.def and hv/arch/fingerprint.def, and
+# Writes the table of test_sysreg.c to stdout: every register of hv/abi/sysreg.def and hv/abi/fingerprint.def, and
 # those that hv/arch/sysreg.h names by encoding, assembled once by name and once by the encoding in the list. The
 # toolchain is the oracle for what a name means.
 #
@@ -18,9 +18,9 @@ trap 'exit 1' HUP INT TERM
 list()
 {
 	sed -n 's/^SYSREG(\([A-Z0-9_]*\), \([0-9]*\), \([0-9]*\), \([0-9]*\), \([0-9]*\), \([0-9]*\), \([a-z_]*\),.*/\1 S\2_\3_C\4_C\5_\6 \7/p' \
-		"$root/hv/core/sysreg.def" | sed 's/ sysreg_no_read$/ write/; s/ read_[a-z_]*$/ read/'
+		"$root/hv/abi/sysreg.def" | sed 's/ sysreg_no_read$/ write/; s/ read_[a-z_]*$/ read/'
 	sed -n 's/^FINGERPRINT(\([A-Z0-9_]*\), \([0-9]*\), \([0-9]*\), \([0-9]*\), \([0-9]*\)).*/\1 S3_\2_C\3_C\4_\5 read/p' \
-		"$root/hv/arch/fingerprint.def"
+		"$root/hv/abi/fingerprint.def"
 	sed -n 's/^#define \([A-Z0-9_]*\) *\(S[0-9_C]*\)$/\1 \2 read/p' "$root/hv/arch/sysreg.h" |
 		sed 's/^\(ICC_EOIR1_EL1\|ICC_DIR_EL1\) \(.*\) read$/\1 \2 write/'
 }
@@ -35,7 +35,7 @@ assemble()
 }
 
 list >"$work/list"
-rows=$(cat "$root/hv/core/sysreg.def" "$root/hv/arch/fingerprint.def" "$root/hv/arch/sysreg.h" |
+rows=$(cat "$root/hv/abi/sysreg.def" "$root/hv/abi/fingerprint.def" "$root/hv/arch/sysreg.h" |
 	grep -c -E '^(SYSREG\(|FINGERPRINT\(|#define [A-Z0-9_]+ +S[0-9]_)')
 if [ "$(wc -l <"$work/list")" -ne "$rows" ]; then
 	echo "make-sysreg-cases.sh: not every row of the lists was understood" >&2

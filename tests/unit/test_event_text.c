@@ -185,7 +185,7 @@ Test(event_text, system_registers_by_encoding)
 		const char *name;
 	} cases[] = {
 #define SYSREG(name, op0, op1, crn, crm, op2, read, write) {SYSREG_KEY(op0, op1, crn, crm, op2), #name},
-#include "hv/core/sysreg.def"
+#include "hv/abi/sysreg.def"
 #undef SYSREG
 		{SYSREG_KEY(2, 0, 0, 0, 4), "DBGBVR0_EL1"},      {SYSREG_KEY(2, 0, 0, 15, 7), "DBGWCR15_EL1"},
 		{SYSREG_KEY(3, 3, 14, 8, 0), "PMEVCNTR0_EL0"},   {SYSREG_KEY(3, 3, 14, 11, 6), "PMEVCNTR30_EL0"},

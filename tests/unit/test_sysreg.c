@@ -25,7 +25,7 @@ struct row {
 
 static const struct row rows[] = {
 #define SYSREG(name, op0, op1, crn, crm, op2, read, write) {#name, SYSREG_KEY(op0, op1, crn, crm, op2), #read, #write},
-#include "hv/core/sysreg.def"
+#include "hv/abi/sysreg.def"
 #undef SYSREG
 };
 
