@@ -1,5 +1,5 @@
-/* VMSAv8-64 descriptors with a 4 KiB granule, for hv's own stage 1 and the guest's stage 2, in which the host reads what
- * was written (Arm ARM D8.3). */
+/* VMSAv8-64 descriptors with a 4 KiB granule, for hv's own stage 1 and the guest's stage 2, in which the host reads
+ * what was written (Arm ARM D8.3). */
 #pragma once
 #include "hv/abi/field.h"
 #include <stdint.h>

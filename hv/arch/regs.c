@@ -2,6 +2,7 @@
  * neither EL1's registers nor SIMD, so they stay in the CPU from exit to exit; these functions serve stops and
  * injections. */
 #include "hv/arch/arch.h"
+#include "hv/abi/pstate.h"
 #include "hv/arch/sysreg.h"
 
 #define HPFAR_FIPA_HI 43
@@ -9,9 +10,6 @@
 #define PAR_FAILED    BIT(0)
 #define PAR_PA_HI     47
 #define PAR_PA_LO     12
-#define PSTATE_SP     BIT(0)
-#define PSTATE_EL_HI  3
-#define PSTATE_EL_LO  2
 
 void arch_el1_save(struct vcpu_state *vcpu)
 {

@@ -4,6 +4,8 @@
  * OS lock). There hv lets the guest pass: a step exception steps on, a breakpoint or watchpoint is stepped over with
  * all of the guest's off for one instruction. These exits come again in a replay and need no event. */
 #include "hv/core/debug.h"
+#include "hv/abi/esr.h"
+#include "hv/abi/pstate.h"
 #include "hv/arch/arch.h"
 #include "hv/abi/field.h"
 #include "hv/arch/hot.h"
@@ -19,24 +21,16 @@
 #include "hv/core/sysreg_rows.h"
 #include <stddef.h>
 
-#define PSTATE_M_HI   3
-#define PSTATE_M_LO   0
-#define PSTATE_D      BIT(9)
-#define PSTATE_SS     BIT(21)
 #define MDSCR_SS      BIT(0)
 #define MDSCR_KDE     BIT(13)
 #define MDSCR_MDE     BIT(15)
 #define OSLSR_OSLK    BIT(1)
 #define OSLSR_OSLM    BIT(3) /* the lock is implemented */
-#define ESR_EC_HI     31
-#define ESR_EC_LO     26
 #define DBGBCR_BAS_HI 8
 #define DBGBCR_BAS_LO 5
 /* enabled; PMC or PAC = 3: EL1 and EL0 */
 #define DBGCR_EL1_AND_EL0 (DBGCR_E | UINT64_C(3) << 1)
 #define CLAIM_BITS        UINT64_C(0xff)
-
-enum { EC_WATCHPOINT = 0x34 };
 
 /* A free breakpoint or watchpoint of `count`, or `count`. */
 static uint32_t slot_free(const uint64_t control[], uint32_t count)

@@ -2,6 +2,7 @@
  * debug itself; the place is no vector, which would share its position; no exclusive sequence is open here or behind
  * the instruction, since every exit clears the monitor. */
 #include "hv/core/debug_pass.h"
+#include "hv/abi/pstate.h"
 #include "hv/arch/arch.h"
 #include "hv/core/gate.h"
 #include "hv/core/guest_read.h"
@@ -10,10 +11,8 @@
 #include "hv/shared/agent_expr.h"
 #include "hv/shared/exclusive_code.h"
 
-#define PSTATE_NRW (UINT64_C(1) << 4) /* AArch32 */
-#define PSTATE_SP  UINT64_C(1)
-#define MDSCR_SS   UINT64_C(1)
-#define MDSCR_MDE  (UINT64_C(1) << 15)
+#define MDSCR_SS  UINT64_C(1)
+#define MDSCR_MDE (UINT64_C(1) << 15)
 
 /* gdb's numbers, after x0 to x30 (gdbstub/gdb_registers.def). */
 enum { REGISTER_SP = 31, REGISTER_PC = 32, REGISTER_CPSR = 33 };

@@ -1,6 +1,7 @@
 /* hv's own exclusive monitor, the step that is under way, and how the monitor is found where the guest came by itself.
  */
 #include "hv/core/exclusive.h"
+#include "hv/abi/pstate.h"
 #include "hv/arch/arch.h"
 #include "hv/arch/hot.h"
 #include "hv/core/decode_exclusive.h"
@@ -12,12 +13,10 @@ enum { SEQUENCE_INSNS_MAX = 32, OPEN_INSNS_MAX = 2 * SEQUENCE_INSNS_MAX };
 enum { REG_SP = 31 };
 
 /* Arm ARM D1.3.1.5: sixteen vectors. */
-enum { VECTOR_BYTES = 0x80, VECTORS_BYTES = 0x800 };
 
 /* What a return from an exception takes from SPSR_EL1, and nothing in a sequence changes: M, DAIF, SSBS, PAN, UAO, DIT.
  */
 #define PSTATE_RETURNED UINT64_C(0x01c013df)
-#define PSTATE_NRW      (UINT64_C(1) << 4) /* AArch32 */
 
 struct reserved {
 	uint64_t va;

@@ -1,5 +1,6 @@
 /* The table of exception classes and the dispatcher: decodes, calls the handler, advances pc, keeps the count right. */
 #include "hv/core/exit.h"
+#include "hv/abi/esr.h"
 #include "hv/arch/arch.h"
 #include "hv/abi/field.h"
 #include "hv/arch/hot.h"
@@ -12,11 +13,7 @@
 #include "hv/core/sysreg.h"
 
 /* ESR_EL2 (Arm ARM D17.2.37). */
-#define ESR_EC_HI 31
-#define ESR_EC_LO 26
-#define ESR_IL    BIT(25)
-
-enum { EC_HVC64 = 0x16, EC_SYSREG = 0x18, EC_DATA_ABORT = 0x24, EC_COUNT = 64 };
+#define ESR_IL BIT(25)
 
 /* Where ELR points and whether the hardware counted the trapped instruction (docs/ARCHITECTURE.md, "The instruction
  * clock"). */

@@ -1,13 +1,12 @@
 /* The gate's front: fills in where an event stands and hands it to the half that is at work. A diverted guest's events
  * go the recording's way, but nobody keeps them (replay/run/engine.c). */
 #include "hv/core/gate.h"
+#include "hv/abi/pstate.h"
 #include "hv/arch/hot.h"
 #include "hv/core/gate_half.h"
 #include "hv/core/hv.h"
 #include "hv/core/interrupts.h"
 #include "hv/core/ring.h"
-
-#define PSTATE_SS (UINT64_C(1) << 21)
 
 static enum { RECORDING, REPLAYING, DIVERTED } half;
 

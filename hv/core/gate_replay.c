@@ -5,6 +5,7 @@
  *    is stopped, never so near that it could stop a guest which did not. But where the guest's own breakpoints had to
  *    make room for a debugger's, the alarm stops it before the exception that they are to cause. */
 #include "hv/core/gate_half.h"
+#include "hv/abi/esr.h"
 #include "hv/abi/field.h"
 #include "hv/arch/hot.h"
 #include "hv/core/hv.h"
@@ -13,10 +14,6 @@
 #include <stddef.h>
 
 #define LOST_INSNS UINT64_C(0x1000000)
-#define ESR_EC_HI  31
-#define ESR_EC_LO  26
-
-enum { EC_BREAKPOINT = 0x30, EC_WATCHPOINT = 0x34 };
 
 static uint64_t exit_n = UINT64_MAX; /* of the last EXIT */
 

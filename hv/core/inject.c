@@ -1,25 +1,17 @@
 /* Exception entry to EL1, done by hv: ELR, SPSR, ESR and FAR, the new PSTATE, and pc at the vector. */
 #include "hv/core/inject.h"
+#include "hv/abi/esr.h"
+#include "hv/abi/pstate.h"
 #include "hv/arch/arch.h"
 #include "hv/abi/field.h"
 #include "hv/core/hv.h"
 
-#define ESR_EC_HI   31
-#define ESR_EC_LO   26
 #define ESR_IL      BIT(25)
 #define ISS_WNR     BIT(6)
-#define PSTATE_M_HI 3
-#define PSTATE_M_LO 0
-#define PSTATE_NRW  BIT(4)
-#define PSTATE_DAIF UINT64_C(0x3c0)
-#define PSTATE_SSBS BIT(12)
-#define PSTATE_PAN  BIT(22)
-#define PSTATE_KEPT (UINT64_C(0xf0000000) | BIT(24) | PSTATE_PAN) /* NZCV, DIT, PAN */
-#define PSTATE_EL1H UINT64_C(5)
+#define PSTATE_KEPT (PSTATE_NZCV | PSTATE_DIT | PSTATE_PAN)
 #define SCTLR_SPAN  BIT(23)
 #define SCTLR_DSSBS BIT(44)
 
-enum { EC_UNKNOWN = 0x00, EC_INSTRUCTION_ABORT = 0x20, EC_DATA_ABORT = 0x24, EC_BRK = 0x3c, EC_BKPT32 = 0x38 };
 enum { FSC_EXTERNAL = 0x10, FSC_EXTERNAL_WALK = 0x14 };
 
 static bool from_el1(void)

@@ -1,9 +1,8 @@
 /* The guest's registers are those at the exit, so nothing of the instruction is done. */
 #include "hv/core/load_store.h"
+#include "hv/abi/pstate.h"
 #include "hv/arch/arch.h"
 #include "hv/core/hv.h"
-
-#define PSTATE_NRW (UINT64_C(1) << 4) /* AArch32 */
 
 bool load_store_fetch(va_t va, uint32_t *word, volatile uint32_t **at)
 {

@@ -11,6 +11,7 @@
  *    vector. After PUT_OFF_MAX of them the alarm's place is taken: a replay's alarm for this position comes to the
  *    same, before the timers or behind taking a virtual interrupt. */
 #include "hv/core/standstill.h"
+#include "hv/abi/pstate.h"
 #include "hv/arch/arch.h"
 #include "hv/abi/field.h"
 #include "hv/board/board.h"
@@ -20,12 +21,8 @@
 #include <stddef.h>
 
 /* Arm ARM D1.3.1.5: sixteen vectors. */
-enum { VECTOR_BYTES = 0x80, VECTORS_BYTES = 0x800 };
 
 enum { ROUNDS = 8, PUT_OFF_MAX = 32 };
-
-#define PSTATE_I BIT(7)
-#define PSTATE_F BIT(6)
 
 /* Of struct vcpu_state, what instructions read and change: not what hv keeps for it. */
 enum { WORDS = offsetof(struct vcpu_state, mdscr_el1) / sizeof(uint64_t) };

@@ -2,6 +2,7 @@
  * is enabled. It is a function of the position, so reading it needs no input. It raises no overflow interrupt
  * (docs/LIMITS.md). */
 #include "hv/arch/arch.h"
+#include "hv/abi/pstate.h"
 #include "hv/core/hv.h"
 #include "hv/core/sysreg.h"
 #include "hv/core/sysreg_rows.h"
@@ -11,7 +12,6 @@
 #define PMCR_WRITABLE UINT64_C(0x79)       /* E, D, X, DP, LC; no counters in N */
 #define PMCR_ARM      UINT64_C(0x410c0000) /* IMP, IDCODE as neoverse-n1 has them; N = 0: no event counters */
 #define CYCLE         (UINT64_C(1) << 31)
-#define PSTATE_M      UINT64_C(0xf)
 
 /* PMUSERENR_EL0 (Arm ARM D17.5.17) */
 enum { USER_EN = 1, USER_SW = 2, USER_CR = 4, USER_ER = 8 };
@@ -135,7 +135,8 @@ static uint64_t opened_by(uint32_t key, bool is_write)
 bool vpmu_is_closed(uint32_t key, bool is_write)
 {
 	bool is_pmu = key >> 7 == SYSREG_KEY(3, 3, 9, 0, 0) >> 7 || key >> 6 == SYSREG_KEY(3, 3, 14, 8, 0) >> 6;
-	if (!is_pmu || hv_vcpu()->pstate & PSTATE_M || key == SYSREG_KEY(3, 3, 9, 14, 0)) /* PMUSERENR_EL0 */
+	if (!is_pmu || hv_vcpu()->pstate & FIELD_MASK(PSTATE_M) ||
+	    key == SYSREG_KEY(3, 3, 9, 14, 0)) /* PMUSERENR_EL0 */
 		return false;
 	return !(hv_vcpu()->pmuserenr_el0 & opened_by(key, is_write));
 }

@@ -10,6 +10,7 @@
  * 3. Of the active ones those of highest priority stay inside: they end first. LRENPIE reports the end of one outside.
  *    GUEST_INTID_VTIMER always stays: only its register deactivates the physical interrupt. */
 #include "hv/dev/vgic.h"
+#include "hv/abi/pstate.h"
 #include "hv/dev/vgic_regs.h"
 
 /* Candidates in the order in which the guest is to see them: ascending priority value, then INTID. */
@@ -30,8 +31,6 @@ struct survey {
 #define KEY_NONE UINT32_MAX
 
 /* Arm ARM C5.2.2 DAIF; the same bits in an AArch32 PSTATE. */
-#define PSTATE_I BIT(7)
-#define PSTATE_F BIT(6)
 
 static const uint64_t group_vmcr_enable[2] = {ICH_VMCR_VENG0, ICH_VMCR_VENG1};
 static const uint64_t group_ctlr_enable[2] = {GICD_CTLR_ENABLE_GRP0, GICD_CTLR_ENABLE_GRP1};

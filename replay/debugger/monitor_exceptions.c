@@ -3,6 +3,8 @@
  * They are found by breakpoints on the vectors, those of now and those that the guest had at any of the checkpoints: a
  * kernel with page table isolation has two tables. One that only stood between checkpoints is not known. */
 #include "replay/guest/exceptions.h"
+#include "hv/abi/esr.h"
+#include "hv/abi/pstate.h"
 #include "replay/trace/numbers.h"
 #include "replay/debugger/monitor_session.h"
 
@@ -11,10 +13,9 @@
 #include <string.h>
 
 enum { TABLES_MAX = 4, LEVELS = 4, POINTS_MAX = TABLES_MAX * LEVELS * EXCEPTION_VECTORS };
-enum { VECTOR_BYTES = 0x80, LEVEL_BYTES = VECTOR_BYTES * EXCEPTION_VECTORS };
+enum { LEVEL_BYTES = VECTOR_BYTES * EXCEPTION_VECTORS };
 
-#define EC(esr)     ((esr) >> 26 & 0x3f)
-#define BIT(number) (UINT64_C(1) << (number))
+#define EC(esr)     FIELD_GET(esr, ESR_EC)
 #define ALL_CLASSES UINT64_MAX
 
 /* ESR_EL1.EC (Arm ARM D17.2.37). */

@@ -1,12 +1,12 @@
 /* One table: where each of gdb's registers is. */
 #include "replay/debugger/target_registers.h"
+#include "hv/abi/pstate.h"
 #include "gdbstub/gdb_registers.h"
 
 #include <stddef.h>
 #include <string.h>
 
-#define PSTATE_SP UINT64_C(1)
-#define CYCLE     (UINT64_C(1) << 31) /* the PMU's cycle counter */
+#define CYCLE (UINT64_C(1) << 31) /* the PMU's cycle counter */
 
 struct place {
 	size_t offset;

@@ -1,17 +1,13 @@
 /* Facts of the exception model, applied to a vCPU's registers. */
 #include "replay/guest/exceptions.h"
+#include "hv/abi/pstate.h"
 
 #include <string.h>
 
 #define PSTATE_MODE UINT64_C(0x1f)
-#define PSTATE_NZCV (UINT64_C(0xf) << 28)
-#define PSTATE_I    (UINT64_C(1) << 7)
-#define PSTATE_F    (UINT64_C(1) << 6)
 
 /* PSTATE.M of the guest's modes. EL0t is 0. */
 enum { MODE_EL1T = 4, MODE_EL1H = 5, MODE_AARCH32_USER = 0x10 };
-
-enum { VECTOR_BYTES = 0x80, VECTORS_BYTES = 0x800 };
 
 /* Arm ARM D1.3.1.5. */
 static uint64_t level_offset(uint64_t pstate)

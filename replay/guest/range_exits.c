@@ -1,11 +1,10 @@
 /* One look at each instruction of the range. */
 #include "replay/guest/range_exits.h"
+#include "hv/abi/pstate.h"
 #include "hv/shared/branch.h"
 #include "replay/guest/exceptions.h"
 
 enum { RANGE_BYTES_MAX = 1 << 16 };
-
-#define PSTATE_AARCH32 UINT64_C(0x10) /* other instructions, and other vectors */
 
 struct exits {
 	uint64_t *at;
@@ -48,7 +47,7 @@ size_t range_exits(struct guest_memory memory, const struct vcpu_state *vcpu, ui
 	/* Instructions begin at multiples of four. */
 	start = (start + 3) & ~UINT64_C(3);
 	end = (end + 3) & ~UINT64_C(3);
-	if (vcpu->pstate & PSTATE_AARCH32 || end - start > RANGE_BYTES_MAX || !add(&found, end) ||
+	if (vcpu->pstate & PSTATE_NRW || end - start > RANGE_BYTES_MAX || !add(&found, end) ||
 	    !add_vectors(&found, vcpu))
 		return 0;
 	for (uint64_t at = start; at < end; at += 4) {

@@ -1,5 +1,6 @@
 /* Each kind of event, in words. */
 #include "replay/trace/event_text.h"
+#include "hv/abi/esr.h"
 #include "hv/abi/machine.h"
 #include "hv/abi/types.h"
 #include "replay/trace/event_text_names.h"
@@ -12,14 +13,7 @@
 enum { NAME_BYTES = 96 };
 
 /* ESR_ELx (Arm ARM D17.2.37). */
-enum {
-	ESR_EC_SHIFT = 26,
-	EC_MASK = 0x3f,
-	EC_LAST_INSTRUCTION_ABORT = 0x21,
-	ESR_WNR_BIT = 6,
-	ESR_S1PTW_BIT = 7,
-	ESR_BRK_MASK = 0xffff
-};
+enum { EC_LAST_INSTRUCTION_ABORT = 0x21, ESR_WNR_BIT = 6, ESR_S1PTW_BIT = 7, ESR_BRK_MASK = 0xffff };
 
 struct line {
 	char *at;
@@ -74,7 +68,7 @@ static void append_mmio(struct line *line, const struct event *event)
 static void append_abort(struct line *line, const struct event *event)
 {
 	char name[NAME_BYTES];
-	uint64_t ec = event->value >> ESR_EC_SHIFT & EC_MASK;
+	uint64_t ec = FIELD_GET(event->value, ESR_EC);
 	bool fetches = ec <= EC_LAST_INSTRUCTION_ABORT, writes = !fetches && event->value >> ESR_WNR_BIT & 1;
 	event_text_address(event->address, name, sizeof(name));
 	if (event->value >> ESR_S1PTW_BIT & 1)
@@ -97,7 +91,7 @@ static void append_sysreg(struct line *line, const struct event *event)
 /* Exception classes of debug exceptions (Arm ARM D17.2.37). */
 static void append_debug(struct line *line, uint64_t esr, uint64_t far)
 {
-	uint64_t ec = esr >> ESR_EC_SHIFT & EC_MASK;
+	uint64_t ec = FIELD_GET(esr, ESR_EC);
 	if (ec == 0x30 || ec == 0x31)
 		append(line, " breakpoint,");
 	else if (ec == 0x32 || ec == 0x33)

@@ -1,5 +1,6 @@
 /* A diversion's writes, its runs, and the way back. */
 #include "replay/travel/diversion.h"
+#include "hv/abi/pstate.h"
 #include "replay/guest/exceptions.h"
 #include "replay/guest/exclusive.h"
 #include "replay/travel/timeline_state.h"
@@ -10,8 +11,6 @@
 enum { SEQUENCE_INSNS_MAX = 4096 };
 /* How far below the stack pointer gdb may push. */
 enum { PUSHED_BYTES_MAX = 1 << 16 };
-
-#define PSTATE_SP UINT64_C(1)
 
 #define DBGCR_E UINT64_C(1)
 

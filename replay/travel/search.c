@@ -5,6 +5,7 @@
  * A vector may share its position with the place where the exception came: an interrupt, or an instruction that does
  * not retire. timeline_goto goes to the place before; a hit at such a vector is the later of two places. */
 #include "replay/guest/exclusive.h"
+#include "hv/abi/pstate.h"
 #include "replay/travel/timeline_state.h"
 
 /* So many hits in one stretch, and it is halved, unless a half is shorter than that. */
@@ -27,7 +28,6 @@ bool timeline_breakpoint_here(const struct timeline *t, const struct hv_debug_po
 }
 
 /* Arm ARM D1.3.1.5: sixteen vectors. */
-enum { VECTOR_BYTES = 0x80, VECTORS_BYTES = 0x800 };
 
 bool timeline_is_vector(const struct timeline *t, uint64_t address)
 {
