@@ -55,7 +55,7 @@ C_FILES = $(shell git ls-files '*.c' '*.h')
 
 .DELETE_ON_ERROR:
 .PHONY: all guests check unit guest-check replay-check kvm-unit-tests rtos fuzz demo soak bench decode-bench debug debug-build install \
-	deb deb-check clean deps deps-check format format-check headers-check lint clang
+	deb deb-check clean deps deps-check format format-check headers-check circles-check lint clang
 
 all: $(BUILD)/hvrec $(BUILD)/hv.elf $(BUILD)/hvrec_sqlite.so
 
@@ -181,7 +181,7 @@ check:
 	@tests/step "demo, and the build, with nothing but what they install" \
 		tests/install/only-installed run $(MAKE) --quiet --jobs $(JOBS) demo
 	@tests/step "format" $(MAKE) format-check
-	@tests/step "walls between the folders" $(MAKE) headers-check
+	@tests/step "walls between the folders" $(MAKE) headers-check circles-check
 	@tests/step "clang-tidy, cppcheck, clang" $(MAKE) lint clang
 	@tests/step "build of the unit tests and fuzzers" $(MAKE) --quiet --jobs $(JOBS) all guests $(BUILD)/unit-tests \
 		$(BUILD)/fuzz_gdbstub $(BUILD)/fuzz_trace $(EDITORS)
@@ -244,6 +244,9 @@ clang:
 
 headers-check:
 	@tests/headers "$(CC) $(HOST_CFLAGS)" "$(CROSS)gcc $(HV_CFLAGS)"
+
+circles-check: all
+	@tests/circles $(filter $(BUILD)/host/replay/%,$(HOST_OBJECTS))
 
 lint:
 	@cppcheck -j $(JOBS) --quiet --error-exitcode=1 --inline-suppr --std=c11 -I. --enable=warning,portability \

@@ -3,6 +3,7 @@
  * They are found by breakpoints on the vectors, those of now and those that the guest had at any of the checkpoints: a
  * kernel with page table isolation has two tables. One that only stood between checkpoints is not known. */
 #include "replay/guest/exceptions.h"
+#include "replay/travel/travel.h"
 #include "hv/abi/esr.h"
 #include "hv/abi/pstate.h"
 #include "replay/trace/numbers.h"
@@ -145,8 +146,8 @@ static struct timeline_hit search_points(struct monitor *monitor, const struct k
 {
 	struct timeline_hit hit;
 	do
-		hit = (forwards ? timeline_continue : timeline_reverse)(monitor->timeline, false, points->at,
-									points->count, error);
+		hit = (forwards ? travel_continue : travel_reverse)(monitor->timeline, false, points->at, points->count,
+								    error);
 	while (hit.stop == TIMELINE_BREAKPOINT && !is_wanted(kind, vcpu_here(monitor)));
 	return hit;
 }

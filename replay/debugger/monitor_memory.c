@@ -3,6 +3,7 @@
  * who-wrote arms write watchpoints, which know virtual addresses only: a write through another mapping of the same
  * memory is not seen, and one to the same address in another address space (another TTBR0) is passed over. */
 #include "hv/host/state_hash.h"
+#include "replay/travel/travel.h"
 #include "replay/guest/guest_memory.h"
 #include "replay/trace/numbers.h"
 #include "replay/trace/words.h"
@@ -98,7 +99,7 @@ static enum timeline_stop last_write(struct monitor *monitor, const struct watch
 {
 	for (int foreign = 0; foreign < FOREIGN_MAX; foreign++) {
 		struct timeline_hit hit =
-			timeline_reverse(monitor->timeline, foreign > 0, watched->points, watched->point_count, error);
+			travel_reverse(monitor->timeline, foreign > 0, watched->points, watched->point_count, error);
 		if (hit.stop == TIMELINE_INTERRUPTED)
 			error_set(error, STATUS_FAILED, "interrupted");
 		if (hit.stop != TIMELINE_WATCHPOINT || space_here(monitor, watched->address) == watched->space)

@@ -73,12 +73,14 @@ bool monitor_events_prev(struct monitor *monitor, const char *argument);
 bool monitor_exceptions_go(struct monitor *monitor, const char *argument, bool forwards);
 
 /* monitor_console.c */
+/* 1: the event printed `byte`; 0: it did not; -1: the trace is damaged there, error set. */
+int monitor_console_byte(struct monitor *monitor, uint64_t index, uint8_t *byte, struct error *error);
 /* How many lines the events before index `event` have printed. */
 bool monitor_console_lines(struct monitor *monitor, uint64_t event, uint64_t *lines, struct error *error);
 /* What the events before *event have printed since the last newline, without control characters; its end, if it is
  * long. *event is then that of the newline. */
 bool monitor_console_text(struct monitor *monitor, uint64_t *event, char *text, size_t bytes, struct error *error);
-/* Goes to the next place, or the last one, where `text` had just been printed. */
+/* monitor_console_find.c: goes to the next place, or the last one, where `text` had just been printed. */
 bool monitor_console_go(struct monitor *monitor, const char *text, bool forwards);
 
 /* monitor_memory.c */

@@ -67,111 +67,6 @@ static bool memory_read(void *context, uint32_t thread, struct target_address ad
 	return kernel_table_read(target->timeline, vcpu_of(target, thread), (va_t){address.v}, bytes, count);
 }
 
-static uint32_t access_of(enum target_break_kind kind)
-{
-	switch (kind) {
-	case TARGET_WATCH_WRITE:
-		return HV_DEBUG_WRITE;
-	case TARGET_WATCH_READ:
-		return HV_DEBUG_READ;
-	case TARGET_WATCH_ACCESS:
-		return HV_DEBUG_READ | HV_DEBUG_WRITE;
-	case TARGET_BREAK_SOFTWARE:
-	case TARGET_BREAK_HARDWARE:
-	case TARGET_BREAK_KIND_COUNT:
-	default:
-		return 0;
-	}
-}
-
-/* A watched range may need as many as it likes. */
-enum { POINT_COUNT_MAX = 65536 };
-
-static bool point_add(struct replay_target *target, const struct hv_debug_point *point, enum target_break_kind kind)
-{
-	if (target->point_count == POINT_COUNT_MAX)
-		return false;
-	if (target->point_count == target->point_room) {
-		size_t room = target->point_room == 0 ? 16 : target->point_room * 2;
-		struct hv_debug_point *points = realloc(target->points, room * sizeof(*points));
-		if (points)
-			target->points = points;
-		enum target_break_kind *kinds = realloc(target->kinds, room * sizeof(*kinds));
-		if (kinds)
-			target->kinds = kinds;
-		if (!points || !kinds)
-			return false;
-		target->point_room = room;
-	}
-	target->kinds[target->point_count] = kind;
-	target->points[target->point_count++] = *point;
-	return true;
-}
-
-/* The first piece of a watched range: inside one doubleword, or a power of two of bytes at a multiple of itself. */
-static uint64_t piece_bytes(uint64_t at, uint64_t left)
-{
-	uint64_t bytes = 8 - at % 8;
-	if (bytes < 8 || left < 16)
-		return bytes < left ? bytes : left;
-	while (bytes < UINT64_C(1) << 31 && at % (2 * bytes) == 0 && 2 * bytes <= left)
-		bytes *= 2;
-	return bytes;
-}
-
-/* The point of a breakpoint, or that of a watched range which begins `done` bytes behind its start. */
-static struct hv_debug_point point_of(const struct target_breakpoint *breakpoint, uint64_t done)
-{
-	uint32_t access = access_of(breakpoint->kind);
-	uint64_t at = breakpoint->address.v + done;
-	uint64_t bytes = access == 0 ? 0 : piece_bytes(at, breakpoint->bytes - done);
-	return (struct hv_debug_point){.address = at, .bytes = (uint32_t)bytes, .access = access};
-}
-
-/* How much of a breakpoint its point covers: one is enough for all of what is no watched range. */
-static uint64_t covered_bytes(const struct target_breakpoint *breakpoint, const struct hv_debug_point *point)
-{
-	return point->bytes == 0 ? breakpoint->bytes : point->bytes;
-}
-
-static bool breakpoint_insert(void *context, const struct target_breakpoint *breakpoint)
-{
-	struct replay_target *target = context;
-	struct hv_debug_point point;
-	size_t before = target->point_count;
-	for (uint64_t done = 0; done < breakpoint->bytes; done += covered_bytes(breakpoint, &point)) {
-		point = point_of(breakpoint, done);
-		if (!point_add(target, &point, breakpoint->kind)) {
-			target->point_count = before;
-			return false;
-		}
-	}
-	return true;
-}
-
-/* One of those that are like it: watched ranges may overlap. */
-static void point_remove(struct replay_target *target, const struct hv_debug_point *point, enum target_break_kind kind)
-{
-	size_t i = 0, last = target->point_count - 1;
-	while (i < target->point_count && (target->kinds[i] != kind || target->points[i].address != point->address ||
-					   target->points[i].bytes != point->bytes))
-		i++;
-	if (i == target->point_count)
-		return;
-	memmove(&target->kinds[i], &target->kinds[i + 1], (last - i) * sizeof(*target->kinds));
-	memmove(&target->points[i], &target->points[i + 1], (last - i) * sizeof(*target->points));
-	target->point_count = last;
-}
-
-static void breakpoint_remove(void *context, const struct target_breakpoint *breakpoint)
-{
-	struct hv_debug_point point;
-	for (uint64_t done = 0; done < breakpoint->bytes; done += covered_bytes(breakpoint, &point)) {
-		point = point_of(breakpoint, done);
-		point_remove(context, &point, breakpoint->kind);
-	}
-}
-
 static void resume(void *context, const struct target_resume *request)
 {
 	struct replay_target *target = context;
@@ -237,8 +132,8 @@ const struct target_ops replay_target_ops = {
 	.register_write = replay_target_register_write,
 	.memory_read = memory_read,
 	.memory_write = replay_target_memory_write,
-	.breakpoint_insert = breakpoint_insert,
-	.breakpoint_remove = breakpoint_remove,
+	.breakpoint_insert = replay_target_breakpoint_insert,
+	.breakpoint_remove = replay_target_breakpoint_remove,
 	.resume = resume,
 	.interrupt = interrupt,
 	.detach = client_gone,
@@ -264,64 +159,6 @@ bool replay_target_monitor_ends(struct replay_target *target, bool wanted)
 	bool ends = target->monitor_line && !target->monitor_ending && (target->interrupted || wanted);
 	target->monitor_ending |= ends;
 	return ends;
-}
-
-const struct vcpu_state *replay_target_vcpu(const struct replay_target *target)
-{
-	const struct guest_state *state = timeline_state(target->timeline);
-	return &state->vcpu[state->current];
-}
-
-bool replay_target_is_breakpoint(const struct replay_target *target, uint64_t address)
-{
-	for (size_t i = 0; i < target->point_count; i++) {
-		if (target->points[i].bytes == 0 && target->points[i].address == address)
-			return true;
-	}
-	return false;
-}
-
-static bool is_at(const struct hv_debug_point *point, uint64_t address)
-{
-	return point->bytes == 0 ? address == point->address : address - point->address < point->bytes;
-}
-
-/* Whether gdb wants a stop at a breakpoint or watchpoint, and as which of those that are there. */
-static bool is_wanted(const struct replay_target *target, struct target_stop *stop)
-{
-	for (size_t i = 0; i < target->point_count; i++) {
-		if ((stop->reason == TARGET_STOP_WATCHPOINT) != (target->points[i].bytes != 0) ||
-		    !is_at(&target->points[i], stop->address.v))
-			continue;
-		stop->kind = target->kinds[i];
-		if (gdbstub_wants_stop(target->stub, stop))
-			return true;
-	}
-	return false;
-}
-
-void replay_target_stopped(struct replay_target *target, enum target_reason reason, uint64_t address, uint8_t code)
-{
-	struct target_stop stop = {.reason = reason,
-				   .thread = thread_current(target),
-				   .kind = TARGET_BREAK_SOFTWARE,
-				   .address = {address},
-				   .code = code};
-	bool conditional = reason == TARGET_STOP_BREAKPOINT || reason == TARGET_STOP_WATCHPOINT;
-	target->skip_access = reason == TARGET_STOP_WATCHPOINT;
-	if (conditional && !is_wanted(target, &stop)) {
-		target->origin = timeline_place(target->timeline);
-		target->pass = true;
-		return; /* its condition is false: run on */
-	}
-	target->running = false;
-	gdbstub_stopped(target->stub, &stop);
-}
-
-void replay_target_stopped_elsewhere(struct replay_target *target)
-{
-	struct target_stop stop = {.reason = TARGET_STOP_SIGNAL, .thread = thread_current(target), .code = SIGNAL_TRAP};
-	gdbstub_stopped(target->stub, &stop);
 }
 
 static void run_monitor(struct replay_target *target)

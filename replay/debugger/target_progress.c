@@ -1,5 +1,6 @@
 /* What gdb's console says of a search that takes long, or was interrupted. */
 #include "replay/debugger/target_state.h"
+#include "replay/travel/travel.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,7 +23,7 @@ void replay_target_progress(struct replay_target *target, int64_t now_ns)
 {
 	struct timeline_progress progress;
 	char text[TEXT_BYTES];
-	if (!timeline_progress(target->timeline, &progress))
+	if (!travel_progress(target->timeline, &progress))
 		return;
 	if (target->search_from_n != progress.from_n || target->search_ns == 0) {
 		target->search_from_n = progress.from_n;
@@ -45,7 +46,7 @@ void replay_target_searched(struct replay_target *target)
 	uint64_t here_n = timeline_n(target->timeline);
 	if (!target->resume.reverse || target->resume.action != TARGET_CONTINUE)
 		return;
-	uint64_t n = timeline_searched_back(target->timeline, target->points, target->point_count);
+	uint64_t n = travel_searched_back(target->timeline, target->points, target->point_count);
 	if (n >= here_n)
 		return;
 	snprintf(text, sizeof(text),

@@ -57,6 +57,9 @@ void replay_target_searched(struct replay_target *target);
 
 /* Sends what a diverted guest prints to gdb's console. */
 void replay_target_listen(struct replay_target *target);
+/* target_points.c: of struct target_ops. */
+bool replay_target_breakpoint_insert(void *context, const struct target_breakpoint *breakpoint);
+void replay_target_breakpoint_remove(void *context, const struct target_breakpoint *breakpoint);
 /* The guest as it is now, and whether gdb has a breakpoint at an address. */
 const struct vcpu_state *replay_target_vcpu(const struct replay_target *target);
 bool replay_target_is_breakpoint(const struct replay_target *target, uint64_t address);

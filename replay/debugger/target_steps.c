@@ -8,6 +8,7 @@
  * 2. gdb's breakpoints and watchpoints in a handler stop, in both directions. Synchronous exceptions are stepped into.
  */
 #include "replay/guest/guest_memory.h"
+#include "replay/travel/travel.h"
 #include "replay/debugger/target_state.h"
 
 #include <stdlib.h>
@@ -60,8 +61,8 @@ static struct timeline_hit look_for_interrupt(struct replay_target *target, stru
 	exceptions_vectors(replay_target_vcpu(target), vectors);
 	for (size_t i = 0; i < EXCEPTION_VECTORS; i++)
 		points[i].address = vectors[i];
-	struct timeline_hit hit = timeline_step(target->timeline, false, true, points + EXCEPTION_IRQ,
-						EXCEPTION_VECTORS - EXCEPTION_IRQ, error);
+	struct timeline_hit hit = travel_step(target->timeline, false, true, points + EXCEPTION_IRQ,
+					      EXCEPTION_VECTORS - EXCEPTION_IRQ, error);
 	return hit.stop == TIMELINE_BREAKPOINT && replay_target_pass_begin(target) ? more : hit;
 }
 
@@ -69,7 +70,7 @@ struct timeline_hit replay_target_step_on(struct replay_target *target, struct e
 {
 	struct timeline_place before = timeline_place(target->timeline);
 	struct timeline_hit hit =
-		timeline_step(target->timeline, false, target->skip_access, target->points, target->point_count, error);
+		travel_step(target->timeline, false, target->skip_access, target->points, target->point_count, error);
 	if (hit.stop != TIMELINE_STEPPED || !passes(target) ||
 	    !exceptions_may_be_taken(replay_target_vcpu(target), before.pc))
 		return hit;
@@ -92,7 +93,7 @@ struct timeline_hit replay_target_pass(struct replay_target *target, struct erro
 	if (!points)
 		return failed;
 	struct timeline_hit hit =
-		timeline_continue(target->timeline, target->skip_access, points, target->point_count + 1, error);
+		travel_continue(target->timeline, target->skip_access, points, target->point_count + 1, error);
 	free(points);
 	return hit.stop == TIMELINE_BREAKPOINT && replay_target_pass_goes_on(target, hit.address) ? more : hit;
 }
@@ -124,7 +125,7 @@ static struct timeline_hit find_entry(struct replay_target *target, struct error
 	for (size_t i = 0; i < EXCEPTION_VECTORS; i++)
 		points[i].address = vectors[i];
 	do
-		hit = timeline_reverse(target->timeline, false, points, EXCEPTION_VECTORS, error);
+		hit = travel_reverse(target->timeline, false, points, EXCEPTION_VECTORS, error);
 	while (hit.stop == TIMELINE_BREAKPOINT && replay_target_vcpu(target)->sp_el1 != sp_el1);
 	return hit;
 }
@@ -160,7 +161,7 @@ static struct timeline_hit pass_back(struct replay_target *target, struct error 
 		return failed;
 	while (target->point_count > 0 && timeline_n(timeline) > target->entry.n) {
 		struct timeline_hit hit =
-			timeline_reverse(timeline, target->skip_access, points, target->point_count + 1, error);
+			travel_reverse(timeline, target->skip_access, points, target->point_count + 1, error);
 		target->skip_access = false;
 		if (hit.stop == TIMELINE_BREAKPOINT && hit.address == target->entry.pc &&
 		    !replay_target_is_breakpoint(target, hit.address))
@@ -176,7 +177,7 @@ static struct timeline_hit pass_back(struct replay_target *target, struct error 
 static struct timeline_hit one_back(struct replay_target *target, struct error *error)
 {
 	struct timeline_hit hit =
-		timeline_step(target->timeline, true, target->skip_access, target->points, target->point_count, error);
+		travel_step(target->timeline, true, target->skip_access, target->points, target->point_count, error);
 	target->skip_access &= hit.stop != TIMELINE_STEPPED;
 	return hit;
 }

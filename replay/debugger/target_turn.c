@@ -1,5 +1,6 @@
 /* What gdb resumes, in the recording: continuing and stepping, in both directions. */
 #include "replay/guest/range_exits.h"
+#include "replay/travel/travel.h"
 #include "replay/debugger/target_state.h"
 
 #include <stdlib.h>
@@ -32,8 +33,8 @@ static bool interrupted(struct replay_target *target, struct timeline_place befo
 
 static struct timeline_hit run(struct replay_target *target, struct error *error)
 {
-	return (target->resume.reverse ? timeline_reverse : timeline_continue)(
-		target->timeline, target->skip_access, target->points, target->point_count, error);
+	return (target->resume.reverse ? travel_reverse : travel_continue)(target->timeline, target->skip_access,
+									   target->points, target->point_count, error);
 }
 
 static struct timeline_hit step(struct replay_target *target, struct error *error)
@@ -68,7 +69,7 @@ static struct timeline_hit run_in_range(struct replay_target *target, struct err
 		points[count] = target->points[count];
 	for (size_t i = 0; i < exit_count; i++)
 		points[count++].address = exits[i];
-	struct timeline_hit hit = timeline_continue(target->timeline, target->skip_access, points, count, error);
+	struct timeline_hit hit = travel_continue(target->timeline, target->skip_access, points, count, error);
 	free(points);
 	if (hit.stop != TIMELINE_BREAKPOINT || !is_among(exits, exit_count, hit.address))
 		return hit;

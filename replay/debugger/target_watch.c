@@ -2,6 +2,7 @@
  * if not: so it is told of one whose value changes, or else of one that it looks at whatever the value does (awatch,
  * rwatch). */
 #include "replay/guest/guest_memory.h"
+#include "replay/travel/travel.h"
 #include "replay/debugger/target_state.h"
 
 #include <stdlib.h>
@@ -83,7 +84,7 @@ static bool choose_read(struct replay_target *target, struct timeline_place here
 		if (target->points[i].access & HV_DEBUG_READ)
 			points[at++] = target->points[i];
 	}
-	struct timeline_hit hit = timeline_step(target->timeline, target->resume.reverse, false, points, count, error);
+	struct timeline_hit hit = travel_step(target->timeline, target->resume.reverse, false, points, count, error);
 	free(points);
 	if (hit.stop == TIMELINE_WATCHPOINT)
 		*address = hit.address;

@@ -104,7 +104,7 @@ static bool errand_put(const struct errand *errand, const struct timeline_found 
 static struct timeline *scout_open(const struct scouts *scouts, uint64_t n, struct error *error)
 {
 	struct stat file;
-	struct timeline *t = timeline_open(scouts->trace, n, 1, error);
+	struct timeline *t = timeline_open(scouts->trace, n, error);
 	if (t && stat(scouts->trace, &file) == 0 && file.st_dev == scouts->file.st_dev &&
 	    file.st_ino == scouts->file.st_ino && timeline_start_n(t) == scouts->start_n) {
 		t->is_scout = true;
@@ -128,8 +128,8 @@ static void *scout_main(void *context)
 			t->engine->tick = is_over;
 			t->engine->tick_context = &errand;
 			t->engine->conditions = errand.points.conditions;
-			found = timeline_search(t, errand.reverse, errand.stretch.low, errand.stretch.high,
-						errand.points.at, errand.points.count, &error);
+			found = search_stretch(t, errand.reverse, errand.stretch.low, errand.stretch.high,
+					       errand.points.at, errand.points.count, &error);
 			engine_interrupted(t->engine); /* the end of this search is not that of the next */
 		}
 		good = errand_put(&errand, &found);
@@ -295,7 +295,7 @@ static struct timeline_found search_along(struct timeline *t, const struct hv_de
 	struct timeline_found found;
 	for (size_t taken = 0, first = 0, own = SIZE_MAX;;) {
 		const struct stretch stretch = scouts->stretches.at[taken];
-		found = timeline_search(t, scouts->reverse, stretch.low, stretch.high, points, count, error);
+		found = search_stretch(t, scouts->reverse, stretch.low, stretch.high, points, count, error);
 		if (found.hit.stop == TIMELINE_FAILED)
 			return found;
 		bool interrupted = found.hit.stop == TIMELINE_INTERRUPTED;
@@ -314,7 +314,7 @@ static struct timeline_found search_along(struct timeline *t, const struct hv_de
 /* What is clean need not be searched again, whether there is an answer or not. */
 static void learn(struct timeline *t, const struct hv_debug_point *points, size_t count)
 {
-	struct hit_set *set = timeline_known(t, points, count);
+	struct hit_set *set = search_known(t, points, count);
 	const struct stretches *stretches = &t->scouts->stretches;
 	for (size_t i = 0; set && i < stretches->count; i++) {
 		struct hit_list none = {0};
@@ -327,12 +327,12 @@ struct timeline_found scouts_search(struct timeline *t, bool reverse, uint64_t l
 				    const struct hv_debug_point *points, size_t count, bool *here, struct error *error)
 {
 	struct stretches stretches = {0};
-	const struct hit_set *known = timeline_known(t, points, count);
+	const struct hit_set *known = search_known(t, points, count);
 	*here = true;
 	if (!known || !divide(t, reverse, low, high, &stretches) || stretches.count < 2 ||
 	    !search_begin(t->scouts, stretches, reverse, known)) {
 		stretches_free(&stretches);
-		return timeline_search(t, reverse, low, high, points, count, error);
+		return search_stretch(t, reverse, low, high, points, count, error);
 	}
 	t->search.at_n = reverse ? high : low;
 	t->search.shared = true;

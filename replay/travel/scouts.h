@@ -5,7 +5,7 @@
  * 2. A scout that fails, or finds another trace by this name now, gives its stretch back and is no more; the timeline,
  * which searches all that nobody else does, then says what is wrong. */
 #pragma once
-#include "replay/travel/timeline_state.h"
+#include "replay/travel/search.h"
 
 /* A search is long when it has passed so many instructions without a hit. */
 #define SCOUTS_LONG_INSNS UINT64_C(100000000)
@@ -17,7 +17,7 @@ void scouts_free(struct scouts *scouts);
 /* Of the search that is going on: instructions without a hit, and how many of them were known before. */
 void scouts_progress(struct scouts *scouts, uint64_t *clean, uint64_t *known);
 
-/* The first hit at or after `low` and before `high`, or with `reverse` the last one, as timeline_search answers it, by
+/* The first hit at or after `low` and before `high`, or with `reverse` the last one, as search_stretch answers it, by
  * timeline `t` and its scouts. Interrupted, nothing before found.n (with `reverse`: behind) is hit. `here` tells
  * whether `t` itself has just come to that place. */
 struct timeline_found scouts_search(struct timeline *t, bool reverse, uint64_t low, uint64_t high,

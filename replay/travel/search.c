@@ -4,9 +4,8 @@
  *
  * A vector may share its position with the place where the exception came: an interrupt, or an instruction that does
  * not retire. timeline_goto goes to the place before; a hit at such a vector is the later of two places. */
+#include "replay/travel/search.h"
 #include "replay/guest/exclusive.h"
-#include "hv/abi/pstate.h"
-#include "replay/travel/timeline_state.h"
 
 /* So many hits in one stretch, and it is halved, unless a half is shorter than that. */
 enum { HITS_BEFORE_HALVING = 256, HALF_INSNS_MIN = 16 };
@@ -14,8 +13,8 @@ enum { HITS_BEFORE_HALVING = 256, HALF_INSNS_MIN = 16 };
 /* Of an exclusive sequence (Arm ARM B2.9.5). */
 enum { SEQUENCE_INSNS_MAX = 32 };
 
-bool timeline_breakpoint_here(const struct timeline *t, const struct hv_debug_point *points, size_t count,
-			      uint64_t *address)
+bool search_breakpoint_here(const struct timeline *t, const struct hv_debug_point *points, size_t count,
+			    uint64_t *address)
 {
 	const struct guest_state *state = timeline_state(t);
 	for (size_t i = 0; i < count; i++) {
@@ -27,22 +26,13 @@ bool timeline_breakpoint_here(const struct timeline *t, const struct hv_debug_po
 	return false;
 }
 
-/* Arm ARM D1.3.1.5: sixteen vectors. */
-
-bool timeline_is_vector(const struct timeline *t, uint64_t address)
-{
-	const struct guest_state *state = timeline_state(t);
-	uint64_t offset = address - state->vcpu[state->current].vbar_el1;
-	return offset < VECTORS_BYTES && offset % VECTOR_BYTES == 0;
-}
-
-bool timeline_goto_hit(struct timeline *t, uint64_t n, const struct timeline_hit *hit, struct error *error)
+bool search_goto_hit(struct timeline *t, uint64_t n, const struct timeline_hit *hit, struct error *error)
 {
 	struct hv_debug_point point = {.address = hit->address};
 	uint64_t address;
 	if (!timeline_goto(t, n, error))
 		return false;
-	if (hit->stop != TIMELINE_BREAKPOINT || timeline_breakpoint_here(t, &point, 1, &address))
+	if (hit->stop != TIMELINE_BREAKPOINT || search_breakpoint_here(t, &point, 1, &address))
 		return true;
 	return timeline_run_through(t, n + 1, &point, 1, &address, error) == ENGINE_BREAKPOINT ||
 	       error_set(error, STATUS_FAILED, "the guest does not come to %#llx again",
@@ -58,8 +48,8 @@ static bool leave_exclusive_back(struct timeline *t, struct error *error)
 	return good;
 }
 
-enum engine_stop timeline_run_over(struct timeline *t, const struct hv_debug_point *points, size_t count,
-				   uint64_t *address, struct error *error)
+enum engine_stop search_run_over(struct timeline *t, const struct hv_debug_point *points, size_t count,
+				 uint64_t *address, struct error *error)
 {
 	const struct guest_state *state = timeline_state(t);
 	uint64_t n = state->n;
@@ -96,7 +86,7 @@ static enum engine_stop hit_here(struct timeline *t, bool watch, const struct hv
 	}
 	if (armed_count == 0)
 		return ENGINE_UNTIL;
-	return timeline_run_over(t, armed, armed_count, address, error);
+	return search_run_over(t, armed, armed_count, address, error);
 }
 
 /* Steps over the instruction at `n`, and on out of an exclusive sequence, to a place to run on from. Answers a hit on
@@ -124,7 +114,7 @@ static struct timeline_hit step_over(struct timeline *t, uint64_t n, bool first_
 		}
 		if (!timeline_goto(t, ++n, error))
 			return hit;
-		if (timeline_breakpoint_here(t, points, count, &hit.address)) {
+		if (search_breakpoint_here(t, points, count, &hit.address)) {
 			hit.stop = TIMELINE_BREAKPOINT;
 			return hit;
 		}
@@ -216,8 +206,8 @@ static struct timeline_hit run_on(struct timeline *t, uint64_t limit, const stru
 			return hit;
 		case ENGINE_INTERRUPTED:
 			/* Who goes on from here takes a breakpoint here for one that was told. */
-			hit.stop = timeline_breakpoint_here(t, points, count, &hit.address) ? TIMELINE_BREAKPOINT
-											    : TIMELINE_INTERRUPTED;
+			hit.stop = search_breakpoint_here(t, points, count, &hit.address) ? TIMELINE_BREAKPOINT
+											  : TIMELINE_INTERRUPTED;
 			return hit;
 		case ENGINE_END:
 			hit.stop = TIMELINE_END;
@@ -236,8 +226,8 @@ static struct timeline_hit run_on(struct timeline *t, uint64_t limit, const stru
 	}
 }
 
-struct timeline_hit timeline_next_hit(struct timeline *t, uint64_t limit, bool first_watch,
-				      const struct hv_debug_point *points, size_t count, struct error *error)
+struct timeline_hit search_next_hit(struct timeline *t, uint64_t limit, bool first_watch,
+				    const struct hv_debug_point *points, size_t count, struct error *error)
 {
 	struct timeline_hit hit = step_over(t, timeline_n(t), first_watch, points, count, error);
 	if (hit.stop != TIMELINE_INTERRUPTED)
@@ -247,7 +237,7 @@ struct timeline_hit timeline_next_hit(struct timeline *t, uint64_t limit, bool f
 	return run_on(t, limit, points, count, error);
 }
 
-struct timeline_found timeline_found_here(const struct timeline *t, struct timeline_hit hit)
+struct timeline_found search_found_here(const struct timeline *t, struct timeline_hit hit)
 {
 	bool vector = hit.stop == TIMELINE_BREAKPOINT && timeline_is_vector(t, hit.address);
 	enum timeline_rank rank = hit.stop == TIMELINE_WATCHPOINT ? TIMELINE_RANK_ACCESS
@@ -267,7 +257,7 @@ static uint64_t middle_of(struct timeline *t, uint64_t low, uint64_t high, struc
 
 static bool collect_here(struct timeline *t, struct timeline_hit hit, struct error *error)
 {
-	struct timeline_found found = timeline_found_here(t, hit);
+	struct timeline_found found = search_found_here(t, hit);
 	return hit_list_add(t->collected, &(struct hit){found.n, found.rank, found.hit.address}) ||
 	       error_set(error, STATUS_FAILED, "out of memory for hits");
 }
@@ -281,10 +271,10 @@ static enum timeline_stop collect_stretch(struct timeline *t, uint64_t low, uint
 	struct timeline_hit hit = {TIMELINE_BREAKPOINT, 0};
 	*reached = low;
 	if (!timeline_goto(t, low, error) ||
-	    (timeline_breakpoint_here(t, points, count, &hit.address) && !collect_here(t, hit, error)))
+	    (search_breakpoint_here(t, points, count, &hit.address) && !collect_here(t, hit, error)))
 		return TIMELINE_FAILED;
 	for (bool first_watch = true;; first_watch = hit.stop == TIMELINE_BREAKPOINT) {
-		hit = timeline_next_hit(t, high, first_watch, points, count, error);
+		hit = search_next_hit(t, high, first_watch, points, count, error);
 		*reached = hit.stop == TIMELINE_END || timeline_n(t) > high ? high : timeline_n(t);
 		if (hit.stop == TIMELINE_FAILED || hit.stop == TIMELINE_INTERRUPTED)
 			return hit.stop;
@@ -325,7 +315,7 @@ static enum timeline_stop learn_back(struct timeline *t, struct hit_set *set, ui
 	return stop;
 }
 
-struct hit_set *timeline_known(struct timeline *t, const struct hv_debug_point *points, size_t count)
+struct hit_set *search_known(struct timeline *t, const struct hv_debug_point *points, size_t count)
 {
 	struct engine_points taken;
 	engine_points_take(&taken, t->engine->conditions, points, count);
@@ -343,7 +333,7 @@ static struct timeline_found search_back(struct timeline *t, uint64_t low_limit,
 					 const struct hv_debug_point *points, size_t count, struct error *error)
 {
 	struct hit hit;
-	struct hit_set *set = timeline_known(t, points, count);
+	struct hit_set *set = search_known(t, points, count);
 	if (!set)
 		error_set(error, STATUS_FAILED, "out of memory for hits");
 	enum timeline_stop stop = set ? TIMELINE_END : TIMELINE_FAILED;
@@ -361,16 +351,16 @@ static struct timeline_found search_back(struct timeline *t, uint64_t low_limit,
 		came_to(t, high, false);
 	}
 	return stop == TIMELINE_END ? (struct timeline_found){{TIMELINE_BEGIN, 0}, 0, TIMELINE_RANK_PLACE}
-				    : timeline_found_here(t, (struct timeline_hit){stop, 0});
+				    : search_found_here(t, (struct timeline_hit){stop, 0});
 }
 
-struct timeline_found timeline_search(struct timeline *t, bool reverse, uint64_t low, uint64_t high,
-				      const struct hv_debug_point *points, size_t count, struct error *error)
+struct timeline_found search_stretch(struct timeline *t, bool reverse, uint64_t low, uint64_t high,
+				     const struct hv_debug_point *points, size_t count, struct error *error)
 {
 	struct timeline_hit hit = {TIMELINE_FAILED, 0};
 	if (reverse)
 		return search_back(t, low, high, points, count, error);
 	if (timeline_goto(t, low, error))
 		hit = run_on(t, high, points, count, error);
-	return timeline_found_here(t, hit);
+	return search_found_here(t, hit);
 }

@@ -1,9 +1,9 @@
-/* Getting to a position: checkpoints where they are safe, and runs from them. Continuing is timeline_run.c and
- * timeline_continue.c. */
+/* Getting to a position: checkpoints where they are safe, and runs from them. */
 #include "replay/travel/timeline.h"
+#include "hv/abi/pstate.h"
 #include "replay/guest/exclusive.h"
 #include "replay/trace/place.h"
-#include "replay/travel/scouts.h"
+#include "replay/travel/timeline_state.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +38,13 @@ struct engine *timeline_engine(struct timeline *timeline)
 struct guest_memory timeline_memory(const struct timeline *t)
 {
 	return (struct guest_memory){t->engine->machine->guest_ram, t->engine->machine->guest_ram_bytes};
+}
+
+bool timeline_is_vector(const struct timeline *t, uint64_t address)
+{
+	const struct guest_state *state = timeline_state(t);
+	uint64_t offset = address - state->vcpu[state->current].vbar_el1;
+	return offset < VECTORS_BYTES && offset % VECTOR_BYTES == 0;
 }
 
 const struct checkpoints *timeline_checkpoints(const struct timeline *timeline)
@@ -77,7 +84,7 @@ static bool end_find(struct timeline *t, struct error *error)
 	return last != NULL;
 }
 
-struct timeline *timeline_open(const char *trace, uint64_t n, unsigned jobs, struct error *error)
+struct timeline *timeline_open(const char *trace, uint64_t n, struct error *error)
 {
 	struct timeline *t = calloc(1, sizeof(*t));
 	if (!t)
@@ -92,8 +99,6 @@ struct timeline *timeline_open(const char *trace, uint64_t n, unsigned jobs, str
 		else
 			timeline_goto_end(t, error);
 	}
-	if (jobs > 1 && error->status == STATUS_OK)
-		t->scouts = scouts_new(trace, timeline_start_n(t), jobs - 1, error);
 	if (error->status != STATUS_OK) {
 		timeline_close(t);
 		return NULL;
@@ -105,7 +110,6 @@ void timeline_close(struct timeline *timeline)
 {
 	if (!timeline)
 		return;
-	scouts_free(timeline->scouts);
 	hits_free(&timeline->known);
 	checkpoints_free(&timeline->checkpoints);
 	engine_close(timeline->engine);

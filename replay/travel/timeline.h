@@ -10,9 +10,8 @@
 
 struct timeline;
 
-/* Opens a trace at position `n`, or at its start or end if that is beyond. Long searches are done by up to `jobs`
- * machines at a time. NULL: error set. */
-struct timeline *timeline_open(const char *trace, uint64_t n, unsigned jobs, struct error *error);
+/* Opens a trace at position `n`, or at its start or end if that is beyond. NULL: error set. */
+struct timeline *timeline_open(const char *trace, uint64_t n, struct error *error);
 void timeline_close(struct timeline *timeline);
 
 /* Position, state and RAM of the place that is looked at. */
@@ -55,29 +54,3 @@ struct timeline_hit {
 	enum timeline_stop stop;
 	uint64_t address; /* of the breakpoint; of the access, in the watched range */
 };
-
-/* A search that is going on: where it began, how many instructions it has looked at, and how many are left at most. */
-struct timeline_progress {
-	bool reverse;
-	uint64_t from_n, done, left;
-};
-
-/* For the engine's tick. False: no search is going on. */
-bool timeline_progress(const struct timeline *timeline, struct timeline_progress *progress);
-
-/* Back to where it is known that none of the points is hit before the current place. */
-uint64_t timeline_searched_back(struct timeline *timeline, const struct hv_debug_point *points, size_t count);
-
-/* Goes on to the next place, or back to the last one, where one of the points is hit: an instruction about to be
- * executed, or data about to be accessed. Without one: to the end of that direction. A breakpoint at the current place
- * does not count, an access there does; backwards an access stops right behind it (gdb's way of aarch64 watchpoints).
- */
-struct timeline_hit timeline_continue(struct timeline *timeline, bool skip_access, const struct hv_debug_point *points,
-				      size_t count, struct error *error);
-struct timeline_hit timeline_reverse(struct timeline *timeline, bool skip_access, const struct hv_debug_point *points,
-				     size_t count, struct error *error);
-/* One instruction on or back, or from a vector that shares its position back to the place before: TIMELINE_STEPPED. Or
- * what stops a continue in that direction before it or behind it: a watched access, a breakpoint at such a vector, the
- * start or end. */
-struct timeline_hit timeline_step(struct timeline *timeline, bool reverse, bool skip_access,
-				  const struct hv_debug_point *points, size_t count, struct error *error);

@@ -1,6 +1,25 @@
-/* Continue and reverse-continue, and steps. A search that becomes long is divided between this timeline and its scouts.
+/* Continue and reverse-continue. A search that becomes long is divided between this timeline and its scouts.
  */
+#include "replay/travel/travel.h"
 #include "replay/travel/scouts.h"
+
+struct timeline *travel_open(const char *trace, uint64_t n, unsigned jobs, struct error *error)
+{
+	struct timeline *t = timeline_open(trace, n, error);
+	if (t && jobs > 1)
+		t->scouts = scouts_new(trace, timeline_start_n(t), jobs - 1, error);
+	if (!t || error->status == STATUS_OK)
+		return t;
+	timeline_close(t);
+	return NULL;
+}
+
+void travel_close(struct timeline *timeline)
+{
+	if (timeline)
+		scouts_free(timeline->scouts);
+	timeline_close(timeline);
+}
 
 /* Where scouts join in a search that has come as far as `n`, forwards: at the first checkpoint that is far enough. */
 static uint64_t scouts_join(const struct timeline *t, uint64_t n, uint64_t limit)
@@ -30,10 +49,10 @@ static struct timeline_hit continue_with_scouts(struct timeline *t, uint64_t low
 	bool hit = found.hit.stop == TIMELINE_BREAKPOINT || found.hit.stop == TIMELINE_WATCHPOINT;
 	if (here || found.hit.stop == TIMELINE_FAILED)
 		return found.hit;
-	if (hit ? !timeline_goto_hit(t, found.n, &found.hit, error) : !timeline_goto(t, found.n, error))
+	if (hit ? !search_goto_hit(t, found.n, &found.hit, error) : !timeline_goto(t, found.n, error))
 		return (struct timeline_hit){TIMELINE_FAILED, 0};
 	/* Who goes on from here takes a breakpoint here for one that was told. */
-	if (found.hit.stop == TIMELINE_INTERRUPTED && timeline_breakpoint_here(t, points, count, &found.hit.address))
+	if (found.hit.stop == TIMELINE_INTERRUPTED && search_breakpoint_here(t, points, count, &found.hit.address))
 		found.hit.stop = TIMELINE_BREAKPOINT;
 	return found.hit;
 }
@@ -44,7 +63,7 @@ static struct timeline_found reverse_hit(struct timeline *t, uint64_t low_limit,
 {
 	bool here;
 	uint64_t join = scouts_join_back(t, high, low_limit);
-	struct timeline_found found = timeline_search(t, true, join, high, points, count, error);
+	struct timeline_found found = search_stretch(t, true, join, high, points, count, error);
 	if (found.hit.stop != TIMELINE_BEGIN || join <= low_limit)
 		return found;
 	return scouts_search(t, true, low_limit, join, points, count, &here, error);
@@ -79,10 +98,10 @@ static bool group_continue(struct timeline *t, bool first_watch, const struct hv
 {
 	uint64_t limit = best->rank == TIMELINE_RANK_PLACE ? best->n : best->n + 1;
 	uint64_t join = scouts_join(t, timeline_n(t), limit);
-	struct timeline_hit hit = timeline_next_hit(t, join, first_watch, group, count, error);
+	struct timeline_hit hit = search_next_hit(t, join, first_watch, group, count, error);
 	if (hit.stop == TIMELINE_END && join < limit)
 		hit = continue_with_scouts(t, join, limit, group, count, error);
-	struct timeline_found found = timeline_found_here(t, hit);
+	struct timeline_found found = search_found_here(t, hit);
 	bool failed = hit.stop == TIMELINE_FAILED || hit.stop == TIMELINE_INTERRUPTED;
 	if (!failed && (hit.stop == TIMELINE_END || (best->hit.stop != TIMELINE_END && !is_before(&found, best))))
 		return false;
@@ -112,7 +131,7 @@ static struct timeline_hit continue_to(struct timeline *t, uint64_t limit, bool 
 		moved = true;
 	} while (at < count);
 	if (!found && (timeline_n(t) != best.n || best.hit.stop != TIMELINE_END) &&
-	    !timeline_goto_hit(t, best.n, &best.hit, error))
+	    !search_goto_hit(t, best.n, &best.hit, error))
 		best.hit.stop = TIMELINE_FAILED;
 	return best.hit;
 }
@@ -131,7 +150,7 @@ static struct timeline_hit continue_to_end(struct timeline *t, bool skip_access,
 		struct timeline_hit hit = continue_to(t, limit, first_watch, points, count, error);
 		if (hit.stop != TIMELINE_END || last)
 			return hit;
-		if (timeline_breakpoint_here(t, points, count, &hit.address)) {
+		if (search_breakpoint_here(t, points, count, &hit.address)) {
 			hit.stop = TIMELINE_BREAKPOINT;
 			return hit;
 		}
@@ -147,7 +166,7 @@ static struct timeline_hit go_to_end(struct timeline *t, const struct hv_debug_p
 		return hit;
 	if (timeline_is_before_end(t) && !timeline_goto_end(t, error))
 		hit.stop = TIMELINE_FAILED;
-	else if (timeline_breakpoint_here(t, points, count, &hit.address))
+	else if (search_breakpoint_here(t, points, count, &hit.address))
 		hit.stop = TIMELINE_BREAKPOINT;
 	return hit;
 }
@@ -164,7 +183,7 @@ static uint64_t distance(uint64_t a, uint64_t b)
 	return a > b ? a - b : b - a;
 }
 
-bool timeline_progress(const struct timeline *t, struct timeline_progress *progress)
+bool travel_progress(const struct timeline *t, struct timeline_progress *progress)
 {
 	const struct timeline_search *search = &t->search;
 	uint64_t now_n = t->engine->machine->mailbox->now_n, clean = 0, known = 0;
@@ -180,14 +199,14 @@ bool timeline_progress(const struct timeline *t, struct timeline_progress *progr
 	return search->on;
 }
 
-uint64_t timeline_searched_back(struct timeline *t, const struct hv_debug_point *points, size_t count)
+uint64_t travel_searched_back(struct timeline *t, const struct hv_debug_point *points, size_t count)
 {
 	struct hv_debug_point group[HV_DEBUG_POINTS_MAX];
 	uint64_t searched = timeline_start_n(t);
 	size_t at = 0;
 	do {
 		size_t group_count = group_take(points, count, &at, group);
-		const struct hit_set *set = timeline_known(t, group, group_count);
+		const struct hit_set *set = search_known(t, group, group_count);
 		uint64_t n = timeline_n(t);
 		struct hit hit;
 		if (set && hits_before(set, &n, &hit))
@@ -198,8 +217,8 @@ uint64_t timeline_searched_back(struct timeline *t, const struct hv_debug_point 
 }
 
 /* QEMU makes an access of several words word by word, so the first ones may be done where a later one is watched. */
-struct timeline_hit timeline_continue(struct timeline *t, bool skip_access, const struct hv_debug_point *points,
-				      size_t count, struct error *error)
+struct timeline_hit travel_continue(struct timeline *t, bool skip_access, const struct hv_debug_point *points,
+				    size_t count, struct error *error)
 {
 	struct timeline_place end = {t->end_n, t->end_pc}, here = timeline_place(t);
 	if (here.n == end.n && here.pc == end.pc)
@@ -225,11 +244,11 @@ static enum engine_stop leave_vector(struct timeline *t, const struct hv_debug_p
 	if (!timeline_goto(t, timeline_n(t), error))
 		return ENGINE_FAILED;
 	bool left = state->vcpu[state->current].pc != pc;
-	return left && timeline_breakpoint_here(t, points, count, address) ? ENGINE_BREAKPOINT : ENGINE_UNTIL;
+	return left && search_breakpoint_here(t, points, count, address) ? ENGINE_BREAKPOINT : ENGINE_UNTIL;
 }
 
-struct timeline_hit timeline_reverse(struct timeline *t, bool skip_access, const struct hv_debug_point *points,
-				     size_t count, struct error *error)
+struct timeline_hit travel_reverse(struct timeline *t, bool skip_access, const struct hv_debug_point *points,
+				   size_t count, struct error *error)
 {
 	struct hv_debug_point group[HV_DEBUG_POINTS_MAX];
 	struct timeline_found best = {{TIMELINE_BEGIN, 0}, timeline_start_n(t), TIMELINE_RANK_PLACE};
@@ -238,7 +257,7 @@ struct timeline_hit timeline_reverse(struct timeline *t, bool skip_access, const
 	if (skip_access && high > timeline_start_n(t)) {
 		if (!timeline_goto(t, --high, error))
 			return (struct timeline_hit){TIMELINE_FAILED, 0};
-		if (timeline_breakpoint_here(t, points, count, &best.hit.address))
+		if (search_breakpoint_here(t, points, count, &best.hit.address))
 			return (struct timeline_hit){TIMELINE_BREAKPOINT, best.hit.address};
 	}
 	switch (leave_vector(t, points, count, &best.hit.address, error)) {
@@ -266,130 +285,7 @@ struct timeline_hit timeline_reverse(struct timeline *t, bool skip_access, const
 			best = found;
 	} while (at < count);
 	t->search.on = false;
-	if (!timeline_goto_hit(t, best.n + (best.hit.stop == TIMELINE_WATCHPOINT ? 1 : 0), &best.hit, error))
+	if (!search_goto_hit(t, best.n + (best.hit.stop == TIMELINE_WATCHPOINT ? 1 : 0), &best.hit, error))
 		best.hit.stop = TIMELINE_FAILED;
 	return best.hit;
-}
-
-/* As many of the watchpoints as the CPU has. */
-static size_t watchpoints_take(const struct hv_debug_point *points, size_t count, size_t *at,
-			       struct hv_debug_point group[GUEST_WATCHPOINT_COUNT])
-{
-	size_t taken = 0;
-	for (; *at < count && taken < GUEST_WATCHPOINT_COUNT; (*at)++) {
-		if (points[*at].bytes != 0)
-			group[taken++] = points[*at];
-	}
-	return taken;
-}
-
-/* Whether the instruction at position `n` accesses a watched place. The timeline is anywhere then. */
-static enum engine_stop access_at(struct timeline *t, uint64_t n, const struct hv_debug_point *points, size_t count,
-				  uint64_t *address, struct error *error)
-{
-	struct hv_debug_point group[GUEST_WATCHPOINT_COUNT];
-	enum engine_stop stop = ENGINE_UNTIL;
-	size_t at = 0, taken;
-	while (stop == ENGINE_UNTIL && (taken = watchpoints_take(points, count, &at, group)) > 0) {
-		if (timeline_n(t) != n && !timeline_goto(t, n, error))
-			return ENGINE_FAILED;
-		stop = timeline_run_over(t, group, taken, address, error);
-		if (stop == ENGINE_END)
-			stop = ENGINE_UNTIL; /* for this group; others may have a hit before the trace's end */
-	}
-	return stop;
-}
-
-/* Whether an exception at position `n` leads to a vector with a breakpoint that shares the position, where the timeline
- * is then. Else it is anywhere. */
-static enum engine_stop vector_at(struct timeline *t, uint64_t n, const struct hv_debug_point *points, size_t count,
-				  uint64_t *address, struct error *error)
-{
-	enum engine_stop stop = ENGINE_UNTIL;
-	for (size_t i = 0; i < count && stop == ENGINE_UNTIL; i++) {
-		if (points[i].bytes != 0 || !timeline_is_vector(t, points[i].address))
-			continue;
-		if (!timeline_goto(t, n, error))
-			return ENGINE_FAILED;
-		if (timeline_place(t).pc != points[i].address)
-			stop = timeline_run_through(t, n + 1, &points[i], 1, address, error);
-		if (stop == ENGINE_END)
-			stop = ENGINE_UNTIL; /* as in access_at */
-	}
-	return stop == ENGINE_BREAKPOINT && timeline_n(t) != n ? ENGINE_UNTIL : stop;
-}
-
-/* From a vector that shares its position, the step back leads to the place before. */
-static bool step_to_place(struct timeline *t, struct timeline_hit *hit, struct error *error)
-{
-	struct timeline_place here = timeline_place(t);
-	if (!timeline_is_vector(t, here.pc))
-		return false;
-	if (!timeline_goto(t, here.n, error))
-		hit->stop = TIMELINE_FAILED;
-	return hit->stop == TIMELINE_FAILED || timeline_place(t).pc != here.pc;
-}
-
-/* Whether there is something between two positions, in the order of the direction. */
-static enum engine_stop between(struct timeline *t, uint64_t n, bool reverse, bool skip_access,
-				const struct hv_debug_point *points, size_t count, uint64_t *address,
-				struct error *error)
-{
-	struct timeline_place here = timeline_place(t);
-	enum engine_stop stop = ENGINE_UNTIL;
-	bool at_vector = here.n == n && timeline_is_vector(t, here.pc);
-	if (!reverse && !at_vector)
-		stop = vector_at(t, n, points, count, address, error);
-	if (stop == ENGINE_UNTIL && !skip_access)
-		stop = access_at(t, n, points, count, address, error);
-	if (stop == ENGINE_UNTIL && reverse)
-		stop = vector_at(t, n, points, count, address, error);
-	return stop;
-}
-
-/* The trace has a trap at `n` that the hardware may have over-counted, so that its instruction stands before `n`. */
-static bool may_be_over_counted(const struct timeline *t, uint64_t n, struct error *error)
-{
-	uint64_t index = events_find(t->engine->events, n, error);
-	if (index >= events_count(t->engine->events))
-		return false;
-	const struct event *event = events_get(t->engine->events, index, error);
-	return event && event->n == n && (event->kind == EVENT_SYSREG_READ || event->kind == EVENT_SYSREG_DENIED);
-}
-
-/* The position before `n`. The timeline is anywhere then. */
-static bool position_before(struct timeline *t, uint64_t *n, struct error *error)
-{
-	uint64_t from_n = (*n)--;
-	if (!may_be_over_counted(t, *n, error))
-		return error->status == STATUS_OK;
-	while (timeline_goto(t, *n, error) && timeline_n(t) >= from_n && *n > timeline_start_n(t))
-		--*n;
-	return error->status == STATUS_OK;
-}
-
-struct timeline_hit timeline_step(struct timeline *t, bool reverse, bool skip_access,
-				  const struct hv_debug_point *points, size_t count, struct error *error)
-{
-	struct timeline_hit hit = {TIMELINE_STEPPED, 0};
-	if (reverse && step_to_place(t, &hit, error))
-		return hit;
-	struct timeline_place here = timeline_place(t);
-	uint64_t n = here.n;
-	if (!reverse && timeline_is_before_end(t)) {
-		hit.stop = timeline_goto_end(t, error) ? TIMELINE_STEPPED : TIMELINE_FAILED;
-		return hit;
-	}
-	if (n == (reverse ? timeline_start_n(t) : t->end_n))
-		return (struct timeline_hit){reverse ? TIMELINE_BEGIN : TIMELINE_END, 0};
-	if (reverse && !position_before(t, &n, error))
-		return (struct timeline_hit){TIMELINE_FAILED, 0};
-	enum engine_stop stop = between(t, n, reverse, skip_access, points, count, &hit.address, error);
-	if (stop == ENGINE_BREAKPOINT)
-		hit.stop = TIMELINE_BREAKPOINT;
-	else if (stop == ENGINE_WATCHPOINT)
-		hit.stop = timeline_return(t, here, error) ? TIMELINE_WATCHPOINT : TIMELINE_FAILED;
-	else if (stop == ENGINE_FAILED || !timeline_goto(t, reverse ? n : n + 1, error))
-		hit.stop = TIMELINE_FAILED;
-	return hit;
 }

@@ -1,5 +1,6 @@
 /* The loop that drives the stub, its server and the timeline. */
 #include "tools/gdb/gdb_session.h"
+#include "replay/travel/travel.h"
 #include "gdbstub/server.h"
 #include "hv/host/sandbox.h"
 #include "hv/host/session.h"
@@ -102,7 +103,7 @@ void gdb_session_run(const struct gdb_session *options, struct error *error)
 	if (options->at && !place_of(options->trace, options->at, &n, error))
 		return;
 	int signal_fd = session_signals(error);
-	struct timeline *timeline = signal_fd >= 0 ? timeline_open(options->trace, n, options->jobs, error) : NULL;
+	struct timeline *timeline = signal_fd >= 0 ? travel_open(options->trace, n, options->jobs, error) : NULL;
 	struct replay_target *target = timeline ? replay_target_new(timeline, options->placed) : NULL;
 	struct gdbstub *stub = target ? gdbstub_new(&replay_target_ops, target) : NULL;
 	struct server *server = stub ? server_open(options->address, false, stub, error) : NULL;
@@ -123,7 +124,7 @@ void gdb_session_run(const struct gdb_session *options, struct error *error)
 	server_close(server);
 	gdbstub_free(stub);
 	replay_target_free(target);
-	timeline_close(timeline);
+	travel_close(timeline);
 	if (signal_fd >= 0)
 		close(signal_fd);
 }
