@@ -153,7 +153,7 @@ guest-check: guests
 
 EDITORS := $(BUILD)/tests/trace_edit $(BUILD)/tests/keyframe_edit
 $(EDITORS): $(BUILD)/tests/%: tests/replay/%.c $(filter $(BUILD)/host/storage/%,$(HOST_OBJECTS)) \
-		$(BUILD)/host/hv/host/error.o
+		$(BUILD)/host/hv/error/error.o
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) $^ -lsqlite3 -llz4 -lzstd -lxxhash -o $@
 
@@ -210,7 +210,7 @@ soak: deps-check all debug-build guests $(EDITORS) $(ESCAPES)
 	$(MAKE) fuzz FUZZ_COUNT=10000000 FUZZ_TRACE_COUNT=5000000
 
 $(BUILD)/tests/decode_rate: tests/bench/decode_rate.c $(filter $(BUILD)/host/storage/%,$(HOST_OBJECTS)) \
-		$(BUILD)/host/hv/host/error.o
+		$(BUILD)/host/hv/error/error.o
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) $^ -lsqlite3 -llz4 -lzstd -lxxhash -o $@
 

@@ -13,6 +13,7 @@
 #include "recorder/hints.h"
 #include "recorder/input.h"
 #include "recorder/keyframes.h"
+#include "recorder/outcome.h"
 #include "recorder/writer.h"
 
 #include <poll.h>
@@ -180,43 +181,6 @@ static bool turn(struct recording *r, struct error *error)
 	return machine_running(r->machine, error) && error->status == STATUS_OK;
 }
 
-static const char *end_reason_text(const struct recording *r)
-{
-	switch ((enum end_reason)r->machine->mailbox->end_reason) {
-	case END_REASON_POWER_OFF:
-		return "power off";
-	case END_REASON_RESET:
-		return "reset";
-	case END_REASON_HOST:
-		return r->until_shown ? "--until was shown" : "ended by the user";
-	case END_REASON_LIMIT:
-		return "instruction limit";
-	case END_REASON_UNSUPPORTED:
-		return "unsupported";
-	case END_REASON_HANG:
-		return "hang";
-	case END_REASON_EXCEPTION_LOOP:
-		return "exceptions for ever";
-	case END_REASON_VECTOR_LOOP:
-		return "caught at a vector";
-	default:
-		return "unknown";
-	}
-}
-
-/* Of a guest that gets no further: where it is, and the registers that say why. */
-static void standstill_report(const struct recording *r, struct error *error)
-{
-	const struct guest_state *state = (const struct guest_state *)&r->machine->mailbox->final_state;
-	const struct vcpu_state *vcpu = &state->vcpu[state->current];
-	bool loop = r->machine->mailbox->end_reason == END_REASON_EXCEPTION_LOOP;
-	error_set(error, STATUS_UNSUPPORTED, "the guest %s at %#llx: %s; ESR_EL1 %#llx, ELR_EL1 %#llx, FAR_EL1 %#llx",
-		  loop ? "takes exceptions for ever" : "is caught", (unsigned long long)vcpu->pc,
-		  loop ? "no instruction runs" : "it repeats one instruction of its exception vector",
-		  (unsigned long long)vcpu->esr_el1, (unsigned long long)vcpu->elr_el1,
-		  (unsigned long long)vcpu->far_el1);
-}
-
 /* What the end means for the user; fills `error` unless it is a good one. */
 static void judge(const struct recording *r, struct error *error)
 {
@@ -248,7 +212,7 @@ static void judge(const struct recording *r, struct error *error)
 			  "the guest waits for an interrupt that cannot come any more (no timer is set, and %s)",
 			  input_end_text(&r->input, why, sizeof(why)));
 	else if (mailbox->end_reason == END_REASON_EXCEPTION_LOOP || mailbox->end_reason == END_REASON_VECTOR_LOOP)
-		standstill_report(r, error);
+		outcome_standstill(r->machine->mailbox, error);
 	else if (mailbox->end_reason == END_REASON_UNSUPPORTED)
 		error_set(error, STATUS_UNSUPPORTED, "%.*s", HV_TEXT_BYTES, mailbox->text);
 }
@@ -291,7 +255,8 @@ static bool finish(struct recording *r, struct error *error)
 	       trace_put_u64(r->trace, "console_bytes", r->console.output_bytes, error) &&
 	       trace_put_u64(r->trace, "exit_count", mailbox->exit_count, error) &&
 	       trace_put_u64(r->trace, "denied_count", mailbox->denied_count, error) &&
-	       trace_put_text(r->trace, "end_reason", end_reason_text(r), error) && trace_finish(r->trace, error);
+	       trace_put_text(r->trace, "end_reason", outcome_text(r->machine->mailbox, r->until_shown), error) &&
+	       trace_finish(r->trace, error);
 }
 
 static void summary(const struct recording *r)
@@ -302,7 +267,8 @@ static void summary(const struct recording *r)
 	console_restore();
 	fprintf(stderr, "hvrec: recorded %llu instructions, %.3f s of guest time, %llu events in %s (%s)\n",
 		(unsigned long long)mailbox->now_n, (double)mailbox->now_ns / 1e9,
-		(unsigned long long)mailbox->event_head, r->options->trace, end_reason_text(r));
+		(unsigned long long)mailbox->event_head, r->options->trace,
+		outcome_text(r->machine->mailbox, r->until_shown));
 }
 
 /* Runs the started machine to its end, with the writer beside it. */

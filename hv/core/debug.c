@@ -1,4 +1,4 @@
-/* Passes debug exceptions on to EL1, and keeps the registers that control them.
+/* Passes debug exceptions on to EL1.
  *
  * With debug exceptions routed to EL2 the CPU takes them even where EL1 would have had them masked (PSTATE.D, KDE, the
  * OS lock). There hv lets the guest pass: a step exception steps on, a breakpoint or watchpoint is stepped over with
@@ -17,20 +17,12 @@
 #include "hv/core/hv.h"
 #include "hv/core/inject.h"
 #include "hv/core/standstill.h"
-#include "hv/core/sysreg.h"
-#include "hv/core/sysreg_rows.h"
 #include <stddef.h>
 
-#define MDSCR_SS      BIT(0)
-#define MDSCR_KDE     BIT(13)
-#define MDSCR_MDE     BIT(15)
-#define OSLSR_OSLK    BIT(1)
-#define OSLSR_OSLM    BIT(3) /* the lock is implemented */
 #define DBGBCR_BAS_HI 8
 #define DBGBCR_BAS_LO 5
 /* enabled; PMC or PAC = 3: EL1 and EL0 */
 #define DBGCR_EL1_AND_EL0 (DBGCR_E | UINT64_C(3) << 1)
-#define CLAIM_BITS        UINT64_C(0xff)
 
 /* A free breakpoint or watchpoint of `count`, or `count`. */
 static uint32_t slot_free(const uint64_t control[], uint32_t count)
@@ -296,109 +288,4 @@ void debug_interrupted(void)
 bool debug_comes_again(void)
 {
 	return (hv_vcpu()->stepping & (VCPU_PASSING | VCPU_FOLLOWING)) == VCPU_PASSING;
-}
-
-uint64_t read_mdscr(uint32_t key)
-{
-	(void)key;
-	return hv_vcpu()->mdscr_el1;
-}
-
-void write_mdscr(uint32_t key, uint64_t value)
-{
-	(void)key;
-	hv_vcpu()->mdscr_el1 = value & (MDSCR_SS | MDSCR_KDE | MDSCR_MDE | BIT(12));
-	hv_vcpu()->stepping &= ~(uint32_t)VCPU_MASKED_STEP;
-	debug_load();
-}
-
-uint64_t read_mdccint(uint32_t key)
-{
-	(void)key;
-	return hv_vcpu()->mdccint_el1;
-}
-
-void write_mdccint(uint32_t key, uint64_t value)
-{
-	(void)key;
-	hv_vcpu()->mdccint_el1 = value & (BIT(29) | BIT(30));
-}
-
-void write_oslar(uint32_t key, uint64_t value)
-{
-	(void)key;
-	hv_vcpu()->oslsr_el1 = value & 1 ? OSLSR_OSLM | OSLSR_OSLK : OSLSR_OSLM;
-}
-
-uint64_t read_oslsr(uint32_t key)
-{
-	(void)key;
-	return hv_vcpu()->oslsr_el1;
-}
-
-uint64_t read_osdlr(uint32_t key)
-{
-	(void)key;
-	return hv_vcpu()->osdlr_el1;
-}
-
-void write_osdlr(uint32_t key, uint64_t value)
-{
-	(void)key;
-	hv_vcpu()->osdlr_el1 = value & 1;
-}
-
-uint64_t read_claim_bits(uint32_t key)
-{
-	(void)key;
-	return CLAIM_BITS;
-}
-
-uint64_t read_claim(uint32_t key)
-{
-	(void)key;
-	return hv_vcpu()->dbgclaim;
-}
-
-void write_claim_set(uint32_t key, uint64_t value)
-{
-	(void)key;
-	hv_vcpu()->dbgclaim |= value & CLAIM_BITS;
-}
-
-void write_claim_clear(uint32_t key, uint64_t value)
-{
-	(void)key;
-	hv_vcpu()->dbgclaim &= ~value;
-}
-
-uint64_t *breakpoint_register(uint32_t key, struct vcpu_state *vcpu)
-{
-	uint32_t number = key >> 3 & 0xf;
-	if ((key & ~UINT32_C(0x7f)) != SYSREG_KEY(2, 0, 0, 0, 0))
-		return NULL;
-	switch (key & 7) {
-	case 4:
-		return number < GUEST_BREAKPOINT_COUNT ? &vcpu->dbgbvr[number] : NULL;
-	case 5:
-		return number < GUEST_BREAKPOINT_COUNT ? &vcpu->dbgbcr[number] : NULL;
-	case 6:
-		return number < GUEST_WATCHPOINT_COUNT ? &vcpu->dbgwvr[number] : NULL;
-	case 7:
-		return number < GUEST_WATCHPOINT_COUNT ? &vcpu->dbgwcr[number] : NULL;
-	default:
-		return NULL;
-	}
-}
-
-uint64_t read_breakpoint(uint32_t key)
-{
-	return *breakpoint_register(key, hv_vcpu());
-}
-
-void write_breakpoint(uint32_t key, uint64_t value)
-{
-	bool is_value = (key & 1) == 0; /* an address: bits 1:0 are RES0 */
-	*breakpoint_register(key, hv_vcpu()) = is_value ? value & ~UINT64_C(3) : value;
-	debug_load();
 }

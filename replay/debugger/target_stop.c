@@ -55,6 +55,7 @@ void replay_target_stopped(struct replay_target *target, enum target_reason reas
 
 void replay_target_stopped_elsewhere(struct replay_target *target)
 {
-	struct target_stop stop = {.reason = TARGET_STOP_SIGNAL, .thread = timeline_state(target->timeline)->current, .code = SIGNAL_TRAP};
+	struct target_stop stop = {
+		.reason = TARGET_STOP_SIGNAL, .thread = timeline_state(target->timeline)->current, .code = SIGNAL_TRAP};
 	gdbstub_stopped(target->stub, &stop);
 }

@@ -23,11 +23,11 @@ uint64_t travel_searched_back(struct timeline *timeline, const struct hv_debug_p
  * does not count, an access there does; backwards an access stops right behind it (gdb's way of aarch64 watchpoints).
  */
 struct timeline_hit travel_continue(struct timeline *timeline, bool skip_access, const struct hv_debug_point *points,
-				      size_t count, struct error *error);
+				    size_t count, struct error *error);
 struct timeline_hit travel_reverse(struct timeline *timeline, bool skip_access, const struct hv_debug_point *points,
-				     size_t count, struct error *error);
+				   size_t count, struct error *error);
 /* One instruction on or back, or from a vector that shares its position back to the place before: TIMELINE_STEPPED. Or
  * what stops a continue in that direction before it or behind it: a watched access, a breakpoint at such a vector, the
  * start or end. */
 struct timeline_hit travel_step(struct timeline *timeline, bool reverse, bool skip_access,
-				  const struct hv_debug_point *points, size_t count, struct error *error);
+				const struct hv_debug_point *points, size_t count, struct error *error);
