@@ -45,22 +45,22 @@ static enum exit_answer exit_unknown(const struct exit *exit)
 }
 
 static const struct exit_row rows[EC_COUNT] = {
-	[0x01] = {exit_wfi, COUNTED},                /* WFI */
-	[EC_HVC64] = {psci_call, COUNTED_ELR_NEXT},  /* HVC */
-	[0x17] = {psci_call, COUNTED},               /* SMC */
-	[EC_SYSREG] = {sysreg_access, COUNTED},      /* system register */
-	[0x03] = {sysreg_aarch32, COUNTED},          /* AArch32 CP15 */
-	[0x04] = {sysreg_aarch32, COUNTED},          /* AArch32 CP15 64-bit */
-	[0x05] = {sysreg_aarch32, COUNTED},          /* AArch32 CP14 */
-	[0x06] = {sysreg_aarch32, COUNTED},          /* AArch32 LDC/STC */
-	[0x0c] = {sysreg_aarch32, COUNTED},          /* AArch32 CP14 64-bit */
-	[0x20] = {abort_instruction, NOT_COUNTED},   /* instruction abort */
-	[EC_DATA_ABORT] = {abort_data, NOT_COUNTED}, /* data abort */
-	[0x30] = {debug_breakpoint, NOT_COUNTED},    /* hardware breakpoint */
-	[0x32] = {debug_step, NOT_COUNTED},          /* software step */
-	[0x34] = {debug_breakpoint, NOT_COUNTED},    /* watchpoint */
-	[0x38] = {debug_brk, COUNTED},               /* AArch32 BKPT */
-	[0x3c] = {debug_brk, COUNTED},               /* BRK */
+	[EC_WFX] = {exit_wfi, COUNTED},                            /* WFI */
+	[EC_HVC64] = {psci_call, COUNTED_ELR_NEXT},                /* HVC */
+	[0x17] = {psci_call, COUNTED},                             /* SMC */
+	[EC_SYSREG] = {sysreg_access, COUNTED},                    /* system register */
+	[0x03] = {sysreg_aarch32, COUNTED},                        /* AArch32 CP15 */
+	[0x04] = {sysreg_aarch32, COUNTED},                        /* AArch32 CP15 64-bit */
+	[0x05] = {sysreg_aarch32, COUNTED},                        /* AArch32 CP14 */
+	[0x06] = {sysreg_aarch32, COUNTED},                        /* AArch32 LDC/STC */
+	[0x0c] = {sysreg_aarch32, COUNTED},                        /* AArch32 CP14 64-bit */
+	[EC_INSTRUCTION_ABORT] = {abort_instruction, NOT_COUNTED}, /* instruction abort */
+	[EC_DATA_ABORT] = {abort_data, NOT_COUNTED},               /* data abort */
+	[EC_BREAKPOINT] = {debug_breakpoint, NOT_COUNTED},         /* hardware breakpoint */
+	[0x32] = {debug_step, NOT_COUNTED},                        /* software step */
+	[EC_WATCHPOINT] = {debug_breakpoint, NOT_COUNTED},         /* watchpoint */
+	[EC_BKPT32] = {debug_brk, COUNTED},                        /* AArch32 BKPT */
+	[EC_BRK] = {debug_brk, COUNTED},                           /* BRK */
 };
 
 /* Brings pc and N to where the guest goes on. `raw_n` is what the hardware counted. */
