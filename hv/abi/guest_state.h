@@ -12,7 +12,7 @@
 
 enum { GUEST_BREAKPOINT_COUNT = 6, GUEST_WATCHPOINT_COUNT = 4, GUEST_LR_COUNT = 4 };
 
-/* The registers of one vCPU; names as in the Arm ARM. x .. pstate are what an exit saves, in entry.S's order. */
+/* The registers of one vCPU; names as in the Arm ARM. x .. pstate are what an exit saves, in world.S's order. */
 struct vcpu_state {
 	uint64_t x[31];
 	uint64_t pc;

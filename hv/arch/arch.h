@@ -81,9 +81,9 @@ void clock_alarm_set(insn_t at);
 void clock_alarm_cancel(void);
 /* Where the machine's own clock (CNTPCT_EL0) has to jump to before a guest whose counters read `counter` may go on; 0:
  * nowhere. */
-uint64_t clock_lead(uint64_t counter);
+uint64_t machine_clock_lead(uint64_t counter);
 /* Keeps the machine's clock from jumping by seconds in the WFI that follows. */
-void clock_before_wait(void);
+void machine_clock_before_wait(void);
 
 /* ID registers and the counter's frequency; what a guest can see of the machine. Returns how many were written. */
 uint64_t arch_counter_frequency(void);

@@ -179,7 +179,7 @@ uint32_t board_wait(void)
 	WRITE_SYSREG(cntv_ctl_el0, 0);
 	if (host_silent)
 		gic_enable(INTID_UART);
-	clock_before_wait();
+	machine_clock_before_wait();
 	__asm__ volatile("dsb sy\n wfi" ::: "memory"); /* what the host shall see is written before we sleep */
 	uint32_t taken = board_irq_take();
 	if (host_silent)

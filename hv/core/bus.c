@@ -1,6 +1,7 @@
 /* The table of devices. After each access the lines that it may have changed are set. */
 #include "hv/core/bus.h"
 #include "hv/arch/hot.h"
+#include "hv/core/guest_clock.h"
 #include "hv/core/hv.h"
 #include "hv/core/interrupts.h"
 #include "hv/core/timers.h"
@@ -51,9 +52,9 @@ static void rtc_line_update(void)
 
 static uint64_t rtc_read(uint64_t offset, uint8_t size)
 {
-	uint64_t value = pl031_read(&hv.guest.rtc, (uint32_t)offset, timers_rtc_now_s());
+	uint64_t value = pl031_read(&hv.guest.rtc, (uint32_t)offset, guest_clock_rtc_s());
 	if (size == 8)
-		value |= pl031_read(&hv.guest.rtc, (uint32_t)offset + 4, timers_rtc_now_s()) << 32;
+		value |= pl031_read(&hv.guest.rtc, (uint32_t)offset + 4, guest_clock_rtc_s()) << 32;
 	rtc_line_update();
 	return value;
 }
@@ -61,9 +62,9 @@ static uint64_t rtc_read(uint64_t offset, uint8_t size)
 static void rtc_write(uint64_t offset, uint8_t size, uint64_t value)
 {
 	timers_changed();
-	pl031_write(&hv.guest.rtc, (uint32_t)offset, value, timers_rtc_now_s());
+	pl031_write(&hv.guest.rtc, (uint32_t)offset, value, guest_clock_rtc_s());
 	if (size == 8)
-		pl031_write(&hv.guest.rtc, (uint32_t)offset + 4, value >> 32, timers_rtc_now_s());
+		pl031_write(&hv.guest.rtc, (uint32_t)offset + 4, value >> 32, guest_clock_rtc_s());
 	rtc_line_update();
 }
 

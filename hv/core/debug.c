@@ -12,6 +12,7 @@
 #include "hv/core/debug_hit.h"
 #include "hv/core/debug_pass.h"
 #include "hv/core/debug_regs.h"
+#include "hv/core/debug_step.h"
 #include "hv/core/exclusive.h"
 #include "hv/core/gate.h"
 #include "hv/core/hv.h"
@@ -151,15 +152,6 @@ static bool completes_exclusives(void)
 	return hv.boot->machine_version > 1;
 }
 
-/* Goes on over one instruction with these registers. */
-static void pass(struct vcpu_state *stepping)
-{
-	stepping->mdscr_el1 |= MDSCR_SS;
-	arch_debug_load(stepping);
-	hv_vcpu()->pstate |= PSTATE_SS;
-	hv_vcpu()->stepping |= VCPU_PASSING;
-}
-
 enum exit_answer debug_breakpoint(const struct exit *exit)
 {
 	struct vcpu_state stepping = *hv_vcpu();
@@ -186,7 +178,7 @@ enum exit_answer debug_breakpoint(const struct exit *exit)
 		return EXIT_RESUME;
 	if (cause.access && debug_hit_is_false(exit)) {
 		exclusive_step_first();
-		pass(&stepping);
+		debug_step_begin(&stepping);
 		return EXIT_RESUME;
 	}
 	if (unmasked())
@@ -198,7 +190,7 @@ enum exit_answer debug_breakpoint(const struct exit *exit)
 	own_points_clear(&stepping);
 	if (!cause.access) /* else it accesses nothing that the debugger watches, but might come here again and again */
 		points_place(&stepping);
-	pass(&stepping);
+	debug_step_begin(&stepping);
 	return EXIT_RESUME;
 }
 
@@ -234,7 +226,7 @@ static enum exit_answer passed(void)
 		own_points_clear(&stepping);
 		points_place(&stepping);
 	}
-	pass(&stepping);
+	debug_step_begin(&stepping);
 	if (!at_vector)
 		hv_vcpu()->stepping |= VCPU_FOLLOWING;
 	return EXIT_RESUME;
@@ -272,20 +264,12 @@ enum exit_answer debug_step(const struct exit *exit)
 
 void debug_pass_end(void)
 {
-	if (!(hv_vcpu()->stepping & VCPU_PASSING))
-		return;
-	hv_vcpu()->stepping &= ~(uint32_t)(VCPU_PASSING | VCPU_FOLLOWING);
-	hv_vcpu()->pstate &= ~PSTATE_SS;
-	debug_load();
+	if (debug_step_end())
+		debug_load();
 }
 
 void debug_interrupted(void)
 {
 	debug_pass_end();
 	exclusive_drop();
-}
-
-bool debug_comes_again(void)
-{
-	return (hv_vcpu()->stepping & (VCPU_PASSING | VCPU_FOLLOWING)) == VCPU_PASSING;
 }

@@ -11,11 +11,8 @@ enum exit_answer debug_step(const struct exit *exit);
 /* Call at every synchronous exit: ends the stepping over a breakpoint that the guest had masked. */
 void debug_pass_end(void);
 
-/* Call where the guest stops in a way that is an event, or is saved: whatever hv took it through is over. */
+/* Call where the guest stops in a way that is an event: whatever hv took it through is over. */
 void debug_interrupted(void);
-
-/* Whether the guest stands before an instruction that it came out at already, to be stepped over it. */
-bool debug_comes_again(void);
 
 /* Loads the guest's debug registers into the CPU, and the debugger's points into the ones that the guest does not use.
  * If they do not fit, the guest's own points are out until just before they are due (hv.own_points_out). */

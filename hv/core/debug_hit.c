@@ -4,6 +4,7 @@
 #include "hv/core/debug_pass.h"
 #include "hv/core/debug_regs.h"
 #include "hv/core/hv.h"
+#include "hv/core/publish.h"
 
 /* How surely an exit is one of this point: the highest number is right, FIT_NONE cannot be. */
 enum fit { FIT_NONE, FIT_BEFORE, FIT_DOUBLEWORD, FIT_RANGE, FIT_EXACT };
@@ -74,7 +75,7 @@ enum debug_hit debug_hit(const struct debug_cause *cause)
 		return DEBUG_HIT_PASSED;
 	hv.mailbox->stop_address = hit.address;
 	hv.mailbox->stop = cause->is_watchpoint ? HV_STOP_WATCHPOINT : HV_STOP_BREAKPOINT;
-	hv_end(HV_STATE_STOPPED);
+	publish_end(HV_STATE_STOPPED);
 	return DEBUG_HIT_STOPPED;
 }
 

@@ -7,7 +7,7 @@
 #include "hv/core/gate.h"
 #include "hv/core/guest_read.h"
 #include "hv/core/hv.h"
-#include "hv/core/standstill.h"
+#include "hv/core/vector.h"
 #include "hv/shared/agent_expr.h"
 #include "hv/shared/exclusive_code.h"
 
@@ -108,7 +108,7 @@ static bool all_are_false(uint32_t points)
 static bool may_pass(void)
 {
 	const struct vcpu_state *vcpu = hv_vcpu();
-	return !standstill_at_vector() && !(vcpu->pstate & PSTATE_NRW) && vcpu->stepping == 0 &&
+	return !vector_is_here() && !(vcpu->pstate & PSTATE_NRW) && vcpu->stepping == 0 &&
 	       !(vcpu->mdscr_el1 & (MDSCR_SS | MDSCR_MDE)) && !hv.own_points_out && gate_is_quiet();
 }
 

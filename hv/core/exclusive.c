@@ -7,12 +7,11 @@
 #include "hv/core/decode_exclusive.h"
 #include "hv/core/interrupts.h"
 #include "hv/core/load_store.h"
+#include "hv/core/vector.h"
 
 /* Sequences are short (Arm ARM B2.9.5), and so is the way back to the beginning of one that failed. */
 enum { SEQUENCE_INSNS_MAX = 32, OPEN_INSNS_MAX = 2 * SEQUENCE_INSNS_MAX };
 enum { REG_SP = 31 };
-
-/* Arm ARM D1.3.1.5: sixteen vectors. */
 
 /* What a return from an exception takes from SPSR_EL1, and nothing in a sequence changes: M, DAIF, SSBS, PAN, UAO, DIT.
  */
@@ -80,19 +79,13 @@ void exclusive_store_take_back(void)
 	arch_code_write(step.at, step.word);
 }
 
-/* An exception came instead of the instruction, or with it. */
-static bool at_vector(void)
-{
-	uint64_t offset = hv_vcpu()->pc - arch_vbar_el1();
-	return offset < VECTORS_BYTES && offset % VECTOR_BYTES == 0;
-}
-
 bool exclusive_step_end(void)
 {
 	is_used = true;
 	bool done = hv_vcpu()->pc == step.pc + 4;
 	uint64_t behind = arch_elr_el1() - step.pc; /* of an SVC, ELR_EL1 is */
-	bool excepted = step.is_made && at_vector() && (behind == 0 || behind == 4);
+	bool at_vector = vector_is_here();          /* an exception came instead of the instruction, or with it */
+	bool excepted = step.is_made && at_vector && (behind == 0 || behind == 4);
 	if (done && step.is_load)
 		monitor = step.load;
 	if (done && exclusive_stores) {
@@ -101,7 +94,7 @@ bool exclusive_step_end(void)
 		monitor.bytes = 0;
 		insns_left = 0;
 	}
-	if (at_vector())
+	if (at_vector)
 		monitor_clear();
 	step_forget();
 	return excepted;

@@ -1,14 +1,129 @@
-/* The gate's front: fills in where an event stands and hands it to the half that is at work. A diverted guest's events
- * go the recording's way, but nobody keeps them (replay/run/engine.c). */
+/* The gate's front: what is the same in all halves, and which half is at work. */
 #include "hv/core/gate.h"
 #include "hv/abi/pstate.h"
 #include "hv/arch/hot.h"
 #include "hv/core/gate_half.h"
 #include "hv/core/hv.h"
 #include "hv/core/interrupts.h"
+#include "hv/core/publish.h"
 #include "hv/core/ring.h"
 
+struct half {
+	bool trace_decides; /* else the machine does */
+	bool stops_anywhere;
+	void (*run_begin)(void);
+	void (*run_end)(void);
+	void (*trap)(enum event_kind kind, uint64_t address, uint64_t value, uint8_t size, bool inexact);
+	void (*note)(enum event_kind kind, uint64_t address, uint64_t value);
+	bool (*exit)(uint32_t *reason);
+	bool (*exit_agrees)(uint32_t check);
+	void (*keyframe)(void);
+	bool (*is_quiet)(void);
+	bool (*note_due)(void);
+	bool (*debug_due)(void);
+	bool (*input)(uint8_t *byte);
+	bool (*idle_due)(bool waits);
+	ns_t (*idle)(ns_t deadline);
+	bool (*end_due)(uint32_t *reason);
+	insn_t (*next_stop)(insn_t deadline, insn_t alarm);
+	insn_t (*stop_at_rest)(insn_t alarm);
+};
+
+static void nothing(void)
+{
+}
+
+static bool never(void)
+{
+	return false;
+}
+
+static bool no_check(uint32_t check)
+{
+	(void)check;
+	return false;
+}
+
+static bool no_input(uint8_t *byte)
+{
+	(void)byte;
+	return false;
+}
+
+/* Each exit takes the long way. */
+static insn_t no_rest(insn_t alarm)
+{
+	(void)alarm;
+	return (insn_t){0};
+}
+
+static const struct half recording = {
+	.trace_decides = false,
+	.stops_anywhere = true,
+	.run_begin = nothing,
+	.run_end = nothing,
+	.trap = record_trap,
+	.note = record_note,
+	.exit = record_exit,
+	.exit_agrees = no_check,
+	.keyframe = record_keyframe,
+	.is_quiet = never,
+	.note_due = never,
+	.debug_due = never,
+	.input = record_input,
+	.idle_due = record_idle_due,
+	.idle = record_idle,
+	.end_due = record_end_due,
+	.next_stop = record_next_stop,
+	.stop_at_rest = record_stop_at_rest,
+};
+
+static const struct half replaying = {
+	.trace_decides = true,
+	.stops_anywhere = false,
+	.run_begin = nothing,
+	.run_end = nothing,
+	.trap = replay_trap,
+	.note = replay_note,
+	.exit = replay_exit,
+	.exit_agrees = replay_exit_agrees,
+	.keyframe = nothing,
+	.is_quiet = replay_is_quiet,
+	.note_due = replay_note_due,
+	.debug_due = replay_debug_due,
+	.input = replay_input,
+	.idle_due = replay_idle_due,
+	.idle = replay_idle,
+	.end_due = replay_end_due,
+	.next_stop = replay_next_stop,
+	.stop_at_rest = replay_stop_at_rest,
+};
+
+static const struct half diverted = {
+	.trace_decides = false,
+	.stops_anywhere = false,
+	.run_begin = divert_run_begin,
+	.run_end = divert_run_end,
+	.trap = record_trap,
+	.note = record_note,
+	.exit = record_exit,
+	.exit_agrees = no_check,
+	.keyframe = nothing,
+	.is_quiet = never,
+	.note_due = never,
+	.debug_due = never,
+	.input = no_input,
+	.idle_due = record_idle_due,
+	.idle = divert_idle,
+	.end_due = divert_end_due,
+	.next_stop = divert_next_stop,
+	.stop_at_rest = no_rest,
+};
+
 static enum { RECORDING, REPLAYING, DIVERTED } half;
+
+/* Asks the half at work, by name, so that what it does is compiled into the caller (hv/arch/hot.h). */
+#define HALF(asked) (half == RECORDING ? recording.asked : half == REPLAYING ? replaying.asked : diverted.asked)
 
 void gate_init(void)
 {
@@ -16,74 +131,29 @@ void gate_init(void)
 	ring_events_forget();
 }
 
-void gate_run_begin(bool diverted)
+void gate_run_begin(bool is_diverted)
 {
-	half = diverted ? DIVERTED : REPLAYING;
+	half = is_diverted ? DIVERTED : REPLAYING;
 	ring_events_forget();
-	if (diverted)
-		divert_begin();
+	HALF(run_begin());
 }
 
 void gate_run_end(void)
 {
-	if (half == DIVERTED)
-		divert_end();
+	HALF(run_end());
 	half = REPLAYING;
-}
-
-static void event_put(struct event *event, enum event_kind kind, uint64_t address, uint64_t value, uint8_t size)
-{
-	event->n = hv.guest.n;
-	event->pc = hv_vcpu()->pc;
-	event->address = address;
-	event->value = value;
-	event->kind = (uint16_t)kind;
-	event->vcpu = (uint8_t)hv.guest.current;
-	event->size = size;
-	event->zero = 0;
-}
-
-static HV_APART void diverge(enum event_kind kind, uint64_t address, uint64_t value, uint8_t size)
-{
-	struct event event;
-	event_put(&event, kind, address, value, size);
-	replay_diverged(&event);
-}
-
-static void replay(enum event_kind kind, uint64_t address, uint64_t value, uint8_t size, bool inexact)
-{
-	struct event event;
-	event_put(&event, kind, address, value, size);
-	if (!replay_event(&event, inexact))
-		diverge(kind, address, value, size);
-}
-
-static struct event *record(enum event_kind kind, uint64_t address, uint64_t value, uint8_t size)
-{
-	struct event *event = record_room();
-	event_put(event, kind, address, value, size);
-	record_event(event);
-	return event;
 }
 
 static void note(enum event_kind kind, uint64_t address, uint64_t value)
 {
-	if (hv.ended)
-		return;
-	if (half == REPLAYING)
-		replay(kind, address, value, 0, false);
-	else
-		record(kind, address, value, 0);
+	if (!hv.ended)
+		HALF(note(kind, address, value));
 }
 
 void gate_trap(enum event_kind kind, uint64_t address, uint64_t value, uint8_t size, bool inexact)
 {
-	if (hv.ended)
-		return;
-	if (half == REPLAYING)
-		replay(kind, address, value, size, inexact);
-	else
-		record_access(record(kind, address, value, size));
+	if (!hv.ended)
+		HALF(trap(kind, address, value, size, inexact));
 }
 
 /* The rolling hash over the registers at every asynchronous exit; events keep its low half. */
@@ -101,7 +171,7 @@ static uint64_t check_roll(uint64_t check, const struct vcpu_state *vcpu)
 
 bool gate_exit(uint32_t reason)
 {
-	if (hv.ended || !(half == REPLAYING ? replay_at(EVENT_EXIT, &reason) : reason != 0))
+	if (hv.ended || !HALF(exit(&reason)))
 		return false;
 	hv.guest.check = check_roll(hv.guest.check, hv_vcpu());
 	note(EVENT_EXIT, reason, hv.guest.check & UINT32_MAX);
@@ -110,45 +180,38 @@ bool gate_exit(uint32_t reason)
 
 bool gate_exit_agrees(void)
 {
-	return !hv.ended && half == REPLAYING && replay_exit_agrees((uint32_t)check_roll(hv.guest.check, hv_vcpu()));
+	return !hv.ended && HALF(exit_agrees((uint32_t)check_roll(hv.guest.check, hv_vcpu())));
 }
 
 void gate_keyframe(void)
 {
-	if (!hv.ended && half == RECORDING)
-		record_keyframe();
+	if (!hv.ended)
+		HALF(keyframe());
 }
 
 bool gate_is_quiet(void)
 {
-	return !hv.ended && half == REPLAYING && replay_is_quiet();
+	return !hv.ended && HALF(is_quiet());
 }
 
 bool gate_stops_anywhere(void)
 {
-	return half == RECORDING;
+	return HALF(stops_anywhere);
 }
 
 bool gate_note_due(void)
 {
-	return !hv.ended && half == REPLAYING && replay_note_due();
-}
-
-static bool input(uint8_t *byte)
-{
-	if (half == DIVERTED)
-		return false;
-	return half == REPLAYING ? replay_input(byte) : record_input(byte);
+	return !hv.ended && HALF(note_due());
 }
 
 bool gate_debug_due(void)
 {
-	return !hv.ended && half == REPLAYING && replay_debug_due();
+	return !hv.ended && HALF(debug_due());
 }
 
 bool gate_input(ipa_t device, uint8_t *byte)
 {
-	if (hv.ended || !input(byte))
+	if (hv.ended || !HALF(input(byte)))
 		return false;
 	note(EVENT_INPUT, device.v, *byte);
 	return !hv.ended;
@@ -156,20 +219,13 @@ bool gate_input(ipa_t device, uint8_t *byte)
 
 bool gate_idle_due(bool waits)
 {
-	return !hv.ended && (half == REPLAYING ? replay_idle_due(waits) : waits);
-}
-
-static ns_t idle(ns_t deadline)
-{
-	if (half == DIVERTED)
-		return divert_idle(deadline);
-	return half == REPLAYING ? replay_idle() : record_idle(deadline);
+	return !hv.ended && HALF(idle_due(waits));
 }
 
 ns_t gate_idle(ns_t deadline)
 {
-	ns_t jump = idle(deadline);
-	if (jump.v != 0 || half == REPLAYING) /* a trace's jump of 0 is damage: it must not come again and again */
+	ns_t jump = HALF(idle(deadline));
+	if (jump.v != 0 || HALF(trace_decides)) /* a trace's jump of 0 is damage: it must not come again and again */
 		note(EVENT_IDLE, deadline.v, jump.v);
 	return jump;
 }
@@ -186,14 +242,7 @@ HV_APART void gate_end(enum end_reason reason)
 		return;
 	hv.mailbox->end_reason = reason;
 	interrupts_fold(); /* equal guests have equal bytes, however they were stopped */
-	hv_end(HV_STATE_ENDED);
-}
-
-static bool end_due(uint32_t *reason)
-{
-	if (half == DIVERTED)
-		return divert_end_due(reason);
-	return half == REPLAYING ? replay_end_due(reason) : record_end_due(reason);
+	publish_end(HV_STATE_ENDED);
 }
 
 bool gate_end_due(void)
@@ -201,27 +250,21 @@ bool gate_end_due(void)
 	uint32_t reason = 0;
 	if (hv.ended)
 		return true;
-	if (!end_due(&reason))
+	if (!HALF(end_due(&reason)))
 		return false;
 	if (reason != 0)
 		gate_end((enum end_reason)reason);
 	else
-		hv_end(HV_STATE_ENDED); /* the run was told to stop here, or its trace has no more */
+		publish_end(HV_STATE_ENDED); /* the run was told to stop here, or its trace has no more */
 	return true;
 }
 
 insn_t gate_next_stop(insn_t deadline, insn_t alarm)
 {
-	if (half == DIVERTED)
-		return divert_next_stop(deadline);
-	return half == REPLAYING ? replay_next_stop(alarm) : record_next_stop(deadline);
+	return HALF(next_stop(deadline, alarm));
 }
 
 insn_t gate_stop_at_rest(insn_t alarm)
 {
-	if (hv.ended)
-		return (insn_t){0};
-	if (half == REPLAYING)
-		return replay_stop_at_rest(alarm);
-	return half == RECORDING ? record_stop_at_rest() : (insn_t){0};
+	return hv.ended ? (insn_t){0} : HALF(stop_at_rest(alarm));
 }

@@ -15,8 +15,8 @@
 /* Call once, before the first entry. */
 void gate_init(void);
 
-/* Around a run of a replay that serves a debugger: on the recording's way, or `diverted`. */
-void gate_run_begin(bool diverted);
+/* Around a run of a replay that serves a debugger: on the recording's way, or diverted. */
+void gate_run_begin(bool is_diverted);
 void gate_run_end(void);
 
 /* A trap: the guest's own instruction came to EL2. `value` is what hv computed, or what the guest wrote; `size` is the

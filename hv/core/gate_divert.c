@@ -5,7 +5,7 @@
  * and sampling, which a replay must not do at a stop.
  * 2. Timers are sampled first because the host may have changed their registers.
  * 3. What is outside of struct guest_state is left as a replay needs it: the virtual timer's interrupt and the virtual
- *    GIC's maintenance interrupt reach EL2 only between divert_begin and divert_end. */
+ *    GIC's maintenance interrupt reach EL2 only between the begin and the end of a run. */
 #include "hv/board/board.h"
 #include "hv/core/gate_half.h"
 #include "hv/core/hv.h"
@@ -14,7 +14,7 @@
 
 static bool hang_seen;
 
-void divert_begin(void)
+void divert_run_begin(void)
 {
 	hang_seen = false;
 	interrupts_fold();
@@ -22,7 +22,7 @@ void divert_begin(void)
 	board_interrupts_set(BOARD_ALL);
 }
 
-void divert_end(void)
+void divert_run_end(void)
 {
 	board_interrupts_set(BOARD_ALARM_AND_HOST);
 }
@@ -40,7 +40,8 @@ bool divert_end_due(uint32_t *reason)
 	return hang_seen || hv.guest.n >= hv.until_n || hv.mailbox->interrupt;
 }
 
-insn_t divert_next_stop(insn_t deadline)
+insn_t divert_next_stop(insn_t deadline, insn_t alarm)
 {
+	(void)alarm;
 	return (insn_t){deadline.v < hv.until_n ? deadline.v : hv.until_n};
 }

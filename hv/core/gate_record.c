@@ -4,13 +4,14 @@
 #include "hv/arch/hot.h"
 #include "hv/core/asking.h"
 #include "hv/core/patch.h"
+#include "hv/core/publish.h"
 #include "hv/core/ring.h"
 #include "hv/core/timers.h"
 #include "hv/dev/pl011.h"
 
 static bool hang_seen;
 static uint64_t last_n = UINT64_MAX; /* of the last event */
-static insn_t next_stop;
+static insn_t stop;
 static bool exit_is_first; /* the last EXIT is the first event of its position */
 
 static uint64_t room(void)
@@ -28,20 +29,39 @@ static HV_APART void room_wait(void)
 	ring_events_from(hv.mailbox->event_head, room());
 }
 
-struct event *record_room(void)
+static struct event *event_room(void)
 {
 	if (ring_events.next == ring_events.end)
 		room_wait();
 	return ring_events.next;
 }
 
-void record_event(const struct event *event)
+/* Appends the event that was written there. */
+static void appended(const struct event *event)
 {
 	if (event->kind == EVENT_EXIT)
 		exit_is_first = event->n != last_n;
 	last_n = event->n;
 	ring_events.next++;
 	ring_index_store(&hv.mailbox->event_head, hv.mailbox->event_head + 1);
+}
+
+static const struct event *append(enum event_kind kind, uint64_t address, uint64_t value, uint8_t size)
+{
+	struct event *event = event_room();
+	half_event(event, kind, address, value, size);
+	appended(event);
+	return event;
+}
+
+void record_note(enum event_kind kind, uint64_t address, uint64_t value)
+{
+	append(kind, address, value, 0);
+}
+
+bool record_exit(uint32_t *reason)
+{
+	return *reason != 0;
 }
 
 /* The host clears the dirty state of stage 2 meanwhile, which counts only when no translation remembers it. It takes
@@ -51,7 +71,7 @@ void record_keyframe(void)
 {
 	if (!hv.mailbox->keyframe_request || !exit_is_first)
 		return;
-	hv_publish(HV_STATE_KEYFRAME);
+	publish(HV_STATE_KEYFRAME);
 	while (__atomic_load_n(&hv.mailbox->state, __ATOMIC_ACQUIRE) == HV_STATE_KEYFRAME)
 		arch_yield();
 	patch_show();
@@ -108,7 +128,9 @@ static HV_APART void console_shown(void)
 	}
 }
 
-void record_access(const struct event *event)
+/* Looks at what the guest does with its UART, and whether the console now shows what the host waits for; stands still
+ * then until the host has seen it. */
+static void access_see(const struct event *event)
 {
 	static uint64_t newest;
 	asking_see(event, hv_now());
@@ -117,6 +139,12 @@ void record_access(const struct event *event)
 	newest = newest << 8 | (event->value & UINT8_MAX);
 	if (console_watched(newest))
 		console_shown();
+}
+
+void record_trap(enum event_kind kind, uint64_t address, uint64_t value, uint8_t size, bool inexact)
+{
+	(void)inexact;
+	access_see(append(kind, address, value, size));
 }
 
 /* Sleeps until there is input, a request to stop, or guest time may go on to `deadline`. */
@@ -155,6 +183,11 @@ ns_t record_idle(ns_t deadline)
 	return real_jump(deadline);
 }
 
+bool record_idle_due(bool waits)
+{
+	return waits;
+}
+
 bool record_end_due(uint32_t *reason)
 {
 	if (hv.mailbox->stop_request)
@@ -166,17 +199,18 @@ bool record_end_due(uint32_t *reason)
 	return *reason != 0;
 }
 
-insn_t record_next_stop(insn_t deadline)
+insn_t record_next_stop(insn_t deadline, insn_t alarm)
 {
-	next_stop = deadline;
+	(void)alarm;
+	stop = deadline;
 	if (hv.boot->limit_n != 0 && hv.boot->limit_n < deadline.v)
-		next_stop.v = hv.boot->limit_n;
-	return next_stop;
+		stop.v = hv.boot->limit_n;
+	return stop;
 }
 
-insn_t record_stop_at_rest(void)
+insn_t record_stop_at_rest(insn_t alarm)
 {
-	insn_t stop = next_stop;
+	(void)alarm;
 	bool stands = timers_stand() && hv.guest.n < stop.v && !hv.mailbox->stop_request && !input_ready();
 	return (insn_t){stands ? stop.v : 0};
 }

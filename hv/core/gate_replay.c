@@ -9,8 +9,9 @@
 #include "hv/abi/field.h"
 #include "hv/arch/hot.h"
 #include "hv/core/hv.h"
+#include "hv/core/publish.h"
 #include "hv/core/ring.h"
-#include "hv/core/standstill.h"
+#include "hv/core/vector.h"
 #include <stddef.h>
 
 #define LOST_INSNS UINT64_C(0x1000000)
@@ -48,11 +49,11 @@ static void passed(void)
 	ring_index_store(&hv.mailbox->event_tail, hv.mailbox->event_tail + 1);
 }
 
-HV_APART void replay_diverged(const struct event *actual)
+static HV_APART void diverged(const struct event *actual)
 {
 	hv.mailbox->expected = *next_event();
 	hv.mailbox->actual = *actual;
-	hv_end(HV_STATE_DIVERGED);
+	publish_end(HV_STATE_DIVERGED);
 }
 
 /* The small fields, as one number. */
@@ -67,11 +68,12 @@ static bool event_equal(const struct event *a, const struct event *b, bool any_n
 	       form(a) == form(b);
 }
 
-bool replay_event(const struct event *actual, bool inexact)
+/* Checks the event against the trace's next and passes on; false: they differ. `inexact`: takes n from the trace. */
+static bool agrees(const struct event *actual, bool inexact)
 {
 	const struct event *expected = next_event();
 	if (!expected) {
-		hv_end(HV_STATE_ENDED); /* an incomplete trace may end between two events of one position */
+		publish_end(HV_STATE_ENDED); /* an incomplete trace may end between two events of one position */
 		return true;
 	}
 	if (!event_equal(expected, actual, inexact))
@@ -84,17 +86,37 @@ bool replay_event(const struct event *actual, bool inexact)
 	return true;
 }
 
+static HV_APART void differ(enum event_kind kind, uint64_t address, uint64_t value, uint8_t size)
+{
+	struct event event;
+	half_event(&event, kind, address, value, size);
+	diverged(&event);
+}
+
+void replay_trap(enum event_kind kind, uint64_t address, uint64_t value, uint8_t size, bool inexact)
+{
+	struct event event;
+	half_event(&event, kind, address, value, size);
+	if (!agrees(&event, inexact))
+		differ(kind, address, value, size);
+}
+
+void replay_note(enum event_kind kind, uint64_t address, uint64_t value)
+{
+	replay_trap(kind, address, value, 0, false);
+}
+
 static const struct event *next_here(enum event_kind kind)
 {
 	const struct event *next = next_event();
 	return next && next->kind == kind && next->n == hv.guest.n ? next : NULL;
 }
 
-bool replay_at(enum event_kind kind, uint32_t *address)
+bool replay_exit(uint32_t *reason)
 {
-	const struct event *next = next_here(kind);
+	const struct event *next = next_here(EVENT_EXIT);
 	if (next)
-		*address = (uint32_t)next->address;
+		*reason = (uint32_t)next->address;
 	return next != NULL;
 }
 
@@ -109,7 +131,7 @@ bool replay_input(uint8_t *byte)
 static HV_APART void diverged_here(void)
 {
 	struct event here = {.n = hv.guest.n, .pc = hv_vcpu()->pc, .vcpu = (uint8_t)hv.guest.current};
-	replay_diverged(&here);
+	diverged(&here);
 }
 
 /* A guest that waits with nothing pending idled here in the recording, or was interrupted (its WFI may not have trapped
@@ -122,8 +144,9 @@ bool replay_idle_due(bool waits)
 	return next_here(EVENT_IDLE) != NULL;
 }
 
-ns_t replay_idle(void)
+ns_t replay_idle(ns_t deadline)
 {
+	(void)deadline;
 	return (ns_t){next_event()->value};
 }
 
@@ -142,7 +165,7 @@ bool replay_end_due(uint32_t *reason)
 	if (next->kind != EVENT_END || next->n != hv.guest.n)
 		return false;
 	*reason = (uint32_t)next->address;
-	return ends_from_outside(next) && (*reason != END_REASON_EXCEPTION_LOOP || standstill_is_reached());
+	return ends_from_outside(next) && (*reason != END_REASON_EXCEPTION_LOOP || vector_loops_here());
 }
 
 static enum event_class class_of(const struct event *event)
@@ -209,12 +232,13 @@ static bool is_behind(insn_t alarm, const struct event *next)
 	return alarm.v > next->n && alarm.v - next->n <= 2 * LOST_INSNS;
 }
 
-insn_t replay_next_stop(insn_t alarm)
+insn_t replay_next_stop(insn_t deadline, insn_t alarm)
 {
+	(void)deadline;
 	const struct event *next = next_event();
 	uint64_t stop = next->n;
 	if (is_before_loop(next)) {
-		standstill_await();
+		ring_bell_ask();
 		return (insn_t){hv.guest.n + 1};
 	}
 	if (next->n < hv.guest.n || (next->n == hv.guest.n && !comes_by_itself(next))) {

@@ -40,8 +40,7 @@ static inline volatile uint32_t *hv_ram_word(ipa_t ipa)
 /* Leaves one line for the user in the mailbox: `text`, then `value` in hexadecimal. */
 void hv_text(const char *text, uint64_t value);
 
-/* Saves the whole guest state where the host reads it, says so, and rings. */
-void hv_publish(enum hv_state state);
-
-/* The same, and nothing enters the guest any more. */
-void hv_end(enum hv_state state);
+/* The same in pieces: puts text, or a space and a number in hexadecimal, at `at` in hv_mailbox.text, as far as there is
+ * room. Returns where the next piece goes, or the NUL. */
+char *hv_text_put(char *at, const char *text);
+char *hv_text_put_hex(char *at, uint64_t value);

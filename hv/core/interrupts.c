@@ -4,11 +4,11 @@
 #include "hv/arch/arch.h"
 #include "hv/arch/hot.h"
 #include "hv/board/board.h"
-#include "hv/core/gate.h"
+#include "hv/core/guest_clock.h"
 #include "hv/core/hv.h"
-#include "hv/core/timers.h"
 #include "hv/dev/vgic.h"
 
+static uint32_t taken;            /* acknowledged, not yet acted on */
 static bool vtimer_silenced;      /* the physical interrupt is active */
 static bool maintenance_silenced; /* the virtual GIC's maintenance interrupt is */
 
@@ -25,19 +25,6 @@ static bool vtimer_handled(void)
 	return vtimer->level || vtimer->active;
 }
 
-void interrupts_fold(void)
-{
-	bool handled = vtimer_handled();
-	if (hv.guest.vgic.stage == VGIC_FOLDED)
-		return;
-	if (hv.guest.vgic.stage == VGIC_LOADED)
-		arch_ich_save(hv_vcpu());
-	hv.guest.vgic.stage = VGIC_FOLDED;
-	vgic_fold(&hv.guest, hv.guest.current);
-	if (handled && !vtimer_handled())
-		timers_sample_vtimer(); /* the guest ended it; the timer may be due again */
-}
-
 static HV_APART void level_change(uint32_t intid, bool level)
 {
 	interrupts_fold();
@@ -50,18 +37,32 @@ void interrupts_set_level(uint32_t intid, bool level)
 		level_change(intid, level);
 }
 
+void interrupts_sample_vtimer(void)
+{
+	struct vcpu_state *vcpu = hv_vcpu();
+	arch_vtimer_save(vcpu);
+	interrupts_set_level(GUEST_INTID_VTIMER, guest_clock_timer_line(vcpu->cntv_ctl_el0, vcpu->cntv_cval_el0));
+}
+
+void interrupts_fold(void)
+{
+	bool handled = vtimer_handled();
+	if (hv.guest.vgic.stage == VGIC_FOLDED)
+		return;
+	if (hv.guest.vgic.stage == VGIC_LOADED)
+		arch_ich_save(hv_vcpu());
+	hv.guest.vgic.stage = VGIC_FOLDED;
+	vgic_fold(&hv.guest, hv.guest.current);
+	if (handled && !vtimer_handled())
+		interrupts_sample_vtimer(); /* the guest ended it; the timer may be due again */
+}
+
 bool interrupts_level(uint32_t intid)
 {
 	return virq_of(intid)->level;
 }
 
-static void injected(uint32_t vcpu, uint32_t intid, uint8_t priority)
-{
-	(void)vcpu;
-	gate_inject(intid, priority);
-}
-
-void interrupts_flush(void)
+void interrupts_flush(vgic_inject_fn *injected)
 {
 	if (hv.guest.vgic.stage != VGIC_FOLDED)
 		return;
@@ -128,10 +129,21 @@ bool interrupts_enabled(uint32_t intid)
 	return virq_of(intid)->enabled;
 }
 
-void interrupts_taken(uint32_t irqs)
+void interrupts_taken_add(uint32_t irqs)
 {
+	taken |= irqs;
 	if (irqs & BOARD_IRQ_VTIMER)
 		vtimer_silenced = true;
 	if (irqs & BOARD_IRQ_MAINTENANCE)
 		maintenance_silenced = true;
+}
+
+uint32_t interrupts_taken(void)
+{
+	return taken;
+}
+
+void interrupts_taken_forget(void)
+{
+	taken = 0;
 }

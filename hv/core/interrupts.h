@@ -2,6 +2,7 @@
  * something needs it. While the guest runs the list registers are the truth; interrupts_fold takes it back. */
 #pragma once
 #include "hv/abi/types.h"
+#include "hv/dev/vgic.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -11,8 +12,10 @@ void interrupts_fold(void);
 void interrupts_set_level(uint32_t intid, bool level);
 /* The line as it was set last. */
 bool interrupts_level(uint32_t intid);
-/* Chooses what goes into the list registers; each newly pending interrupt passes the gate. */
-void interrupts_flush(void);
+/* Sets the line of the virtual timer, which is in hardware, for the current guest time. */
+void interrupts_sample_vtimer(void);
+/* Chooses what goes into the list registers; `injected` is called for each newly pending interrupt. */
+void interrupts_flush(vgic_inject_fn *injected);
 /* Writes the list registers; call last before the guest is entered. */
 void interrupts_load(void);
 /* Whether the list registers hold all that there is, so that interrupts_flush and interrupts_load would do nothing. */
@@ -29,6 +32,9 @@ bool interrupts_deliverable(void);
 bool interrupts_acknowledged(void);
 /* Whether the guest has enabled the interrupt. */
 bool interrupts_enabled(uint32_t intid);
-/* These physical interrupts (BOARD_IRQ_*) were acknowledged: those that stay silent until interrupts_load say so here.
- */
-void interrupts_taken(uint32_t irqs);
+
+/* Physical interrupts (BOARD_IRQ_*) were acknowledged: those that stay silent until interrupts_load are marked as such.
+ * They are kept, from wherever hv took them, until the run loop has acted on them. */
+void interrupts_taken_add(uint32_t irqs);
+uint32_t interrupts_taken(void);
+void interrupts_taken_forget(void);

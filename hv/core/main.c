@@ -1,24 +1,21 @@
-/* Start-up: one function that lists its steps, and the one hypervisor. */
+/* Start-up: one function that lists its steps. */
 #include "hv/core/main.h"
 #include "hv/arch/arch.h"
 #include "hv/arch/clock.h"
 #include "hv/arch/el2.h"
-#include "hv/arch/hot.h"
 #include "hv/arch/mmu.h"
 #include "hv/arch/pagetable.h"
 #include "hv/arch/stage2.h"
 #include "hv/board/board.h"
 #include "hv/core/bus.h"
-#include "hv/core/debug.h"
 #include "hv/core/gate.h"
+#include "hv/core/guest_clock.h"
 #include "hv/core/hv.h"
-#include "hv/core/interrupts.h"
+#include "hv/core/publish.h"
 #include "hv/arch/panic.h"
-#include "hv/core/patch.h"
 #include "hv/core/run.h"
 #include "hv/core/service.h"
 #include "hv/core/sysreg.h"
-#include "hv/core/timers.h"
 #include "hv/dev/pl011.h"
 #include "hv/dev/pl031.h"
 #include "hv/dev/vgic.h"
@@ -26,12 +23,10 @@
 #define PSTATE_EL1H_MASKED UINT64_C(0x3c5)
 #define OSLSR_RESET        UINT64_C(0xa) /* the OS lock is implemented, and locked */
 
-struct hv hv = {.vcpu = &hv.guest.vcpu[0]};
-
 static void refuse(const char *text, uint64_t value)
 {
 	hv_text(text, value);
-	hv_end(HV_STATE_REFUSED);
+	publish_end(HV_STATE_REFUSED);
 	for (;;)
 		board_wait();
 }
@@ -71,7 +66,7 @@ static void guest_init(void)
 	guest->vcpu[0].pstate = PSTATE_EL1H_MASKED;
 	guest->vcpu[0].power = VCPU_ON;
 	arch_el1_reset(&guest->vcpu[0]);
-	timers_jumped();
+	guest_clock_jumped();
 }
 
 static enum board_interrupts board_interrupts(void)
@@ -91,7 +86,7 @@ void hv_main(void)
 		refuse("this machine's counters are not an exact instruction clock, CNTFRQ_EL0 =",
 		       arch_counter_frequency());
 	hv.mailbox->fingerprint_count = arch_fingerprint((uint64_t *)hv.mailbox->fingerprint);
-	timers_init();
+	guest_clock_init();
 	guest_init();
 	gate_init();
 	if (hv.boot->resume)
@@ -104,23 +99,4 @@ void hv_main(void)
 		run();
 	for (;;)
 		board_wait();
-}
-
-HV_APART void hv_publish(enum hv_state state)
-{
-	debug_interrupted();
-	arch_el1_save(hv_vcpu());
-	interrupts_save();
-	patch_hide();
-	hv.mailbox->now_n = hv.guest.n;
-	hv.mailbox->now_ns = hv_now().v;
-	*(struct guest_state *)&hv.mailbox->final_state = hv.guest;
-	__atomic_store_n(&hv.mailbox->state, (uint32_t)state, __ATOMIC_RELEASE);
-	board_doorbell_ring();
-}
-
-HV_APART void hv_end(enum hv_state state)
-{
-	hv.ended = true;
-	hv_publish(state);
 }

@@ -1,4 +1,4 @@
-/* Where entry.S goes. */
+/* Where start.S goes. */
 #pragma once
 
 _Noreturn void hv_main(void);

@@ -1,5 +1,5 @@
 /* Instructions of the guest that trap, replaced in RAM by ones that have the same effect and do not. There is one such
- * pair: MRS Xt, CNTPCT_EL0 and MRS Xt, CNTVCT_EL0, which have one value here (timers_counter).
+ * pair: MRS Xt, CNTPCT_EL0 and MRS Xt, CNTVCT_EL0, which have one value here (guest_clock_ticks).
  *
  * 1. The guest cannot see it. A page with such words is execute-only in stage 2, and that for EL1 alone, whose
  *    permissions for the two counters are equal. Every other access is a permission fault, without an event: the page's
@@ -7,7 +7,7 @@
  * 2. Which words are replaced decides where the guest exits, and an exit clears its exclusive monitor. So it is a
  *    function of the guest, and part of struct guest_state: the same in a recording, a replay, and from a keyframe.
  * 3. Nobody else sees it either: RAM and the dirty state of stage 2 are the guest's own whenever hv stands still for
- *    the host (patch_hide in hv_publish, patch_show before the guest goes on).
+ *    the host (patch_hide in publish, patch_show before the guest goes on).
  * 4. The table comes from traces: what it names may not be in RAM, or not be such an instruction. */
 #include "hv/core/patch.h"
 #include "hv/arch/arch.h"

@@ -1,7 +1,7 @@
 /* Sleeping for the host. Interrupts that come meanwhile are kept for the run loop. */
 #include "hv/core/ring.h"
 #include "hv/board/board.h"
-#include "hv/core/run.h"
+#include "hv/core/interrupts.h"
 
 struct ring_events ring_events;
 
@@ -25,16 +25,23 @@ void ring_wait_announce(void)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* announced before the caller looks again */
 }
 
+void ring_bell_ask(void)
+{
+	board_host_let_in();
+	ring_wait_announce();
+	board_doorbell_ring();
+}
+
 void ring_wait(void)
 {
 	board_doorbell_ring();
 	while (hv.mailbox->waits)
-		run_interrupts_add(board_wait());
+		interrupts_taken_add(board_wait());
 	ring_settle();
 }
 
 void ring_settle(void)
 {
 	while (hv.boot->serve && board_bell() != (uint8_t)__atomic_load_n(&hv.mailbox->bell, __ATOMIC_ACQUIRE))
-		run_interrupts_add(board_wait());
+		interrupts_taken_add(board_wait());
 }

@@ -31,6 +31,9 @@ void ring_events_from(uint64_t index, uint64_t count);
 void ring_wait_announce(void);
 void ring_wait(void);
 
+/* Has the host ring soon, for the guest may come to where nothing else interrupts it. Does not wait for it. */
+void ring_bell_ask(void);
+
 /* In serve mode: sleeps until the host's last bell has come. One that came later would stop the guest where the
  * recording did not, and clear its exclusive monitor (I8). */
 void ring_settle(void);

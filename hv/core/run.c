@@ -23,29 +23,24 @@
 #include "hv/board/board.h"
 #include "hv/core/debug.h"
 #include "hv/core/debug_pass.h"
+#include "hv/core/debug_step.h"
 #include "hv/core/exclusive.h"
 #include "hv/core/exit.h"
 #include "hv/core/gate.h"
+#include "hv/core/guest_clock.h"
 #include "hv/core/hv.h"
 #include "hv/core/interrupts.h"
 #include "hv/core/patch.h"
 #include "hv/core/standstill.h"
 #include "hv/core/timers.h"
+#include "hv/core/vector.h"
 #include "hv/dev/pl011.h"
 
 /* Beside BOARD_IRQ_*: an interrupt that was gone before it was acknowledged. The exit is an event all the same. */
-enum { RUN_IRQ_SPURIOUS = 1 << 30 };
+enum { IRQ_SPURIOUS = 1 << 30 };
 
 /* No guest comes so far (a century at 1 ns), and the clock's counter has no room for more. */
 #define ALARM_INSNS_MAX (UINT64_MAX >> 2)
-
-static uint32_t pending_irqs; /* acknowledged, not yet acted on */
-
-void run_interrupts_add(uint32_t taken)
-{
-	pending_irqs |= taken;
-	interrupts_taken(taken);
-}
 
 static uint32_t exit_reason(uint32_t irqs)
 {
@@ -57,7 +52,7 @@ static uint32_t exit_reason(uint32_t irqs)
 		return EXIT_REASON_HOST;
 	if (irqs & BOARD_IRQ_ALARM)
 		return EXIT_REASON_ALARM;
-	return irqs & RUN_IRQ_SPURIOUS ? EXIT_REASON_SPURIOUS : 0;
+	return irqs & IRQ_SPURIOUS ? EXIT_REASON_SPURIOUS : 0;
 }
 
 static void input_poll(void)
@@ -73,14 +68,20 @@ static void input_poll(void)
 static HV_APART enum arch_exit enter_storing(void)
 {
 	exclusive_store_put();
-	enum arch_exit kind = arch_enter(hv_vcpu(), timers_counter_ns());
+	enum arch_exit kind = arch_enter(hv_vcpu(), guest_clock_ns());
 	exclusive_store_take_back();
 	return kind;
 }
 
 static enum arch_exit enter(void)
 {
-	return exclusive_stores ? enter_storing() : arch_enter(hv_vcpu(), timers_counter_ns());
+	return exclusive_stores ? enter_storing() : arch_enter(hv_vcpu(), guest_clock_ns());
+}
+
+static void injected(uint32_t vcpu, uint32_t intid, uint8_t priority)
+{
+	(void)vcpu;
+	gate_inject(intid, priority);
 }
 
 /* Brings everything that stands at this position to rest, so that the guest can go on. A replay that is told to stop at
@@ -88,7 +89,7 @@ static enum arch_exit enter(void)
 static void settle(bool waits)
 {
 	for (bool first = true;; first = false) {
-		bool exit = gate_exit(exit_reason(pending_irqs));
+		bool exit = gate_exit(exit_reason(interrupts_taken()));
 		if (exit) {
 			debug_interrupted();
 			interrupts_fold();
@@ -96,10 +97,10 @@ static void settle(bool waits)
 		} else if (gate_note_due()) {
 			interrupts_fold();
 		}
-		pending_irqs = 0;
+		interrupts_taken_forget();
 		input_poll();
 		bool idle = waits && !interrupts_pending();
-		interrupts_flush();
+		interrupts_flush(injected);
 		if (gate_end_due())
 			return;
 		if (exit && first)
@@ -107,7 +108,7 @@ static void settle(bool waits)
 		if (!gate_idle_due(idle))
 			return;
 		hv.guest.idle_ns += gate_idle(timers_idle_deadline()).v;
-		timers_jumped();
+		guest_clock_jumped();
 		timers_sample();
 	}
 }
@@ -147,7 +148,7 @@ static HV_APART void come_to_rest(bool waits)
 static bool is_at_rest(void)
 {
 	bool points_out = hv.own_points_out || debug_pass_alarm().v != UINT64_MAX;
-	if (pending_irqs != 0 || !interrupts_are_loaded() || points_out)
+	if (interrupts_taken() != 0 || !interrupts_are_loaded() || points_out)
 		return false;
 	insn_t set = clock_alarm();
 	insn_t stop = gate_stop_at_rest(set);
@@ -165,20 +166,20 @@ enum taken { TAKEN, TAKEN_WAITS, PUT_OFF, PASSED };
  * an exception whose instruction did not retire, to EL1 or to EL2. */
 static bool place_is_unsure(void)
 {
-	return standstill_at_vector() || debug_comes_again() || interrupts_deliverable();
+	return vector_is_here() || debug_step_comes_again() || interrupts_deliverable();
 }
 
 static HV_APART enum taken interrupt_take(uint64_t entry_n)
 {
 	hv.guest.n = clock_now().v;
 	uint32_t irqs = board_irq_take();
-	run_interrupts_add(irqs);
+	interrupts_taken_add(irqs);
 	bool sure = hv.guest.n != entry_n && !place_is_unsure();
 	if (!gate_stops_anywhere() || sure || standstill_stops(irqs, entry_n)) {
-		pending_irqs |= irqs == 0 ? RUN_IRQ_SPURIOUS : 0;
+		interrupts_taken_add(irqs == 0 ? IRQ_SPURIOUS : 0);
 		return TAKEN;
 	}
-	if (pending_irqs != 0)
+	if (interrupts_taken() != 0)
 		clock_alarm_set((insn_t){hv.guest.n + 1});
 	return PUT_OFF;
 }
@@ -191,13 +192,13 @@ static HV_APART enum taken trap_taken(enum exit_answer answer)
 	case EXIT_AGAIN:
 		return PASSED;
 	case EXIT_PASS:
-		return pending_irqs == 0 ? PASSED : TAKEN;
+		return interrupts_taken() == 0 ? PASSED : TAKEN;
 	case EXIT_RESUME:
 	case EXIT_SKIP:
 	case EXIT_STOP:
 	case EXIT_REFUSED:
 	default:
-		return debug_comes_again() && gate_stops_anywhere() ? PUT_OFF : TAKEN;
+		return debug_step_comes_again() && gate_stops_anywhere() ? PUT_OFF : TAKEN;
 	}
 }
 

@@ -11,12 +11,12 @@
 #include "hv/core/debug_pass.h"
 #include "hv/core/exclusive.h"
 #include "hv/core/gate.h"
+#include "hv/core/guest_clock.h"
 #include "hv/core/hv.h"
-#include "hv/core/interrupts.h"
+#include "hv/core/publish.h"
 #include "hv/core/ring.h"
 #include "hv/core/run.h"
-#include "hv/core/sysreg_rows.h"
-#include "hv/core/timers.h"
+#include "hv/core/vcpu.h"
 
 static enum hv_command command_wait(void)
 {
@@ -41,13 +41,11 @@ void service_resume(void)
 	hv.guest = *(const struct guest_state *)&hv.mailbox->final_state;
 	hv.vcpu = &hv.guest.vcpu[hv.guest.current];
 	arch_tlb_forget();
-	arch_el1_load(hv_vcpu());
-	vpmu_load();
+	vcpu_load();
 	debug_load();
-	interrupts_restore();
 	clock_adjust(hv.guest.n - clock_now().v);
 	exclusive_drop();
-	timers_jumped();
+	guest_clock_jumped();
 }
 
 static void load(void)
@@ -55,7 +53,7 @@ static void load(void)
 	pages_copy();
 	hv.mailbox->debug_point_count = 0; /* the next run brings its own */
 	service_resume();
-	hv_end(HV_STATE_STOPPED);
+	publish_end(HV_STATE_STOPPED);
 }
 
 void service_run(void)

@@ -18,9 +18,8 @@
 #include "hv/core/gate.h"
 #include "hv/core/hv.h"
 #include "hv/core/ring.h"
+#include "hv/core/vector.h"
 #include <stddef.h>
-
-/* Arm ARM D1.3.1.5: sixteen vectors. */
 
 enum { ROUNDS = 8, PUT_OFF_MAX = 32 };
 
@@ -32,12 +31,6 @@ static uint32_t put_off;     /* so many at positions that follow on each other *
 static uint32_t same_rounds; /* the last ones of them with the registers `last` */
 static struct vcpu_state last;
 
-bool standstill_at_vector(void)
-{
-	uint64_t offset = hv_vcpu()->pc - arch_vbar_el1();
-	return offset < VECTORS_BYTES && offset % VECTOR_BYTES == 0;
-}
-
 /* The machine of version 1 went on. */
 enum exit_answer standstill_injected(bool goes_on)
 {
@@ -45,12 +38,6 @@ enum exit_answer standstill_injected(bool goes_on)
 		return EXIT_RESUME;
 	gate_end(END_REASON_EXCEPTION_LOOP);
 	return EXIT_STOP;
-}
-
-/* At the vector, from the vector: the next exception leaves all as it is. */
-static bool exception_is_own(const struct vcpu_state *vcpu)
-{
-	return vcpu->elr_el1 == vcpu->pc && vcpu->spsr_el1 == vcpu->pstate;
 }
 
 static bool is_masked(const struct vcpu_state *vcpu)
@@ -76,9 +63,9 @@ static bool loops_at_vector(uint64_t retired)
 	struct vcpu_state now = *hv_vcpu();
 	arch_el1_save(&now);
 	bool same = registers_keep(&now) && put_off > 0;
-	bool own = exception_is_own(&now);
+	bool own = vector_is_own(&now);
 	if (own)
-		standstill_await();
+		ring_bell_ask();
 	if (!same || !is_masked(&now))
 		same_rounds = 0;
 	else if (own || retired == 1)
@@ -94,22 +81,7 @@ bool standstill_stops(uint32_t irqs, uint64_t entry_n)
 	uint64_t retired = hv.guest.n - last_n;
 	put_off = retired <= 1 ? put_off + 1 : 0;
 	last_n = hv.guest.n;
-	if (standstill_at_vector() && loops_at_vector(retired))
+	if (vector_is_here() && loops_at_vector(retired))
 		return true;
 	return put_off >= PUT_OFF_MAX && irqs & BOARD_IRQ_ALARM && hv.guest.n != entry_n;
-}
-
-bool standstill_is_reached(void)
-{
-	struct vcpu_state now = *hv_vcpu();
-	now.elr_el1 = arch_elr_el1();
-	now.spsr_el1 = arch_spsr_el1();
-	return standstill_at_vector() && exception_is_own(&now);
-}
-
-void standstill_await(void)
-{
-	board_host_let_in();
-	ring_wait_announce();
-	board_doorbell_ring();
 }

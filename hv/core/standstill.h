@@ -4,17 +4,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Whether the guest stands at one of its exception vectors. */
-bool standstill_at_vector(void);
-
 /* A handler's answer when it has had the guest take an exception; `goes_on`: what inject.h answered. */
 enum exit_answer standstill_injected(bool goes_on);
 
 /* Recording: the interrupts `irqs` (BOARD_IRQ_*) are about to be put off; the guest was entered at `entry_n`. True: not
  * this time. The guest has ended, because it will never leave this place, or a replay finds this place as well. */
 bool standstill_stops(uint32_t irqs, uint64_t entry_n);
-
-/* Replaying: whether the guest has come to where it takes the same exception for ever. */
-bool standstill_is_reached(void);
-/* Has the host ring soon, for the guest may come to where nothing else interrupts it. */
-void standstill_await(void);

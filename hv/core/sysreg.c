@@ -4,6 +4,7 @@
 #include "hv/abi/field.h"
 #include "hv/core/counter.h"
 #include "hv/core/gate.h"
+#include "hv/core/guest_clock.h"
 #include "hv/core/hv.h"
 #include "hv/core/inject.h"
 #include "hv/core/interrupts.h"
@@ -61,19 +62,19 @@ void write_ignored(uint32_t key, uint64_t value)
 static uint64_t read_cntpct(uint32_t key)
 {
 	(void)key;
-	return timers_counter();
+	return guest_clock_ticks();
 }
 
 static uint64_t read_cntp_tval(uint32_t key)
 {
 	(void)key;
-	return (hv_vcpu()->cntp_cval_el0 - timers_counter()) & UINT32_MAX;
+	return (hv_vcpu()->cntp_cval_el0 - guest_clock_ticks()) & UINT32_MAX;
 }
 
 static void write_cntp_tval(uint32_t key, uint64_t value)
 {
 	(void)key;
-	timers_cntp_cval_write(timers_counter() + (uint64_t)(int64_t)(int32_t)(uint32_t)value);
+	timers_cntp_cval_write(guest_clock_ticks() + (uint64_t)(int64_t)(int32_t)(uint32_t)value);
 }
 
 static uint64_t read_cntp_ctl(uint32_t key)

@@ -1,45 +1,12 @@
 /* Lines and deadlines of the guest's timers. */
 #include "hv/core/timers.h"
 #include "hv/arch/arch.h"
-#include "hv/board/board.h"
+#include "hv/core/guest_clock.h"
 #include "hv/core/hv.h"
 #include "hv/core/interrupts.h"
 #include "hv/dev/pl031.h"
 
-#define CTL_ENABLE   UINT64_C(1)
-#define CTL_IMASK    UINT64_C(2)
-#define CTL_ISTATUS  UINT64_C(4)
-#define CTL_WRITABLE (CTL_ENABLE | CTL_IMASK)
-
-static uint64_t counter_start;
-
-/* Behind machine version 1, whose guests saw the counters begin at 0. */
-void timers_init(void)
-{
-	counter_start = hv.boot->machine_version > 1 ? GUEST_COUNTER_START : 0;
-}
-
-uint64_t timers_counter(void)
-{
-	return counter_start + hv_now().v / GUEST_NS_PER_TICK;
-}
-
-ns_t timers_counter_ns(void)
-{
-	return (ns_t){counter_start * GUEST_NS_PER_TICK + hv_now().v};
-}
-
-void timers_jumped(void)
-{
-	uint64_t until = clock_lead(timers_counter());
-	if (until != 0)
-		board_clock_jump(until);
-}
-
-uint64_t timers_rtc_now_s(void)
-{
-	return hv.boot->rtc_base_s + hv_now().v / NS_PER_S;
-}
+#define CTL_WRITABLE (TIMER_CTL_ENABLE | TIMER_CTL_IMASK)
 
 static bool has_changed; /* since the deadline was last computed */
 
@@ -53,31 +20,17 @@ bool timers_stand(void)
 	return !has_changed;
 }
 
-static bool timer_armed(uint64_t ctl)
-{
-	return (ctl & (CTL_ENABLE | CTL_IMASK)) == CTL_ENABLE;
-}
-
-void timers_sample_vtimer(void)
-{
-	struct vcpu_state *vcpu = hv_vcpu();
-	arch_vtimer_save(vcpu);
-	interrupts_set_level(GUEST_INTID_VTIMER,
-			     timer_armed(vcpu->cntv_ctl_el0) && vcpu->cntv_cval_el0 <= timers_counter());
-}
-
 static void sample_ptimer(void)
 {
 	const struct vcpu_state *vcpu = hv_vcpu();
-	interrupts_set_level(GUEST_INTID_PTIMER,
-			     timer_armed(vcpu->cntp_ctl_el0) && vcpu->cntp_cval_el0 <= timers_counter());
+	interrupts_set_level(GUEST_INTID_PTIMER, guest_clock_timer_line(vcpu->cntp_ctl_el0, vcpu->cntp_cval_el0));
 }
 
 void timers_sample(void)
 {
-	timers_sample_vtimer();
+	interrupts_sample_vtimer();
 	sample_ptimer();
-	pl031_tick(&hv.guest.rtc, timers_rtc_now_s());
+	pl031_tick(&hv.guest.rtc, guest_clock_rtc_s());
 	interrupts_set_level(GUEST_INTID_RTC, pl031_line(&hv.guest.rtc));
 }
 
@@ -85,17 +38,14 @@ void timers_sample(void)
  * to that in a trap and its line is not up yet; never if the line is up, or beyond 64 bits of ns. */
 static uint64_t deadline_of(uint32_t intid, uint64_t ctl, uint64_t cval)
 {
-	if (!timer_armed(ctl) || interrupts_level(intid))
+	if (!guest_clock_timer_armed(ctl) || interrupts_level(intid))
 		return UINT64_MAX;
-	if (cval <= timers_counter())
-		return hv_now().v + 1;
-	uint64_t ticks = cval - counter_start;
-	return ticks > UINT64_MAX / GUEST_NS_PER_TICK ? UINT64_MAX : ticks * GUEST_NS_PER_TICK;
+	return cval <= guest_clock_ticks() ? hv_now().v + 1 : guest_clock_at(cval).v;
 }
 
 static uint64_t rtc_deadline(void)
 {
-	uint64_t now_s = timers_rtc_now_s();
+	uint64_t now_s = guest_clock_rtc_s();
 	uint64_t left_s = pl031_deadline_s(&hv.guest.rtc, now_s);
 	if (left_s == UINT64_MAX)
 		return UINT64_MAX;
@@ -138,7 +88,9 @@ insn_t timers_alarm_deadline(void)
 uint64_t timers_cntp_ctl_read(void)
 {
 	const struct vcpu_state *vcpu = hv_vcpu();
-	uint64_t status = vcpu->cntp_ctl_el0 & CTL_ENABLE && vcpu->cntp_cval_el0 <= timers_counter() ? CTL_ISTATUS : 0;
+	uint64_t status = vcpu->cntp_ctl_el0 & TIMER_CTL_ENABLE && vcpu->cntp_cval_el0 <= guest_clock_ticks()
+				  ? TIMER_CTL_ISTATUS
+				  : 0;
 	return vcpu->cntp_ctl_el0 | status;
 }
 

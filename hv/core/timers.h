@@ -4,11 +4,8 @@
 #include "hv/abi/types.h"
 #include <stdbool.h>
 
-/* Call once, before the first entry. */
-void timers_init(void);
 /* Sets every timer's line for the current guest time. */
 void timers_sample(void);
-void timers_sample_vtimer(void);
 /* Guest time (ns) at which the first timer wakes an idle guest; UINT64_MAX: none will. */
 ns_t timers_idle_deadline(void);
 /* Position at which an emulated timer is due, if the guest does not idle before; UINT64_MAX: none is set. */
@@ -18,16 +15,7 @@ insn_t timers_alarm_deadline(void);
 bool timers_stand(void);
 /* The guest wrote to an emulated timer. */
 void timers_changed(void);
-/* What PL031 counts from: seconds since 1970. */
-uint64_t timers_rtc_now_s(void);
-
-/* The ns that the guest's counters have counted: guest time, and what they began with. */
-ns_t timers_counter_ns(void);
-/* Guest time has jumped: the machine's clock follows, where hv/arch/clock.c asks for it. */
-void timers_jumped(void);
-
-/* CNTPCT_EL0 and the CNTP_* registers (Arm ARM D11.2.4). CTL reads with ISTATUS. */
-uint64_t timers_counter(void);
+/* The CNTP_* registers (Arm ARM D11.2.4). CTL reads with ISTATUS. */
 uint64_t timers_cntp_ctl_read(void);
 void timers_cntp_ctl_write(uint64_t value);
 void timers_cntp_cval_write(uint64_t value);

@@ -74,7 +74,7 @@ void clock_alarm_cancel(void)
 	counter_preset(0);
 }
 
-uint64_t clock_lead(uint64_t now)
+uint64_t machine_clock_lead(uint64_t now)
 {
 	(void)now;
 	return 0;

@@ -1,4 +1,4 @@
-/* What EL2 and the host share, byte by byte: both sides are built by different compilers, entry.S knows two offsets by
+/* What EL2 and the host share, byte by byte: both sides are built by different compilers, world.S knows two offsets by
  * number, and the state hash and the traces keep the rest. */
 #include "hv/abi/event.h"
 #include "hv/abi/guest_state.h"
@@ -33,7 +33,7 @@ Test(abi, event_kinds_are_numbered_without_gaps)
 		cr_assert_eq(ids[i], i + 1);
 }
 
-/* VCPU_PC and VCPU_PSTATE of hv/arch/entry.S, which saves x0 to x30, pc and pstate in a row. */
+/* VCPU_PC and VCPU_PSTATE of hv/arch/world.S, which saves x0 to x30, pc and pstate in a row. */
 Test(abi, the_world_switch_finds_its_registers)
 {
 	cr_assert_eq(offsetof(struct vcpu_state, x), 0);

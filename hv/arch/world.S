@@ -1,4 +1,4 @@
-/* Start of hv, EL2's vectors, and the world switch with the clock alignment.
+/* The world switch with the clock alignment, and EL2's vectors, by which it ends.
  *
  * The world switch is the one place on which exact guest time rests: from the counter read to the guest's first
  * instruction it runs a fixed number of instructions plus the NOPs chosen here. The assembler computes that number
@@ -9,18 +9,6 @@
 
 #define VCPU_PC     248
 #define VCPU_PSTATE 256
-
-	.section .text.start, "ax"
-	.global _start
-_start:
-	msr	daifset, #15
-	ldr	x0, =hv_stack_top
-	mov	sp, x0
-	ldr	x1, =hv_vectors
-	msr	vbar_el2, x1
-	isb				/* the vectors are live before anything can fault */
-	bl	hv_main
-	b	.
 
 	.text
 	.macro	vector_panic, kind
@@ -57,6 +45,7 @@ _start:
 	\single	x30, [x0, #240]
 	.endm
 
+	.global hv_vectors
 	.balign	2048
 hv_vectors:
 	vector_panic 0			/* EL2 with SP_EL0: never */
@@ -139,8 +128,3 @@ sled_end:
 	ldp	x0, x1, [x0]
 	eret
 guest_first:
-
-	.bss
-	.balign	4096
-	.space	32768
-hv_stack_top:
