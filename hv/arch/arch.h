@@ -71,7 +71,7 @@ void arch_yield(void);
 void arch_simd_save(uint64_t v[64]);
 void arch_simd_load(const uint64_t v[64]);
 
-/* The instruction clock (docs/ARCHITECTURE.md). clock_now is exact at every exit. clock_adjust moves the current
+/* The instruction clock (docs/CLOCK.md). clock_now is exact at every exit. clock_adjust moves the current
  * position by `delta` (modulo 2^64), for instructions that the hardware counted wrongly; an alarm that is set moves
  * along. clock_alarm_set: `at` must be after now. */
 insn_t clock_now(void);

@@ -4,7 +4,7 @@
  * 2. An alarm presets the counter to -distance; its overflow is the interrupt. Without an alarm it starts at 0, 2^64
  *    instructions away from overflow.
  * 3. The counter stands still at EL2, so every read between exit and entry gives the same N.
- * Facts about QEMU's counters: docs/ARCHITECTURE.md, "The instruction clock". */
+ * Facts about QEMU's counters: docs/CLOCK.md. */
 #include "hv/arch/clock.h"
 #include "hv/arch/arch.h"
 #include "hv/arch/machine_clock.h"

@@ -1,5 +1,5 @@
 /* What traps to EL2, in one place, once (invariant I6). Not trapped on purpose: plain reads whose trap would over-count
- * (docs/ARCHITECTURE.md, "The instruction clock") and whose values are the same on every machine. CNTPCT traps until
+ * (docs/CLOCK.md) and whose values are the same on every machine. CNTPCT traps until
  * its read is replaced (hv/core/patch.c). */
 #include "hv/arch/el2.h"
 #include "hv/arch/sysreg.h"

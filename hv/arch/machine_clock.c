@@ -8,7 +8,7 @@
  *    GUEST_COUNTER_START, and hv may use up so much of the machine's time, and all time that the guest was idle.
  * 2. While hv waits, the machine's clock jumps to QEMU's next timer, which is the next overflow of any counter: with
  *    counter 1 at up to 2^32 ns from now, each wait would use up seconds. So it is about to overflow when hv waits.
- * Facts about QEMU's counters: docs/ARCHITECTURE.md, "The instruction clock". */
+ * Facts about QEMU's counters: docs/CLOCK.md. */
 #include "hv/arch/machine_clock.h"
 #include "hv/arch/arch.h"
 #include "hv/arch/sysreg.h"

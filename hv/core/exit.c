@@ -15,8 +15,7 @@
 /* ESR_EL2 (Arm ARM D17.2.37). */
 #define ESR_IL BIT(25)
 
-/* Where ELR points and whether the hardware counted the trapped instruction (docs/ARCHITECTURE.md, "The instruction
- * clock"). */
+/* Where ELR points and whether the hardware counted the trapped instruction (docs/CLOCK.md). */
 enum counting {
 	NOT_COUNTED,     /* at the instruction, not counted */
 	COUNTED,         /* at the instruction, counted */

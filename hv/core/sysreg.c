@@ -188,8 +188,7 @@ static enum exit_answer trap_to_el1(const struct access *access, uint64_t esr)
 	return standstill_injected(inject_trap(esr));
 }
 
-/* MRS of a debug or ID register is one of the reads that the hardware may over-count (docs/ARCHITECTURE.md, "The
- * instruction clock"). */
+/* MRS of a debug or ID register is one of the reads that the hardware may over-count (docs/CLOCK.md). */
 static bool read_is_inexact(uint32_t key)
 {
 	return key >> 14 == 2 || is_id_register(key);
