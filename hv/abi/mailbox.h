@@ -92,8 +92,8 @@ struct hv_debug_point {
 	uint64_t address; /* guest virtual */
 	uint32_t bytes;
 	uint32_t access; /* HV_DEBUG_READ and HV_DEBUG_WRITE */
-	/* Its conditions, gdb's agent expressions, each behind a length of 4 bytes: a hit where one is true, or cannot
-	 * be evaluated. Where they begin in hv_mailbox.conditions. */
+	/* Its conditions, gdb's agent expressions, each after its length, of 4 bytes: a hit where one is true, or
+	 * cannot be evaluated. Where they begin in hv_mailbox.conditions. */
 	uint32_t condition, condition_bytes; /* 0 bytes: there is none */
 };
 

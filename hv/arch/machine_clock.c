@@ -1,6 +1,6 @@
 /* The machine's clock, of which the guest must see nothing.
  *
- * 1. CNTVOFF_EL2, by which the guest's counter is behind the machine's clock, has the sign that the machine can bear
+ * 1. CNTVOFF_EL2, how far the machine's clock is ahead of the guest's counter, has the sign that the machine can bear
  *    (machine_clock_init finds out which). The guest programs its virtual timer without a trap, and QEMU works with
  * CVAL + CNTVOFF. Since 8.2 a sum past 2^64 never fires, so CNTVOFF must not be negative: the machine's clock jumps far
  *    ahead at the start. Before 8.2 a sum that wraps below the present makes QEMU loop for ever, so CNTVOFF must not be

@@ -22,10 +22,11 @@ void *memcpy(void *restrict to, const void *restrict from, size_t bytes)
 void arch_code_write(volatile uint32_t *at, uint32_t word)
 {
 	*at = word;
-	__asm__ volatile("dc cvau, %0\n"
-			 "dsb ish\n" /* the word is at the point of unification before the instruction cache is told */
-			 "ic ivau, %0\n"
-			 "dsb ish\n" /* … is told */
-			 "isb" ::"r"(at)
-			 : "memory");
+	__asm__ volatile(
+		"dc cvau, %0\n"
+		"dsb ish\n" /* the word is at the point of unification before the instruction cache forgets it */
+		"ic ivau, %0\n"
+		"dsb ish\n" /* … has forgotten it */
+		"isb" ::"r"(at)
+		: "memory");
 }

@@ -2,7 +2,7 @@
  *
  * The world switch is the one place on which exact guest time rests: from the counter read to the guest's first
  * instruction it runs a fixed number of instructions plus the NOPs chosen here. The assembler computes that number
- * (PATH_INSNS), so an edit of the path stays right by itself; only straight code may stand on it.
+ * (PATH_INSNS), so that an edit of the path keeps it right; only straight code may stand on it.
  *
  * While the guest runs the stack's top is the address of the vCPU's struct vcpu_state; its first 33 words are x0-x30, pc,
  * pstate. A write of a system register costs QEMU as much as dozens of other instructions, so none is made in vain. */

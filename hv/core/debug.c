@@ -1,8 +1,19 @@
-/* Passes debug exceptions on to EL1.
+/* Debug exceptions: the debugger's end the run, the guest's own are passed on to EL1.
  *
- * With debug exceptions routed to EL2 the CPU takes them even where EL1 would have had them masked (PSTATE.D, KDE, the
- * OS lock). There hv lets the guest pass: a step exception steps on, a breakpoint or watchpoint is stepped over with
- * all of the guest's off for one instruction. These exits come again in a replay and need no event. */
+ *      exit ──> one of the debugger's points? ──yes──> stop, or go on where its condition is false (debug_pass.c)
+ *                        │ no
+ *                        v
+ *               unmasked at EL1? ──yes──> an event, and EL1 takes the exception
+ *                        │ no
+ *                        v
+ *               stepped over, without an event
+ *
+ * 1. With debug exceptions routed to EL2 (MDCR_EL2.TDE) the CPU takes them even where EL1 has them masked (PSTATE.D,
+ *    MDSCR_EL1.KDE, the OS lock; Arm ARM D2.4). Hardware without hv would not have taken those, so hv hides them: it
+ *    takes the guest over the one instruction by a software step of its own, with the guest's points out of the CPU.
+ *    These exits come again in a replay and need no event.
+ * 2. The CPU's debug registers are the guest's and the debugger's, merged (points_merge); struct vcpu_state has the
+ *    guest's own, and nothing of the debugger's is ever seen in them. */
 #include "hv/core/debug.h"
 #include "hv/abi/esr.h"
 #include "hv/abi/pstate.h"

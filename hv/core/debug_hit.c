@@ -1,5 +1,6 @@
-/* Each of the debugger's points is asked how well the exit fits it. A watchpoint's syndrome says where the access was,
- * but not exactly; the instruction does. */
+/* The exit is compared with each of the debugger's points, and the one that it fits best was hit. A breakpoint is easy:
+ * its address is pc. A watchpoint's syndrome says only roughly where the access was (FAR may be anywhere near it, Arm
+ * ARM D2.10.5), so the instruction is decoded where that is possible: what it accesses is exact. */
 #include "hv/core/debug_hit.h"
 #include "hv/core/debug_pass.h"
 #include "hv/core/debug_regs.h"
@@ -31,7 +32,7 @@ static bool is_accessed(const volatile struct hv_debug_point *point, const struc
  * Where the access is known, that decides: QEMU 7.2 takes an unaligned store in a page with a watchpoint for one that
  * begins at the start of the page, and an unaligned load for one of two aligned words. */
 static enum fit watchpoint_fit(const volatile struct hv_debug_point *point, const struct debug_cause *cause,
-			       uint64_t *told)
+			       uint64_t *reported)
 {
 	uint64_t at = cause->exit->far.v, start = point->address & ~UINT64_C(7);
 	uint64_t bytes = point->bytes <= 8 ? 8 : point->bytes;
@@ -39,8 +40,8 @@ static enum fit watchpoint_fit(const volatile struct hv_debug_point *point, cons
 	if (point->bytes == 0)
 		return FIT_NONE;
 	if (cause->access)
-		return is_kind && is_accessed(point, cause->access, told) ? FIT_EXACT : FIT_NONE;
-	*told = at - point->address < point->bytes ? at : point->address;
+		return is_kind && is_accessed(point, cause->access, reported) ? FIT_EXACT : FIT_NONE;
+	*reported = at - point->address < point->bytes ? at : point->address;
 	if (at - point->address < point->bytes)
 		return is_kind ? FIT_EXACT : FIT_RANGE;
 	if (at - start < bytes)
@@ -48,11 +49,12 @@ static enum fit watchpoint_fit(const volatile struct hv_debug_point *point, cons
 	return start - at < 64 ? FIT_BEFORE : FIT_NONE;
 }
 
-static enum fit point_fit(const volatile struct hv_debug_point *point, const struct debug_cause *cause, uint64_t *told)
+static enum fit point_fit(const volatile struct hv_debug_point *point, const struct debug_cause *cause,
+			  uint64_t *reported)
 {
-	*told = point->address;
+	*reported = point->address;
 	if (cause->is_watchpoint)
-		return watchpoint_fit(point, cause, told);
+		return watchpoint_fit(point, cause, reported);
 	return point->bytes == 0 && point->address == hv_vcpu()->pc ? FIT_EXACT : FIT_NONE;
 }
 
@@ -61,13 +63,13 @@ enum debug_hit debug_hit(const struct debug_cause *cause)
 	enum fit best = FIT_NONE;
 	struct debug_pass_hit hit = {.is_watchpoint = cause->is_watchpoint};
 	for (uint64_t i = 0; i < hv.mailbox->debug_point_count; i++) {
-		uint64_t told;
-		enum fit fit = point_fit(&hv.mailbox->debug_points[i], cause, &told);
+		uint64_t reported;
+		enum fit fit = point_fit(&hv.mailbox->debug_points[i], cause, &reported);
 		hit.points |= (uint32_t)(fit != FIT_NONE) << i;
 		if (fit <= best)
 			continue;
 		best = fit;
-		hit.address = told;
+		hit.address = reported;
 	}
 	if (best == FIT_NONE)
 		return DEBUG_HIT_NONE;
@@ -93,13 +95,13 @@ bool debug_hit_is_false(const struct exit *exit)
 {
 	const struct vcpu_state *vcpu = hv_vcpu();
 	const struct debug_cause cause = {.exit = exit, .is_watchpoint = true};
-	uint64_t told;
+	uint64_t reported;
 	for (uint32_t i = 0; i < GUEST_WATCHPOINT_COUNT; i++) {
 		if (is_guests(vcpu->dbgwcr[i], vcpu->dbgwvr[i], exit))
 			return false;
 	}
 	for (uint64_t i = 0; i < hv.mailbox->debug_point_count; i++) {
-		if (point_fit(&hv.mailbox->debug_points[i], &cause, &told) >= FIT_RANGE)
+		if (point_fit(&hv.mailbox->debug_points[i], &cause, &reported) >= FIT_RANGE)
 			return true;
 	}
 	return false;

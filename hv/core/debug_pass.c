@@ -1,6 +1,9 @@
-/* What is sure: the trace has nothing at this position but what the guest's instruction itself does; the guest does not
- * debug itself; the place is no vector, which would share its position; no exclusive sequence is open here or behind
- * the instruction, since every exit clears the monitor. */
+/* Where the guest may go on without a stop, and the conditions that say whether it does. All of these must hold:
+ *
+ * 1. The trace has nothing at this position but what the guest's own instruction does.
+ * 2. The guest does not debug itself: its breakpoints, watchpoints and software steps need the same registers.
+ * 3. The place is no exception vector, which may share its position with the place before.
+ * 4. No exclusive sequence is open before the instruction or after it, since every exit clears the monitor. */
 #include "hv/core/debug_pass.h"
 #include "hv/abi/pstate.h"
 #include "hv/arch/arch.h"

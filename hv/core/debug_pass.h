@@ -1,8 +1,8 @@
 /* Going on over one of the debugger's breakpoints or watchpoints as if it were not there: because its condition is
  * false, or because hits are only to be counted. It costs the guest's exit and the next one, but no stop.
  *
- * 1. Over the instruction at the hit's position the breakpoint, or every watchpoint, is out of the CPU; an alarm behind
- *    it brings them back. The guest sees none of it (no software step, whose PSTATE.SS an exception would save).
+ * 1. Over the instruction at the hit's position the breakpoint, or every watchpoint, is out of the CPU; an alarm
+ *    after it brings them back. The guest sees none of it (no software step, whose PSTATE.SS an exception would save).
  * 2. Only where that is sure not to change the guest (I8) or to miss anything; elsewhere the host goes on from the hit
  *    in its own, slower way (replay/travel/search.c). */
 #pragma once

@@ -24,7 +24,7 @@ uint32_t decode_exclusive_plain(uint32_t word);
 /* Whether the instruction ends the sequence that it stands in: CLREX, an exception and the return from one. */
 bool decode_exclusive_ends(uint32_t word);
 
-/* Whether the instruction may stand between the load at `rn` and its store, so that who came behind it came over it:
- * no branch that is always taken, nothing that changes `rn`, PSTATE's masks or the system's state, and no exclusive. It
- * refuses some that may. */
+/* Whether the instruction may stand between the load at `rn` and its store, so that a guest which stands after it has
+ * executed it: no branch that is always taken, nothing that changes `rn`, PSTATE's masks or the system's state, and no
+ * exclusive. It refuses some that may. */
 bool decode_exclusive_passes(uint32_t word, uint8_t rn);

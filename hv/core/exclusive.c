@@ -1,4 +1,4 @@
-/* hv's own exclusive monitor, the step that is under way, and how the monitor is found where the guest came by itself.
+/* hv's own exclusive monitor, the step that is under way, and how the monitor is found where the guest ran on its own.
  */
 #include "hv/core/exclusive.h"
 #include "hv/abi/pstate.h"
@@ -83,9 +83,9 @@ bool exclusive_step_end(void)
 {
 	is_used = true;
 	bool done = hv_vcpu()->pc == step.pc + 4;
-	uint64_t behind = arch_elr_el1() - step.pc; /* of an SVC, ELR_EL1 is */
-	bool at_vector = vector_is_here();          /* an exception came instead of the instruction, or with it */
-	bool excepted = step.is_made && at_vector && (behind == 0 || behind == 4);
+	uint64_t after = arch_elr_el1() - step.pc; /* ELR_EL1 of an SVC is after it */
+	bool at_vector = vector_is_here();         /* an exception came instead of the instruction, or with it */
+	bool excepted = step.is_made && at_vector && (after == 0 || after == 4);
 	if (done && step.is_load)
 		monitor = step.load;
 	if (done && exclusive_stores) {
@@ -180,7 +180,7 @@ static bool may_have_returned(uint32_t insns)
 	return acknowledged || !seen;
 }
 
-/* The monitor of a guest that ran by itself: what it loaded, if nothing cleared it since. */
+/* The monitor of a guest that ran on its own: what it loaded, if nothing cleared it since. */
 static void monitor_look_back(void)
 {
 	struct decode_exclusive load;

@@ -19,12 +19,12 @@ void exclusive_drop(void);
 bool exclusive_step_end(void);
 /* The guest is about to be stepped over the instruction at pc. */
 void exclusive_step_begin(void);
-/* The same, for a guest that ran by itself up to here: where it stands in a sequence, the monitor is what it was. */
+/* The same, for a guest that ran on its own up to here: where it stands in a sequence, the monitor is what it was. */
 void exclusive_step_first(void);
 /* Whether stepping has to go on: the guest may stand within a sequence. Call after exclusive_step_end. */
 bool exclusive_is_open(void);
 
-/* A store of the guest's is to be done as a plain one: put it there before the entry, take it back behind. */
+/* A store of the guest's is to be done as a plain one: put it there before the entry, take it back after the exit. */
 extern bool exclusive_stores;
 void exclusive_store_put(void);
 void exclusive_store_take_back(void);

@@ -19,7 +19,7 @@
 enum counting {
 	NOT_COUNTED,     /* at the instruction, not counted */
 	COUNTED,         /* at the instruction, counted */
-	COUNTED_ELR_NEXT /* behind the instruction, counted */
+	COUNTED_ELR_NEXT /* after the instruction, counted */
 };
 
 struct exit_row {

@@ -9,7 +9,7 @@
 enum exit_answer {
 	EXIT_RESUME,  /* goes on at pc, which the handler may have moved to an exception vector */
 	EXIT_AGAIN,   /* the same instruction comes again: hv has removed what it met. Nothing crossed */
-	EXIT_SKIP,    /* the instruction was emulated: retired, pc behind it */
+	EXIT_SKIP,    /* the instruction was emulated: retired, pc after it */
 	EXIT_PASS,    /* as EXIT_SKIP, and nothing crossed: no event, nothing that could have changed */
 	EXIT_WAIT,    /* as EXIT_SKIP, and the guest waits for an interrupt */
 	EXIT_STOP,    /* the guest ended the recording */

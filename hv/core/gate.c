@@ -255,7 +255,7 @@ bool gate_end_due(void)
 	if (reason != 0)
 		gate_end((enum end_reason)reason);
 	else
-		publish_end(HV_STATE_ENDED); /* the run was told to stop here, or its trace has no more */
+		publish_end(HV_STATE_ENDED); /* the run was to stop here, or its trace has no more */
 	return true;
 }
 

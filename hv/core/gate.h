@@ -32,7 +32,7 @@ bool gate_exit(uint32_t reason);
  * the guest's instruction at this position causes. */
 bool gate_exit_agrees(void);
 
-/* Right behind a recorded asynchronous exit, everything at rest: lets the host take a keyframe, if it wants one. */
+/* Right after a recorded asynchronous exit, with everything at rest: lets the host take a keyframe, if it wants one. */
 void gate_keyframe(void);
 
 /* Replaying: whether nothing stands at this position but what the guest's own instruction does, so that a debugger may

@@ -1,5 +1,5 @@
-/* The diverted half of the gate: a guest that a debugger has changed runs on by itself. Values come from the machine as
- * when recording; console input has ended, and idle time takes no time.
+/* The diverted half of the gate: a guest that a debugger has changed runs on without its trace. Values come from the
+ * machine as when recording; console input has ended, and idle time takes no time.
  *
  * 1. A diversion is thrown away: the host loads a guest of the recording afterwards. So a run may begin with folding
  * and sampling, which a replay must not do at a stop.

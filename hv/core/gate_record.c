@@ -83,7 +83,7 @@ static bool input_queued(void)
 	return ring_index_load(&hv.mailbox->input_head) != hv.mailbox->input_tail;
 }
 
-/* Input that can go into its device. What is queued behind a full FIFO, or before the guest asks, wakes nobody. */
+/* Input that can go into its device. What is queued for a full FIFO, or before the guest asks, wakes nobody. */
 static bool input_ready(void)
 {
 	return input_queued() && pl011_can_receive(&hv.guest.uart) && asking(&hv.guest.uart);

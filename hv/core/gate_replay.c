@@ -1,9 +1,9 @@
 /* The replaying half of the gate: values and positions come from the trace, and everything is checked against it.
  *
  * 1. The trace's next event is always known before the guest is entered.
- * 2. For a trap no alarm is needed: it comes by itself. One is set far enough behind it that a guest which lost its way
- *    is stopped, never so near that it could stop a guest which did not. But where the guest's own breakpoints had to
- *    make room for a debugger's, the alarm stops it before the exception that they are to cause. */
+ * 2. For a trap no alarm is needed: the guest comes to it on its own. One is set so far after it that a guest which
+ * lost its way is stopped, never so near that it could stop a guest which did not. But where the guest's own
+ * breakpoints had to make room for a debugger's, the alarm stops it before the exception that they are to cause. */
 #include "hv/core/gate_half.h"
 #include "hv/abi/esr.h"
 #include "hv/abi/field.h"
@@ -187,7 +187,7 @@ bool replay_note_due(void)
 	return next && next->n == hv.guest.n && class_of(next) == EVENT_CLASS_NOTE;
 }
 
-/* An END that the guest's own instruction caused comes by itself, like a trap. */
+/* An END that the guest's own instruction caused comes again on its own, like a trap. */
 static bool comes_by_itself(const struct event *next)
 {
 	return class_of(next) == EVENT_CLASS_TRAP ||
@@ -226,7 +226,7 @@ static bool is_before_loop(const struct event *next)
 	return next->kind == EVENT_END && next->address == END_REASON_EXCEPTION_LOOP && next->n == hv.guest.n;
 }
 
-/* Where an alarm may stay while the guest is to come to `next` by itself. */
+/* Where an alarm may stay while the guest is to come to `next` on its own. */
 static bool is_behind(insn_t alarm, const struct event *next)
 {
 	return alarm.v > next->n && alarm.v - next->n <= 2 * LOST_INSNS;
@@ -253,7 +253,7 @@ insn_t replay_next_stop(insn_t deadline, insn_t alarm)
 	return (insn_t){stop < hv.until_n ? stop : hv.until_n};
 }
 
-/* Where the next event is not known yet, settling waits for it. The alarm is behind the present position, so the end of
+/* Where the next event is not known yet, settling waits for it. The alarm is after the present position, so the end of
  * the run is, too; that it is not too far away was seen when it was set. */
 insn_t replay_stop_at_rest(insn_t alarm)
 {

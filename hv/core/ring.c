@@ -37,10 +37,10 @@ void ring_wait(void)
 	board_doorbell_ring();
 	while (hv.mailbox->waits)
 		interrupts_taken_add(board_wait());
-	ring_settle();
+	ring_bell_await();
 }
 
-void ring_settle(void)
+void ring_bell_await(void)
 {
 	while (hv.boot->serve && board_bell() != (uint8_t)__atomic_load_n(&hv.mailbox->bell, __ATOMIC_ACQUIRE))
 		interrupts_taken_add(board_wait());

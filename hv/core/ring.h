@@ -14,7 +14,7 @@ static inline void ring_index_store(volatile uint64_t *index, uint64_t value)
 	__atomic_store_n(index, value, __ATOMIC_RELEASE);
 }
 
-/* Slots of the event ring, one behind the other, of which is known that they are hv's: room for events (recording), or
+/* Consecutive slots of the event ring, of which is known that they are hv's: room for events (recording), or
  * events (replaying). Without any, the indexes in the mailbox tell whether there are more. */
 struct ring_events {
 	struct event *next, *end;
@@ -36,4 +36,4 @@ void ring_bell_ask(void);
 
 /* In serve mode: sleeps until the host's last bell has come. One that came later would stop the guest where the
  * recording did not, and clear its exclusive monitor (I8). */
-void ring_settle(void);
+void ring_bell_await(void);

@@ -8,14 +8,14 @@
  *
  * 1. Everything that settling does is a function of the position and of gate events, so it happens alike in a replay.
  * 2. Places that share a position are no places for an event, because which of them a replay finds is not sure: before
- *    and behind taking a virtual interrupt, or an exception whose instruction does not retire (a page fault). So,
+ *    and after taking a virtual interrupt, or an exception whose instruction does not retire (a page fault). So,
  *    recording, an interrupt that comes before the guest has retired an instruction since its entry, while a virtual
  *    interrupt is about to be taken, at an exception vector, or while hv lets the guest pass over a masked breakpoint,
  *    is put off by one instruction. Nothing that the guest could see is looked at or changed there. A replay's alarm
  *    comes at one place always.
  * 3. The virtual GIC is folded at exits that the recording has, never at a stop of a debugger: when it finds the
  *    guest's end of interrupt decides when the next one comes.
- * 4. Most exits are traps that leave nothing to settle, and the guest goes on behind them at once: only where settling
+ * 4. Most exits are traps that leave nothing to settle, and the guest goes on after them at once: only where settling
  *    would change nothing at all, so that whether it is skipped need not be the same in a replay. */
 #include "hv/core/run.h"
 #include "hv/arch/arch.h"
@@ -84,7 +84,7 @@ static void injected(uint32_t vcpu, uint32_t intid, uint8_t priority)
 	gate_inject(intid, priority);
 }
 
-/* Brings everything that stands at this position to rest, so that the guest can go on. A replay that is told to stop at
+/* Brings everything that stands at this position to rest, so that the guest can go on. A replay that is to stop at
  * this position stops in the first turn, so only there is a place for a keyframe. */
 static void settle(bool waits)
 {

@@ -24,7 +24,7 @@ static enum hv_command command_wait(void)
 	while ((command = (enum hv_command)__atomic_load_n(&hv.mailbox->command, __ATOMIC_ACQUIRE)) == HV_COMMAND_NONE)
 		board_wait();
 	hv.mailbox->command = HV_COMMAND_NONE;
-	ring_settle();
+	ring_bell_await();
 	return command;
 }
 

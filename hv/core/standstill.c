@@ -2,14 +2,14 @@
  * comes, only the host's bell.
  *
  * 1. Registers and memory decide what the guest does next, time only by interrupts, and those are masked. So it loops
- *    if hv makes it take an exception that changes nothing. That comes again in a replay by itself.
+ *    if hv makes it take an exception that changes nothing. In a replay the same happens again.
  * 2. What it takes at EL1 hv sees only when it is interrupted. An interrupt at a vector is put off; if the guest is
  *    there again, with the same registers, having retired one instruction or none, and so ROUNDS times, it loops.
  *    Having retired none, it may not have run at all in one round, if the host rang just then. Not in ROUNDS: hv asks
  *    for each bell after the one before.
  * 3. So every loop of one round, with at most one instruction, is found. In one of several rounds each place may be a
  *    vector. After PUT_OFF_MAX of them the alarm's place is taken: a replay's alarm for this position comes to the
- *    same, before the timers or behind taking a virtual interrupt. */
+ *    same, before the timers or after taking a virtual interrupt. */
 #include "hv/core/standstill.h"
 #include "hv/abi/pstate.h"
 #include "hv/arch/arch.h"

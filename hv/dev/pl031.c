@@ -1,7 +1,7 @@
 /* The PL031 as QEMU models it: always enabled (RTCCR reads 1), and the alarm fires once for each arming.
  *
  * The count is 64 bits here, now_s + offset_s; the guest reads the low half. The high half says whether an alarm is
- * armed and lets one that is noticed late be told from one that is still to come:
+ * armed and lets one that is noticed late be distinguished from one that is still to come:
  *   1. Arming chooses the high half so that the alarm is due when the count reaches 2^32 + match (it starts at
  *      2^32 + low if low < match, at low if the low half has to wrap first).
  *   2. From COUNT_DISARMED on no alarm is armed. */

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define BLOCK_BYTES      (UINT64_C(2) << 20)
-#define MAILBOX_OFFSET   UINT64_C(0x10000) /* behind the boot block */
+#define MAILBOX_OFFSET   UINT64_C(0x10000) /* after the boot block */
 #define RINGS_PA         (HV_IMAGE_PA + HV_IMAGE_BYTES_MAX)
 #define EVENT_RING_COUNT (UINT64_C(1) << 16)
 #define INPUT_RING_BYTES (UINT64_C(1) << 16)

@@ -14,5 +14,5 @@ bool path_same_file(const char *a, const char *b);
 /* Whether an output file of that name may be written: a slip in the order of names must not cost a recording, so no
  * sqlite database is replaced by something else. False: error set. */
 bool path_replaceable(const char *path, struct error *error);
-/* The whole file, malloc'd, with a NUL behind it; `what` names its role in errors ("kernel"). NULL: error set. */
+/* The whole file, malloc'd, with a NUL after it; `what` names its role in errors ("kernel"). NULL: error set. */
 void *path_read_file(const char *path, const char *what, size_t *bytes, struct error *error);

@@ -38,7 +38,7 @@ static void outputs_allow(int ruleset, const char *outputs)
 		sandbox_ruleset_allow(ruleset, outputs, SANDBOX_WRITE_FOLDER);
 	else
 		sandbox_ruleset_allow_folder_of(ruleset, outputs, SANDBOX_WRITE_FOLDER);
-	if (realpath(outputs, resolved)) /* behind a link it is elsewhere */
+	if (realpath(outputs, resolved)) /* a link leads elsewhere */
 		sandbox_ruleset_allow_folder_of(ruleset, resolved, SANDBOX_WRITE_FOLDER);
 }
 

@@ -17,5 +17,5 @@ bool exclusive_code_is_barrier(uint32_t word);
 /* Whether a sequence is open before the instruction at `pc`. */
 bool exclusive_code_is_inside(exclusive_code_read *read, const void *context, uint64_t pc);
 
-/* Whether none is open there, nor behind the instruction at `pc`. */
+/* Whether no sequence is open before the instruction at `pc`, nor after it. */
 bool exclusive_code_is_clear(exclusive_code_read *read, const void *context, uint64_t pc);
