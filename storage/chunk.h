@@ -19,10 +19,15 @@ enum {
 bool chunk_encode(const struct event *events, size_t event_count, uint64_t start_idle_ns, uint8_t **raw,
 		  size_t *raw_bytes, struct error *error);
 
-/* Decodes into `events`, which has room for exactly the `event_count` events that the chunk must hold. Fails on
- * malformed bytes; `events` and *start_idle_ns are undefined then. */
-bool chunk_decode(const uint8_t *raw, size_t raw_bytes, struct event *events, size_t event_count,
-		  uint64_t *start_idle_ns, struct error *error);
+/* What a chunk is decoded into: room for exactly the events that it must hold, and what it says of their start. */
+struct chunk_events {
+	struct event *at;
+	size_t count;
+	uint64_t start_idle_ns; /* comes out */
+};
+
+/* Decodes. Fails on malformed bytes; *events, and what it has room for, is undefined then. */
+bool chunk_decode(const uint8_t *raw, size_t raw_bytes, struct chunk_events *events, struct error *error);
 
 /* The chunk's raw bytes by the kind that they are there for; [0]: the header, and kinds that do not exist. An event's
  * own bytes are what its decoding takes from the columns, a site's belong to its kind. */
@@ -31,5 +36,5 @@ struct chunk_weights {
 };
 
 /* chunk_decode, which also adds to `weights` what the chunk weighs: in all, raw_bytes. */
-bool chunk_weigh(const uint8_t *raw, size_t raw_bytes, struct event *events, size_t event_count,
-		 uint64_t *start_idle_ns, struct chunk_weights *weights, struct error *error);
+bool chunk_weigh(const uint8_t *raw, size_t raw_bytes, struct chunk_events *events, struct chunk_weights *weights,
+		 struct error *error);

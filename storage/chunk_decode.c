@@ -197,29 +197,28 @@ static bool decode(struct decoder *d, struct event *events, size_t event_count, 
 	return all_read(d);
 }
 
-bool chunk_weigh(const uint8_t *raw, size_t raw_bytes, struct event *events, size_t event_count,
-		 uint64_t *start_idle_ns, struct chunk_weights *weights, struct error *error)
+bool chunk_weigh(const uint8_t *raw, size_t raw_bytes, struct chunk_events *events, struct chunk_weights *weights,
+		 struct error *error)
 {
 	/* not allocated: the model is large, and its memory would go back to the system and come again for each chunk
 	 */
 	static _Thread_local struct decoder decoder;
 	struct decoder *d = &decoder;
-	bool good = event_count >= 1 && event_count <= CHUNK_EVENTS_MAX && raw_bytes >= 1 &&
+	bool good = events->count >= 1 && events->count <= CHUNK_EVENTS_MAX && raw_bytes >= 1 &&
 		    raw_bytes <= CHUNK_RAW_BYTES_MAX;
 	d->weights = weights;
-	good = good && header_get(d, raw, raw_bytes, event_count, start_idle_ns);
+	good = good && header_get(d, raw, raw_bytes, events->count, &events->start_idle_ns);
 	if (good) {
 		d->sites = calloc(d->site_count, sizeof(*d->sites));
 		if (!d->sites)
-			return error_set(error, STATUS_FAILED, "no memory to decode %zu events", event_count);
-		good = decode(d, events, event_count, *start_idle_ns);
+			return error_set(error, STATUS_FAILED, "no memory to decode %zu events", events->count);
+		good = decode(d, events->at, events->count, events->start_idle_ns);
 		free(d->sites);
 	}
 	return good || error_set(error, STATUS_FAILED, "malformed chunk of %zu bytes", raw_bytes);
 }
 
-bool chunk_decode(const uint8_t *raw, size_t raw_bytes, struct event *events, size_t event_count,
-		  uint64_t *start_idle_ns, struct error *error)
+bool chunk_decode(const uint8_t *raw, size_t raw_bytes, struct chunk_events *events, struct error *error)
 {
-	return chunk_weigh(raw, raw_bytes, events, event_count, start_idle_ns, NULL, error);
+	return chunk_weigh(raw, raw_bytes, events, NULL, error);
 }

@@ -121,10 +121,13 @@ uint64_t trace_first_event(const struct trace_reader *r);
 
 /* All keyframes that can be used, in order: events up to each are there. *keyframes is malloc'd and the caller's. */
 bool trace_get_keyframes(struct trace_reader *r, struct trace_keyframe **keyframes, size_t *count, struct error *error);
-/* A keyframe's state, which must have exactly `state_bytes`; and the indexes of the pages that were written since the
- * one before but hold the same again (malloc'd, the caller's). */
-bool trace_get_keyframe(struct trace_reader *r, const struct trace_keyframe *keyframe, void *state, size_t state_bytes,
-			uint64_t **same, size_t *same_count, struct error *error);
+/* A keyframe's state, which must have exactly `state_bytes`. */
+bool trace_get_keyframe_state(struct trace_reader *r, const struct trace_keyframe *keyframe, void *state,
+			      size_t state_bytes, struct error *error);
+/* The indexes of the pages that were written since the keyframe before but hold the same again. *same is malloc'd and
+ * the caller's. */
+bool trace_get_keyframe_same(struct trace_reader *r, const struct trace_keyframe *keyframe, uint64_t **same,
+			     size_t *count, struct error *error);
 /* The ids of all page groups below `end`, in order; malloc'd, the caller's. */
 bool trace_get_groups(struct trace_reader *r, uint64_t end, uint64_t **ids, size_t *count, struct error *error);
 /* A page group: which pages of RAM it has (returns how many, 0 on failure), and their bytes one after the other. */

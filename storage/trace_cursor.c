@@ -72,16 +72,15 @@ static bool data_decode(struct trace_cursor *c, const struct trace_chunk *chunk)
 	if (!raw)
 		return damaged(c, "a chunk cannot be decompressed");
 	struct error why = {0};
-	uint64_t start_idle_ns = 0;
+	struct chunk_events events = {.at = c->events, .count = (size_t)chunk->event_count};
 	struct chunk_weights weights = {0};
-	bool good = chunk_weigh(raw, (size_t)chunk->raw_bytes, c->events, (size_t)chunk->event_count, &start_idle_ns,
-				c->weights ? &weights : NULL, &why);
+	bool good = chunk_weigh(raw, (size_t)chunk->raw_bytes, &events, c->weights ? &weights : NULL, &why);
 	free(raw);
 	if (!good)
 		return damaged(c, why.text);
 	if (c->weights && chunk->raw_bytes > 0)
 		weigh(c->weights, &weights, chunk->raw_bytes, stored_bytes);
-	return start_idle_ns == chunk->start_idle_ns || damaged(c, "a chunk and its row disagree");
+	return events.start_idle_ns == chunk->start_idle_ns || damaged(c, "a chunk and its row disagree");
 }
 
 static bool events_agree(struct trace_cursor *c, const struct trace_chunk *chunk)

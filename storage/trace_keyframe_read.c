@@ -139,40 +139,62 @@ static bool same_decode(struct trace_bytes bytes, uint64_t **same, size_t *count
 	return *same != NULL;
 }
 
-static bool row_decode(struct trace_reader *r, sqlite3_stmt *row, const struct trace_keyframe *keyframe, void *state,
-		       size_t state_bytes, uint64_t **same, size_t *same_count, struct error *error)
+/* What a keyframe's row holds besides what struct trace_keyframe has. */
+struct row {
+	sqlite3_stmt *statement; /* keeps the bytes */
+	uint64_t state_bytes;
+	struct trace_bytes state, same; /* state is compressed */
+};
+
+/* Reads it and compares its checksum. The caller finalizes the statement, in any case. */
+static bool row_get(struct trace_reader *r, const struct trace_keyframe *keyframe, struct row *row, struct error *error)
 {
-	uint64_t stored_state_bytes = 0, checksum = 0;
-	uint64_t *const fields[] = {&stored_state_bytes, &checksum};
-	struct trace_bytes packed = blob_get(row, 2), same_bytes = blob_get(row, 3);
-	if (!numbers_get(row, 0, fields, 2) || !packed.data || !same_bytes.data)
+	uint64_t checksum = 0;
+	uint64_t *const fields[] = {&row->state_bytes, &checksum};
+	row->statement = prepare_with(r, "SELECT state_bytes, checksum, state, same FROM main.keyframe WHERE n = ?1",
+				      keyframe->n, error);
+	enum trace_found found = row->statement ? trace_reader_step(r, row->statement, error) : TRACE_FAILED;
+	if (found == TRACE_ABSENT)
+		return damaged(r, keyframe->n, "it is missing", error);
+	if (found != TRACE_FOUND)
+		return false;
+	row->state = blob_get(row->statement, 2);
+	row->same = blob_get(row->statement, 3);
+	if (!numbers_get(row->statement, 0, fields, 2) || !row->state.data || !row->same.data)
 		return damaged(r, keyframe->n, "its row has other types", error);
-	if (trace_keyframe_checksum(keyframe, stored_state_bytes, packed, same_bytes) != checksum)
-		return damaged(r, keyframe->n, "a checksum does not match", error);
-	if (stored_state_bytes != state_bytes)
-		return damaged(r, keyframe->n, "its state has another size", error);
-	uint8_t *raw = trace_decompress(packed.data, packed.count, state_bytes);
-	if (!raw)
-		return damaged(r, keyframe->n, "its state cannot be decompressed", error);
-	memcpy(state, raw, state_bytes);
-	free(raw);
-	if (same_decode(same_bytes, same, same_count))
-		return true;
-	free(*same);
-	*same = NULL;
-	return damaged(r, keyframe->n, "its page list is no list", error);
+	return trace_keyframe_checksum(keyframe, row->state_bytes, row->state, row->same) == checksum ||
+	       damaged(r, keyframe->n, "a checksum does not match", error);
 }
 
-bool trace_get_keyframe(struct trace_reader *r, const struct trace_keyframe *keyframe, void *state, size_t state_bytes,
-			uint64_t **same, size_t *same_count, struct error *error)
+bool trace_get_keyframe_state(struct trace_reader *r, const struct trace_keyframe *keyframe, void *state,
+			      size_t state_bytes, struct error *error)
 {
-	sqlite3_stmt *row = prepare_with(r, "SELECT state_bytes, checksum, state, same FROM main.keyframe WHERE n = ?1",
-					 keyframe->n, error);
-	enum trace_found found = row ? trace_reader_step(r, row, error) : TRACE_FAILED;
-	bool good = found == TRACE_FOUND && row_decode(r, row, keyframe, state, state_bytes, same, same_count, error);
-	if (found == TRACE_ABSENT)
-		damaged(r, keyframe->n, "it is missing", error);
-	sqlite3_finalize(row);
+	struct row row = {0};
+	bool good = row_get(r, keyframe, &row, error);
+	if (good && row.state_bytes != state_bytes)
+		good = damaged(r, keyframe->n, "its state has another size", error);
+	uint8_t *raw = good ? trace_decompress(row.state.data, row.state.count, state_bytes) : NULL;
+	if (raw)
+		memcpy(state, raw, state_bytes);
+	else if (good)
+		good = damaged(r, keyframe->n, "its state cannot be decompressed", error);
+	free(raw);
+	sqlite3_finalize(row.statement);
+	return good;
+}
+
+bool trace_get_keyframe_same(struct trace_reader *r, const struct trace_keyframe *keyframe, uint64_t **same,
+			     size_t *count, struct error *error)
+{
+	struct row row = {0};
+	*same = NULL;
+	bool good = row_get(r, keyframe, &row, error);
+	if (good && !same_decode(row.same, same, count)) {
+		free(*same);
+		*same = NULL;
+		good = damaged(r, keyframe->n, "its page list is no list", error);
+	}
+	sqlite3_finalize(row.statement);
 	return good;
 }
 

@@ -53,13 +53,13 @@ static bool room_make(struct repair *r, size_t event_count)
 static bool chunk_events(struct repair *r, const struct trace_salvage_chunk *chunk)
 {
 	struct error why = {.status = STATUS_OK};
-	uint64_t start_idle_ns = 0;
 	size_t count = (size_t)chunk->row.event_count, bytes = 0;
 	const uint8_t *stored = trace_salvage_chunk_data(r->found, chunk, &bytes);
 	uint8_t *raw = stored ? trace_decompress(stored, bytes, chunk->row.raw_bytes) : NULL;
-	bool good = raw && room_make(r, count) &&
-		    chunk_decode(raw, (size_t)chunk->row.raw_bytes, r->events, count, &start_idle_ns, &why) &&
-		    start_idle_ns == chunk->row.start_idle_ns && r->events[0].n == chunk->row.first_n &&
+	bool room = raw && room_make(r, count);
+	struct chunk_events events = {.at = r->events, .count = count};
+	bool good = room && chunk_decode(raw, (size_t)chunk->row.raw_bytes, &events, &why) &&
+		    events.start_idle_ns == chunk->row.start_idle_ns && r->events[0].n == chunk->row.first_n &&
 		    r->events[count - 1].n == chunk->row.last_n;
 	for (size_t i = 1; good && i < count; i++)
 		good = r->events[i].n >= r->events[i - 1].n;

@@ -82,11 +82,9 @@ static bool group_take(struct making *m, struct keyframe *keyframe, uint64_t gro
 /* The pages that were written and hold the same again are where they were before. */
 static bool same_take(struct making *m, struct keyframe *keyframe, struct error *error)
 {
-	struct guest_state *state = malloc(sizeof(*state));
-	uint64_t *same = NULL;
+	uint64_t *same;
 	size_t count = 0;
-	bool good = state && trace_get_keyframe(m->index->trace, &keyframe->row, state, m->index->state_bytes, &same,
-						&count, error);
+	bool good = trace_get_keyframe_same(m->index->trace, &keyframe->row, &same, &count, error);
 	for (size_t i = 0; good && i < count; i++) {
 		const struct keyframe_page *page = same[i] < m->ram_pages ? newest_find(m, same[i]) : NULL;
 		good = page && page->group < keyframe->row.first_group
@@ -94,8 +92,7 @@ static bool same_take(struct making *m, struct keyframe *keyframe, struct error 
 			       : damaged(keyframe->row.n, "has a page of before that is not there", error);
 	}
 	free(same);
-	free(state);
-	return good || error_set(error, STATUS_FAILED, "out of memory for keyframes");
+	return good;
 }
 
 static int compare_index(const void *a, const void *b)
@@ -217,12 +214,8 @@ static bool state_possible(const struct guest_state *state)
 bool keyframe_index_state(const struct keyframe_index *index, size_t keyframe, struct guest_state *state,
 			  struct error *error)
 {
-	uint64_t *same = NULL;
-	size_t count;
 	*state = (struct guest_state){0};
-	bool good = trace_get_keyframe(index->trace, &index->at[keyframe].row, state, index->state_bytes, &same, &count,
-				       error);
-	free(same);
+	bool good = trace_get_keyframe_state(index->trace, &index->at[keyframe].row, state, index->state_bytes, error);
 	if (good && (state->n != index->at[keyframe].row.n || !state_possible(state)))
 		good = damaged(index->at[keyframe].row.n, "has a state that no guest has there", error);
 	return good;

@@ -134,7 +134,7 @@ static void decode_chunk(const struct seed *seed)
 	const struct seed_chunk *chunk = &seed->chunks[random_below(seed->chunk_count)];
 	struct error error = {.status = STATUS_OK};
 	size_t bytes = (size_t)chunk->row.raw_bytes;
-	uint64_t count = chunk->row.event_count, start_idle_ns = 0;
+	uint64_t count = chunk->row.event_count;
 	memcpy(data, chunk->raw, bytes);
 	trace_mutate_bytes(data, &bytes, 32);
 	if (random_below(16) == 0)
@@ -143,7 +143,7 @@ static void decode_chunk(const struct seed *seed)
 	if (!raw)
 		abort();
 	memcpy(raw, data, bytes);
-	if (chunk_decode(raw, bytes, events, (size_t)count, &start_idle_ns, &error)) {
+	if (chunk_decode(raw, bytes, &(struct chunk_events){.at = events, .count = (size_t)count}, &error)) {
 		char text[EVENT_TEXT_BYTES];
 		for (unsigned i = 0; i < EVENT_TEXTS; i++)
 			event_text_line(&events[random_below(count)], text, sizeof(text));

@@ -102,8 +102,10 @@ static void read_keyframes(struct trace_reader *trace, struct error *error)
 	for (size_t i = 0; i < count; i++) {
 		uint64_t *same = NULL;
 		struct error why = {.status = STATUS_OK};
-		if (trace_get_keyframe(trace, &keyframes[i], &state, sizeof(state), &same, &same_count, &why))
-			free(same);
+		trace_get_keyframe_state(trace, &keyframes[i], &state, sizeof(state), &why);
+		why.status = STATUS_OK;
+		trace_get_keyframe_same(trace, &keyframes[i], &same, &same_count, &why);
+		free(same);
 	}
 	free(keyframes);
 }

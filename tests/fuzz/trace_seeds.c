@@ -57,7 +57,6 @@ static void db_make(struct seed *seed, const char *path)
 static void chunk_load(struct seed_chunk *chunk, sqlite3_stmt *row)
 {
 	struct error error = {0};
-	uint64_t start_idle_ns = 0;
 	uint64_t *const fields[] = {&chunk->row.first_event, &chunk->row.event_count,   &chunk->row.first_n,
 				    &chunk->row.last_n,      &chunk->row.start_idle_ns, &chunk->row.raw_bytes};
 	for (int i = 0; i < 6; i++)
@@ -68,9 +67,8 @@ static void chunk_load(struct seed_chunk *chunk, sqlite3_stmt *row)
 	need(chunk->stored && chunk->events, "out of memory");
 	memcpy(chunk->stored, sqlite3_column_blob(row, 6), chunk->stored_bytes);
 	chunk->raw = trace_decompress(chunk->stored, chunk->stored_bytes, chunk->row.raw_bytes);
-	need(chunk->raw && chunk_decode(chunk->raw, chunk->row.raw_bytes, chunk->events, chunk->row.event_count,
-					&start_idle_ns, &error),
-	     "a seed is damaged");
+	struct chunk_events events = {.at = chunk->events, .count = chunk->row.event_count};
+	need(chunk->raw && chunk_decode(chunk->raw, chunk->row.raw_bytes, &events, &error), "a seed is damaged");
 }
 
 static void chunks_load(struct seed *seed)

@@ -78,10 +78,10 @@ static void chunk_load(struct edit *e, sqlite3_stmt *statement)
 static void chunk_unpack(struct edit *e)
 {
 	struct error error = {.status = STATUS_OK};
-	uint64_t start_idle_ns = 0;
+	struct chunk_events events = {.at = e->events, .count = e->chunk.event_count};
 	if (!e->raw)
 		fail("a chunk is damaged already");
-	if (!chunk_decode(e->raw, e->chunk.raw_bytes, e->events, e->chunk.event_count, &start_idle_ns, &error))
+	if (!chunk_decode(e->raw, e->chunk.raw_bytes, &events, &error))
 		fail(error.text);
 }
 

@@ -35,10 +35,10 @@ static size_t round_trip(const struct event *events, size_t count, uint64_t star
 	cr_assert(chunk_encode(events, count, start_idle_ns, &raw, &raw_bytes, &error), "%s", error.text);
 	cr_assert_leq(raw_bytes, (size_t)CHUNK_RAW_BYTES_MAX);
 	struct event *back = malloc(count * sizeof(*back));
-	uint64_t idle_ns = ~start_idle_ns;
+	struct chunk_events decoded = {.at = back, .count = count, .start_idle_ns = ~start_idle_ns};
 	memset(back, 0xa5, count * sizeof(*back));
-	cr_assert(chunk_decode(raw, raw_bytes, back, count, &idle_ns, &error), "%s", error.text);
-	cr_assert_eq(idle_ns, start_idle_ns);
+	cr_assert(chunk_decode(raw, raw_bytes, &decoded, &error), "%s", error.text);
+	cr_assert_eq(decoded.start_idle_ns, start_idle_ns);
 	for (size_t i = 0; i < count; i++)
 		cr_assert_eq(memcmp(&back[i], &events[i], sizeof(*back)), 0, "event %zu of %zu differs", i, count);
 	free(back);
@@ -170,8 +170,7 @@ static bool decodes(const uint8_t *raw, size_t raw_bytes, size_t count)
 	if (raw_bytes)
 		memcpy(copy, raw, raw_bytes);
 	struct event *events = malloc((count ? count : 1) * sizeof(*events));
-	uint64_t idle_ns = 0;
-	bool good = chunk_decode(copy, raw_bytes, events, count, &idle_ns, &error);
+	bool good = chunk_decode(copy, raw_bytes, &(struct chunk_events){.at = events, .count = count}, &error);
 	cr_assert_eq(good, error.status == STATUS_OK);
 	free(events);
 	free(copy);
@@ -213,8 +212,8 @@ Test(chunk, a_chunk_made_by_hand)
 	const struct event expected = {.n = 5, .pc = 1, .address = 2, .kind = EVENT_MMIO_READ, .size = 4};
 	struct error error = {0};
 	struct event event;
-	uint64_t idle_ns = 1;
-	cr_assert(chunk_decode(raw, sizeof(raw), &event, 1, &idle_ns, &error), "%s", error.text);
+	cr_assert(chunk_decode(raw, sizeof(raw), &(struct chunk_events){.at = &event, .count = 1}, &error), "%s",
+		  error.text);
 	cr_assert_eq(memcmp(&event, &expected, sizeof(event)), 0);
 	cr_assert_eq(raw[N_MISS], 5);
 	raw[SITE_MISS] = 1; /* site 0 by number */
@@ -406,14 +405,15 @@ Test(chunk, bytes_are_weighed_by_kind)
 	struct event events[COUNT], decoded[COUNT];
 	struct chunk_weights weights = {0};
 	struct error error = {0};
-	uint64_t idle_ns, sum = 0;
+	struct chunk_events room = {.at = decoded, .count = COUNT};
+	uint64_t sum = 0;
 	uint8_t *raw = NULL;
 	size_t raw_bytes = 0;
 	for (uint64_t i = 0; i < COUNT; i++)
 		events[i] =
 			(struct event){.n = i * 10, .kind = i ? EVENT_INJECT : EVENT_MMIO_READ, .address = i * 7777};
 	cr_assert(chunk_encode(events, COUNT, 0, &raw, &raw_bytes, &error), "%s", error.text);
-	cr_assert(chunk_weigh(raw, raw_bytes, decoded, COUNT, &idle_ns, &weights, &error), "%s", error.text);
+	cr_assert(chunk_weigh(raw, raw_bytes, &room, &weights, &error), "%s", error.text);
 	cr_expect_eq(memcmp(events, decoded, sizeof(events)), 0);
 	for (int kind = 0; kind <= EVENT_KIND_MAX; kind++)
 		sum += weights.raw_bytes[kind];
@@ -434,18 +434,18 @@ Test(chunk, a_damaged_chunk_weighs_nothing_in_the_next)
 	static struct event events[COUNT], decoded[COUNT];
 	uint8_t *raw = NULL;
 	size_t raw_bytes = 0;
-	uint64_t idle_ns = 0;
+	struct chunk_events room = {.at = decoded, .count = COUNT};
 	struct error error = {0};
 	struct chunk_weights damaged = {0}, weights = {0}, expected = {0};
 	patterned_events(events, COUNT);
 	cr_assert(chunk_encode(events, COUNT, 0, &raw, &raw_bytes, &error), "%s", error.text);
-	cr_assert(chunk_weigh(raw, raw_bytes, decoded, COUNT, &idle_ns, &expected, &error), "%s", error.text);
+	cr_assert(chunk_weigh(raw, raw_bytes, &room, &expected, &error), "%s", error.text);
 	for (size_t i = 0; i < raw_bytes; i++) {
 		raw[i] ^= 0x15;
-		chunk_weigh(raw, raw_bytes, decoded, COUNT, &idle_ns, &damaged, &error);
+		chunk_weigh(raw, raw_bytes, &room, &damaged, &error);
 		raw[i] ^= 0x15;
 		weights = (struct chunk_weights){0};
-		cr_assert(chunk_weigh(raw, raw_bytes, decoded, COUNT, &idle_ns, &weights, &error));
+		cr_assert(chunk_weigh(raw, raw_bytes, &room, &weights, &error));
 		cr_assert_eq(memcmp(&weights, &expected, sizeof(weights)), 0, "after damage at byte %zu", i);
 	}
 	free(raw);

@@ -93,8 +93,8 @@ static void repairs(const char *copy, unsigned kept, unsigned lost)
 			continue;
 		cr_assert_lt(at, new_count, "keyframe %zu is lost", i);
 		cr_assert(new[at].n == old[i].n &&new[at].next_event == old[i].next_event);
-		cr_assert(trace_get_keyframe(b, &new[at], &state, sizeof(state), &same, &same_count, &error), "%s",
-			  error.text);
+		cr_assert(trace_get_keyframe_state(b, &new[at], &state, sizeof(state), &error), "%s", error.text);
+		cr_assert(trace_get_keyframe_same(b, &new[at], &same, &same_count, &error), "%s", error.text);
 		cr_assert_eq(state, fixture_event(0).n + old[i].next_event / STEP - 1);
 		cr_assert_eq(same_count, state > 0);
 		free(same);

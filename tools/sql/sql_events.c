@@ -25,7 +25,8 @@ struct events_cursor {
 static int events_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **table,
 			  char **message)
 {
-	return sql_table_connect(db, connection, argc, argv, schema, table, message);
+	int code = sqlite3_declare_vtab(db, schema);
+	return code == SQLITE_OK ? sql_table_connect(db, connection, argc, argv, table, message) : code;
 }
 
 static int events_best_index(sqlite3_vtab *table, sqlite3_index_info *info)

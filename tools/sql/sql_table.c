@@ -43,13 +43,10 @@ static struct trace_reader *trace_of(sqlite3 *db, int argc, const char *const *a
 	return trace;
 }
 
-int sql_table_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, const char *schema,
-		      sqlite3_vtab **table, char **message)
+int sql_table_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **table,
+		      char **message)
 {
 	struct error error = {.status = STATUS_OK};
-	int code = sqlite3_declare_vtab(db, schema);
-	if (code != SQLITE_OK)
-		return code;
 	struct sql_table *made = calloc(1, sizeof(*made));
 	if (!made)
 		return SQLITE_NOMEM;

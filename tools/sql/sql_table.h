@@ -22,10 +22,10 @@ struct sql_table {
 
 extern const sqlite3_module sql_events_module, sql_console_module;
 
-/* xCreate and xConnect of every table, with its CREATE TABLE text. Without an argument the trace is the connection's
+/* xCreate and xConnect of every table, after sqlite3_declare_vtab. Without an argument the trace is the connection's
  * main database; with one it is that file, and the table must be in temp. */
-int sql_table_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, const char *schema,
-		      sqlite3_vtab **table, char **message);
+int sql_table_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **table,
+		      char **message);
 int sql_table_disconnect(sqlite3_vtab *table);
 
 /* Hands the error to sqlite. Returns SQLITE_ERROR. */
