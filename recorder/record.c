@@ -208,9 +208,8 @@ static void judge(const struct recording *r, struct error *error)
 		error_set(error, STATUS_UNSUPPORTED, "the guest reached --max-instructions %llu",
 			  (unsigned long long)r->options->max_instructions);
 	else if (mailbox->end_reason == END_REASON_HANG)
-		error_set(error, STATUS_UNSUPPORTED,
-			  "the guest waits for an interrupt that cannot come any more (no timer is set, and %s)",
-			  input_end_text(&r->input, why, sizeof(why)));
+		error_set(error, STATUS_UNSUPPORTED, "the guest %s (no timer is set, and %s)",
+			  reason_end_sentence(END_REASON_HANG), input_end_text(&r->input, why, sizeof(why)));
 	else if (mailbox->end_reason == END_REASON_EXCEPTION_LOOP || mailbox->end_reason == END_REASON_VECTOR_LOOP)
 		outcome_standstill(r->machine->mailbox, error);
 	else if (mailbox->end_reason == END_REASON_UNSUPPORTED)

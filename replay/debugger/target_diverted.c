@@ -32,33 +32,15 @@ void replay_target_listen(struct replay_target *target)
 	engine->console_context = target;
 }
 
-/* Why a diverted guest does not go on by itself. */
+/* Why a diverted guest does not go on by itself. What hv does not support it says itself. */
 static void say_end(const struct replay_target *target)
 {
 	const struct engine *engine = timeline_engine(target->timeline);
-	switch (engine_end_reason(engine)) {
-	case END_REASON_POWER_OFF:
-		say(target, "the diverted guest powered off\n");
-		break;
-	case END_REASON_RESET:
-		say(target, "the diverted guest reset\n");
-		break;
-	case END_REASON_HANG:
-		say(target, "the diverted guest waits for an interrupt that cannot come any more\n");
-		break;
-	case END_REASON_EXCEPTION_LOOP:
-		say(target, "the diverted guest takes exceptions for ever\n");
-		break;
-	case END_REASON_UNSUPPORTED:
+	uint32_t reason = engine_end_reason(engine);
+	if (reason == END_REASON_UNSUPPORTED)
 		say(target, "the diverted guest: %.*s\n", HV_TEXT_BYTES, engine->machine->mailbox->text);
-		break;
-	case END_REASON_HOST:
-	case END_REASON_LIMIT:
-	case END_REASON_VECTOR_LOOP:
-	default:
-		say(target, "the diverted guest ended\n");
-		break;
-	}
+	else
+		say(target, "the diverted guest %s\n", reason_end_sentence(reason));
 }
 
 static enum engine_stop step(struct replay_target *target, uint64_t *address, struct error *error)

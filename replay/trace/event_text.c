@@ -167,7 +167,7 @@ static void append_details(struct line *line, const struct event *event)
 		append(line, " %s, priority %#" PRIx64, name, event->value);
 		break;
 	case EVENT_END:
-		append_reason(line, event_text_end_reason(event->address), event);
+		append_reason(line, reason_end_name(event->address), event);
 		break;
 	default:
 		append(line, " address %#" PRIx64 " value %#" PRIx64, event->address, event->value);
@@ -229,7 +229,7 @@ bool event_text_name(const struct event *event, char *text, size_t bytes)
 		event_text_interrupt(event->address, text, bytes);
 		break;
 	case EVENT_END:
-		copy_reason(event_text_end_reason(event->address), text, bytes);
+		copy_reason(reason_end_name(event->address), text, bytes);
 		break;
 	case EVENT_DEBUG_EXCEPTION:
 	case EVENT_IDLE:

@@ -226,40 +226,11 @@ void event_text_call(uint64_t function, uint64_t result, char *text, size_t byte
 const char *event_text_exit_reason(uint64_t reason)
 {
 	switch (reason) {
-	case EXIT_REASON_VTIMER:
-		return "virtual timer";
-	case EXIT_REASON_ALARM:
-		return "instruction alarm";
-	case EXIT_REASON_HOST:
-		return "the host rang";
-	case EXIT_REASON_MAINTENANCE:
-		return "virtual GIC maintenance";
-	case EXIT_REASON_SPURIOUS:
-		return "spurious interrupt";
-	default:
-		return NULL;
-	}
-}
-
-const char *event_text_end_reason(uint64_t reason)
-{
-	switch (reason) {
-	case END_REASON_POWER_OFF:
-		return "power off";
-	case END_REASON_RESET:
-		return "reset";
-	case END_REASON_HOST:
-		return "stopped by the host";
-	case END_REASON_LIMIT:
-		return "instruction limit";
-	case END_REASON_UNSUPPORTED:
-		return "unsupported by hv";
-	case END_REASON_HANG:
-		return "hang";
-	case END_REASON_EXCEPTION_LOOP:
-		return "exceptions for ever";
-	case END_REASON_VECTOR_LOOP:
-		return "caught at a vector";
+#define EXIT_REASON(id, NAME, name)                                                                                    \
+	case id:                                                                                                       \
+		return name;
+#include "hv/abi/exit_reason.def"
+#undef EXIT_REASON
 	default:
 		return NULL;
 	}

@@ -20,9 +20,8 @@ void event_text_function(uint64_t function, char *text, size_t bytes);
 /* An SMCCC function and what it returned: "PSCI_FEATURES = NOT_SUPPORTED". */
 void event_text_call(uint64_t function, uint64_t result, char *text, size_t bytes);
 
-/* enum exit_reason and enum end_reason; NULL for one that does not exist. */
+/* enum exit_reason: "virtual timer"; NULL for one that does not exist. An end's is hv/abi/reason.h's. */
 const char *event_text_exit_reason(uint64_t reason);
-const char *event_text_end_reason(uint64_t reason);
 
 /* The guest physical addresses of a device by name: uart, rtc, gicd, gicr, virtio, or one of several as virtio3. False:
  * there is no such device. */

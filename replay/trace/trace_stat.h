@@ -4,7 +4,7 @@
 #include "hv/abi/machine.h"
 #include "storage/trace.h"
 
-enum { TRACE_STAT_REASONS = 8, TRACE_STAT_INTIDS = GUEST_INTID_COUNT };
+enum { TRACE_STAT_REASONS = EXIT_REASON_COUNT, TRACE_STAT_INTIDS = GUEST_INTID_COUNT };
 
 /* Accesses of one device register. */
 struct trace_stat_register {

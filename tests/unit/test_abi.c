@@ -33,6 +33,30 @@ Test(abi, event_kinds_are_numbered_without_gaps)
 		cr_assert_eq(ids[i], i + 1);
 }
 
+/* Whoever has a table by reason has a place for each. */
+Test(abi, reasons_are_numbered_without_gaps)
+{
+	static const unsigned exits[] = {
+#define EXIT_REASON(id, NAME, name) id,
+#include "hv/abi/exit_reason.def"
+#undef EXIT_REASON
+	};
+	static const unsigned ends[] = {
+#define END_REASON(id, NAME, name, sentence) id,
+#include "hv/abi/end_reason.def"
+#undef END_REASON
+	};
+	cr_assert_eq(sizeof(exits) / sizeof(exits[0]), EXIT_REASON_COUNT - 1);
+	for (unsigned i = 0; i < sizeof(exits) / sizeof(exits[0]); i++)
+		cr_assert_eq(exits[i], i + 1);
+	for (unsigned i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		cr_assert_eq(ends[i], i + 1);
+	cr_assert_str_eq(reason_end_name(END_REASON_RESET), "reset");
+	cr_assert_str_eq(reason_end_sentence(END_REASON_POWER_OFF), "powered off");
+	cr_assert_null(reason_end_name(0));
+	cr_assert_str_eq(reason_end_sentence(99), "ended");
+}
+
 /* VCPU_PC and VCPU_PSTATE of hv/arch/world.S, which saves x0 to x30, pc and pstate in a row. */
 Test(abi, the_world_switch_finds_its_registers)
 {
