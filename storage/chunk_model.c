@@ -1,26 +1,21 @@
 /* The parts of the chunk model that are not in the inner loop's way; see chunk_model.h. */
 #include "storage/chunk_model.h"
+#include "hv/abi/event_info.h"
 
 enum { TEXT_CLASS_NONE = 33 };
 
-static bool kind_is_trap(uint16_t kind)
-{
-	static const bool trap[EVENT_KIND_MAX + 1] = {
-#define EVENT(id, name, class, address, value, text) [id] = EVENT_CLASS_##class == EVENT_CLASS_TRAP,
-#include "hv/abi/event.def"
-#undef EVENT
-	};
-	return kind <= EVENT_KIND_MAX && trap[kind];
-}
-
+/* Code comes to the same place again: a trap's instruction, and the WFI of an idle jump. */
 bool chunk_kind_has_pc(uint16_t kind)
 {
-	return kind == EVENT_IDLE || kind_is_trap(kind);
+	const struct event_info *info = event_info(kind);
+	return info->class == EVENT_CLASS_TRAP || info->value == EVENT_VALUE_JUMP_NS;
 }
 
+/* Few things have an address, and again and again; a deadline is another one each time. */
 bool chunk_kind_has_address(uint16_t kind)
 {
-	return kind != EVENT_IDLE && kind >= 1 && kind <= EVENT_KIND_MAX;
+	const struct event_info *info = event_info(kind);
+	return info->address != EVENT_ADDRESS_NONE && info->address != EVENT_ADDRESS_DEADLINE_NS;
 }
 
 void chunk_model_start(struct chunk_model *m, uint64_t start_idle_ns, const uint8_t *text, size_t text_bytes)

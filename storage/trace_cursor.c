@@ -95,11 +95,6 @@ static bool events_agree(struct trace_cursor *c, const struct trace_chunk *chunk
 	return true;
 }
 
-static uint64_t idle_of(const struct event *event)
-{
-	return event->kind == EVENT_IDLE ? event->value : 0;
-}
-
 static bool room_make(struct trace_cursor *c, size_t event_count)
 {
 	if (event_count <= c->event_room)
@@ -128,7 +123,7 @@ bool trace_cursor_load(struct trace_cursor *c)
 		trace_cursor_skip(c);
 	c->end_idle_ns = c->idle_ns;
 	for (size_t i = c->at; i < c->event_count; i++)
-		c->end_idle_ns += idle_of(&c->events[i]);
+		c->end_idle_ns += event_idle_ns(&c->events[i]);
 	c->started = true;
 	c->last_n = chunk.last_n;
 	c->wanted = chunk.first_event + chunk.event_count;
@@ -150,12 +145,12 @@ bool trace_cursor_start(struct trace_cursor *c, uint64_t first_event)
 
 void trace_cursor_skip(struct trace_cursor *c)
 {
-	c->idle_ns += idle_of(&c->events[c->at++]);
+	c->idle_ns += event_idle_ns(&c->events[c->at++]);
 }
 
 void trace_cursor_step_back(struct trace_cursor *c)
 {
-	c->idle_ns -= idle_of(&c->events[--c->at]);
+	c->idle_ns -= event_idle_ns(&c->events[--c->at]);
 }
 
 int64_t trace_next(struct trace_cursor *c, struct event *out, size_t max, struct error *error)
@@ -172,7 +167,7 @@ int64_t trace_next(struct trace_cursor *c, struct event *out, size_t max, struct
 	if (count)
 		memcpy(out, c->events + c->at, count * sizeof(*out));
 	for (size_t i = 0; i < count; i++)
-		c->idle_ns += idle_of(&c->events[c->at + i]);
+		c->idle_ns += event_idle_ns(&c->events[c->at + i]);
 	c->at += count;
 	return (int64_t)count;
 }

@@ -71,7 +71,7 @@ static uint64_t idle_of(const struct event *events, size_t count)
 {
 	uint64_t idle_ns = 0;
 	for (size_t i = 0; i < count; i++)
-		idle_ns += events[i].kind == EVENT_IDLE ? events[i].value : 0;
+		idle_ns += event_idle_ns(&events[i]);
 	return idle_ns;
 }
 

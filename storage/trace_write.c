@@ -47,7 +47,7 @@ static uint64_t idle_before(const struct trace_writer *w, size_t index)
 {
 	uint64_t idle_ns = w->group_idle_ns;
 	for (size_t i = 0; i < index; i++)
-		idle_ns += w->events[i].kind == EVENT_IDLE ? w->events[i].value : 0;
+		idle_ns += event_idle_ns(&w->events[i]);
 	return idle_ns;
 }
 

@@ -1,4 +1,5 @@
 /* hvrec info: what a trace holds, as text or JSON. */
+#include "hv/abi/event_info.h"
 #include "hv/host/sandbox.h"
 #include "replay/trace/trace_stat.h"
 #include "tools/commands.h"
@@ -21,16 +22,6 @@ static const struct option long_options[] = {
 	{"json", no_argument, NULL, OPTION_JSON},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{0},
-};
-
-struct kind_info {
-	const char *name, *text;
-};
-
-static const struct kind_info kinds[EVENT_KIND_MAX + 1] = {
-#define EVENT(id, name, class, address, value, text) [id] = {#name, text},
-#include "hv/abi/event.def"
-#undef EVENT
 };
 
 struct info {
@@ -109,9 +100,10 @@ static void print_text(const char *path, const struct info *info)
 	       totals->keyframe_stored_bytes);
 	printf("files         %" PRIu64 ": %" PRIu64 " bytes raw, %" PRIu64 " stored\n", totals->file_count,
 	       totals->blob_raw_bytes, totals->blob_stored_bytes);
-	for (int kind = 1; kind <= EVENT_KIND_MAX; kind++) {
+	for (uint16_t kind = 1; kind <= EVENT_KIND_MAX; kind++) {
 		if (stat->kinds[kind] > 0)
-			printf("  %-16s %10" PRIu64 "  %s\n", kinds[kind].name, stat->kinds[kind], kinds[kind].text);
+			printf("  %-16s %10" PRIu64 "  %s\n", event_info(kind)->name, stat->kinds[kind],
+			       event_info(kind)->text);
 	}
 }
 
@@ -161,8 +153,8 @@ static void print_json(const char *path, const struct info *info)
 	print_json_number("keyframe_raw_bytes", info->stat.totals.page_count * TRACE_PAGE_BYTES);
 	print_json_number("keyframe_stored_bytes", info->stat.totals.keyframe_stored_bytes);
 	fputs("  \"events\": {", stdout);
-	for (int kind = 1; kind <= EVENT_KIND_MAX; kind++) {
-		printf("%s\n    \"%s\": %" PRIu64, separator, kinds[kind].name, info->stat.kinds[kind]);
+	for (uint16_t kind = 1; kind <= EVENT_KIND_MAX; kind++) {
+		printf("%s\n    \"%s\": %" PRIu64, separator, event_info(kind)->name, info->stat.kinds[kind]);
 		separator = ",";
 	}
 	printf("\n  },\n  \"complete\": %s\n}\n", info->stat.complete ? "true" : "false");

@@ -11,9 +11,14 @@ enum event_kind {
 #undef EVENT
 };
 
-enum { EVENT_KIND_MAX = 13 };
+enum {
+	EVENT_KIND_MAX = 0 /* kinds are numbered from 1 on without gaps */
+#define EVENT(id, name, class, address, value, text) +1
+#include "hv/abi/event.def"
+#undef EVENT
+};
 
-enum event_class { EVENT_CLASS_TRAP, EVENT_CLASS_STOP, EVENT_CLASS_NOTE };
+enum event_class { EVENT_CLASS_TRAP, EVENT_CLASS_STOP, EVENT_CLASS_NOTE, EVENT_CLASS_UNKNOWN };
 
 /* One event. `n` is the number of instructions that the guest had retired before the event took effect; for a TRAP it
  * is the position of the trapping instruction itself. `pc` is the guest's pc at that position. */
@@ -28,3 +33,9 @@ struct event {
 	uint32_t zero;    /* always 0 */
 };
 _Static_assert(sizeof(struct event) == 40, "struct event is part of the ring's layout");
+
+/* By how much guest time goes on in the event itself, ns: guest time is n and the sum of these before it. */
+static inline uint64_t event_idle_ns(const struct event *event)
+{
+	return event->kind == EVENT_IDLE ? event->value : 0;
+}

@@ -1,43 +1,80 @@
-/* Kinds as a set of bits, groups as several of them. The group console is no kind: it is those writes of UARTDR that
- * print a byte. */
+/* Kinds as a set of bits, groups as several of them, by what their fields hold. The group console is no kind: it is
+ * those writes of UARTDR that print a byte. */
 #include "replay/trace/event_filter.h"
+#include "hv/abi/event_info.h"
 #include "hv/host/event_console.h"
 #include "replay/trace/event_text_names.h"
 #include "replay/trace/numbers.h"
 
 #include <strings.h>
 
-#define BIT(name) (UINT32_C(1) << EVENT_##name)
-
 _Static_assert(EVENT_KIND_MAX < 32, "a kind is a bit of 32");
 
-static const struct word {
-	const char *name;
-	uint32_t kinds;
-} words[] = {
-#define EVENT(id, name, class, address, value, text) {#name, UINT32_C(1) << (id)},
+/* A kind's bit, if its fields are such. */
+#define BIT_IF(id, condition) ((uint32_t)(condition) << (id))
+
+/* Of these kinds the address is a physical one, of these an interrupt; in the others the field holds something else. */
+static const uint32_t physical = 0
+#define EVENT(id, name, class, address, value, text) | BIT_IF(id, EVENT_ADDRESS_##address == EVENT_ADDRESS_IPA)
 #include "hv/abi/event.def"
 #undef EVENT
-	{"irq", BIT(INJECT)},
-	{"mmio", BIT(MMIO_READ) | BIT(MMIO_WRITE)},
-	{"exception", BIT(EXIT) | BIT(EXTERNAL_ABORT) | BIT(DEBUG_EXCEPTION) | BIT(SYSREG_DENIED)},
-};
+	;
+static const uint32_t interrupts = 0
+#define EVENT(id, name, class, address, value, text) | BIT_IF(id, EVENT_ADDRESS_##address == EVENT_ADDRESS_INTID)
+#include "hv/abi/event.def"
+#undef EVENT
+	;
+
+static bool is_interrupt(const struct event_info *info)
+{
+	return info->address == EVENT_ADDRESS_INTID;
+}
+
+static bool is_access(const struct event_info *info)
+{
+	return info->address == EVENT_ADDRESS_IPA &&
+	       (info->value == EVENT_VALUE_READ || info->value == EVENT_VALUE_WRITTEN);
+}
+
+/* What makes the guest take an exception, and the interrupts that hv takes while the guest runs. */
+static bool is_exception(const struct event_info *info)
+{
+	return info->address == EVENT_ADDRESS_EXIT_REASON || info->address == EVENT_ADDRESS_ESR ||
+	       info->value == EVENT_VALUE_ABORT_ESR || info->value == EVENT_VALUE_IS_READ;
+}
+
+static const struct group {
+	const char *name;
+	bool (*has)(const struct event_info *info);
+} groups[] = {{"irq", is_interrupt}, {"mmio", is_access}, {"exception", is_exception}};
 
 const struct event_filter event_filter_all = {.to_n = UINT64_MAX, .last_address = UINT64_MAX};
 
+/* The group of that name; NULL if there is none. */
+static const struct group *group_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		if (strcasecmp(name, groups[i].name) == 0)
+			return &groups[i];
+	}
+	return NULL;
+}
+
 bool event_filter_add(struct event_filter *filter, const char *name)
 {
+	const struct group *group = group_find(name);
+	uint32_t kinds = 0;
 	if (strcasecmp(name, "console") == 0) {
 		filter->console = true;
 		return true;
 	}
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (strcasecmp(name, words[i].name) == 0) {
-			filter->kinds |= words[i].kinds;
-			return true;
-		}
+	for (uint16_t kind = 1; kind <= EVENT_KIND_MAX; kind++) {
+		const struct event_info *info = event_info(kind);
+		if (group ? group->has(info) : strcasecmp(name, info->name) == 0)
+			kinds |= UINT32_C(1) << kind;
 	}
-	return false;
+	filter->kinds |= kinds;
+	return kinds != 0;
 }
 
 bool event_filter_address(struct event_filter *filter, const char *text)
@@ -53,12 +90,11 @@ bool event_filter_address(struct event_filter *filter, const char *text)
 	return true;
 }
 
-/* Of what kinds the address is one; in the others the field holds something else. */
+/* Interrupts have numbers that would be taken for addresses: they are meant only where nothing else is. */
 static bool has_address(const struct event_filter *filter, uint16_t kind)
 {
-	static const uint32_t physical = BIT(MMIO_READ) | BIT(MMIO_WRITE) | BIT(EXTERNAL_ABORT) | BIT(INPUT);
-	uint32_t kinds = filter->kinds == BIT(INJECT) && !filter->console ? BIT(INJECT) : physical;
-	return kind <= EVENT_KIND_MAX && (kinds >> kind & 1) != 0;
+	bool alone = filter->kinds != 0 && !filter->console && (filter->kinds & ~interrupts) == 0;
+	return kind <= EVENT_KIND_MAX && ((alone ? interrupts : physical) >> kind & 1) != 0;
 }
 
 static bool wants_kind(const struct event_filter *filter, const struct event *event)

@@ -62,7 +62,7 @@ bool event_stream_next(struct event_stream *stream, struct event_at *at, struct 
 	}
 	const struct event *event = &stream->batch[stream->at++];
 	*at = (struct event_at){*event, stream->index++, event->n + stream->idle_ns};
-	stream->idle_ns += event->kind == EVENT_IDLE ? event->value : 0;
+	stream->idle_ns += event_idle_ns(event);
 	return true;
 }
 

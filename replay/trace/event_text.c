@@ -1,6 +1,8 @@
-/* Each kind of event, in words. */
+/* Events in words, by what event.def says that their address and value are: a kind needs no code here, only a type
+ * that no other kind has. */
 #include "replay/trace/event_text.h"
 #include "hv/abi/esr.h"
+#include "hv/abi/event_info.h"
 #include "hv/abi/machine.h"
 #include "hv/abi/types.h"
 #include "replay/trace/event_text_names.h"
@@ -34,15 +36,40 @@ __attribute__((format(printf, 2, 3))) static void append(struct line *line, cons
 
 const char *event_text_kind(uint16_t kind)
 {
-	switch (kind) {
-#define EVENT(id, name, class, address, value, text)                                                                   \
-	case id:                                                                                                       \
-		return #name;
-#include "hv/abi/event.def"
-#undef EVENT
-	default:
-		return NULL;
+	return event_info(kind)->name;
+}
+
+bool event_text_name(const struct event *event, char *text, size_t bytes)
+{
+	const char *reason = NULL;
+	text[0] = 0;
+	switch (event_info(event->kind)->address) {
+	case EVENT_ADDRESS_IPA:
+		event_text_address(event->address, text, bytes);
+		break;
+	case EVENT_ADDRESS_SYSREG:
+		event_text_sysreg(event->address, text, bytes);
+		break;
+	case EVENT_ADDRESS_FUNCTION:
+		event_text_function(event->address, text, bytes);
+		break;
+	case EVENT_ADDRESS_INTID:
+		event_text_interrupt(event->address, text, bytes);
+		break;
+	case EVENT_ADDRESS_EXIT_REASON:
+		reason = event_text_exit_reason(event->address);
+		break;
+	case EVENT_ADDRESS_END_REASON:
+		reason = reason_end_name(event->address);
+		break;
+	case EVENT_ADDRESS_ESR:
+	case EVENT_ADDRESS_DEADLINE_NS:
+	case EVENT_ADDRESS_NONE:
+		break;
 	}
+	if (reason)
+		snprintf(text, bytes, "%s", reason);
+	return text[0] != 0;
 }
 
 static void append_byte(struct line *line, uint64_t byte)
@@ -55,37 +82,26 @@ static void append_byte(struct line *line, uint64_t byte)
 		append(line, " '%c'", (char)byte);
 }
 
-static void append_mmio(struct line *line, const struct event *event)
+/* What was read or written, and how much of a device's register. */
+static void append_access(struct line *line, const struct event *event, const char *name, const char *arrow)
 {
-	char name[NAME_BYTES];
-	event_text_address(event->address, name, sizeof(name));
-	append(line, " %s %s %#" PRIx64, name, event->kind == EVENT_MMIO_WRITE ? "<-" : "->", event->value);
+	append(line, " %s %s %#" PRIx64, name, arrow, event->value);
+	if (event_info(event->kind)->address != EVENT_ADDRESS_IPA)
+		return;
 	if (event->address == GUEST_UART_IPA)
 		append_byte(line, event->value & 0xff);
 	append(line, ", %u byte%s", event->size, event->size == 1 ? "" : "s");
 }
 
-static void append_abort(struct line *line, const struct event *event)
+static void append_abort(struct line *line, uint64_t esr, const char *name)
 {
-	char name[NAME_BYTES];
-	uint64_t ec = FIELD_GET(event->value, ESR_EC);
-	bool fetches = ec <= EC_LAST_INSTRUCTION_ABORT, writes = !fetches && event->value >> ESR_WNR_BIT & 1;
-	event_text_address(event->address, name, sizeof(name));
-	if (event->value >> ESR_S1PTW_BIT & 1)
+	uint64_t ec = FIELD_GET(esr, ESR_EC);
+	bool fetches = ec <= EC_LAST_INSTRUCTION_ABORT, writes = !fetches && esr >> ESR_WNR_BIT & 1;
+	if (esr >> ESR_S1PTW_BIT & 1)
 		append(line, " table walk at %s for a %s", name, fetches ? "fetch" : writes ? "write" : "read");
 	else
 		append(line, " %s %s", fetches ? "fetch from" : writes ? "write to" : "read of", name);
-	append(line, ", esr %#" PRIx64, event->value);
-}
-
-static void append_sysreg(struct line *line, const struct event *event)
-{
-	char name[NAME_BYTES];
-	event_text_sysreg(event->address, name, sizeof(name));
-	if (event->kind == EVENT_SYSREG_DENIED)
-		append(line, " %s of %s", event->value ? "read" : "write", name);
-	else
-		append(line, " %s %s %#" PRIx64, name, event->kind == EVENT_SYSREG_WRITE ? "<-" : "->", event->value);
+	append(line, ", esr %#" PRIx64, esr);
 }
 
 /* Exception classes of debug exceptions (Arm ARM D17.2.37). */
@@ -105,15 +121,6 @@ static void append_debug(struct line *line, uint64_t esr, uint64_t far)
 		append(line, ", far %#" PRIx64, far);
 }
 
-static void append_reason(struct line *line, const char *reason, const struct event *event)
-{
-	if (reason)
-		append(line, " %s", reason);
-	else
-		append(line, " reason %" PRIu64, event->address);
-	append(line, ", check %08" PRIx64, event->value);
-}
-
 static void append_seconds(struct line *line, uint64_t ns)
 {
 	append(line, "%" PRIu64 ".%09" PRIu64 " s", ns / NS_PER_S, ns % NS_PER_S);
@@ -130,47 +137,45 @@ static void append_idle(struct line *line, const struct event *event)
 
 static void append_details(struct line *line, const struct event *event)
 {
-	char name[NAME_BYTES];
-	switch ((enum event_kind)event->kind) {
-	case EVENT_MMIO_READ:
-	case EVENT_MMIO_WRITE:
-		append_mmio(line, event);
+	char name[NAME_BYTES], result[NAME_BYTES];
+	uint64_t value = event->value;
+	if (!event_text_name(event, name, sizeof(name)))
+		snprintf(name, sizeof(name), "reason %" PRIu64, event->address); /* reasons alone may have none */
+	switch (event_info(event->kind)->value) {
+	case EVENT_VALUE_READ:
+		append_access(line, event, name, "->");
 		break;
-	case EVENT_EXTERNAL_ABORT:
-		append_abort(line, event);
+	case EVENT_VALUE_WRITTEN:
+		append_access(line, event, name, "<-");
 		break;
-	case EVENT_SYSREG_READ:
-	case EVENT_SYSREG_WRITE:
-	case EVENT_SYSREG_DENIED:
-		append_sysreg(line, event);
+	case EVENT_VALUE_IS_READ:
+		append(line, " %s of %s", value ? "read" : "write", name);
 		break;
-	case EVENT_SMCCC_CALL:
-		event_text_call(event->address, event->value, name, sizeof(name));
-		append(line, " %s", name);
+	case EVENT_VALUE_ABORT_ESR:
+		append_abort(line, value, name);
 		break;
-	case EVENT_DEBUG_EXCEPTION:
-		append_debug(line, event->address, event->value);
+	case EVENT_VALUE_RESULT:
+		event_text_result(value, result, sizeof(result));
+		append(line, " %s = %s", name, result);
 		break;
-	case EVENT_EXIT:
-		append_reason(line, event_text_exit_reason(event->address), event);
+	case EVENT_VALUE_FAR:
+		append_debug(line, event->address, value);
 		break;
-	case EVENT_IDLE:
+	case EVENT_VALUE_CHECK:
+		append(line, " %s, check %08" PRIx64, name, value);
+		break;
+	case EVENT_VALUE_JUMP_NS:
 		append_idle(line, event);
 		break;
-	case EVENT_INPUT:
-		event_text_address(event->address, name, sizeof(name));
-		append(line, " %s %#" PRIx64, name, event->value);
-		append_byte(line, event->value);
+	case EVENT_VALUE_BYTE:
+		append(line, " %s %#" PRIx64, name, value);
+		append_byte(line, value);
 		break;
-	case EVENT_INJECT:
-		event_text_interrupt(event->address, name, sizeof(name));
-		append(line, " %s, priority %#" PRIx64, name, event->value);
+	case EVENT_VALUE_PRIORITY:
+		append(line, " %s, priority %#" PRIx64, name, value);
 		break;
-	case EVENT_END:
-		append_reason(line, reason_end_name(event->address), event);
-		break;
-	default:
-		append(line, " address %#" PRIx64 " value %#" PRIx64, event->address, event->value);
+	case EVENT_VALUE_NONE:
+		append(line, " address %#" PRIx64 " value %#" PRIx64, event->address, value);
 		break;
 	}
 }
@@ -197,46 +202,6 @@ void event_text_details(const struct event *event, char *text, size_t bytes)
 	if (event->kind != 0)
 		append_details(&line, event);
 	snprintf(text, bytes, "%s", details + 1);
-}
-
-static void copy_reason(const char *reason, char *text, size_t bytes)
-{
-	snprintf(text, bytes, "%s", reason ? reason : "");
-}
-
-bool event_text_name(const struct event *event, char *text, size_t bytes)
-{
-	text[0] = 0;
-	switch ((enum event_kind)event->kind) {
-	case EVENT_MMIO_READ:
-	case EVENT_MMIO_WRITE:
-	case EVENT_EXTERNAL_ABORT:
-	case EVENT_INPUT:
-		event_text_address(event->address, text, bytes);
-		break;
-	case EVENT_SYSREG_READ:
-	case EVENT_SYSREG_WRITE:
-	case EVENT_SYSREG_DENIED:
-		event_text_sysreg(event->address, text, bytes);
-		break;
-	case EVENT_SMCCC_CALL:
-		event_text_function(event->address, text, bytes);
-		break;
-	case EVENT_EXIT:
-		copy_reason(event_text_exit_reason(event->address), text, bytes);
-		break;
-	case EVENT_INJECT:
-		event_text_interrupt(event->address, text, bytes);
-		break;
-	case EVENT_END:
-		copy_reason(reason_end_name(event->address), text, bytes);
-		break;
-	case EVENT_DEBUG_EXCEPTION:
-	case EVENT_IDLE:
-	default:
-		break;
-	}
-	return text[0] != 0;
 }
 
 void event_text_line(const struct event *event, char *text, size_t bytes)

@@ -211,16 +211,13 @@ void event_text_function(uint64_t function, char *text, size_t bytes)
 		snprintf(text, bytes, "function %#" PRIx64, function);
 }
 
-void event_text_call(uint64_t function, uint64_t result, char *text, size_t bytes)
+void event_text_result(uint64_t result, char *text, size_t bytes)
 {
-	char name[64], value[32];
 	uint64_t failure = 0 - result;
-	event_text_function(function, name, sizeof(name));
 	if (failure > 0 && failure < sizeof(psci_errors) / sizeof(psci_errors[0]))
-		snprintf(value, sizeof(value), "%s", psci_errors[failure]);
+		snprintf(text, bytes, "%s", psci_errors[failure]);
 	else
-		snprintf(value, sizeof(value), "%#" PRIx64, result);
-	snprintf(text, bytes, "%s = %s", name, value);
+		snprintf(text, bytes, "%#" PRIx64, result);
 }
 
 const char *event_text_exit_reason(uint64_t reason)

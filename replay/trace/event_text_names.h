@@ -17,8 +17,8 @@ void event_text_interrupt(uint64_t intid, char *text, size_t bytes);
 /* An SMCCC function: "PSCI_FEATURES". */
 void event_text_function(uint64_t function, char *text, size_t bytes);
 
-/* An SMCCC function and what it returned: "PSCI_FEATURES = NOT_SUPPORTED". */
-void event_text_call(uint64_t function, uint64_t result, char *text, size_t bytes);
+/* What an SMCCC function returned: "NOT_SUPPORTED", "0x10001". */
+void event_text_result(uint64_t result, char *text, size_t bytes);
 
 /* enum exit_reason: "virtual timer"; NULL for one that does not exist. An end's is hv/abi/reason.h's. */
 const char *event_text_exit_reason(uint64_t reason);

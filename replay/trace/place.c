@@ -39,7 +39,7 @@ static bool time_position(struct trace_reader *trace, const struct events *event
 	if (!event_at(trace, low - 1, &event, &event_ns, error))
 		return false;
 	uint64_t passed_ns = time_ns - event_ns;
-	uint64_t jump_ns = event.kind == EVENT_IDLE ? event.value : 0;
+	uint64_t jump_ns = event_idle_ns(&event);
 	*n = event.n + (passed_ns > jump_ns ? passed_ns - jump_ns : 0);
 	return true;
 }

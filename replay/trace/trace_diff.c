@@ -1,6 +1,7 @@
 /* Two streams in lock-step, each showing only the events that are compared. */
 #include "replay/trace/trace_diff.h"
 #include "hv/abi/descriptor.h"
+#include "hv/abi/event_info.h"
 #include "hv/host/event_console.h"
 #include "replay/trace/event_text_names.h"
 
@@ -11,7 +12,9 @@ static bool value_is_time(const struct event *event)
 {
 	static const char *const prefixes[] = {"CNT", "PMCCNTR", "PMEVCNTR"};
 	char name[64];
-	if (event->kind != EVENT_SYSREG_READ && event->kind != EVENT_SYSREG_WRITE)
+	const struct event_info *info = event_info(event->kind);
+	bool accesses = info->value == EVENT_VALUE_READ || info->value == EVENT_VALUE_WRITTEN;
+	if (info->address != EVENT_ADDRESS_SYSREG || !accesses)
 		return false;
 	event_text_sysreg(event->address, name, sizeof(name));
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
@@ -23,15 +26,7 @@ static bool value_is_time(const struct event *event)
 
 static bool is_trap(uint16_t kind)
 {
-	switch ((enum event_kind)kind) {
-#define EVENT(id, name, class, address, value, text)                                                                   \
-	case EVENT_##name:                                                                                             \
-		return EVENT_CLASS_##class == EVENT_CLASS_TRAP;
-#include "hv/abi/event.def"
-#undef EVENT
-	default:
-		return false;
-	}
+	return event_info(kind)->class == EVENT_CLASS_TRAP;
 }
 
 /* KASLR and ASLR move code by whole pages, from recording to recording. */
@@ -44,11 +39,12 @@ static bool same_but_time(const struct event *a, const struct event *b)
 {
 	if (a->kind != b->kind || a->vcpu != b->vcpu || a->size != b->size)
 		return false;
-	if (a->kind == EVENT_IDLE)
+	enum event_value value = event_info(a->kind)->value;
+	if (value == EVENT_VALUE_JUMP_NS)
 		return true;
 	if (a->address != b->address)
 		return false;
-	if (a->kind == EVENT_EXIT || a->kind == EVENT_END)
+	if (value == EVENT_VALUE_CHECK)
 		return true;
 	return (a->value == b->value || value_is_time(a)) && (same_code(a->pc, b->pc) || !is_trap(a->kind));
 }
@@ -73,7 +69,7 @@ bool trace_diff_same(const struct event *a, const struct event *b, enum trace_di
 static bool is_compared(uint16_t kind, enum trace_diff_by by)
 {
 	if (by == TRACE_DIFF_INPUT)
-		return kind == EVENT_INPUT;
+		return event_info(kind)->value == EVENT_VALUE_BYTE;
 	return by == TRACE_DIFF_EXACT || by == TRACE_DIFF_TIME || is_trap(kind);
 }
 

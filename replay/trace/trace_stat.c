@@ -1,6 +1,7 @@
 /* The registers are counted in a hash table with open addressing that is at most half full: a damaged trace may name
  * more addresses than any machine has, and then the rest is counted together. */
 #include "replay/trace/trace_stat.h"
+#include "hv/abi/event_info.h"
 
 #include <stdlib.h>
 
@@ -25,21 +26,23 @@ static void count_register(struct trace_stat *stat, const struct event *event)
 	}
 	stat->register_count += is_new;
 	slot->ipa = event->address;
-	slot->read_count += event->kind == EVENT_MMIO_READ;
-	slot->write_count += event->kind == EVENT_MMIO_WRITE;
+	slot->read_count += event_info(event->kind)->value == EVENT_VALUE_READ;
+	slot->write_count += event_info(event->kind)->value == EVENT_VALUE_WRITTEN;
 }
 
 static void count(struct trace_stat *stat, const struct event *event)
 {
+	const struct event_info *info = event_info(event->kind);
+	bool accesses = info->value == EVENT_VALUE_READ || info->value == EVENT_VALUE_WRITTEN;
 	stat->kinds[event->kind <= EVENT_KIND_MAX ? event->kind : 0]++;
 	stat->instructions = event->n - stat->start_n;
-	if (event->kind == EVENT_MMIO_READ || event->kind == EVENT_MMIO_WRITE)
+	if (info->address == EVENT_ADDRESS_IPA && accesses)
 		count_register(stat, event);
-	if (event->kind == EVENT_EXIT)
+	if (info->address == EVENT_ADDRESS_EXIT_REASON)
 		stat->exits[event->address < TRACE_STAT_REASONS ? event->address : 0]++;
-	if (event->kind == EVENT_INJECT && event->address < TRACE_STAT_INTIDS)
+	if (info->address == EVENT_ADDRESS_INTID && event->address < TRACE_STAT_INTIDS)
 		stat->interrupts[event->address]++;
-	else if (event->kind == EVENT_INJECT)
+	else if (info->address == EVENT_ADDRESS_INTID)
 		stat->interrupts_other++;
 }
 

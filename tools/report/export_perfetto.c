@@ -6,6 +6,7 @@
  * 2. On each track, and of each counter, ts never decreases.
  * 3. args has the event's number, n and pc, and the line that goes there in gdb. */
 #include "tools/report/export_perfetto.h"
+#include "hv/abi/event_info.h"
 #include "replay/trace/console_lines.h"
 #include "replay/trace/event_text.h"
 #include "tools/output_text.h"
@@ -20,12 +21,6 @@ static const char *const track_names[TRACK_COUNT] = {"idle", "exits", "devices",
 
 enum { VCPU_COUNT_MAX = 256, CONSOLE_TID = VCPU_COUNT_MAX * TRACK_COUNT + 1, GUEST_PID = 1 };
 #define WINDOW_NS UINT64_C(10000000)
-
-static const enum event_class classes[EVENT_KIND_MAX + 1] = {
-#define EVENT(id, name, class, address, value, text) [id] = EVENT_CLASS_##class,
-#include "hv/abi/event.def"
-#undef EVENT
-};
 
 struct export
 {
@@ -81,35 +76,34 @@ static void name_vcpu(struct export *e, unsigned vcpu)
 	}
 }
 
-static enum track track_of(const struct event *event)
+/* Devices, interrupts, time that passes; the rest is the CPU's own. */
+static enum track track_of(const struct event_info *info)
 {
-	switch ((enum event_kind)event->kind) {
-	case EVENT_IDLE:
+	switch (info->address) {
+	case EVENT_ADDRESS_DEADLINE_NS:
 		return TRACK_IDLE;
-	case EVENT_MMIO_READ:
-	case EVENT_MMIO_WRITE:
-	case EVENT_EXTERNAL_ABORT:
-	case EVENT_INPUT:
+	case EVENT_ADDRESS_IPA:
 		return TRACK_DEVICES;
-	case EVENT_INJECT:
+	case EVENT_ADDRESS_INTID:
 		return TRACK_INTERRUPTS;
-	case EVENT_SYSREG_READ:
-	case EVENT_SYSREG_WRITE:
-	case EVENT_SYSREG_DENIED:
-	case EVENT_SMCCC_CALL:
-	case EVENT_DEBUG_EXCEPTION:
-	case EVENT_EXIT:
-	case EVENT_END:
-	default:
-		return TRACK_EXITS;
+	case EVENT_ADDRESS_SYSREG:
+	case EVENT_ADDRESS_FUNCTION:
+	case EVENT_ADDRESS_ESR:
+	case EVENT_ADDRESS_EXIT_REASON:
+	case EVENT_ADDRESS_END_REASON:
+	case EVENT_ADDRESS_NONE:
+		break;
 	}
+	return TRACK_EXITS;
 }
 
-static const char *category_of(const struct event *event)
+static const char *category_of(const struct event_info *info)
 {
-	static const char *const names[] = {
-		[EVENT_CLASS_TRAP] = "trap", [EVENT_CLASS_STOP] = "stop", [EVENT_CLASS_NOTE] = "note"};
-	return event->kind <= EVENT_KIND_MAX ? names[classes[event->kind]] : "unknown";
+	static const char *const names[] = {[EVENT_CLASS_TRAP] = "trap",
+					    [EVENT_CLASS_STOP] = "stop",
+					    [EVENT_CLASS_NOTE] = "note",
+					    [EVENT_CLASS_UNKNOWN] = "unknown"};
+	return names[info->class];
 }
 
 /* "MMIO_WRITE uart UARTDR": equal for what is alike, so that viewers give it one colour and count it. */
@@ -126,14 +120,15 @@ static void put_event(struct export *e, const struct event_at *at)
 {
 	const struct event *event = &at->event;
 	char text[EVENT_TEXT_BYTES];
-	bool idle = event->kind == EVENT_IDLE;
+	const struct event_info *info = event_info(event->kind);
+	bool idle = info->value == EVENT_VALUE_JUMP_NS;
 	name_vcpu(e, event->vcpu);
-	event_open(e, idle ? "\"X\"" : "\"i\",\"s\":\"t\"", tid_of(event->vcpu, track_of(event)));
+	event_open(e, idle ? "\"X\"" : "\"i\",\"s\":\"t\"", tid_of(event->vcpu, track_of(info)));
 	put_us(e, "ts", at->guest_ns);
 	if (idle)
-		put_us(e, "dur", event->value);
+		put_us(e, "dur", event_idle_ns(event));
 	put_name(e, event);
-	put_text(e, "cat", category_of(event));
+	put_text(e, "cat", category_of(info));
 	fprintf(e->to, ",\"args\":{\"event\":%" PRIu64 ",\"n\":%" PRIu64 ",\"pc\":\"%#" PRIx64 "\"", at->index,
 		event->n, event->pc);
 	event_text_meaning(event, text, sizeof(text));
@@ -178,9 +173,9 @@ static void window_move(struct export *e, uint64_t window)
 
 static void count_exit(struct export *e, const struct event_at *at)
 {
-	uint16_t kind = at->event.kind;
+	enum event_class class = event_info(at->event.kind)->class;
 	window_move(e, at->guest_ns / WINDOW_NS);
-	if (kind <= EVENT_KIND_MAX && classes[kind] != EVENT_CLASS_NOTE)
+	if (class == EVENT_CLASS_TRAP || class == EVENT_CLASS_STOP)
 		e->exit_count++;
 }
 

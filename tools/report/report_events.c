@@ -94,7 +94,7 @@ bool report_events_add(struct report_events *events, const struct event *event, 
 		return true;
 	struct kept *kept = &events->kept[events->count];
 	*kept = (struct kept){.index = place->index, .n = event->n, .idle_ns = place->idle_ns};
-	kept->jump_ns = event->kind == EVENT_IDLE ? event->value : 0;
+	kept->jump_ns = event_idle_ns(event);
 	/* The page needs kind and class of an event without taking words apart. */
 	int length = snprintf(text, sizeof(text), "%u,%d,", report_scan_kind(event), report_scan_console(event, &byte));
 	event_text_meaning(event, text + length, sizeof(text) - (size_t)length);

@@ -1,5 +1,6 @@
 /* Which table an event is counted in, and what its rows are called. */
 #include "tools/report/report_hot.h"
+#include "hv/abi/event_info.h"
 #include "replay/trace/event_text_names.h"
 #include "tools/report/report_json.h"
 
@@ -8,62 +9,57 @@
 
 enum { ROWS_MAX = 40, NAME_BYTES = 96, CALL_BIT = 40 };
 
-static bool is_trap(const struct event *event)
-{
-	switch (event->kind) {
-#define EVENT(id, name, class, address, value, text)                                                                   \
-	case id:                                                                                                       \
-		return EVENT_CLASS_##class == EVENT_CLASS_TRAP;
-#include "hv/abi/event.def"
-#undef EVENT
-	default:
-		return false;
-	}
-}
-
 static bool add(struct report_hot *hot, enum report_hot_table table, uint64_t key, unsigned column, uint64_t n,
 		struct error *error)
 {
 	return report_counts_add(&hot->tables[table], key, column, n, error);
 }
 
+/* Reads are counted in the first column, writes in the second. */
+static bool add_access(struct report_hot *hot, enum report_hot_table table, const struct event *event,
+		       struct error *error)
+{
+	enum event_value value = event_info(event->kind)->value;
+	bool writes = value == EVENT_VALUE_WRITTEN || (value == EVENT_VALUE_IS_READ && event->value == 0);
+	if (!writes && value != EVENT_VALUE_READ && value != EVENT_VALUE_IS_READ)
+		return true;
+	return add(hot, table, event->address, writes, event->n, error);
+}
+
 bool report_hot_add(struct report_hot *hot, const struct event *event, struct error *error)
 {
+	const struct event_info *info = event_info(event->kind);
 	uint64_t place = report_names_function(hot->names, event->pc);
-	if (is_trap(event) && !add(hot, REPORT_HOT_TRAPS, place, 0, event->n, error))
+	if (info->class == EVENT_CLASS_TRAP && !add(hot, REPORT_HOT_TRAPS, place, 0, event->n, error))
 		return false;
 	if (event->kind == EVENT_EXIT && !add(hot, REPORT_HOT_SAMPLES, place, 0, event->n, error))
 		return false;
-	switch (event->kind) {
-	case EVENT_MMIO_READ:
-	case EVENT_MMIO_WRITE:
-		return add(hot, REPORT_HOT_REGISTERS, event->address, event->kind == EVENT_MMIO_WRITE, event->n, error);
-	case EVENT_SYSREG_READ:
-	case EVENT_SYSREG_WRITE:
-		return add(hot, REPORT_HOT_CALLS, event->address, event->kind == EVENT_SYSREG_WRITE, event->n, error);
-	case EVENT_SYSREG_DENIED:
-		return add(hot, REPORT_HOT_CALLS, event->address, event->value == 0, event->n, error);
-	case EVENT_SMCCC_CALL:
+	switch (info->address) {
+	case EVENT_ADDRESS_IPA:
+		return add_access(hot, REPORT_HOT_REGISTERS, event, error);
+	case EVENT_ADDRESS_SYSREG:
+		return add_access(hot, REPORT_HOT_CALLS, event, error);
+	case EVENT_ADDRESS_FUNCTION:
 		return add(hot, REPORT_HOT_CALLS, event->address | UINT64_C(1) << CALL_BIT, 0, event->n, error);
-	case EVENT_EXIT:
+	case EVENT_ADDRESS_EXIT_REASON:
 		return add(hot, REPORT_HOT_EXITS, event->address, 0, event->n, error);
-	case EVENT_INJECT:
+	case EVENT_ADDRESS_INTID:
 		return add(hot, REPORT_HOT_INTERRUPTS, event->address, 0, event->n, error);
-	default:
-		return true;
+	case EVENT_ADDRESS_ESR:
+	case EVENT_ADDRESS_END_REASON:
+	case EVENT_ADDRESS_DEADLINE_NS:
+	case EVENT_ADDRESS_NONE:
+		break;
 	}
+	return true;
 }
 
 static void call_name(uint64_t key, char *name)
 {
-	if (key >> CALL_BIT == 0) {
+	if (key >> CALL_BIT == 0)
 		event_text_sysreg(key, name, NAME_BYTES);
-		return;
-	}
-	event_text_call(key & ~(UINT64_C(1) << CALL_BIT), 0, name, NAME_BYTES);
-	char *result = strstr(name, " = ");
-	if (result)
-		*result = 0;
+	else
+		event_text_function(key & ~(UINT64_C(1) << CALL_BIT), name, NAME_BYTES);
 }
 
 static void row_name(const struct report_hot *hot, enum report_hot_table table, uint64_t key, char *name)

@@ -3,6 +3,7 @@
  * The parts of the page are files beside this one, assembled in as they are. A line of the template that is just
  * {{name}} gives place to the part of that name. */
 #include "tools/report/report_page.h"
+#include "hv/abi/event_info.h"
 #include "tools/commands.h"
 #include "tools/report/report_console.h"
 #include "tools/report/report_events.h"
@@ -99,17 +100,15 @@ static void facts_json(const struct report_facts *facts, const char *name, FILE 
 /* [name, words, class, count, first n] of every kind; the first is for kinds that do not exist. */
 static void kinds_json(const struct report_facts *facts, FILE *out)
 {
-	static const struct {
-		const char *name, *class, *text;
-	} kinds[EVENT_KIND_MAX + 1] = {
-		[0] = {"UNKNOWN", "NOTE", "of a kind that this hvrec does not know"},
-#define EVENT(id, name, class, address, value, text) [id] = {#name, #class, text},
-#include "hv/abi/event.def"
-#undef EVENT
-	};
-	for (int kind = 0; kind <= EVENT_KIND_MAX; kind++)
-		fprintf(out, "%s[\"%s\",\"%s\",\"%s\",%" PRIu64 ",%" PRIu64 "]", kind > 0 ? "," : "[", kinds[kind].name,
-			kinds[kind].text, kinds[kind].class, facts->counts[kind], facts->first_n[kind]);
+	static const char *const classes[] = {
+		[EVENT_CLASS_TRAP] = "TRAP", [EVENT_CLASS_STOP] = "STOP", [EVENT_CLASS_NOTE] = "NOTE"};
+	fputs("[[\"UNKNOWN\",\"of a kind that this hvrec does not know\",\"NOTE\"", out);
+	for (uint16_t kind = 0; kind <= EVENT_KIND_MAX; kind++) {
+		const struct event_info *info = event_info(kind);
+		if (kind > 0)
+			fprintf(out, ",[\"%s\",\"%s\",\"%s\"", info->name, info->text, classes[info->class]);
+		fprintf(out, ",%" PRIu64 ",%" PRIu64 "]", facts->counts[kind], facts->first_n[kind]);
+	}
 	fputc(']', out);
 }
 

@@ -34,7 +34,7 @@ bool report_scan_events(struct trace_reader *trace, uint64_t event_count, report
 				got = -1;
 				break;
 			}
-			place.idle_ns += events[i].kind == EVENT_IDLE ? events[i].value : 0;
+			place.idle_ns += event_idle_ns(&events[i]);
 			place.index++;
 		}
 	}
@@ -59,7 +59,7 @@ static bool count_event(void *context, const struct event *event, const struct r
 	if (facts->counts[kind]++ == 0)
 		facts->first_n[kind] = event->n;
 	facts->instructions = event->n;
-	facts->idle_ns = place->idle_ns + (event->kind == EVENT_IDLE ? event->value : 0);
+	facts->idle_ns = place->idle_ns + event_idle_ns(event);
 	if (report_scan_console(event, &byte)) {
 		facts->console_bytes++;
 		facts->console_lines += counting->last_byte == '\n';
