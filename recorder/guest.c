@@ -72,17 +72,17 @@ static bool facts_put(struct trace_writer *trace, const struct record_options *o
 {
 	static const char *const kinds[] = {"Linux Image", "flat binary", "ELF", "ELF (PIE)"};
 	char hash[STATE_HASH_TEXT_BYTES];
-	return state_hash(machine, NULL, hash) && trace_put_text(trace, "initial_ram_hash", hash, error) &&
-	       trace_put_u64(trace, "machine_version", GUEST_MACHINE_VERSION, error) &&
-	       trace_put_text(trace, "kernel_name", base_name(options->kernel), error) &&
-	       trace_put_text(trace, "kernel_kind", kinds[guest->layout.kind], error) &&
-	       trace_put_text(trace, "bootargs", options->bootargs ? options->bootargs : "", error) &&
-	       trace_put_u64(trace, "ram_bytes", machine->guest_ram_bytes, error) &&
-	       trace_put_u64(trace, "vcpu_count", machine->boot->vcpu_count, error) &&
-	       trace_put_u64(trace, "entry_ipa", config->entry_ipa, error) &&
-	       trace_put_u64(trace, "dtb_ipa", config->dtb_ipa, error) &&
-	       trace_put_u64(trace, "load_offset", guest->layout.load_offset, error) &&
-	       trace_put_u64(trace, "rtc_base_s", config->rtc_base_s, error);
+	return state_hash(machine, NULL, hash) && trace_put_text(trace, TRACE_META_INITIAL_RAM_HASH, hash, error) &&
+	       trace_put_u64(trace, TRACE_META_MACHINE_VERSION, GUEST_MACHINE_VERSION, error) &&
+	       trace_put_text(trace, TRACE_META_KERNEL_NAME, base_name(options->kernel), error) &&
+	       trace_put_text(trace, TRACE_META_KERNEL_KIND, kinds[guest->layout.kind], error) &&
+	       trace_put_text(trace, TRACE_META_BOOTARGS, options->bootargs ? options->bootargs : "", error) &&
+	       trace_put_u64(trace, TRACE_META_RAM_BYTES, machine->guest_ram_bytes, error) &&
+	       trace_put_u64(trace, TRACE_META_VCPU_COUNT, machine->boot->vcpu_count, error) &&
+	       trace_put_u64(trace, TRACE_META_ENTRY_IPA, config->entry_ipa, error) &&
+	       trace_put_u64(trace, TRACE_META_DTB_IPA, config->dtb_ipa, error) &&
+	       trace_put_u64(trace, TRACE_META_LOAD_OFFSET, guest->layout.load_offset, error) &&
+	       trace_put_u64(trace, TRACE_META_RTC_BASE_S, config->rtc_base_s, error);
 }
 
 static bool lay_out(const struct record_options *options, struct machine *machine, struct guest *guest,

@@ -235,8 +235,9 @@ static bool machine_facts_put(struct recording *r, struct error *error)
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%llx ",
 					 (unsigned long long)mailbox->fingerprint[i]);
 	text[used > 0 ? used - 1 : 0] = 0;
-	bool done = trace_put_text(r->trace, "fingerprint", text, error) &&
-		    trace_put_text(r->trace, "machine", r->machine_version, error) && trace_commit(r->trace, error);
+	bool done = trace_put_text(r->trace, TRACE_META_FINGERPRINT, text, error) &&
+		    trace_put_text(r->trace, TRACE_META_MACHINE, r->machine_version, error) &&
+		    trace_commit(r->trace, error);
 	return done;
 }
 
@@ -248,13 +249,14 @@ static bool finish(struct recording *r, struct error *error)
 	if (machine_state(r->machine) != HV_STATE_ENDED || mailbox->event_tail != mailbox->event_head)
 		return trace_commit(r->trace, error);
 	return state_hash(r->machine, &mailbox->final_state, hash) &&
-	       trace_put_text(r->trace, "final_state_hash", hash, error) &&
-	       trace_put_u64(r->trace, "final_n", mailbox->now_n, error) &&
-	       trace_put_u64(r->trace, "final_ns", mailbox->now_ns, error) &&
-	       trace_put_u64(r->trace, "console_bytes", r->console.output_bytes, error) &&
-	       trace_put_u64(r->trace, "exit_count", mailbox->exit_count, error) &&
-	       trace_put_u64(r->trace, "denied_count", mailbox->denied_count, error) &&
-	       trace_put_text(r->trace, "end_reason", outcome_text(r->machine->mailbox, r->until_shown), error) &&
+	       trace_put_text(r->trace, TRACE_META_FINAL_STATE_HASH, hash, error) &&
+	       trace_put_u64(r->trace, TRACE_META_FINAL_N, mailbox->now_n, error) &&
+	       trace_put_u64(r->trace, TRACE_META_FINAL_NS, mailbox->now_ns, error) &&
+	       trace_put_u64(r->trace, TRACE_META_CONSOLE_BYTES, r->console.output_bytes, error) &&
+	       trace_put_u64(r->trace, TRACE_META_EXIT_COUNT, mailbox->exit_count, error) &&
+	       trace_put_u64(r->trace, TRACE_META_DENIED_COUNT, mailbox->denied_count, error) &&
+	       trace_put_text(r->trace, TRACE_META_END_REASON, outcome_text(r->machine->mailbox, r->until_shown),
+			      error) &&
 	       trace_finish(r->trace, error);
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 #include "hv/abi/event.h"
 #include "hv/error/error.h"
+#include "storage/trace_meta.h"
 #include <stddef.h>
 
 enum {
@@ -29,10 +30,11 @@ struct trace_writer *trace_create(const char *path, struct error *error);
  * after the next commit, as everything below. */
 bool trace_put_file(struct trace_writer *w, const char *name, const void *data, size_t bytes, struct error *error);
 
-/* Set a metadata value; `value` is UTF-8. The keys "complete", "events" and "checksum" are the
- * writer's. */
-bool trace_put_text(struct trace_writer *w, const char *key, const char *value, struct error *error);
-bool trace_put_u64(struct trace_writer *w, const char *key, uint64_t value, struct error *error);
+/* Set a metadata value; `value` is UTF-8. What trace_meta.def says storage writes is the writer's own. */
+bool trace_put_text(struct trace_writer *w, enum trace_meta_text key, const char *value, struct error *error);
+bool trace_put_u64(struct trace_writer *w, enum trace_meta_number key, uint64_t value, struct error *error);
+/* For a copy: what trace_each_meta gave, of a key that may be a later hvrec's. */
+bool trace_put_meta(struct trace_writer *w, const char *key, const char *text, uint64_t number, struct error *error);
 
 /* Makes a trace without events yet start at a keyframe at `n`: its first event has number `first_event`, and the guest
  * has idled `idle_ns` before. The keyframe is to be put before any commit. */
@@ -98,8 +100,9 @@ enum trace_found { TRACE_FAILED = -1, TRACE_ABSENT = 0, TRACE_FOUND = 1 };
  * TRACE_FOUND. TRACE_ABSENT does not fill `error`. */
 enum trace_found trace_get_file(struct trace_reader *r, const char *name, void **data, size_t *bytes,
 				struct error *error);
-enum trace_found trace_get_text(struct trace_reader *r, const char *key, char **value, struct error *error);
-enum trace_found trace_get_u64(struct trace_reader *r, const char *key, uint64_t *value, struct error *error);
+enum trace_found trace_get_text(struct trace_reader *r, enum trace_meta_text key, char **value, struct error *error);
+enum trace_found trace_get_u64(struct trace_reader *r, enum trace_meta_number key, uint64_t *value,
+			       struct error *error);
 
 /* Calls `each` with the name of every named file, in the order of names, until it returns false. False: it did, or the
  * trace could not be read; error set. */

@@ -102,7 +102,7 @@ bool trace_forget_before(struct trace_writer *w, uint64_t n, struct error *error
 		trace_writer_bind_u64(w, DROP_KEYFRAMES, 1, n);
 		trace_writer_bind_u64(w, DROP_CHUNKS_BEFORE, 1, next_event);
 		if (trace_writer_step(w, DROP_KEYFRAMES, NULL) && trace_writer_step(w, DROP_CHUNKS_BEFORE, NULL))
-			w->forgot = trace_put_u64(w, "start_n", n, error);
+			w->forgot = trace_put_u64(w, TRACE_META_START_N, n, error);
 	}
 	return trace_writer_report(w, error);
 }

@@ -95,27 +95,42 @@ bool trace_put_file(struct trace_writer *w, const char *name, const void *data, 
 	return trace_writer_report(w, error);
 }
 
-bool trace_put_text(struct trace_writer *w, const char *key, const char *value, struct error *error)
+static bool text_put(struct trace_writer *w, const char *key, const char *text, struct error *error)
 {
-	if (w->failed.status == STATUS_OK && strlen(value) > TRACE_TEXT_BYTES_MAX)
+	if (w->failed.status == STATUS_OK && strlen(text) > TRACE_TEXT_BYTES_MAX)
 		error_set(&w->failed, STATUS_FAILED, "%s: %s is a text of more than %d bytes", w->path, key,
 			  TRACE_TEXT_BYTES_MAX);
 	if (trace_writer_begin(w)) {
 		sqlite3_bind_text(w->statements[PUT_META], 1, key, -1, SQLITE_STATIC);
-		sqlite3_bind_text(w->statements[PUT_META], 2, value, -1, SQLITE_STATIC);
+		sqlite3_bind_text(w->statements[PUT_META], 2, text, -1, SQLITE_STATIC);
 		trace_writer_step(w, PUT_META, NULL);
 		w->unsealed = true;
 	}
 	return trace_writer_report(w, error);
 }
 
-bool trace_put_u64(struct trace_writer *w, const char *key, uint64_t value, struct error *error)
+static bool number_put(struct trace_writer *w, const char *key, uint64_t number, struct error *error)
 {
 	if (trace_writer_begin(w)) {
 		sqlite3_bind_text(w->statements[PUT_META], 1, key, -1, SQLITE_STATIC);
-		trace_writer_bind_u64(w, PUT_META, 2, value);
+		trace_writer_bind_u64(w, PUT_META, 2, number);
 		trace_writer_step(w, PUT_META, NULL);
 		w->unsealed = true;
 	}
 	return trace_writer_report(w, error);
+}
+
+bool trace_put_text(struct trace_writer *w, enum trace_meta_text key, const char *value, struct error *error)
+{
+	return text_put(w, trace_meta_text_key(key), value, error);
+}
+
+bool trace_put_u64(struct trace_writer *w, enum trace_meta_number key, uint64_t value, struct error *error)
+{
+	return number_put(w, trace_meta_number_key(key), value, error);
+}
+
+bool trace_put_meta(struct trace_writer *w, const char *key, const char *text, uint64_t number, struct error *error)
+{
+	return text ? text_put(w, key, text, error) : number_put(w, key, number, error);
 }

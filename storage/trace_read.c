@@ -51,6 +51,12 @@ static enum trace_found find(struct trace_reader *r, const char *sql, const char
 	return trace_reader_step(r, *statement, error);
 }
 
+static enum trace_found meta_find(struct trace_reader *r, const char *key, sqlite3_stmt **statement,
+				  struct error *error)
+{
+	return find(r, "SELECT value FROM main.meta WHERE key = ?1", key, statement, error);
+}
+
 static enum trace_found meta_wrong(struct trace_reader *r, const char *key, const char *expected, struct error *error)
 {
 	error_set(error, STATUS_FAILED, "%s: is damaged: its '%s' is not %s; copy it again, or try hvrec repair",
@@ -58,10 +64,10 @@ static enum trace_found meta_wrong(struct trace_reader *r, const char *key, cons
 	return TRACE_FAILED;
 }
 
-enum trace_found trace_get_text(struct trace_reader *r, const char *key, char **value, struct error *error)
+enum trace_found trace_get_text(struct trace_reader *r, enum trace_meta_text key, char **value, struct error *error)
 {
 	sqlite3_stmt *statement = NULL;
-	enum trace_found found = find(r, "SELECT value FROM main.meta WHERE key = ?1", key, &statement, error);
+	enum trace_found found = meta_find(r, trace_meta_text_key(key), &statement, error);
 	if (found == TRACE_FOUND) {
 		const char *text = NULL;
 		if (sqlite3_column_type(statement, 0) == SQLITE_TEXT &&
@@ -71,21 +77,21 @@ enum trace_found trace_get_text(struct trace_reader *r, const char *key, char **
 		if (copy)
 			*value = copy;
 		else
-			found = meta_wrong(r, key, "a text", error);
+			found = meta_wrong(r, trace_meta_text_key(key), "a text", error);
 	}
 	sqlite3_finalize(statement);
 	return found;
 }
 
-enum trace_found trace_get_u64(struct trace_reader *r, const char *key, uint64_t *value, struct error *error)
+enum trace_found trace_get_u64(struct trace_reader *r, enum trace_meta_number key, uint64_t *value, struct error *error)
 {
 	sqlite3_stmt *statement = NULL;
-	enum trace_found found = find(r, "SELECT value FROM main.meta WHERE key = ?1", key, &statement, error);
+	enum trace_found found = meta_find(r, trace_meta_number_key(key), &statement, error);
 	if (found == TRACE_FOUND) {
 		if (sqlite3_column_type(statement, 0) == SQLITE_INTEGER)
 			*value = trace_u64_from_sql(sqlite3_column_int64(statement, 0));
 		else
-			found = meta_wrong(r, key, "a number", error);
+			found = meta_wrong(r, trace_meta_number_key(key), "a number", error);
 	}
 	sqlite3_finalize(statement);
 	return found;
@@ -144,12 +150,12 @@ static bool check_complete(struct trace_reader *r, struct error *error)
 {
 	uint64_t value = 0;
 	uint64_t event_count, last_n;
-	enum trace_found found = trace_get_u64(r, "complete", &value, error);
+	enum trace_found found = trace_get_u64(r, TRACE_META_COMPLETE, &value, error);
 	r->complete = found == TRACE_FOUND && value == 1;
 	if (found == TRACE_FAILED || !r->complete)
 		return found != TRACE_FAILED;
 	value = 0;
-	found = trace_get_u64(r, "events", &value, error);
+	found = trace_get_u64(r, TRACE_META_EVENTS, &value, error);
 	if (found == TRACE_FAILED || !trace_get_end(r, &event_count, &last_n, error))
 		return false;
 	if (found == TRACE_ABSENT || event_count != value)
@@ -164,7 +170,7 @@ static bool find_start(struct trace_reader *r, struct error *error)
 {
 	struct trace_keyframe *keyframes = NULL;
 	size_t count = 0;
-	enum trace_found found = trace_get_u64(r, "start_n", &r->start_n, error);
+	enum trace_found found = trace_get_u64(r, TRACE_META_START_N, &r->start_n, error);
 	if (found != TRACE_FOUND)
 		return found == TRACE_ABSENT;
 	if (!trace_get_keyframes(r, &keyframes, &count, error))
@@ -291,9 +297,9 @@ static bool names_take(struct trace_reader *r, sqlite3_stmt *statement, struct n
 
 bool trace_each_meta(struct trace_reader *r, trace_meta_fn *each, void *context, struct error *error)
 {
-	sqlite3_stmt *statement = trace_reader_prepare(
-		r, "SELECT key, value FROM main.meta WHERE key <> '" TRACE_SEAL_KEY "' ORDER BY key", error);
-	enum trace_found found = statement ? trace_reader_step(r, statement, error) : TRACE_FAILED;
+	sqlite3_stmt *statement = NULL;
+	enum trace_found found = find(r, "SELECT key, value FROM main.meta WHERE key <> ?1 ORDER BY key",
+				      trace_meta_number_key(TRACE_META_CHECKSUM), &statement, error);
 	while (found == TRACE_FOUND) {
 		const char *key = (const char *)sqlite3_column_text(statement, 0);
 		bool number = sqlite3_column_type(statement, 1) == SQLITE_INTEGER;

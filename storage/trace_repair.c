@@ -27,17 +27,21 @@ struct repair {
 	struct error *error;
 };
 
-/* Written by the recorder's last commit, and by an earlier repair. */
-static bool key_of_end(const char *key)
+/* The trace's own the writer of the new one puts; what only the end knows, or an earlier repair said, is not true of a
+ * trace whose end is lost. */
+static bool meta_is_taken(const struct repair *r, const char *key)
 {
-	static const char *const keys[] = {"complete",   "events",        "final_state_hash",  "final_n",
-					   "final_ns",   "console_bytes", "exit_count",        "denied_count",
-					   "end_reason", "repair_reason", "repair_lost_events"};
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		if (strcmp(keys[i], key) == 0)
-			return true;
+	switch (trace_meta_writer(key)) {
+	case TRACE_META_BY_TRACE:
+		return false;
+	case TRACE_META_BY_END:
+	case TRACE_META_BY_REPAIR:
+		return r->report->complete;
+	case TRACE_META_BY_START:
+	case TRACE_META_BY_OTHER:
+		break;
 	}
-	return false;
+	return true;
 }
 
 static bool room_make(struct repair *r, size_t event_count)
@@ -114,7 +118,7 @@ static bool chunk_take(struct repair *r, const struct trace_salvage_chunk *chunk
 static uint64_t event_count_before(const struct repair *r)
 {
 	const struct trace_salvage *s = r->found;
-	const struct trace_salvage_meta *events = trace_salvage_meta_find(s, "events");
+	const struct trace_salvage_meta *events = trace_salvage_meta_find(s, trace_meta_number_key(TRACE_META_EVENTS));
 	uint64_t count = r->next_event;
 	for (size_t i = 0; i < s->chunk_count; i++) {
 		const struct trace_chunk *row = &s->chunks[i].row;
@@ -143,7 +147,8 @@ static void events_take(struct repair *r)
 /* Where the new trace starts: where the old one did. */
 static bool start_find(struct repair *r, const char *from)
 {
-	const struct trace_salvage_meta *start_n = trace_salvage_meta_find(r->found, "start_n");
+	const struct trace_salvage_meta *start_n =
+		trace_salvage_meta_find(r->found, trace_meta_number_key(TRACE_META_START_N));
 	if (!start_n)
 		return true;
 	r->start = start_n->text ? NULL : trace_repair_keyframes_start(r->found, start_n->number);
@@ -179,15 +184,8 @@ static void metas_take(struct repair *r)
 {
 	for (size_t i = 0; i < r->found->meta_count && r->out && r->error->status == STATUS_OK; i++) {
 		const struct trace_salvage_meta *meta = &r->found->metas[i];
-		if (strcmp(meta->key, "start_n") == 0 || strcmp(meta->key, TRACE_SEAL_KEY) == 0)
-			continue; /* trace_start_at has put it; the writer puts its own */
-		if (key_of_end(meta->key) &&
-		    (!r->report->complete || strcmp(meta->key, "complete") == 0 || strcmp(meta->key, "events") == 0))
-			continue;
-		if (meta->text)
-			trace_put_text(r->out, meta->key, meta->text, r->error);
-		else
-			trace_put_u64(r->out, meta->key, meta->number, r->error);
+		if (meta_is_taken(r, meta->key))
+			trace_put_meta(r->out, meta->key, meta->text, meta->number, r->error);
 	}
 }
 
@@ -195,10 +193,11 @@ static void metas_take(struct repair *r)
 static void conclude(struct repair *r)
 {
 	struct trace_repair_report *report = r->report;
-	const struct trace_salvage_meta *complete = trace_salvage_meta_find(r->found, "complete");
+	const struct trace_salvage_meta *complete =
+		trace_salvage_meta_find(r->found, trace_meta_number_key(TRACE_META_COMPLETE));
 	bool finished = complete && !complete->text && complete->number == 1;
 	report->complete = finished && !report->lost_event_count && !report->lost_file_count &&
-			   trace_salvage_meta_find(r->found, "events");
+			   trace_salvage_meta_find(r->found, trace_meta_number_key(TRACE_META_EVENTS));
 	if (report->lost_event_count > 0)
 		snprintf(report->reason, sizeof(report->reason), "events from %" PRIu64 " on are damaged or missing",
 			 r->next_event);
@@ -212,8 +211,8 @@ static bool write_end(struct repair *r)
 {
 	if (r->report->complete)
 		return trace_finish(r->out, r->error);
-	return trace_put_text(r->out, "repair_reason", r->report->reason, r->error) &&
-	       trace_put_u64(r->out, "repair_lost_events", r->report->lost_event_count, r->error) &&
+	return trace_put_text(r->out, TRACE_META_REPAIR_REASON, r->report->reason, r->error) &&
+	       trace_put_u64(r->out, TRACE_META_REPAIR_LOST_EVENTS, r->report->lost_event_count, r->error) &&
 	       trace_commit(r->out, r->error);
 }
 

@@ -28,7 +28,8 @@ static void meta_add(struct trace_sealing *sealing, const struct trace_salvage_m
 
 bool trace_repair_seal_is_broken(struct trace_salvage *found)
 {
-	const struct trace_salvage_meta *seal = trace_salvage_meta_find(found, TRACE_SEAL_KEY);
+	const char *seal_key = trace_meta_number_key(TRACE_META_CHECKSUM);
+	const struct trace_salvage_meta *seal = trace_salvage_meta_find(found, seal_key);
 	struct trace_sealing *sealing = seal && !seal->text ? trace_sealing_begin() : NULL;
 	if (!sealing)
 		return false;
@@ -37,7 +38,7 @@ bool trace_repair_seal_is_broken(struct trace_salvage *found)
 	for (size_t i = 0; i < found->meta_count; i++) {
 		const struct trace_salvage_meta *meta = &found->metas[i];
 		bool again = i > 0 && strcmp(meta->key, meta[-1].key) == 0;
-		if (!again && strcmp(meta->key, TRACE_SEAL_KEY) != 0)
+		if (!again && strcmp(meta->key, seal_key) != 0)
 			meta_add(sealing, meta);
 	}
 	if (found->file_count > 0)

@@ -62,7 +62,7 @@ static void row_add(struct trace_sealing *sealing, sqlite3_stmt *row, struct tra
 	int type = sqlite3_column_type(row, 1);
 	if (type == SQLITE_INTEGER) {
 		uint64_t value = trace_u64_from_sql(sqlite3_column_int64(row, 1));
-		if (strcmp(name, TRACE_SEAL_KEY) == 0) {
+		if (strcmp(name, trace_meta_number_key(TRACE_META_CHECKSUM)) == 0) {
 			seal->stored = value;
 			seal->sealed = true;
 			return;
@@ -137,8 +137,8 @@ int trace_seal_write(sqlite3 *db)
 {
 	struct trace_seal seal;
 	int code = trace_seal_read(db, false, &seal);
-	char *sql = sqlite3_mprintf("INSERT OR REPLACE INTO main.meta VALUES('%s', %lld)", TRACE_SEAL_KEY,
-				    trace_sql_from_u64(seal.computed));
+	char *sql = sqlite3_mprintf("INSERT OR REPLACE INTO main.meta VALUES('%s', %lld)",
+				    trace_meta_number_key(TRACE_META_CHECKSUM), trace_sql_from_u64(seal.computed));
 	if (code == SQLITE_OK)
 		code = sql ? sqlite3_exec(db, sql, NULL, NULL, NULL) : SQLITE_NOMEM;
 	sqlite3_free(sql);

@@ -1,12 +1,10 @@
-/* The seal: a checksum over all metadata and the table of files, in the metadata's own key "checksum". Contents,
+/* The seal: a checksum over all metadata and the table of files, in the metadata's own TRACE_META_CHECKSUM. Contents,
  * events, keyframes and pages have checksums of their own. */
 #pragma once
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#define TRACE_SEAL_KEY "checksum"
 
 /* Sealing, item by item: metadata by ascending keys, without the seal itself, then files by ascending names. */
 struct trace_sealing;

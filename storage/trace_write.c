@@ -146,7 +146,7 @@ bool trace_start_at(struct trace_writer *w, uint64_t n, uint64_t first_event, ui
 	w->group_first = first_event;
 	w->group_idle_ns = idle_ns;
 	w->last_n = n;
-	return trace_put_u64(w, "start_n", n, error);
+	return trace_put_u64(w, TRACE_META_START_N, n, error);
 }
 
 bool trace_append(struct trace_writer *w, const struct event *events, size_t count, struct error *error)
@@ -186,8 +186,10 @@ static bool fold(struct trace_writer *w)
 
 bool trace_finish(struct trace_writer *w, struct error *error)
 {
-	if (w->failed.status == STATUS_OK && put_group(w) && trace_put_u64(w, "events", w->group_first, error) &&
-	    trace_put_u64(w, "complete", 1, error) && commit(w) && trace_writer_run(w, "PRAGMA incremental_vacuum"))
+	if (w->failed.status == STATUS_OK && put_group(w) &&
+	    trace_put_u64(w, TRACE_META_EVENTS, w->group_first, error) &&
+	    trace_put_u64(w, TRACE_META_COMPLETE, 1, error) && commit(w) &&
+	    trace_writer_run(w, "PRAGMA incremental_vacuum"))
 		w->finished = fold(w);
 	return trace_writer_report(w, error);
 }

@@ -164,7 +164,7 @@ static bool states_differ(const struct comparison *c, struct error *error)
 {
 	char *hashes[2] = {NULL, NULL};
 	for (int i = 0; i < 2; i++)
-		trace_get_text(c->traces[i], "final_state_hash", &hashes[i], error);
+		trace_get_text(c->traces[i], TRACE_META_FINAL_STATE_HASH, &hashes[i], error);
 	bool differ = hashes[0] && hashes[1] && strcmp(hashes[0], hashes[1]) != 0;
 	free(hashes[0]);
 	free(hashes[1]);

@@ -71,7 +71,7 @@ static enum trace_found contents_get(struct trace_reader *trace, const char *nam
 		return TRACE_FOUND;
 	if (strcmp(name, "cmdline") != 0)
 		return trace_get_file(trace, name, data, bytes, error);
-	enum trace_found found = trace_get_text(trace, "bootargs", &text, error);
+	enum trace_found found = trace_get_text(trace, TRACE_META_BOOTARGS, &text, error);
 	*data = text;
 	*bytes = text ? strlen(text) : 0;
 	return found;
@@ -169,7 +169,7 @@ static enum trace_found item_find(struct trace_reader *trace, const char *item, 
 		return TRACE_FOUND;
 	if (strcmp(item, "cmdline") == 0) {
 		char *text = NULL;
-		enum trace_found found = trace_get_text(trace, "bootargs", &text, error);
+		enum trace_found found = trace_get_text(trace, TRACE_META_BOOTARGS, &text, error);
 		free(text);
 		return found;
 	}

@@ -31,23 +31,23 @@ struct info {
 	struct trace_stat stat;
 };
 
-static bool text_get(struct trace_reader *trace, const char *key, char **text, struct error *error)
+static bool text_get(struct trace_reader *trace, enum trace_meta_text key, char **text, struct error *error)
 {
 	return trace_get_text(trace, key, text, error) != TRACE_FAILED;
 }
 
 static bool info_get(struct trace_reader *trace, struct info *info, struct error *error)
 {
-	return text_get(trace, "kernel_name", &info->kernel_name, error) &&
-	       text_get(trace, "kernel_kind", &info->kernel_kind, error) &&
-	       text_get(trace, "bootargs", &info->bootargs, error) &&
-	       text_get(trace, "machine", &info->machine, error) &&
-	       text_get(trace, "end_reason", &info->end_reason, error) &&
-	       text_get(trace, "final_state_hash", &info->final_state_hash, error) &&
-	       text_get(trace, "repair_reason", &info->repair_reason, error) &&
-	       trace_get_u64(trace, "repair_lost_events", &info->repair_lost_events, error) != TRACE_FAILED &&
-	       trace_get_u64(trace, "ram_bytes", &info->ram_bytes, error) != TRACE_FAILED &&
-	       trace_get_u64(trace, "vcpu_count", &info->vcpu_count, error) != TRACE_FAILED &&
+	return text_get(trace, TRACE_META_KERNEL_NAME, &info->kernel_name, error) &&
+	       text_get(trace, TRACE_META_KERNEL_KIND, &info->kernel_kind, error) &&
+	       text_get(trace, TRACE_META_BOOTARGS, &info->bootargs, error) &&
+	       text_get(trace, TRACE_META_MACHINE, &info->machine, error) &&
+	       text_get(trace, TRACE_META_END_REASON, &info->end_reason, error) &&
+	       text_get(trace, TRACE_META_FINAL_STATE_HASH, &info->final_state_hash, error) &&
+	       text_get(trace, TRACE_META_REPAIR_REASON, &info->repair_reason, error) &&
+	       trace_get_u64(trace, TRACE_META_REPAIR_LOST_EVENTS, &info->repair_lost_events, error) != TRACE_FAILED &&
+	       trace_get_u64(trace, TRACE_META_RAM_BYTES, &info->ram_bytes, error) != TRACE_FAILED &&
+	       trace_get_u64(trace, TRACE_META_VCPU_COUNT, &info->vcpu_count, error) != TRACE_FAILED &&
 	       trace_stat_get(trace, &info->stat, error);
 }
 

@@ -1,15 +1,15 @@
-/* What event.def says of a kind, for code that treats kinds alike by what their fields hold. A new kind whose fields are
- * of types that are here already needs no other code to be read, printed, counted, compared and filtered. */
+/* What event.def says of a kind, for code that treats kinds alike by what their fields hold. A new kind whose fields
+ * are of types that are here already needs no other code to be read, printed, counted, compared and filtered. */
 #pragma once
 #include "hv/abi/event.h"
 
 /* What struct event's `address` is. */
 enum event_address {
-	EVENT_ADDRESS_NONE, /* only of kinds that do not exist */
-	EVENT_ADDRESS_IPA,  /* guest physical address of a device's register, or of nothing */
-	EVENT_ADDRESS_SYSREG, /* SYSREG_KEY of a system register; above 16 bits the syndrome of an AArch32 access */
-	EVENT_ADDRESS_FUNCTION,    /* of the SMC Calling Convention */
-	EVENT_ADDRESS_ESR,         /* syndrome of a debug exception */
+	EVENT_ADDRESS_NONE,     /* only of kinds that do not exist */
+	EVENT_ADDRESS_IPA,      /* guest physical address of a device's register, or of nothing */
+	EVENT_ADDRESS_SYSREG,   /* SYSREG_KEY of a system register; above 16 bits the syndrome of an AArch32 access */
+	EVENT_ADDRESS_FUNCTION, /* of the SMC Calling Convention */
+	EVENT_ADDRESS_ESR,      /* syndrome of a debug exception */
 	EVENT_ADDRESS_EXIT_REASON, /* enum exit_reason */
 	EVENT_ADDRESS_END_REASON,  /* enum end_reason */
 	EVENT_ADDRESS_DEADLINE_NS, /* guest time of the next timer interrupt; UINT64_MAX: none is due */

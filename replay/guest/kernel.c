@@ -14,9 +14,10 @@ bool kernel_read(struct trace_reader *trace, const char *path, struct kernel *ke
 {
 	char *kind = NULL, name[32];
 	*kernel = (struct kernel){0};
-	if (trace_get_text(trace, "kernel_kind", &kind, error) == TRACE_FOUND && strcmp(kind, "Linux Image") != 0) {
+	if (trace_get_text(trace, TRACE_META_KERNEL_KIND, &kind, error) == TRACE_FOUND &&
+	    strcmp(kind, "Linux Image") != 0) {
 		error_set(error, STATUS_FAILED, "%s: the guest is no Linux Image (%s): it has no kallsyms", path, kind);
-	} else if (kind && trace_get_u64(trace, "entry_ipa", &kernel->ipa, error) == TRACE_FOUND) {
+	} else if (kind && trace_get_u64(trace, TRACE_META_ENTRY_IPA, &kernel->ipa, error) == TRACE_FOUND) {
 		snprintf(name, sizeof(name), "ram/%" PRIx64, kernel->ipa);
 		trace_get_file(trace, name, &kernel->image, &kernel->image_bytes, error);
 	}

@@ -36,7 +36,7 @@ static bool ram_check(struct trace_reader *trace, const struct machine *machine,
 {
 	char hash[STATE_HASH_TEXT_BYTES];
 	char *recorded = NULL;
-	enum trace_found found = trace_get_text(trace, "initial_ram_hash", &recorded, error);
+	enum trace_found found = trace_get_text(trace, TRACE_META_INITIAL_RAM_HASH, &recorded, error);
 	bool same = found == TRACE_FOUND && state_hash(machine, NULL, hash) && strcmp(hash, recorded) == 0;
 	free(recorded);
 	return same ||
@@ -47,7 +47,7 @@ static bool ram_check(struct trace_reader *trace, const struct machine *machine,
 static bool fingerprint_get(struct trace_reader *trace, struct machine_config *config, struct error *error)
 {
 	char *text = NULL;
-	enum trace_found found = trace_get_text(trace, "fingerprint", &text, error);
+	enum trace_found found = trace_get_text(trace, TRACE_META_FINGERPRINT, &text, error);
 	config->fingerprint_count = 0;
 	char *at = text;
 	while (found == TRACE_FOUND && *at && config->fingerprint_count < HV_FINGERPRINT_COUNT)
@@ -60,11 +60,13 @@ static bool config_get(struct trace_reader *trace, struct machine_config *config
 		       struct error *error)
 {
 	uint64_t vcpu_count = 0;
-	if (!metadata_number(trace, "machine_version", &config->machine_version, error) ||
-	    !metadata_ram_bytes(trace, ram_bytes, error) || !metadata_number(trace, "vcpu_count", &vcpu_count, error) ||
-	    !metadata_number(trace, "entry_ipa", &config->entry_ipa, error) ||
-	    !metadata_number(trace, "dtb_ipa", &config->dtb_ipa, error) ||
-	    !metadata_number(trace, "rtc_base_s", &config->rtc_base_s, error) || !fingerprint_get(trace, config, error))
+	if (!metadata_number(trace, TRACE_META_MACHINE_VERSION, &config->machine_version, error) ||
+	    !metadata_ram_bytes(trace, ram_bytes, error) ||
+	    !metadata_number(trace, TRACE_META_VCPU_COUNT, &vcpu_count, error) ||
+	    !metadata_number(trace, TRACE_META_ENTRY_IPA, &config->entry_ipa, error) ||
+	    !metadata_number(trace, TRACE_META_DTB_IPA, &config->dtb_ipa, error) ||
+	    !metadata_number(trace, TRACE_META_RTC_BASE_S, &config->rtc_base_s, error) ||
+	    !fingerprint_get(trace, config, error))
 		return false;
 	if (config->machine_version == 0 || config->machine_version > GUEST_MACHINE_VERSION)
 		return error_set(error, STATUS_FAILED,

@@ -92,7 +92,7 @@ static bool turn(struct replaying *r, struct error *error)
 	return machine_running(r->machine, error);
 }
 
-static bool text_is(struct trace_reader *trace, const char *key, const char *expected, struct error *error)
+static bool text_is(struct trace_reader *trace, enum trace_meta_text key, const char *expected, struct error *error)
 {
 	char *recorded = NULL;
 	enum trace_found found = trace_get_text(trace, key, &recorded, error);
@@ -110,7 +110,7 @@ static bool final_state_check(struct replaying *r, struct error *error)
 		return true;
 	if (!state_hash(r->machine, &mailbox->final_state, hash))
 		return error_set(error, STATUS_FAILED, "out of memory");
-	return text_is(r->trace, "final_state_hash", hash, error) ||
+	return text_is(r->trace, TRACE_META_FINAL_STATE_HASH, hash, error) ||
 	       error_set(error, STATUS_DIVERGED,
 			 "divergence: every event agreed, but the final state hash is %s and was another in the "
 			 "recording%s",

@@ -31,7 +31,7 @@ struct verifying {
 bool verify_final_state(const struct engine *engine, struct error *error)
 {
 	char hash[STATE_HASH_TEXT_BYTES], *recorded = NULL;
-	enum trace_found found = trace_get_text(engine->trace, "final_state_hash", &recorded, error);
+	enum trace_found found = trace_get_text(engine->trace, TRACE_META_FINAL_STATE_HASH, &recorded, error);
 	if (found != TRACE_FOUND) /* incomplete, or trimmed */
 		return found == TRACE_ABSENT;
 	bool ended = engine->machine->mailbox->end_reason != 0;
@@ -243,7 +243,7 @@ static bool trace_look(struct verifying *v, struct error *error)
 	char *hash = NULL;
 	bool good = trace && trace_get_end(trace, &event_count, &last_n, error) &&
 		    trace_get_keyframes(trace, &v->rows, &v->row_count, error) &&
-		    trace_get_text(trace, "final_state_hash", &hash, error) != TRACE_FAILED;
+		    trace_get_text(trace, TRACE_META_FINAL_STATE_HASH, &hash, error) != TRACE_FAILED;
 	if (good) {
 		v->starts_at_keyframe = trace_start_n(trace) != 0;
 		v->count = v->row_count + !v->starts_at_keyframe;

@@ -173,7 +173,7 @@ bool keyframe_index_open(struct keyframe_index *index, struct trace_reader *trac
 {
 	uint64_t machine_version = GUEST_MACHINE_VERSION;
 	*index = (struct keyframe_index){.trace = trace, .ram_pages = ram_pages};
-	if (trace_get_u64(trace, "machine_version", &machine_version, error) == TRACE_FAILED)
+	if (trace_get_u64(trace, TRACE_META_MACHINE_VERSION, &machine_version, error) == TRACE_FAILED)
 		return false;
 	index->state_bytes = guest_state_bytes(machine_version);
 	struct making m = {.index = index, .ram_pages = ram_pages};

@@ -3,6 +3,6 @@
 #include "storage/trace.h"
 
 /* A number that every trace whose guest started has. False: it is not there, or damaged; error set. */
-bool metadata_number(struct trace_reader *trace, const char *key, uint64_t *value, struct error *error);
+bool metadata_number(struct trace_reader *trace, enum trace_meta_number key, uint64_t *value, struct error *error);
 /* How much RAM the guest has. False: damaged, error set. */
 bool metadata_ram_bytes(struct trace_reader *trace, uint64_t *bytes, struct error *error);

@@ -39,28 +39,13 @@ static bool file_copy(const char *name, void *context, struct error *error)
 }
 
 /* What only holds for the whole trace, or for its old end, is left out. */
-static bool meta_is_copied(const struct trimming *t, const char *key)
-{
-	static const char *const whole[] = {"complete", "events", "start_n"};
-	static const char *const of_end[] = {"final_state_hash", "final_n",      "final_ns",  "console_bytes",
-					     "exit_count",       "denied_count", "end_reason"};
-	for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
-		if (strcmp(key, whole[i]) == 0)
-			return false;
-	}
-	for (size_t i = 0; t->cut && i < sizeof(of_end) / sizeof(of_end[0]); i++) {
-		if (strcmp(key, of_end[i]) == 0)
-			return false;
-	}
-	return true;
-}
-
 static bool meta_copy(const char *key, const char *text, uint64_t number, void *context, struct error *error)
 {
 	struct trimming *t = context;
-	if (!meta_is_copied(t, key))
+	enum trace_meta_writer writer = trace_meta_writer(key);
+	if (writer == TRACE_META_BY_TRACE || (writer == TRACE_META_BY_END && t->cut))
 		return true;
-	return text ? trace_put_text(t->to, key, text, error) : trace_put_u64(t->to, key, number, error);
+	return trace_put_meta(t->to, key, text, number, error);
 }
 
 static bool pages_flush(struct trimming *t)
@@ -187,8 +172,8 @@ static bool copy(struct trimming *t)
 		return false;
 	t->result->event_count = end - first;
 	return trace_each_file(t->from, file_copy, t, t->error) && trace_each_meta(t->from, meta_copy, t, t->error) &&
-	       (!t->cut || trace_put_text(t->to, "end_reason", "trimmed", t->error)) && events_copy(t, first, end) &&
-	       keyframes_copy(t, end);
+	       (!t->cut || trace_put_text(t->to, TRACE_META_END_REASON, "trimmed", t->error)) &&
+	       events_copy(t, first, end) && keyframes_copy(t, end);
 }
 
 /* Finds where the new trace starts: at a keyframe with an event behind it, which a killed recording's last one may not

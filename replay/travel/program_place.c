@@ -55,12 +55,12 @@ bool program_place_find(struct timeline *timeline, uint64_t *va)
 	struct error error = {.status = STATUS_OK};
 	uint64_t load_offset = 0;
 	char *kind = NULL;
-	if (trace_get_text(trace, "kernel_kind", &kind, &error) != TRACE_FOUND)
+	if (trace_get_text(trace, TRACE_META_KERNEL_KIND, &kind, &error) != TRACE_FOUND)
 		return false;
 	bool elf = strncmp(kind, "ELF", 3) == 0, linux_image = strcmp(kind, "Linux Image") == 0;
 	free(kind);
 	if (linux_image)
 		return kernel_place(timeline, va, &error);
-	return elf && trace_get_u64(trace, "load_offset", &load_offset, &error) == TRACE_FOUND &&
+	return elf && trace_get_u64(trace, TRACE_META_LOAD_OFFSET, &load_offset, &error) == TRACE_FOUND &&
 	       payload_place(trace, load_offset, va, &error);
 }

@@ -15,6 +15,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { BATCH_EVENTS = 512, TEXTS_MAX = 100, GROUPS_MAX = 8, RAM_PAGES = SEED_RAM_BYTES / TRACE_PAGE_BYTES };
 
@@ -34,20 +35,30 @@ static void read_files(struct trace_reader *trace, struct error *error)
 	trace_each_file(trace, file_read, trace, error);
 }
 
+/* Reads all of both. */
 static bool meta_read(const char *key, const char *text, uint64_t number, void *context, struct error *error)
 {
-	char *copy = NULL;
-	(void)number;
-	if (text && trace_get_text(context, key, &copy, error) == TRACE_FOUND)
-		free(copy);
-	return true;
+	(void)number, (void)context, (void)error;
+	return strlen(key) + (text ? strlen(text) : 0) < SIZE_MAX;
+}
+
+static void metas_get(struct trace_reader *trace, struct error *error)
+{
+	uint64_t value = 0;
+	for (unsigned text = 0; text < TRACE_META_TEXT_COUNT; text++) {
+		char *copy = NULL;
+		if (trace_get_text(trace, (enum trace_meta_text)text, &copy, error) == TRACE_FOUND)
+			free(copy);
+	}
+	for (unsigned number = 0; number < TRACE_META_NUMBER_COUNT; number++)
+		trace_get_u64(trace, (enum trace_meta_number)number, &value, error);
 }
 
 static void read_metadata(struct trace_reader *trace, struct error *error)
 {
 	uint64_t value = 0;
 	trace_each_meta(trace, meta_read, trace, error);
-	trace_get_u64(trace, "ram_bytes", &value, error);
+	metas_get(trace, error);
 	trace_get_bytes(trace, &value, error);
 }
 

@@ -24,19 +24,20 @@ static struct event event_at(uint64_t i)
 static bool facts_put(struct trace_writer *w, struct error *error)
 {
 	static const struct {
-		const char *key;
+		enum trace_meta_number key;
 		uint64_t number;
-	} numbers[] = {{"ram_bytes", SEED_RAM_BYTES},
-		       {"machine_version", GUEST_MACHINE_VERSION},
-		       {"vcpu_count", 1},
-		       {"entry_ipa", GUEST_RAM_IPA},
-		       {"dtb_ipa", GUEST_RAM_IPA},
-		       {"rtc_base_s", 1000000000}};
+	} numbers[] = {{TRACE_META_RAM_BYTES, SEED_RAM_BYTES},
+		       {TRACE_META_MACHINE_VERSION, GUEST_MACHINE_VERSION},
+		       {TRACE_META_VCPU_COUNT, 1},
+		       {TRACE_META_ENTRY_IPA, GUEST_RAM_IPA},
+		       {TRACE_META_DTB_IPA, GUEST_RAM_IPA},
+		       {TRACE_META_RTC_BASE_S, 1000000000}};
 	bool good = trace_put_file(w, "kernel", "some code", 9, error) &&
 		    trace_put_file(w, "ram/40000000", "some code at its place", 22, error) &&
-		    trace_put_file(w, "initrd", NULL, 0, error) && trace_put_text(w, "bootargs", "quiet", error) &&
-		    trace_put_text(w, "kernel_name", "Image", error) &&
-		    trace_put_text(w, "kernel_kind", "Linux Image", error);
+		    trace_put_file(w, "initrd", NULL, 0, error) &&
+		    trace_put_text(w, TRACE_META_BOOTARGS, "quiet", error) &&
+		    trace_put_text(w, TRACE_META_KERNEL_NAME, "Image", error) &&
+		    trace_put_text(w, TRACE_META_KERNEL_KIND, "Linux Image", error);
 	for (size_t i = 0; good && i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		good = trace_put_u64(w, numbers[i].key, numbers[i].number, error);
 	return good;

@@ -3,6 +3,7 @@ finds in them."""
 import glob
 import json
 import os
+import re
 
 import harness
 import trace_decode
@@ -23,6 +24,42 @@ def agree(path):
                 *(int(row[name], 16) for name in ("pc", "address", "value")), row["size"])
         check(told == (index, *event), f"{path}: hvrec tells {told}, and the file has {(index, *event)}")
     return trace
+
+
+def metadata_keys():
+    """{key: (type, writer)} of storage/trace_meta.def."""
+    with open(os.path.join(harness.TOP, "storage", "trace_meta.def"), encoding="utf-8") as definition:
+        rows = re.findall(r'^TRACE_META_(TEXT|NUMBER)\(\w+, "(\w+)", (\w+),', definition.read(), re.M)
+    return {key: ({"TEXT": "TEXT", "NUMBER": "INTEGER"}[kind], writer.lower()) for kind, key, writer in rows}
+
+
+@test
+def the_document_names_every_key_of_metadata():
+    with open(os.path.join(harness.TOP, "docs", "TRACE-FORMAT.md"), encoding="utf-8") as document:
+        section = document.read().partition("\n### meta\n")[2].partition("\n### ")[0]
+    told = {key: (kind, writer) for key, kind, writer in re.findall(r"^\| `(\w+)` \| (\w+) \| (\w+) \| .", section, re.M)}
+    check(told == metadata_keys(), f"not alike: {sorted(set(told.items()) ^ set(metadata_keys().items()))}")
+
+
+def metadata_is_listed(trace, writers):
+    """What the trace says of itself is in the list, and has all that these write."""
+    keys = metadata_keys()
+    for key, value in trace.meta.items():
+        check(key in keys and keys[key][0] == {str: "TEXT", int: "INTEGER"}[type(value)], f"metadata {key} {value!r}")
+    missing = {key for key, (_, writer) in keys.items() if writer in writers} - set(trace.meta)
+    check(not missing, f"metadata without {missing}")
+
+
+@test
+def a_recording_puts_every_key_and_a_part_without_the_end_none_of_the_end():
+    record("--memory", "16M", "--console", "none", "--keyframe-every", "1ms", payload("timer_physical"))
+    whole = agree("trace")
+    metadata_is_listed(whole, ("start", "end"))
+    check(hvrec("trim", "trace", "-o", "part", "--to", str(whole.events[-1][0] // 2)).status == 0, "trim")
+    part = agree("part")
+    metadata_is_listed(part, ("start",))
+    of_end = {key for key, (_, writer) in metadata_keys().items() if writer == "end"} & set(part.meta)
+    check(of_end == {"end_reason"} and part.meta["end_reason"] == "trimmed", f"the part has {of_end}")
 
 
 @test

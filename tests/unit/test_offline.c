@@ -283,8 +283,8 @@ static struct trace_reader *guest_of(int which, const char *kernel, const char *
 	cr_assert(trace_put_file(w, "kernel", kernel, strlen(kernel), &error));
 	cr_assert(trace_put_file(w, "dtb", kernel, strlen(kernel), &error));
 	if (bootargs)
-		cr_assert(trace_put_text(w, "bootargs", bootargs, &error));
-	cr_assert(trace_put_u64(w, "rtc_base_s", rtc_base_s, &error));
+		cr_assert(trace_put_text(w, TRACE_META_BOOTARGS, bootargs, &error));
+	cr_assert(trace_put_u64(w, TRACE_META_RTC_BASE_S, rtc_base_s, &error));
 	cr_assert(trace_finish(w, &error), "%s", error.text);
 	trace_writer_free(w);
 	struct trace_reader *trace = trace_open(paths[which], &error);

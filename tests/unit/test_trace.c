@@ -225,8 +225,10 @@ Test(trace, everything_comes_back)
 	cr_assert(trace_put_file(w, "kernel", image, sizeof(image), &error));
 	cr_assert(trace_put_file(w, "copy", image, sizeof(image), &error));
 	cr_assert(trace_put_file(w, "empty", NULL, 0, &error));
-	cr_assert(trace_put_text(w, "cmdline", "console=ttyAMA0 ünï", &error));
-	cr_assert(trace_put_u64(w, "huge", UINT64_MAX, &error));
+	cr_assert(trace_put_text(w, TRACE_META_BOOTARGS, "console=ttyAMA0 ünï", &error));
+	cr_assert(trace_put_u64(w, TRACE_META_FINAL_NS, UINT64_MAX, &error));
+	cr_assert(trace_put_meta(w, trace_meta_number_key(TRACE_META_FINAL_N), "many", 0, &error));
+	cr_assert(trace_put_meta(w, trace_meta_text_key(TRACE_META_MACHINE), NULL, 7, &error));
 	append(w, 0, 1000);
 	finish(w);
 	cr_assert_not(exists("-wal"));
@@ -245,18 +247,18 @@ Test(trace, everything_comes_back)
 	cr_assert_eq(trace_get_file(r, "empty", &data, &bytes, &error), TRACE_FOUND);
 	cr_assert_eq(bytes, 0u);
 	free(data);
-	cr_assert_eq(trace_get_text(r, "cmdline", &text, &error), TRACE_FOUND);
+	cr_assert_eq(trace_get_text(r, TRACE_META_BOOTARGS, &text, &error), TRACE_FOUND);
 	cr_assert_str_eq(text, "console=ttyAMA0 ünï");
 	free(text);
-	cr_assert_eq(trace_get_u64(r, "huge", &value, &error), TRACE_FOUND);
+	cr_assert_eq(trace_get_u64(r, TRACE_META_FINAL_NS, &value, &error), TRACE_FOUND);
 	cr_assert_eq(value, UINT64_MAX);
 	cr_assert_eq(trace_get_file(r, "none", &data, &bytes, &error), TRACE_ABSENT);
-	cr_assert_eq(trace_get_text(r, "none", &text, &error), TRACE_ABSENT);
-	cr_assert_eq(trace_get_u64(r, "none", &value, &error), TRACE_ABSENT);
+	cr_assert_eq(trace_get_text(r, TRACE_META_KERNEL_NAME, &text, &error), TRACE_ABSENT);
+	cr_assert_eq(trace_get_u64(r, TRACE_META_RAM_BYTES, &value, &error), TRACE_ABSENT);
 	cr_assert_eq(error.status, STATUS_OK);
-	cr_assert_eq(trace_get_u64(r, "cmdline", &value, &error), TRACE_FAILED);
+	cr_assert_eq(trace_get_u64(r, TRACE_META_FINAL_N, &value, &error), TRACE_FAILED);
 	error = (struct error){0};
-	cr_assert_eq(trace_get_text(r, "huge", &text, &error), TRACE_FAILED);
+	cr_assert_eq(trace_get_text(r, TRACE_META_MACHINE, &text, &error), TRACE_FAILED);
 	error = (struct error){0};
 	struct trace_totals totals;
 	cr_assert(trace_get_totals(r, &totals, &error));
@@ -571,7 +573,7 @@ Test(trace, changed_metadata_is_refused)
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
 		struct error error = {0};
 		struct trace_writer *w = trace_create(path, &error);
-		cr_assert(w && trace_put_text(w, "bootargs", "quiet", &error));
+		cr_assert(w && trace_put_text(w, TRACE_META_BOOTARGS, "quiet", &error));
 		cr_assert(trace_put_file(w, "initrd", "contents", 8, &error) && trace_finish(w, &error), "%s",
 			  error.text);
 		trace_writer_free(w);
@@ -807,8 +809,8 @@ Test(trace, the_first_failure_stays)
 	struct error errors[6] = {0};
 	cr_assert_not(trace_append(w, &next, 1, &errors[0]));
 	cr_assert_not(trace_commit(w, &errors[1]));
-	cr_assert_not(trace_put_text(w, "a", "b", &errors[2]));
-	cr_assert_not(trace_put_u64(w, "a", 1, &errors[3]));
+	cr_assert_not(trace_put_text(w, TRACE_META_BOOTARGS, "b", &errors[2]));
+	cr_assert_not(trace_put_u64(w, TRACE_META_FINAL_N, 1, &errors[3]));
 	cr_assert_not(trace_put_file(w, "a", "b", 1, &errors[4]));
 	cr_assert_not(trace_finish(w, &errors[5]));
 	for (int i = 0; i < 6; i++)

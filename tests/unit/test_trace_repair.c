@@ -53,8 +53,8 @@ static void repairs(uint64_t event_count, bool complete)
 	cr_assert(r, "%s", error.text);
 	cr_assert_eq(trace_is_complete(r), complete);
 	uint64_t number = 0;
-	cr_assert_eq(trace_get_u64(r, "final_n", &number, &error), complete ? TRACE_FOUND : TRACE_ABSENT);
-	cr_assert_eq(trace_get_text(r, "repair_reason", &text, &error), complete ? TRACE_ABSENT : TRACE_FOUND);
+	cr_assert_eq(trace_get_u64(r, TRACE_META_FINAL_N, &number, &error), complete ? TRACE_FOUND : TRACE_ABSENT);
+	cr_assert_eq(trace_get_text(r, TRACE_META_REPAIR_REASON, &text, &error), complete ? TRACE_ABSENT : TRACE_FOUND);
 	free(text);
 	trace_close(r);
 }

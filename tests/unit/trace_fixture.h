@@ -70,7 +70,8 @@ static inline void fixture_record(uint64_t count, uint64_t step)
 {
 	struct error error = {0};
 	struct trace_writer *w = trace_create(path, &error);
-	bool good = w && trace_put_text(w, "bootargs", "quiet", &error) && trace_put_u64(w, "final_n", 77, &error) &&
+	bool good = w && trace_put_text(w, TRACE_META_BOOTARGS, "quiet", &error) &&
+		    trace_put_u64(w, TRACE_META_FINAL_N, 77, &error) &&
 		    trace_put_file(w, "kernel", "some code", 9, &error) && trace_put_file(w, "dtb", "more", 4, &error);
 	for (uint64_t i = 0; good && i < count; i += step ? step : count)
 		good = fixture_commit(w, i, step ? step : count, &error);

@@ -87,12 +87,12 @@ static bool guest_get(const char *path, struct guest_facts *guest, struct error 
 	char *kind = NULL;
 	*guest = (struct guest_facts){0};
 	struct trace_reader *trace = trace_open(path, error);
-	if (trace && trace_get_text(trace, "kernel_kind", &kind, error) == TRACE_FOUND) {
+	if (trace && trace_get_text(trace, TRACE_META_KERNEL_KIND, &kind, error) == TRACE_FOUND) {
 		guest->linux_image = strcmp(kind, "Linux Image") == 0;
 		guest->elf = strncmp(kind, "ELF", 3) == 0;
 		guest->flat = strcmp(kind, "flat binary") == 0;
-		trace_get_u64(trace, "load_offset", &guest->load_offset, error);
-		trace_get_u64(trace, "entry_ipa", &guest->entry_ipa, error);
+		trace_get_u64(trace, TRACE_META_LOAD_OFFSET, &guest->load_offset, error);
+		trace_get_u64(trace, TRACE_META_ENTRY_IPA, &guest->entry_ipa, error);
 	}
 	if (guest->elf || guest->flat)
 		trace_get_file(trace, "kernel", &guest->program, &guest->program_bytes, error);

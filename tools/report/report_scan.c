@@ -68,7 +68,7 @@ static bool count_event(void *context, const struct event *event, const struct r
 	return true;
 }
 
-static bool text_get(struct trace_reader *trace, const char *key, char **text, struct error *error)
+static bool text_get(struct trace_reader *trace, enum trace_meta_text key, char **text, struct error *error)
 {
 	return trace_get_text(trace, key, text, error) != TRACE_FAILED;
 }
@@ -78,14 +78,14 @@ bool report_scan_facts(struct trace_reader *trace, struct report_facts *facts, s
 	struct trace_totals totals;
 	struct counting counting = {facts, '\n'};
 	*facts = (struct report_facts){.complete = trace_is_complete(trace)};
-	if (!text_get(trace, "kernel_name", &facts->kernel_name, error) ||
-	    !text_get(trace, "kernel_kind", &facts->kernel_kind, error) ||
-	    !text_get(trace, "bootargs", &facts->bootargs, error) ||
-	    !text_get(trace, "machine", &facts->machine, error) ||
-	    !text_get(trace, "end_reason", &facts->end_reason, error) ||
-	    !text_get(trace, "final_state_hash", &facts->final_state_hash, error) ||
-	    trace_get_u64(trace, "ram_bytes", &facts->ram_bytes, error) == TRACE_FAILED ||
-	    trace_get_u64(trace, "vcpu_count", &facts->vcpu_count, error) == TRACE_FAILED ||
+	if (!text_get(trace, TRACE_META_KERNEL_NAME, &facts->kernel_name, error) ||
+	    !text_get(trace, TRACE_META_KERNEL_KIND, &facts->kernel_kind, error) ||
+	    !text_get(trace, TRACE_META_BOOTARGS, &facts->bootargs, error) ||
+	    !text_get(trace, TRACE_META_MACHINE, &facts->machine, error) ||
+	    !text_get(trace, TRACE_META_END_REASON, &facts->end_reason, error) ||
+	    !text_get(trace, TRACE_META_FINAL_STATE_HASH, &facts->final_state_hash, error) ||
+	    trace_get_u64(trace, TRACE_META_RAM_BYTES, &facts->ram_bytes, error) == TRACE_FAILED ||
+	    trace_get_u64(trace, TRACE_META_VCPU_COUNT, &facts->vcpu_count, error) == TRACE_FAILED ||
 	    !trace_get_totals(trace, &totals, error))
 		return false;
 	facts->event_count = totals.event_count;
