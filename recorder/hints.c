@@ -1,12 +1,11 @@
 /* The first external abort by name, and calls of semihosting. */
 #include "recorder/hints.h"
+#include "hv/abi/esr.h"
 #include "recorder/absent.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-/* ESR_ELx (Arm ARM D17.2.37), SCTLR_EL1.M. */
-enum { EC_SHIFT = 26, EC_MASK = 0x3f, EC_UNKNOWN = 0, EC_INSTRUCTION_ABORT_MAX = 0x21, ESR_WNR = 1 << 6 };
 #define HLT_SEMIHOSTING UINT32_C(0xd45e0000) /* HLT #0xF000 (Semihosting for AArch32 and AArch64, 4.1) */
 #define GICC_IPA        UINT64_C(0x08010000)
 #define GICC_BYTES      UINT64_C(0x10000)
@@ -26,15 +25,12 @@ void hints_see(struct hints *hints, const struct event *events, size_t count)
 	}
 }
 
-static bool is_fetch(const struct event *abort)
-{
-	return (abort->value >> EC_SHIFT & EC_MASK) <= EC_INSTRUCTION_ABORT_MAX;
-}
-
 static void abort_add(const struct event *abort, struct error *error)
 {
 	const char *device = absent_device(abort->address);
-	const char *access = is_fetch(abort) ? "ran code at" : abort->value & ESR_WNR ? "wrote to" : "read";
+	const char *access = esr_abort_is_fetch(abort->value) ? "ran code at"
+			     : abort->value & ISS_WNR         ? "wrote to"
+							      : "read";
 	error_add(error, "; at instruction %" PRIu64 " it %s %#" PRIx64 ", where QEMU's virt board has %s", abort->n,
 		  access, abort->address, device ? device : "nothing either");
 }
@@ -52,7 +48,7 @@ static bool ended_at_hlt(const struct machine *machine)
 	const struct guest_state *state = &machine->mailbox->final_state;
 	const struct vcpu_state *vcpu = &state->vcpu[state->current % GUEST_VCPU_MAX];
 	uint64_t offset = vcpu->elr_el1 - GUEST_RAM_IPA;
-	return vcpu->esr_el1 >> EC_SHIFT == EC_UNKNOWN && machine->guest_ram_bytes >= sizeof(uint32_t) &&
+	return FIELD_GET(vcpu->esr_el1, ESR_EC) == EC_UNKNOWN && machine->guest_ram_bytes >= sizeof(uint32_t) &&
 	       offset <= machine->guest_ram_bytes - sizeof(uint32_t) && word_is_hlt(machine->guest_ram + offset);
 }
 
@@ -72,6 +68,6 @@ void hints_add(const struct hints *hints, const struct machine *machine, struct 
 		abort_add(&hints->first, error);
 	if (ended_at_hlt(machine))
 		error_add(error, "; its last exception is HLT #0xF000: there is no semihosting");
-	else if (hints->first.kind != 0 && is_fetch(&hints->first) && has_hlt(hints))
+	else if (hints->first.kind != 0 && esr_abort_is_fetch(hints->first.value) && has_hlt(hints))
 		error_add(error, "; the program has HLT #0xF000 in it: there is no semihosting");
 }

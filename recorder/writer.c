@@ -1,6 +1,8 @@
 /* One queue, one mutex, one thread. A keyframe is written a slice at a time, so that events and commits do not wait for
  * it. */
 #include "recorder/writer.h"
+#include "hv/abi/types.h"
+#include "hv/host/session.h"
 #include "recorder/keyframe_writer.h"
 
 #include <pthread.h>
@@ -27,13 +29,6 @@ struct writer {
 	struct event batch[BATCH_EVENTS];
 };
 
-static int64_t monotonic_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static size_t batch_take(struct writer *writer)
 {
 	size_t count = writer->count < BATCH_EVENTS ? writer->count : BATCH_EVENTS;
@@ -47,7 +42,7 @@ static size_t batch_take(struct writer *writer)
 /* Waits, with the mutex held, for events, the end, or the time of the next commit. */
 static void wait_for_work(struct writer *writer, int64_t until_ns)
 {
-	struct timespec until = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
+	struct timespec until = {.tv_sec = until_ns / (int64_t)NS_PER_S, .tv_nsec = until_ns % (int64_t)NS_PER_S};
 	while (writer->count < BATCH_EVENTS / 2 && !writer->stopping && !writer->given)
 		if (pthread_cond_timedwait(&writer->changed, &writer->mutex, &until) != 0)
 			return;
@@ -61,16 +56,16 @@ static void work(struct writer *writer, size_t count, bool last, int64_t *next_c
 	do
 		keyframe_writer_step(&writer->keyframes, writer->trace, writer->appended, error);
 	while (last && keyframe_writer_busy(&writer->keyframes, writer->appended) && error->status == STATUS_OK);
-	if (last || monotonic_ns() >= *next_commit) {
+	if (last || session_now_ns() >= *next_commit) {
 		trace_commit(writer->trace, error);
-		*next_commit = monotonic_ns() + COMMIT_INTERVAL_NS;
+		*next_commit = session_now_ns() + COMMIT_INTERVAL_NS;
 	}
 }
 
 static void *writer_main(void *argument)
 {
 	struct writer *writer = argument;
-	int64_t next_commit = monotonic_ns() + COMMIT_INTERVAL_NS;
+	int64_t next_commit = session_now_ns() + COMMIT_INTERVAL_NS;
 	bool done = false;
 	pthread_mutex_lock(&writer->mutex);
 	while (!done) {

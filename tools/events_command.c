@@ -1,5 +1,6 @@
 /* hvrec events: a trace's events, decoded, as a table, one JSON object a line, or CSV.
  * Streams: memory does not grow with the trace, and nothing before --from is read. */
+#include "hv/abi/types.h"
 #include "replay/trace/event_filter.h"
 #include "hv/host/sandbox.h"
 #include "replay/trace/event_stream.h"
@@ -52,8 +53,6 @@ static const struct option long_options[] = {
 	{"help", no_argument, NULL, OPTION_HELP},
 	{0},
 };
-
-#define NS_PER_S UINT64_C(1000000000)
 
 struct options {
 	struct event_filter filter;

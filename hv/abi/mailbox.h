@@ -9,6 +9,7 @@
  * The doorbell is one byte through the machine's PL011, in either direction: "look at the mailbox". It carries nothing
  * itself and may come too often; the host's bytes count up, so that hv knows whether one is still on its way. */
 #pragma once
+#include "hv/abi/descriptor.h"
 #include "hv/abi/event.h"
 #include "hv/abi/guest_state.h"
 #include "hv/abi/machine.h"
@@ -113,9 +114,9 @@ struct hv_page {
 	uint64_t ipa;
 	uint64_t lines; /* bit i: the 64 bytes from 64 * i on */
 	uint64_t zero[6];
-	uint8_t bytes[4096];
+	uint8_t bytes[PAGE_BYTES];
 };
-_Static_assert(sizeof(struct hv_page) == 4096 + 64, "layout shared with EL2");
+_Static_assert(sizeof(struct hv_page) == PAGE_BYTES + 64, "layout shared with EL2");
 
 enum { HV_TEXT_BYTES = 256, HV_CONSOLE_WATCHES = 2, HV_CONDITION_BYTES = 8192 };
 

@@ -12,9 +12,6 @@
 #include "hv/core/psci.h"
 #include "hv/core/sysreg.h"
 
-/* ESR_EL2 (Arm ARM D17.2.37). */
-#define ESR_IL BIT(25)
-
 /* Where ELR points and whether the hardware counted the trapped instruction (docs/CLOCK.md). */
 enum counting {
 	NOT_COUNTED,     /* at the instruction, not counted */

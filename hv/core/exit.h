@@ -1,6 +1,7 @@
 /* Synchronous exits: one table of exception classes, one dispatcher. */
 #pragma once
 #include "hv/abi/types.h"
+#include "hv/abi/esr.h"
 #include "hv/abi/field.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,8 +32,6 @@ struct exit {
 #define ISS_SRT_LO 16
 #define ISS_SF     BIT(15)
 #define ISS_CM     BIT(8)
-#define ISS_S1PTW  BIT(7)
-#define ISS_WNR    BIT(6)
 #define ISS_FSC_HI 5
 #define ISS_FSC_LO 0
 

@@ -6,8 +6,6 @@
 #include "hv/abi/field.h"
 #include "hv/core/hv.h"
 
-#define ESR_IL      BIT(25)
-#define ISS_WNR     BIT(6)
 #define PSTATE_KEPT (PSTATE_NZCV | PSTATE_DIT | PSTATE_PAN)
 #define SCTLR_SPAN  BIT(23)
 #define SCTLR_DSSBS BIT(44)

@@ -1,5 +1,6 @@
 /* Console output and input, and the terminal. */
 #include "hv/host/console.h"
+#include "hv/abi/types.h"
 #include "hv/host/path.h"
 
 #include <errno.h>
@@ -92,7 +93,7 @@ static int wait_ms(const struct console *console)
 	if (console->deadline_ns == 0)
 		return -1;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	int64_t left_ns = console->deadline_ns - ((int64_t)now.tv_sec * 1000000000 + now.tv_nsec);
+	int64_t left_ns = console->deadline_ns - ((int64_t)now.tv_sec * (int64_t)NS_PER_S + now.tv_nsec);
 	if (left_ns <= 0)
 		return 0;
 	return left_ns / 1000000 < INT_MAX ? (int)(left_ns / 1000000) + 1 : INT_MAX;

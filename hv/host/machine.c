@@ -1,5 +1,6 @@
 /* The machine's memory and its doorbell. Starting the process is in machine_process.c. */
 #include "hv/host/machine.h"
+#include "hv/abi/types.h"
 #include "hv/host/machine_process.h"
 
 #include <errno.h>
@@ -205,7 +206,7 @@ bool machine_stuck(const struct machine *machine, struct machine_watch *watch)
 {
 	struct timespec time;
 	clock_gettime(CLOCK_MONOTONIC, &time);
-	int64_t now_ns = (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+	int64_t now_ns = (int64_t)time.tv_sec * (int64_t)NS_PER_S + time.tv_nsec;
 	uint64_t n = machine_index_load(&machine->mailbox->now_n);
 	uint64_t tail = machine_index_load(&machine->mailbox->event_tail);
 	if (watch->moved_ns == 0 || n != watch->n || tail != watch->tail) {

@@ -1,21 +1,18 @@
 /* The page table walk. Nothing in the tables is trusted. */
 #include "hv/shared/guest_walk.h"
-#include "hv/abi/field.h"
+#include "hv/abi/descriptor.h"
 
-#define SCTLR_M      BIT(0)
-#define TCR_TG1_HI   31
-#define TCR_TG1_LO   30
-#define TCR_EPD1     BIT(23)
-#define TCR_T1SZ_HI  21
-#define TCR_T1SZ_LO  16
-#define TCR_TG0_HI   15
-#define TCR_TG0_LO   14
-#define TCR_EPD0     BIT(7)
-#define TCR_T0SZ_HI  5
-#define TCR_T0SZ_LO  0
-#define DESC_VALID   BIT(0)
-#define DESC_TABLE   BIT(1)
-#define ADDRESS_BITS UINT64_C(0x0000fffffffff000)
+#define SCTLR_M     BIT(0)
+#define TCR_TG1_HI  31
+#define TCR_TG1_LO  30
+#define TCR_EPD1    BIT(23)
+#define TCR_T1SZ_HI 21
+#define TCR_T1SZ_LO 16
+#define TCR_TG0_HI  15
+#define TCR_TG0_LO  14
+#define TCR_EPD0    BIT(7)
+#define TCR_T0SZ_HI 5
+#define TCR_T0SZ_LO 0
 
 struct regime {
 	uint64_t table;       /* ipa of the first one */
@@ -66,10 +63,10 @@ bool guest_walk(const struct vcpu_state *vcpu, va_t va, guest_walk_read *read, c
 		if (!read(context, (ipa_t){table + index * 8}, &descriptor) || !(descriptor & DESC_VALID))
 			return false;
 		if (left == 0 || !(descriptor & DESC_TABLE)) {
-			ipa->v = (descriptor & ADDRESS_BITS & ~below) | (address & below);
+			ipa->v = (descriptor & DESC_ADDRESS_MASK & ~below) | (address & below);
 			return left != 0 || descriptor & DESC_TABLE;
 		}
-		table = descriptor & ADDRESS_BITS & ~((UINT64_C(1) << regime.granule_log) - 1);
+		table = descriptor & DESC_ADDRESS_MASK & ~((UINT64_C(1) << regime.granule_log) - 1);
 	}
 	return false;
 }

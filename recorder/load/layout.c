@@ -4,13 +4,13 @@
  * RAM, from GUEST_RAM_IPA: [device tree's copy, if not Linux] kernel … [min(half, 128 MiB)] initrd, device tree. */
 #include "recorder/load/layout.h"
 
+#include "hv/abi/descriptor.h"
 #include "recorder/load/dtb.h"
 #include "recorder/load/image.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE_BYTES             UINT64_C(0x1000)
 #define DTB_ALIGN_BYTES        LAYOUT_DTB_BYTES_MAX
 #define INITRD_OFFSET_MAX      (UINT64_C(128) << 20)
 #define ALIGN_UP(value, bytes) (((value) + (bytes)-1) & ~((bytes)-1))
@@ -34,7 +34,7 @@ static uint64_t initrd_place(const struct guest_config *config, const struct gue
 	uint64_t half = config->ram_bytes / 2;
 	uint64_t place = GUEST_RAM_IPA + (half < INITRD_OFFSET_MAX ? half : INITRD_OFFSET_MAX);
 	uint64_t kernel_end = layout->kernel_ipa + layout->kernel_bytes;
-	return ALIGN_UP(place > kernel_end ? place : kernel_end, PAGE_BYTES);
+	return ALIGN_UP(place > kernel_end ? place : kernel_end, (uint64_t)PAGE_BYTES);
 }
 
 static bool initrd_load(const struct guest_config *config, const struct guest_ram *ram, struct guest_layout *layout,

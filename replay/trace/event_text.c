@@ -14,9 +14,6 @@
 
 enum { NAME_BYTES = 96 };
 
-/* ESR_ELx (Arm ARM D17.2.37). */
-enum { EC_LAST_INSTRUCTION_ABORT = 0x21, ESR_WNR_BIT = 6, ESR_S1PTW_BIT = 7, ESR_BRK_MASK = 0xffff };
-
 struct line {
 	char *at;
 	size_t left;
@@ -95,27 +92,25 @@ static void append_access(struct line *line, const struct event *event, const ch
 
 static void append_abort(struct line *line, uint64_t esr, const char *name)
 {
-	uint64_t ec = FIELD_GET(esr, ESR_EC);
-	bool fetches = ec <= EC_LAST_INSTRUCTION_ABORT, writes = !fetches && esr >> ESR_WNR_BIT & 1;
-	if (esr >> ESR_S1PTW_BIT & 1)
+	bool fetches = esr_abort_is_fetch(esr), writes = !fetches && esr & ISS_WNR;
+	if (esr & ISS_S1PTW)
 		append(line, " table walk at %s for a %s", name, fetches ? "fetch" : writes ? "write" : "read");
 	else
 		append(line, " %s %s", fetches ? "fetch from" : writes ? "write to" : "read of", name);
 	append(line, ", esr %#" PRIx64, esr);
 }
 
-/* Exception classes of debug exceptions (Arm ARM D17.2.37). */
 static void append_debug(struct line *line, uint64_t esr, uint64_t far)
 {
-	uint64_t ec = FIELD_GET(esr, ESR_EC);
-	if (ec == 0x30 || ec == 0x31)
+	uint64_t ec = FIELD_GET(esr, ESR_EC), of_any_level = ec & ~(uint64_t)EC_SAME_LEVEL;
+	if (of_any_level == EC_BREAKPOINT)
 		append(line, " breakpoint,");
-	else if (ec == 0x32 || ec == 0x33)
+	else if (of_any_level == EC_SOFTWARE_STEP)
 		append(line, " software step,");
-	else if (ec == 0x34 || ec == 0x35)
+	else if (of_any_level == EC_WATCHPOINT)
 		append(line, " watchpoint,");
-	else if (ec == 0x38 || ec == 0x3c)
-		append(line, " %s #%#" PRIx64 ",", ec == 0x38 ? "BKPT" : "BRK", esr & ESR_BRK_MASK);
+	else if (ec == EC_BKPT32 || ec == EC_BRK)
+		append(line, " %s #%#" PRIx64 ",", ec == EC_BRK ? "BRK" : "BKPT", FIELD_GET(esr, ISS_COMMENT));
 	append(line, " esr %#" PRIx64, esr);
 	if (far != 0)
 		append(line, ", far %#" PRIx64, far);

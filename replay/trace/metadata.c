@@ -1,4 +1,5 @@
 #include "replay/trace/metadata.h"
+#include "hv/abi/descriptor.h"
 #include "hv/abi/machine.h"
 
 bool metadata_number(struct trace_reader *trace, enum trace_meta_number key, uint64_t *value, struct error *error)
@@ -14,6 +15,6 @@ bool metadata_ram_bytes(struct trace_reader *trace, uint64_t *bytes, struct erro
 {
 	if (!metadata_number(trace, TRACE_META_RAM_BYTES, bytes, error))
 		return false;
-	return (*bytes != 0 && *bytes % 4096 == 0 && *bytes <= GUEST_RAM_BYTES_MAX) ||
+	return (*bytes != 0 && *bytes % PAGE_BYTES == 0 && *bytes <= GUEST_RAM_BYTES_MAX) ||
 	       error_set(error, STATUS_FAILED, "the trace's RAM size is impossible: it is damaged");
 }
