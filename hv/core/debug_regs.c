@@ -24,18 +24,6 @@ void write_mdscr(uint32_t key, uint64_t value)
 	debug_load();
 }
 
-uint64_t read_mdccint(uint32_t key)
-{
-	(void)key;
-	return hv_vcpu()->mdccint_el1;
-}
-
-void write_mdccint(uint32_t key, uint64_t value)
-{
-	(void)key;
-	hv_vcpu()->mdccint_el1 = value & (BIT(29) | BIT(30));
-}
-
 void write_oslar(uint32_t key, uint64_t value)
 {
 	(void)key;
@@ -48,40 +36,16 @@ uint64_t read_oslsr(uint32_t key)
 	return hv_vcpu()->oslsr_el1;
 }
 
-uint64_t read_osdlr(uint32_t key)
-{
-	(void)key;
-	return hv_vcpu()->osdlr_el1;
-}
-
-void write_osdlr(uint32_t key, uint64_t value)
-{
-	(void)key;
-	hv_vcpu()->osdlr_el1 = value & 1;
-}
-
 uint64_t read_claim_bits(uint32_t key)
 {
 	(void)key;
 	return CLAIM_BITS;
 }
 
-uint64_t read_claim(uint32_t key)
-{
-	(void)key;
-	return hv_vcpu()->dbgclaim;
-}
-
 void write_claim_set(uint32_t key, uint64_t value)
 {
 	(void)key;
 	hv_vcpu()->dbgclaim |= value & CLAIM_BITS;
-}
-
-void write_claim_clear(uint32_t key, uint64_t value)
-{
-	(void)key;
-	hv_vcpu()->dbgclaim &= ~value;
 }
 
 uint64_t *breakpoint_register(uint32_t key, struct vcpu_state *vcpu)

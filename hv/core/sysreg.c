@@ -1,5 +1,6 @@
 /* Trapped system registers: looks the encoding up, calls the row's handler, and passes the gate. The PMU's and the
- * debug registers' handlers are in vpmu.c and debug.c; those of the timers and the GIC are here. */
+ * debug registers' handlers are in vpmu.c and debug_regs.c; those of the timers and the GIC are here, and those of
+ * registers that only keep bits are made here. */
 #include "hv/core/sysreg.h"
 #include "hv/abi/field.h"
 #include "hv/core/counter.h"
@@ -138,6 +139,27 @@ bool sysreg_id_registers_trap(void)
 {
 	return hv.boot->machine_version > 1;
 }
+
+/* What a write makes of what was there. */
+#define STORED_PLAIN(old, value, mask) ((value) & (mask))
+#define STORED_SET(old, value, mask)   ((old) | ((value) & (mask)))
+#define STORED_CLEAR(old, value, mask) ((old) & ~((value) & (mask)))
+
+/* read_NAME and write_NAME of each register that is no more than its bits. */
+#define SYSREG(name, op0, op1, crn, crm, op2, read, write)
+#define STORED(name, op0, op1, crn, crm, op2, how, field, mask)                                                        \
+	static uint64_t read_##name(uint32_t key)                                                                      \
+	{                                                                                                              \
+		(void)key;                                                                                             \
+		return hv_vcpu()->field;                                                                               \
+	}                                                                                                              \
+	static void write_##name(uint32_t key, uint64_t value)                                                         \
+	{                                                                                                              \
+		(void)key;                                                                                             \
+		hv_vcpu()->field = STORED_##how(hv_vcpu()->field, value, mask);                                        \
+	}
+#include "hv/abi/sysreg.def"
+#undef SYSREG
 
 struct sysreg_row {
 	uint32_t key;

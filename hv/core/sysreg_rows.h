@@ -13,20 +13,12 @@ void write_pmcr(uint32_t key, uint64_t value);
 uint64_t read_pmcnten(uint32_t key);
 void write_pmcntenset(uint32_t key, uint64_t value);
 void write_pmcntenclr(uint32_t key, uint64_t value);
-uint64_t read_pmovs(uint32_t key);
-void write_pmovsclr(uint32_t key, uint64_t value);
-void write_pmovsset(uint32_t key, uint64_t value);
-uint64_t read_pmselr(uint32_t key);
-void write_pmselr(uint32_t key, uint64_t value);
 uint64_t read_pmccntr(uint32_t key);
 void write_pmccntr(uint32_t key, uint64_t value);
 uint64_t read_pmxevtyper(uint32_t key);
 void write_pmxevtyper(uint32_t key, uint64_t value);
 uint64_t read_pmuserenr(uint32_t key);
 void write_pmuserenr(uint32_t key, uint64_t value);
-uint64_t read_pminten(uint32_t key);
-void write_pmintenset(uint32_t key, uint64_t value);
-void write_pmintenclr(uint32_t key, uint64_t value);
 uint64_t read_pmccfiltr(uint32_t key);
 void write_pmccfiltr(uint32_t key, uint64_t value);
 
@@ -35,19 +27,13 @@ bool vpmu_is_closed(uint32_t key, bool is_write);
 /* Call when the guest's state was loaded. */
 void vpmu_load(void);
 
-/* debug.c */
+/* debug_regs.c */
 uint64_t read_mdscr(uint32_t key);
 void write_mdscr(uint32_t key, uint64_t value);
-uint64_t read_mdccint(uint32_t key);
-void write_mdccint(uint32_t key, uint64_t value);
 void write_oslar(uint32_t key, uint64_t value);
 uint64_t read_oslsr(uint32_t key);
-uint64_t read_osdlr(uint32_t key);
-void write_osdlr(uint32_t key, uint64_t value);
 uint64_t read_claim_bits(uint32_t key);
-uint64_t read_claim(uint32_t key);
 void write_claim_set(uint32_t key, uint64_t value);
-void write_claim_clear(uint32_t key, uint64_t value);
 uint64_t read_breakpoint(uint32_t key);
 void write_breakpoint(uint32_t key, uint64_t value);
 /* Where the state of DBGBVR<n>, DBGBCR<n>, DBGWVR<n> or DBGWCR<n> is; NULL if the key is none of those. */

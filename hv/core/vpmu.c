@@ -7,11 +7,12 @@
 #include "hv/core/sysreg.h"
 #include "hv/core/sysreg_rows.h"
 
-#define PMCR_E        UINT64_C(1)
-#define PMCR_C        UINT64_C(4)
-#define PMCR_WRITABLE UINT64_C(0x79)       /* E, D, X, DP, LC; no counters in N */
-#define PMCR_ARM      UINT64_C(0x410c0000) /* IMP, IDCODE as neoverse-n1 has them; N = 0: no event counters */
-#define CYCLE         (UINT64_C(1) << 31)
+#define PMCR_E             UINT64_C(1)
+#define PMCR_C             UINT64_C(4)
+#define PMCR_WRITABLE      UINT64_C(0x79)       /* E, D, X, DP, LC; no counters in N */
+#define PMCR_ARM           UINT64_C(0x410c0000) /* IMP, IDCODE as neoverse-n1 has them; N = 0: no event counters */
+#define CYCLE              (UINT64_C(1) << 31)
+#define PMCCFILTR_WRITABLE UINT64_C(0xf8000000) /* P, U, NSK, NSU, NSH */
 
 /* PMUSERENR_EL0 (Arm ARM D17.5.17) */
 enum { USER_EN = 1, USER_SW = 2, USER_CR = 4, USER_ER = 8 };
@@ -73,31 +74,23 @@ void write_pmcntenclr(uint32_t key, uint64_t value)
 	control_write(&hv_vcpu()->pmcntenset_el0, hv_vcpu()->pmcntenset_el0 & ~value);
 }
 
-/* A register that only keeps bits: read, set bits, clear bits. */
-#define KEEP_READ(name, field)                                                                                         \
-	uint64_t name(uint32_t key)                                                                                    \
-	{                                                                                                              \
-		(void)key;                                                                                             \
-		return hv_vcpu()->field;                                                                               \
-	}
-#define KEEP_WRITE(name, field, expression)                                                                            \
-	void name(uint32_t key, uint64_t value)                                                                        \
-	{                                                                                                              \
-		(void)key;                                                                                             \
-		hv_vcpu()->field = (expression);                                                                       \
-	}
+uint64_t read_pmccfiltr(uint32_t key)
+{
+	(void)key;
+	return hv_vcpu()->pmccfiltr_el0;
+}
 
-KEEP_READ(read_pmovs, pmovsset_el0)
-KEEP_WRITE(write_pmovsclr, pmovsset_el0, hv_vcpu()->pmovsset_el0 & ~value)
-KEEP_WRITE(write_pmovsset, pmovsset_el0, hv_vcpu()->pmovsset_el0 | (value & CYCLE))
-KEEP_READ(read_pminten, pmintenset_el1)
-KEEP_WRITE(write_pmintenset, pmintenset_el1, hv_vcpu()->pmintenset_el1 | (value & CYCLE))
-KEEP_WRITE(write_pmintenclr, pmintenset_el1, hv_vcpu()->pmintenset_el1 & ~value)
-KEEP_READ(read_pmselr, pmselr_el0)
-KEEP_WRITE(write_pmselr, pmselr_el0, value & 0x1f)
-KEEP_READ(read_pmccfiltr, pmccfiltr_el0)
-KEEP_WRITE(write_pmccfiltr, pmccfiltr_el0, value &UINT64_C(0xf8000000))
-KEEP_READ(read_pmuserenr, pmuserenr_el0)
+void write_pmccfiltr(uint32_t key, uint64_t value)
+{
+	(void)key;
+	hv_vcpu()->pmccfiltr_el0 = value & PMCCFILTR_WRITABLE;
+}
+
+uint64_t read_pmuserenr(uint32_t key)
+{
+	(void)key;
+	return hv_vcpu()->pmuserenr_el0;
+}
 
 void write_pmuserenr(uint32_t key, uint64_t value)
 {

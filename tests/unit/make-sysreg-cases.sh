@@ -17,8 +17,8 @@ trap 'exit 1' HUP INT TERM
 # list: "NAME GENERIC DIRECTION" for each register; a register that cannot be read is assembled as a write.
 list()
 {
-	sed -n 's/^SYSREG(\([A-Z0-9_]*\), \([0-9]*\), \([0-9]*\), \([0-9]*\), \([0-9]*\), \([0-9]*\), \([a-z_]*\),.*/\1 S\2_\3_C\4_C\5_\6 \7/p' \
-		"$root/hv/abi/sysreg.def" | sed 's/ sysreg_no_read$/ write/; s/ read_[a-z_]*$/ read/'
+	sed -n 's/^\(SYSREG\|STORED\)(\([A-Z0-9_]*\), \([0-9]*\), \([0-9]*\), \([0-9]*\), \([0-9]*\), \([0-9]*\), \([A-Za-z_]*\),.*/\2 S\3_\4_C\5_C\6_\7 \8/p' \
+		"$root/hv/abi/sysreg.def" | sed 's/ sysreg_no_read$/ write/; s/ \(read_[a-z_]*\|[A-Z]*\)$/ read/'
 	sed -n 's/^FINGERPRINT(\([A-Z0-9_]*\), \([0-9]*\), \([0-9]*\), \([0-9]*\), \([0-9]*\)).*/\1 S3_\2_C\3_C\4_\5 read/p' \
 		"$root/hv/abi/fingerprint.def"
 	sed -n 's/^#define \([A-Z0-9_]*\) *\(S[0-9_C]*\)$/\1 \2 read/p' "$root/hv/arch/sysreg.h" |
@@ -36,7 +36,7 @@ assemble()
 
 list >"$work/list"
 rows=$(cat "$root/hv/abi/sysreg.def" "$root/hv/abi/fingerprint.def" "$root/hv/arch/sysreg.h" |
-	grep -c -E '^(SYSREG\(|FINGERPRINT\(|#define [A-Z0-9_]+ +S[0-9]_)')
+	grep -c -E '^(SYSREG\(|STORED\(|FINGERPRINT\(|#define [A-Z0-9_]+ +S[0-9]_)')
 if [ "$(wc -l <"$work/list")" -ne "$rows" ]; then
 	echo "make-sysreg-cases.sh: not every row of the lists was understood" >&2
 	exit 1

@@ -94,6 +94,43 @@ Test(sysreg, every_row_is_emulated_in_its_directions_and_denied_in_the_others)
 		every_row_is_as_it_says(version);
 }
 
+enum stored_how { PLAIN, SET, CLEAR };
+
+static const struct stored {
+	const char *name;
+	uint32_t key;
+	enum stored_how how;
+	size_t offset;
+	uint64_t mask;
+} stored[] = {
+#define SYSREG(name, op0, op1, crn, crm, op2, read, write)
+#define STORED(name, op0, op1, crn, crm, op2, how, field, mask)                                                        \
+	{#name, SYSREG_KEY(op0, op1, crn, crm, op2), how, offsetof(struct vcpu_state, field), mask},
+#include "hv/abi/sysreg.def"
+#undef SYSREG
+};
+
+/* What is left of all ones, and then of 1 alone. */
+Test(sysreg, a_stored_register_keeps_the_bits_that_exist)
+{
+	for (size_t i = 0; i < COUNT_OF(stored); i++) {
+		const struct stored *row = &stored[i];
+		struct fake_op ops[] = {FAKE_MOV(2, UINT64_MAX),
+					FAKE_MSR(row->key, 2),
+					FAKE_MRS(3, row->key),
+					FAKE_MOV(2, 1),
+					FAKE_MSR(row->key, 2),
+					FAKE_MRS(4, row->key),
+					FAKE_OFF};
+		RUN(ops);
+		uint64_t ones = row->how == CLEAR ? 0 : row->mask;
+		uint64_t one = row->how == PLAIN ? row->mask & 1 : ones;
+		cr_expect_eq(fake_x(3), ones, "%s: %" PRIx64, row->name, fake_x(3));
+		cr_expect_eq(fake_x(4), one, "%s: %" PRIx64, row->name, fake_x(4));
+		cr_expect_eq(*(const uint64_t *)((const char *)fake_vcpu() + row->offset), one, "%s", row->name);
+	}
+}
+
 Test(sysreg, a_read_of_the_counter_is_an_event_in_machine_version_1_only)
 {
 	static const struct fake_op ops[] = {FAKE_LOOP(160), FAKE_MRS(5, CNTPCT), FAKE_LOOP(16), FAKE_MRS(6, CNTPCT),
