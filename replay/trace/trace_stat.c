@@ -38,11 +38,11 @@ static void count(struct trace_stat *stat, const struct event *event)
 	stat->instructions = event->n - stat->start_n;
 	if (info->address == EVENT_ADDRESS_IPA && accesses)
 		count_register(stat, event);
-	if (info->address == EVENT_ADDRESS_EXIT_REASON)
+	if (event->kind == EVENT_EXIT)
 		stat->exits[event->address < TRACE_STAT_REASONS ? event->address : 0]++;
-	if (info->address == EVENT_ADDRESS_INTID && event->address < TRACE_STAT_INTIDS)
+	if (event->kind == EVENT_INJECT && event->address < TRACE_STAT_INTIDS)
 		stat->interrupts[event->address]++;
-	else if (info->address == EVENT_ADDRESS_INTID)
+	else if (event->kind == EVENT_INJECT)
 		stat->interrupts_other++;
 }
 

@@ -44,7 +44,8 @@ bool report_hot_add(struct report_hot *hot, const struct event *event, struct er
 	case EVENT_ADDRESS_EXIT_REASON:
 		return add(hot, REPORT_HOT_EXITS, event->address, 0, event->n, error);
 	case EVENT_ADDRESS_INTID:
-		return add(hot, REPORT_HOT_INTERRUPTS, event->address, 0, event->n, error);
+		return event->kind != EVENT_INJECT ||
+		       add(hot, REPORT_HOT_INTERRUPTS, event->address, 0, event->n, error);
 	case EVENT_ADDRESS_ESR:
 	case EVENT_ADDRESS_END_REASON:
 	case EVENT_ADDRESS_DEADLINE_NS:
