@@ -66,47 +66,42 @@ static const struct kind {
 };
 enum { KIND_COUNT = sizeof(kinds) / sizeof(kinds[0]) };
 
-static const struct vcpu_state *vcpu_here(const struct monitor *monitor)
-{
-	const struct guest_state *state = timeline_state(monitor->timeline);
-	return &state->vcpu[state->current];
-}
-
-struct points {
+/* Vectors of the wanted kind, as breakpoints, and the tables that they are of. */
+struct vectors {
 	struct hv_debug_point at[POINTS_MAX];
 	size_t count;
 	uint64_t tables[TABLES_MAX];
 	size_t table_count;
 };
 
-static void add_table(struct points *points, const struct kind *kind, uint64_t table)
+static void add_table(struct vectors *vectors, const struct kind *kind, uint64_t table)
 {
-	for (size_t i = 0; i < points->table_count; i++) {
-		if (points->tables[i] == table)
+	for (size_t i = 0; i < vectors->table_count; i++) {
+		if (vectors->tables[i] == table)
 			return;
 	}
-	if (points->table_count == TABLES_MAX)
+	if (vectors->table_count == TABLES_MAX)
 		return;
-	points->tables[points->table_count++] = table;
+	vectors->tables[vectors->table_count++] = table;
 	for (uint64_t level = 0; level < LEVELS; level++) {
 		for (uint64_t vector = 0; vector < EXCEPTION_VECTORS; vector++) {
 			if (kind->vectors & BIT(vector))
-				points->at[points->count++] = (struct hv_debug_point){
+				vectors->at[vectors->count++] = (struct hv_debug_point){
 					.address = table + level * LEVEL_BYTES + vector * VECTOR_BYTES};
 		}
 	}
 }
 
 /* The tables that are nearest to here first. */
-static void find_points(const struct monitor *monitor, const struct kind *kind, bool forwards, struct points *points)
+static void find_vectors(const struct monitor *monitor, const struct kind *kind, bool forwards, struct vectors *vectors)
 {
 	const struct checkpoints *all = timeline_checkpoints(monitor->timeline);
 	size_t here = checkpoints_before(all, timeline_n(monitor->timeline));
-	add_table(points, kind, vcpu_here(monitor)->vbar_el1);
+	add_table(vectors, kind, timeline_vcpu(monitor->timeline)->vbar_el1);
 	for (size_t i = 0; i < all->count; i++) {
 		size_t index = forwards ? (here + i) % all->count : (here + all->count - i) % all->count;
 		const struct guest_state *state = all->at[index].state;
-		add_table(points, kind, state->vcpu[state->current].vbar_el1);
+		add_table(vectors, kind, state->vcpu[state->current].vbar_el1);
 	}
 }
 
@@ -128,7 +123,7 @@ static bool print_exception(const struct monitor *monitor)
 {
 	static const char *const interrupts[EXCEPTION_VECTORS] = {
 		[EXCEPTION_IRQ] = "IRQ", [EXCEPTION_FIQ] = "FIQ", [EXCEPTION_SERROR] = "SError"};
-	const struct vcpu_state *vcpu = vcpu_here(monitor);
+	const struct vcpu_state *vcpu = timeline_vcpu(monitor->timeline);
 	uint64_t vector = (vcpu->pc - vcpu->vbar_el1) / VECTOR_BYTES % EXCEPTION_VECTORS;
 	unsigned level = vcpu->spsr_el1 >> 2 & 3;
 	if (vector != EXCEPTION_SYNCHRONOUS)
@@ -141,33 +136,34 @@ static bool print_exception(const struct monitor *monitor)
 	return true;
 }
 
-static struct timeline_hit search_points(struct monitor *monitor, const struct kind *kind, bool forwards,
-					 const struct points *points, struct error *error)
+static enum stop_kind search_known(struct monitor *monitor, const struct kind *kind, const struct search *search,
+				   struct error *error)
 {
-	struct timeline_hit hit;
+	enum stop_kind kind_found;
 	do
-		hit = (forwards ? travel_continue : travel_reverse)(monitor->timeline, false, points->at, points->count,
-								    error);
-	while (hit.stop == TIMELINE_BREAKPOINT && !is_wanted(kind, vcpu_here(monitor)));
-	return hit;
+		kind_found = travel_continue(monitor->timeline, search, error).kind;
+	while (kind_found == STOP_BREAKPOINT && !is_wanted(kind, timeline_vcpu(monitor->timeline)));
+	return kind_found;
 }
 
-/* TIMELINE_BREAKPOINT: the timeline is at the vector of a wanted one. A search that found none may have come to tables
- * that were not known before. */
-static struct timeline_hit search(struct monitor *monitor, const struct kind *kind, bool forwards, struct error *error)
+/* STOP_BREAKPOINT: the timeline is at the vector of a wanted one. A search that found none may have come to tables that
+ * were not known before. */
+static enum stop_kind search(struct monitor *monitor, const struct kind *kind, bool forwards, struct error *error)
 {
 	struct timeline_place origin = timeline_place(monitor->timeline);
-	struct points points = {.count = 0};
+	struct vectors vectors = {.count = 0};
+	enum stop_kind none = forwards ? STOP_END : STOP_BEGIN;
 	for (;;) {
-		size_t known = points.table_count;
-		find_points(monitor, kind, forwards, &points);
-		if (known > 0 && points.table_count == known)
-			return (struct timeline_hit){forwards ? TIMELINE_END : TIMELINE_BEGIN, 0};
+		size_t known = vectors.table_count;
+		find_vectors(monitor, kind, forwards, &vectors);
+		if (known > 0 && vectors.table_count == known)
+			return none;
 		if (known > 0 && !timeline_return(monitor->timeline, origin, error))
-			return (struct timeline_hit){TIMELINE_FAILED, 0};
-		struct timeline_hit hit = search_points(monitor, kind, forwards, &points, error);
-		if (hit.stop != TIMELINE_END && hit.stop != TIMELINE_BEGIN)
-			return hit;
+			return STOP_FAILED;
+		const struct search search = {.points = {vectors.at, vectors.count, NULL}, .reverse = !forwards};
+		enum stop_kind found = search_known(monitor, kind, &search, error);
+		if (found != none)
+			return found;
 	}
 }
 
@@ -183,13 +179,13 @@ bool monitor_exceptions_go(struct monitor *monitor, const char *argument, bool f
 	if (!kind)
 		return monitor_fail(monitor, "%s is not fault, svc, undefined, fp, brk, debug, irq, fiq or serror\n",
 				    argument);
-	struct timeline_hit hit = search(monitor, kind, forwards, &error);
-	if (hit.stop == TIMELINE_BREAKPOINT && print_exception(monitor) && monitor_place_when(monitor, ""))
+	enum stop_kind found = search(monitor, kind, forwards, &error);
+	if (found == STOP_BREAKPOINT && print_exception(monitor) && monitor_place_when(monitor, ""))
 		return true;
 	monitor_place_return(monitor, origin);
-	if (hit.stop == TIMELINE_INTERRUPTED)
+	if (found == STOP_INTERRUPTED)
 		return monitor_fail(monitor, "interrupted\n");
-	if (hit.stop == TIMELINE_FAILED)
+	if (found == STOP_FAILED)
 		return monitor_fail(monitor, "%s\n", error.text);
 	return monitor_fail(monitor, "there is none %s here\n", forwards ? "after" : "before");
 }

@@ -24,15 +24,9 @@ struct watched {
 	uint64_t space; /* TTBR0's table, where that translates the address; else 0 */
 };
 
-static const struct vcpu_state *vcpu_here(const struct monitor *monitor)
-{
-	const struct guest_state *state = timeline_state(monitor->timeline);
-	return &state->vcpu[state->current];
-}
-
 static uint64_t space_here(const struct monitor *monitor, uint64_t address)
 {
-	return address >> 63 ? 0 : vcpu_here(monitor)->ttbr0_el1 & TTBR_BADDR;
+	return address >> 63 ? 0 : timeline_vcpu(monitor->timeline)->ttbr0_el1 & TTBR_BADDR;
 }
 
 /* ADDRESS [LENGTH] */
@@ -78,8 +72,8 @@ static void value_text(const struct monitor *monitor, const struct watched *watc
 		snprintf(text, VALUE_TEXT_BYTES, "…");
 		return;
 	}
-	if (!guest_memory_read(timeline_memory(monitor->timeline), vcpu_here(monitor), (va_t){watched->address}, bytes,
-			       watched->bytes)) {
+	if (!guest_memory_read(timeline_memory(monitor->timeline), timeline_vcpu(monitor->timeline),
+			       (va_t){watched->address}, bytes, watched->bytes)) {
 		snprintf(text, VALUE_TEXT_BYTES, "not mapped");
 		return;
 	}
@@ -94,19 +88,20 @@ static void value_text(const struct monitor *monitor, const struct watched *watc
 				 bytes[i]);
 }
 
-/* Goes right behind the last write before here, in this address space. TIMELINE_FAILED: error set. */
-static enum timeline_stop last_write(struct monitor *monitor, const struct watched *watched, struct error *error)
+/* Goes right behind the last write before here, in this address space. STOP_FAILED, STOP_INTERRUPTED: error set. */
+static enum stop_kind last_write(struct monitor *monitor, const struct watched *watched, struct error *error)
 {
+	struct search search = {.points = {watched->points, watched->point_count, NULL}, .reverse = true};
 	for (int foreign = 0; foreign < FOREIGN_MAX; foreign++) {
-		struct timeline_hit hit =
-			travel_reverse(monitor->timeline, foreign > 0, watched->points, watched->point_count, error);
-		if (hit.stop == TIMELINE_INTERRUPTED)
+		enum stop_kind kind = travel_continue(monitor->timeline, &search, error).kind;
+		if (kind == STOP_INTERRUPTED)
 			error_set(error, STATUS_FAILED, "interrupted");
-		if (hit.stop != TIMELINE_WATCHPOINT || space_here(monitor, watched->address) == watched->space)
-			return hit.stop;
+		if (kind != STOP_WATCHPOINT || space_here(monitor, watched->address) == watched->space)
+			return kind;
+		search.skip_access = true;
 	}
 	error_set(error, STATUS_FAILED, "the last %d writes to this address were in other address spaces", FOREIGN_MAX);
-	return TIMELINE_FAILED;
+	return STOP_FAILED;
 }
 
 /* From right behind the write to the instruction that does it. */
@@ -122,8 +117,8 @@ static bool show_write(struct monitor *monitor, const struct watched *watched)
 	monitor_print(monitor,
 		      "written by the instruction at pc %#" PRIx64 ", instruction %" PRIu64 ", guest time %" PRIu64
 		      ".%09" PRIu64 " s, vcpu %u: %s -> %s\n",
-		      vcpu_here(monitor)->pc, state->n, now_ns / NS_PER_S, now_ns % NS_PER_S, state->current, before,
-		      after);
+		      timeline_vcpu(monitor->timeline)->pc, state->n, now_ns / NS_PER_S, now_ns % NS_PER_S,
+		      state->current, before, after);
 	return true;
 }
 
@@ -138,12 +133,12 @@ bool monitor_memory_who_wrote(struct monitor *monitor, const char *argument)
 	if (!watched_parse(monitor, argument, &watched))
 		return false;
 	watched_points(monitor, &watched);
-	enum timeline_stop stop = last_write(monitor, &watched, &error);
-	if (stop == TIMELINE_WATCHPOINT && show_write(monitor, &watched))
+	enum stop_kind stop = last_write(monitor, &watched, &error);
+	if (stop == STOP_WATCHPOINT && show_write(monitor, &watched))
 		return true;
-	if (stop == TIMELINE_BEGIN)
+	if (stop == STOP_BEGIN)
 		monitor_print(monitor, "the guest did not write there before\n");
-	else if (stop != TIMELINE_WATCHPOINT)
+	else if (stop != STOP_WATCHPOINT)
 		monitor_print(monitor, "%s\n", error.text);
 	monitor_place_return(monitor, origin);
 	return false;

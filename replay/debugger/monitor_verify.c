@@ -9,13 +9,12 @@
 static bool replay_all(struct monitor *monitor, struct error *error)
 {
 	struct engine *engine = timeline_engine(monitor->timeline);
-	uint64_t address;
 	if (!timeline_goto(monitor->timeline, timeline_start_n(monitor->timeline), error))
 		return false;
-	enum engine_stop stop = engine_run(engine, UINT64_MAX, NULL, 0, &address, error);
-	if (stop == ENGINE_INTERRUPTED)
+	struct stop stop = engine_run(engine, &(struct engine_order){.until_n = UINT64_MAX}, error);
+	if (stop.kind == STOP_INTERRUPTED)
 		return error_set(error, STATUS_FAILED, "interrupted");
-	return stop != ENGINE_FAILED && verify_final_state(engine, error);
+	return stop.kind != STOP_FAILED && verify_final_state(engine, error);
 }
 
 bool monitor_verify(struct monitor *monitor, const char *argument)

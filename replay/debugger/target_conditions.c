@@ -29,5 +29,4 @@ void replay_target_take_conditions(struct replay_target *target)
 		point->condition = taken ? (uint32_t)begin : 0;
 		point->condition_bytes = taken ? (uint32_t)bytes : 0;
 	}
-	timeline_engine(target->timeline)->conditions = target->conditions;
 }

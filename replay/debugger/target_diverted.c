@@ -43,78 +43,79 @@ static void say_end(const struct replay_target *target)
 		say(target, "the diverted guest %s\n", reason_end_sentence(reason));
 }
 
-static enum engine_stop step(struct replay_target *target, uint64_t *address, struct error *error)
+static struct stop step(struct replay_target *target, struct error *error)
 {
-	enum engine_stop stop = diversion_step(target->timeline, !target->skip_access, target->points,
-					       target->point_count, address, error);
-	if (stop != ENGINE_BREAKPOINT || replay_target_is_breakpoint(target, *address))
+	const struct search search = replay_target_search(target);
+	struct stop stop = diversion_step(target->timeline, &search, error);
+	if (stop.kind != STOP_BREAKPOINT || replay_target_is_breakpoint(target, stop.address))
 		return stop;
-	if (!replay_target_pass_begin(target))
-		return ENGINE_UNTIL; /* it is a step to the vector */
-	return ENGINE_INTERRUPTED;
+	/* Without a handler to pass over it is a step to the vector. */
+	return (struct stop){replay_target_pass_begin(target) ? STOP_NONE : STOP_STEPPED, 0};
 }
 
 /* While an interrupt is passed over: on to where its handler returns. Without a breakpoint left for that the step ends
  * in the handler. */
-static enum engine_stop pass(struct replay_target *target, uint64_t *address, struct error *error)
+static struct stop pass(struct replay_target *target, struct error *error)
 {
 	struct hv_debug_point *points = replay_target_points_and(target, target->interrupted_at.pc, error);
-	size_t count = target->point_count + 1;
-	enum engine_stop stop = points ? ENGINE_UNTIL : ENGINE_FAILED;
-	target->passing = points && diversion_points_fit(target->timeline, points, count);
+	struct search search = replay_target_search(target);
+	struct stop stop = {points ? STOP_STEPPED : STOP_FAILED, 0};
+	search.points.at = points;
+	search.points.count++;
+	target->passing = points && diversion_points_fit(target->timeline, search.points);
 	if (target->passing)
-		stop = diversion_continue(target->timeline, target->pass, target->skip_access, points, count, address,
-					  error);
+		stop = diversion_continue(target->timeline, &search, target->pass, error);
 	free(points);
-	target->pass = stop == ENGINE_BREAKPOINT && replay_target_pass_goes_on(target, *address);
-	return target->pass ? ENGINE_INTERRUPTED : stop;
+	target->pass = stop.kind == STOP_BREAKPOINT && replay_target_pass_goes_on(target, stop.address);
+	return target->pass ? (struct stop){STOP_NONE, 0} : stop;
 }
 
-static enum engine_stop run_on(struct replay_target *target, uint64_t *address, struct error *error)
+static struct stop run_on(struct replay_target *target, struct error *error)
 {
+	const struct search search = replay_target_search(target);
 	if (target->resume.action != TARGET_CONTINUE)
-		return target->passing ? pass(target, address, error) : step(target, address, error);
-	enum engine_stop stop = diversion_continue(target->timeline, target->pass, target->skip_access, target->points,
-						   target->point_count, address, error);
+		return target->passing ? pass(target, error) : step(target, error);
+	struct stop stop = diversion_continue(target->timeline, &search, target->pass, error);
 	target->pass = false;
 	return stop;
 }
 
 bool replay_target_turn_diverted(struct replay_target *target, struct error *error)
 {
-	struct timeline *timeline = target->timeline;
 	char notice[TARGET_TEXT_BYTES];
-	uint64_t address;
 	if (replay_target_notice(target, notice))
 		say(target, "%s", notice);
-	if (!diversion_points_fit(timeline, target->points, target->point_count)) {
+	if (!diversion_points_fit(target->timeline, replay_target_points(target))) {
 		say(target,
 		    "a diversion has %d breakpoints and %d watchpoints, for the guest and gdb together; delete some\n",
 		    GUEST_BREAKPOINT_COUNT, GUEST_WATCHPOINT_COUNT);
 		replay_target_stopped(target, TARGET_STOP_SIGNAL, 0, SIGNAL_TRAP);
 		return true;
 	}
-	enum engine_stop stop = run_on(target, &address, error);
+	struct stop stop = run_on(target, error);
 	target->skip_access = false;
-	switch (stop) {
-	case ENGINE_BREAKPOINT:
-		replay_target_stopped(target, TARGET_STOP_BREAKPOINT, address, 0);
+	switch (stop.kind) {
+	case STOP_BREAKPOINT:
+		replay_target_stopped(target, TARGET_STOP_BREAKPOINT, stop.address, 0);
 		if (target->running && !target->passing)
 			replay_target_pass_begin(target);
 		return true;
-	case ENGINE_WATCHPOINT:
-		replay_target_stopped(target, TARGET_STOP_WATCHPOINT, address, 0);
+	case STOP_WATCHPOINT:
+		replay_target_stopped(target, TARGET_STOP_WATCHPOINT, stop.address, 0);
 		return true;
-	case ENGINE_UNTIL:
+	case STOP_STEPPED:
 		replay_target_step_ended(target);
 		return true;
-	case ENGINE_END:
+	case STOP_END:
 		say_end(target);
 		replay_target_stopped(target, TARGET_STOP_SIGNAL, 0, SIGNAL_TERMINATED);
 		return true;
-	case ENGINE_INTERRUPTED:
+	case STOP_NONE:
+	case STOP_INTERRUPTED:
 		return true;
-	case ENGINE_FAILED:
+	case STOP_BEGIN:
+	case STOP_NO_ROOM:
+	case STOP_FAILED:
 	default:
 		return false;
 	}

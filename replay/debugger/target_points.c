@@ -4,6 +4,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool replay_target_is_breakpoint(const struct replay_target *target, uint64_t address)
+{
+	for (size_t i = 0; i < target->point_count; i++) {
+		if (target->points[i].bytes == 0 && target->points[i].address == address)
+			return true;
+	}
+	return false;
+}
+
+struct points replay_target_points(const struct replay_target *target)
+{
+	return (struct points){target->points, target->point_count, target->conditions};
+}
+
+struct search replay_target_search(const struct replay_target *target)
+{
+	return (struct search){
+		.points = replay_target_points(target),
+		.reverse = target->resume.reverse,
+		.skip_access = target->skip_access,
+	};
+}
+
 static uint32_t access_of(enum target_break_kind kind)
 {
 	switch (kind) {

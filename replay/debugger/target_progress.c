@@ -21,7 +21,7 @@ static void print(const struct replay_target *target, const char *text)
 
 void replay_target_progress(struct replay_target *target, int64_t now_ns)
 {
-	struct timeline_progress progress;
+	struct travel_progress progress;
 	char text[TEXT_BYTES];
 	if (!travel_progress(target->timeline, &progress))
 		return;
@@ -46,7 +46,7 @@ void replay_target_searched(struct replay_target *target)
 	uint64_t here_n = timeline_n(target->timeline);
 	if (!target->resume.reverse || target->resume.action != TARGET_CONTINUE)
 		return;
-	uint64_t n = travel_searched_back(target->timeline, target->points, target->point_count);
+	uint64_t n = travel_searched_back(target->timeline, replay_target_points(target));
 	if (n >= here_n)
 		return;
 	snprintf(text, sizeof(text),

@@ -2,6 +2,7 @@
 #pragma once
 #include "replay/guest/exceptions.h"
 #include "replay/debugger/target.h"
+#include "replay/run/points.h"
 
 enum { SIGNAL_INTERRUPT = 2, SIGNAL_TRAP = 5, SIGNAL_TERMINATED = 15 };
 
@@ -60,15 +61,18 @@ void replay_target_listen(struct replay_target *target);
 /* target_points.c: of struct target_ops. */
 bool replay_target_breakpoint_insert(void *context, const struct target_breakpoint *breakpoint);
 void replay_target_breakpoint_remove(void *context, const struct target_breakpoint *breakpoint);
-/* The guest as it is now, and whether gdb has a breakpoint at an address. */
-const struct vcpu_state *replay_target_vcpu(const struct replay_target *target);
+/* Whether gdb has a breakpoint at an address. */
 bool replay_target_is_breakpoint(const struct replay_target *target, uint64_t address);
+/* All of gdb's points. */
+struct points replay_target_points(const struct replay_target *target);
+/* What gdb's resume looks for. */
+struct search replay_target_search(const struct replay_target *target);
 
-/* Steps of one instruction in the recording, over interrupts. TIMELINE_INTERRUPTED: there is more to be done. */
-struct timeline_hit replay_target_step_on(struct replay_target *target, struct error *error);
-struct timeline_hit replay_target_step_back(struct replay_target *target, struct error *error);
+/* Steps of one instruction in the recording, over interrupts: STOP_STEPPED. STOP_NONE: there is more to be done. */
+struct stop replay_target_step_on(struct replay_target *target, struct error *error);
+struct stop replay_target_step_back(struct replay_target *target, struct error *error);
 /* While `passing` is set, forwards: goes on with the handler. */
-struct timeline_hit replay_target_pass(struct replay_target *target, struct error *error);
+struct stop replay_target_pass(struct replay_target *target, struct error *error);
 /* At the vector of an interrupt that came in a step: it is passed over from here, if steps do. */
 bool replay_target_pass_begin(struct replay_target *target);
 /* At a breakpoint while `passing` is set, forwards: whether it is none to be told; `passing` is off if the handler has

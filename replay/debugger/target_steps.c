@@ -18,8 +18,7 @@
 #define SVC_MASK UINT32_C(0xffe0001f)
 #define SVC      UINT32_C(0xd4000001)
 
-static const struct timeline_hit stepped = {TIMELINE_STEPPED, 0}, failed = {TIMELINE_FAILED, 0},
-				 more = {TIMELINE_INTERRUPTED, 0};
+static const struct stop stepped = {STOP_STEPPED, 0}, failed = {STOP_FAILED, 0}, more = {STOP_NONE, 0};
 
 static bool passes(const struct replay_target *target)
 {
@@ -42,7 +41,7 @@ struct hv_debug_point *replay_target_points_and(const struct replay_target *targ
 
 bool replay_target_pass_begin(struct replay_target *target)
 {
-	const struct vcpu_state *vcpu = replay_target_vcpu(target);
+	const struct vcpu_state *vcpu = timeline_vcpu(target->timeline);
 	if (target->resume.reverse || !passes(target) || !exceptions_is_asynchronous(vcpu, vcpu->pc))
 		return false;
 	target->interrupted_at = exceptions_context_taken(vcpu);
@@ -51,35 +50,37 @@ bool replay_target_pass_begin(struct replay_target *target)
 }
 
 /* Behind a step from `before` that may have been an interrupt: if it was, back to its vector, to pass over it. */
-static struct timeline_hit look_for_interrupt(struct replay_target *target, struct timeline_place before,
-					      struct error *error)
+static struct stop look_for_interrupt(struct replay_target *target, struct timeline_place before, struct error *error)
 {
 	struct hv_debug_point points[EXCEPTION_VECTORS] = {0};
 	uint64_t vectors[EXCEPTION_VECTORS];
 	if (!timeline_return(target->timeline, before, error))
 		return failed;
-	exceptions_vectors(replay_target_vcpu(target), vectors);
+	exceptions_vectors(timeline_vcpu(target->timeline), vectors);
 	for (size_t i = 0; i < EXCEPTION_VECTORS; i++)
 		points[i].address = vectors[i];
-	struct timeline_hit hit = travel_step(target->timeline, false, true, points + EXCEPTION_IRQ,
-					      EXCEPTION_VECTORS - EXCEPTION_IRQ, error);
-	return hit.stop == TIMELINE_BREAKPOINT && replay_target_pass_begin(target) ? more : hit;
+	const struct search search = {
+		.points = {points + EXCEPTION_IRQ, EXCEPTION_VECTORS - EXCEPTION_IRQ, NULL},
+		.skip_access = true,
+	};
+	struct stop stop = travel_step(target->timeline, &search, error);
+	return stop.kind == STOP_BREAKPOINT && replay_target_pass_begin(target) ? more : stop;
 }
 
-struct timeline_hit replay_target_step_on(struct replay_target *target, struct error *error)
+struct stop replay_target_step_on(struct replay_target *target, struct error *error)
 {
 	struct timeline_place before = timeline_place(target->timeline);
-	struct timeline_hit hit =
-		travel_step(target->timeline, false, target->skip_access, target->points, target->point_count, error);
-	if (hit.stop != TIMELINE_STEPPED || !passes(target) ||
-	    !exceptions_may_be_taken(replay_target_vcpu(target), before.pc))
-		return hit;
+	const struct search search = replay_target_search(target);
+	struct stop stop = travel_step(target->timeline, &search, error);
+	if (stop.kind != STOP_STEPPED || !passes(target) ||
+	    !exceptions_may_be_taken(timeline_vcpu(target->timeline), before.pc))
+		return stop;
 	return look_for_interrupt(target, before, error);
 }
 
 bool replay_target_pass_goes_on(struct replay_target *target, uint64_t address)
 {
-	struct exception_context here = exceptions_context(replay_target_vcpu(target));
+	struct exception_context here = exceptions_context(timeline_vcpu(target->timeline));
 	if (address != target->interrupted_at.pc)
 		return false;
 	/* Where it returns to is the place that the step began at, whose breakpoint does not count. */
@@ -87,15 +88,17 @@ bool replay_target_pass_goes_on(struct replay_target *target, uint64_t address)
 	return !target->passing || !replay_target_is_breakpoint(target, address);
 }
 
-struct timeline_hit replay_target_pass(struct replay_target *target, struct error *error)
+struct stop replay_target_pass(struct replay_target *target, struct error *error)
 {
 	struct hv_debug_point *points = replay_target_points_and(target, target->interrupted_at.pc, error);
 	if (!points)
 		return failed;
-	struct timeline_hit hit =
-		travel_continue(target->timeline, target->skip_access, points, target->point_count + 1, error);
+	struct search search = replay_target_search(target);
+	search.points.at = points;
+	search.points.count++;
+	struct stop stop = travel_continue(target->timeline, &search, error);
 	free(points);
-	return hit.stop == TIMELINE_BREAKPOINT && replay_target_pass_goes_on(target, hit.address) ? more : hit;
+	return stop.kind == STOP_BREAKPOINT && replay_target_pass_goes_on(target, stop.address) ? more : stop;
 }
 
 /* Whether the guest has just returned here from an exception. The timeline stays. */
@@ -104,47 +107,49 @@ static bool is_returned(struct replay_target *target, bool *is, struct error *er
 	struct timeline_place here = timeline_place(target->timeline);
 	uint32_t word;
 	*is = false;
-	if (here.n == timeline_start_n(target->timeline) || !exceptions_may_be_returned(replay_target_vcpu(target)))
+	if (here.n == timeline_start_n(target->timeline) ||
+	    !exceptions_may_be_returned(timeline_vcpu(target->timeline)))
 		return true;
 	if (!timeline_goto(target->timeline, here.n - 1, error))
 		return false;
-	const struct vcpu_state *vcpu = replay_target_vcpu(target);
+	const struct vcpu_state *vcpu = timeline_vcpu(target->timeline);
 	*is = guest_memory_read(timeline_memory(target->timeline), vcpu, (va_t){vcpu->pc}, &word, sizeof(word)) &&
 	      word == ERET;
 	return timeline_return(target->timeline, here, error);
 }
 
 /* Where the exception came that the guest has just returned from: the last one here with the same SP_EL1, for what
- * comes in between has used more of this stack, or another one. TIMELINE_BREAKPOINT: the timeline is at its vector. */
-static struct timeline_hit find_entry(struct replay_target *target, struct error *error)
+ * comes in between has used more of this stack, or another one. STOP_BREAKPOINT: the timeline is at its vector. */
+static struct stop find_entry(struct replay_target *target, struct error *error)
 {
 	struct hv_debug_point points[EXCEPTION_VECTORS] = {0};
-	uint64_t vectors[EXCEPTION_VECTORS], sp_el1 = replay_target_vcpu(target)->sp_el1;
-	struct timeline_hit hit;
-	exceptions_vectors(replay_target_vcpu(target), vectors);
+	uint64_t vectors[EXCEPTION_VECTORS], sp_el1 = timeline_vcpu(target->timeline)->sp_el1;
+	struct stop stop;
+	exceptions_vectors(timeline_vcpu(target->timeline), vectors);
 	for (size_t i = 0; i < EXCEPTION_VECTORS; i++)
 		points[i].address = vectors[i];
+	const struct search search = {.points = {points, EXCEPTION_VECTORS, NULL}, .reverse = true};
 	do
-		hit = travel_reverse(target->timeline, false, points, EXCEPTION_VECTORS, error);
-	while (hit.stop == TIMELINE_BREAKPOINT && replay_target_vcpu(target)->sp_el1 != sp_el1);
-	return hit;
+		stop = travel_continue(target->timeline, &search, error);
+	while (stop.kind == STOP_BREAKPOINT && timeline_vcpu(target->timeline)->sp_el1 != sp_el1);
+	return stop;
 }
 
 /* If an interrupt's handler has just returned here, `passing` is set, to pass over it backwards. */
-static struct timeline_hit look_for_return(struct replay_target *target, struct error *error)
+static struct stop look_for_return(struct replay_target *target, struct error *error)
 {
 	struct timeline_place here = timeline_place(target->timeline);
-	struct exception_context context = exceptions_context(replay_target_vcpu(target));
+	struct exception_context context = exceptions_context(timeline_vcpu(target->timeline));
 	bool returned;
 	if (!is_returned(target, &returned, error))
 		return failed;
 	if (!returned)
 		return stepped;
-	struct timeline_hit hit = find_entry(target, error);
-	if (hit.stop == TIMELINE_FAILED || hit.stop == TIMELINE_INTERRUPTED)
-		return hit;
-	const struct vcpu_state *vcpu = replay_target_vcpu(target);
-	if (hit.stop == TIMELINE_BREAKPOINT && exceptions_is_asynchronous(vcpu, vcpu->pc)) {
+	struct stop stop = find_entry(target, error);
+	if (stop.kind == STOP_FAILED || stop.kind == STOP_INTERRUPTED)
+		return stop;
+	const struct vcpu_state *vcpu = timeline_vcpu(target->timeline);
+	if (stop.kind == STOP_BREAKPOINT && exceptions_is_asynchronous(vcpu, vcpu->pc)) {
 		target->interrupted_at = exceptions_context_taken(vcpu);
 		target->entry = timeline_place(target->timeline);
 		target->passing = exceptions_context_equal(&target->interrupted_at, &context);
@@ -153,39 +158,41 @@ static struct timeline_hit look_for_return(struct replay_target *target, struct 
 }
 
 /* Goes back to before the handler, or to a point of gdb's in it. */
-static struct timeline_hit pass_back(struct replay_target *target, struct error *error)
+static struct stop pass_back(struct replay_target *target, struct error *error)
 {
 	struct timeline *timeline = target->timeline;
 	struct hv_debug_point *points = replay_target_points_and(target, target->entry.pc, error);
 	if (!points)
 		return failed;
 	while (target->point_count > 0 && timeline_n(timeline) > target->entry.n) {
-		struct timeline_hit hit =
-			travel_reverse(timeline, target->skip_access, points, target->point_count + 1, error);
+		struct search search = replay_target_search(target);
+		search.points.at = points;
+		search.points.count++;
+		struct stop stop = travel_continue(timeline, &search, error);
 		target->skip_access = false;
-		if (hit.stop == TIMELINE_BREAKPOINT && hit.address == target->entry.pc &&
-		    !replay_target_is_breakpoint(target, hit.address))
+		if (stop.kind == STOP_BREAKPOINT && stop.address == target->entry.pc &&
+		    !replay_target_is_breakpoint(target, stop.address))
 			continue;
 		free(points);
-		return hit;
+		return stop;
 	}
 	free(points);
 	target->passing = false;
 	return timeline_goto(timeline, target->entry.n, error) ? stepped : failed;
 }
 
-static struct timeline_hit one_back(struct replay_target *target, struct error *error)
+static struct stop one_back(struct replay_target *target, struct error *error)
 {
-	struct timeline_hit hit =
-		travel_step(target->timeline, true, target->skip_access, target->points, target->point_count, error);
-	target->skip_access &= hit.stop != TIMELINE_STEPPED;
-	return hit;
+	const struct search search = replay_target_search(target);
+	struct stop stop = travel_step(target->timeline, &search, error);
+	target->skip_access &= stop.kind != STOP_STEPPED;
+	return stop;
 }
 
 /* Whether the exception that led to ELR `elr` came from this place: an SVC, which retired, a fault or an interrupt. */
 static bool is_taken_here(const struct replay_target *target, uint64_t elr)
 {
-	const struct vcpu_state *vcpu = replay_target_vcpu(target);
+	const struct vcpu_state *vcpu = timeline_vcpu(target->timeline);
 	uint32_t word;
 	return vcpu->pc == elr ||
 	       (vcpu->pc == elr - 4 &&
@@ -195,48 +202,48 @@ static bool is_taken_here(const struct replay_target *target, uint64_t elr)
 
 /* Come from a handler to the end of a vector: back through it to where the exception came from. gdb takes the middle of
  * the table for a part of a function, whose beginning it would look for. */
-static struct timeline_hit leave_vector(struct replay_target *target, uint64_t vector, struct error *error)
+static struct stop leave_vector(struct replay_target *target, uint64_t vector, struct error *error)
 {
 	struct timeline_place end = timeline_place(target->timeline);
-	const struct vcpu_state *vcpu = replay_target_vcpu(target);
+	const struct vcpu_state *vcpu = timeline_vcpu(target->timeline);
 	uint64_t elr = vcpu->elr_el1;
-	struct timeline_hit hit = stepped;
-	while (hit.stop == TIMELINE_STEPPED && exceptions_vector_of(vcpu, vcpu->pc) == vector) {
+	struct stop stop = stepped;
+	while (stop.kind == STOP_STEPPED && exceptions_vector_of(vcpu, vcpu->pc) == vector) {
 		if (replay_target_is_breakpoint(target, vcpu->pc))
-			return hit;
-		hit = one_back(target, error);
+			return stop;
+		stop = one_back(target, error);
 	}
-	if (hit.stop != TIMELINE_STEPPED || is_taken_here(target, elr))
-		return hit;
+	if (stop.kind != STOP_STEPPED || is_taken_here(target, elr))
+		return stop;
 	return timeline_return(target->timeline, end, error) ? stepped : failed;
 }
 
-static struct timeline_hit one_back_to_code(struct replay_target *target, struct error *error)
+static struct stop one_back_to_code(struct replay_target *target, struct error *error)
 {
-	const struct vcpu_state *vcpu = replay_target_vcpu(target);
+	const struct vcpu_state *vcpu = timeline_vcpu(target->timeline);
 	uint64_t from = exceptions_vector_of(vcpu, vcpu->pc);
-	struct timeline_hit hit = one_back(target, error);
+	struct stop stop = one_back(target, error);
 	uint64_t vector = exceptions_vector_of(vcpu, vcpu->pc);
-	if (hit.stop == TIMELINE_STEPPED && vector != UINT64_MAX && vector != from)
-		hit = leave_vector(target, vector, error);
-	target->stepped_back = hit.stop == TIMELINE_STEPPED;
-	return hit;
+	if (stop.kind == STOP_STEPPED && vector != UINT64_MAX && vector != from)
+		stop = leave_vector(target, vector, error);
+	target->stepped_back = stop.kind == STOP_STEPPED;
+	return stop;
 }
 
-struct timeline_hit replay_target_step_back(struct replay_target *target, struct error *error)
+struct stop replay_target_step_back(struct replay_target *target, struct error *error)
 {
 	if (!passes(target))
 		return one_back(target, error);
 	for (;;) {
-		struct timeline_hit hit = target->passing ? pass_back(target, error) : look_for_return(target, error);
-		if (hit.stop != TIMELINE_STEPPED)
-			return hit;
+		struct stop stop = target->passing ? pass_back(target, error) : look_for_return(target, error);
+		if (stop.kind != STOP_STEPPED)
+			return stop;
 		if (target->passing)
 			continue;
 		if (target->stepped_back)
-			return hit;
-		hit = one_back_to_code(target, error);
-		if (hit.stop != TIMELINE_STEPPED)
-			return hit;
+			return stop;
+		stop = one_back_to_code(target, error);
+		if (stop.kind != STOP_STEPPED)
+			return stop;
 	}
 }

@@ -1,21 +1,6 @@
 /* Telling gdb of a stop, if it wants it: the conditions that only gdb can decide are asked for here. */
 #include "replay/debugger/target_state.h"
 
-const struct vcpu_state *replay_target_vcpu(const struct replay_target *target)
-{
-	const struct guest_state *state = timeline_state(target->timeline);
-	return &state->vcpu[state->current];
-}
-
-bool replay_target_is_breakpoint(const struct replay_target *target, uint64_t address)
-{
-	for (size_t i = 0; i < target->point_count; i++) {
-		if (target->points[i].bytes == 0 && target->points[i].address == address)
-			return true;
-	}
-	return false;
-}
-
 static bool is_at(const struct hv_debug_point *point, uint64_t address)
 {
 	return point->bytes == 0 ? address == point->address : address - point->address < point->bytes;

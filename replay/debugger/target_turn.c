@@ -10,7 +10,7 @@ enum { STEPS_BEFORE_RUN = 100 };
 
 void replay_target_step_ended(struct replay_target *target)
 {
-	uint64_t pc = replay_target_vcpu(target)->pc;
+	uint64_t pc = timeline_vcpu(target->timeline)->pc;
 	if (replay_target_is_breakpoint(target, pc)) {
 		replay_target_stopped(target, TARGET_STOP_BREAKPOINT, pc, 0);
 		if (!target->running)
@@ -31,13 +31,13 @@ static bool interrupted(struct replay_target *target, struct timeline_place befo
 	return true;
 }
 
-static struct timeline_hit run(struct replay_target *target, struct error *error)
+static struct stop run(struct replay_target *target, struct error *error)
 {
-	return (target->resume.reverse ? travel_reverse : travel_continue)(target->timeline, target->skip_access,
-									   target->points, target->point_count, error);
+	const struct search search = replay_target_search(target);
+	return travel_continue(target->timeline, &search, error);
 }
 
-static struct timeline_hit step(struct replay_target *target, struct error *error)
+static struct stop step(struct replay_target *target, struct error *error)
 {
 	target->stepped++;
 	return target->resume.reverse ? replay_target_step_back(target, error) : replay_target_step_on(target, error);
@@ -53,9 +53,9 @@ static bool is_among(const uint64_t *addresses, size_t count, uint64_t address)
 }
 
 /* Runs on to where the range is left, or to a point. Steps, where it is not known what comes next. */
-static struct timeline_hit run_in_range(struct replay_target *target, struct error *error)
+static struct stop run_in_range(struct replay_target *target, struct error *error)
 {
-	const struct vcpu_state *vcpu = replay_target_vcpu(target);
+	const struct vcpu_state *vcpu = timeline_vcpu(target->timeline);
 	uint64_t exits[RANGE_EXITS_MAX];
 	size_t exit_count = range_exits(timeline_memory(target->timeline), vcpu, target->resume.range_start.v,
 					target->resume.range_end.v, exits);
@@ -69,18 +69,19 @@ static struct timeline_hit run_in_range(struct replay_target *target, struct err
 		points[count] = target->points[count];
 	for (size_t i = 0; i < exit_count; i++)
 		points[count++].address = exits[i];
-	struct timeline_hit hit = travel_continue(target->timeline, target->skip_access, points, count, error);
+	struct search search = replay_target_search(target);
+	search.points.at = points;
+	search.points.count = count;
+	struct stop stop = travel_continue(target->timeline, &search, error);
 	free(points);
-	if (hit.stop != TIMELINE_BREAKPOINT || !is_among(exits, exit_count, hit.address))
-		return hit;
+	if (stop.kind != STOP_BREAKPOINT || !is_among(exits, exit_count, stop.address))
+		return stop;
 	target->skip_access = false; /* it was passed on the way */
 	/* A step to a vector is one to behind its first instruction. A breakpoint of gdb's there is told by
 	 * replay_target_step_ended. */
-	if (timeline_is_vector(target->timeline, hit.address) && !replay_target_is_breakpoint(target, hit.address))
-		return replay_target_pass_begin(target) ? (struct timeline_hit){TIMELINE_INTERRUPTED, 0}
-							: step(target, error);
-	hit.stop = TIMELINE_STEPPED;
-	return hit;
+	if (timeline_is_vector(target->timeline, stop.address) && !replay_target_is_breakpoint(target, stop.address))
+		return replay_target_pass_begin(target) ? (struct stop){STOP_NONE, 0} : step(target, error);
+	return (struct stop){STOP_STEPPED, 0};
 }
 
 bool replay_target_turn(struct replay_target *target, struct error *error)
@@ -88,34 +89,36 @@ bool replay_target_turn(struct replay_target *target, struct error *error)
 	struct timeline_place before = timeline_place(target->timeline);
 	bool range = target->resume.action == TARGET_STEP_RANGE && !target->resume.reverse;
 	bool passing = target->passing && !target->resume.reverse;
-	struct timeline_hit hit = target->resume.action == TARGET_CONTINUE       ? run(target, error)
-				  : passing                                      ? replay_target_pass(target, error)
-				  : range && target->stepped >= STEPS_BEFORE_RUN ? run_in_range(target, error)
-										 : step(target, error);
-	switch (hit.stop) {
-	case TIMELINE_BREAKPOINT:
-		replay_target_stopped(target, TARGET_STOP_BREAKPOINT, hit.address, 0);
+	struct stop stop = target->resume.action == TARGET_CONTINUE       ? run(target, error)
+			   : passing                                      ? replay_target_pass(target, error)
+			   : range && target->stepped >= STEPS_BEFORE_RUN ? run_in_range(target, error)
+									  : step(target, error);
+	switch (stop.kind) {
+	case STOP_BREAKPOINT:
+		replay_target_stopped(target, TARGET_STOP_BREAKPOINT, stop.address, 0);
 		if (target->running && !target->passing)
 			replay_target_pass_begin(target);
 		return true;
-	case TIMELINE_WATCHPOINT:
-		if (!replay_target_watch_choose(target, &hit.address, error))
+	case STOP_WATCHPOINT:
+		if (!replay_target_watch_choose(target, &stop.address, error))
 			return false;
-		replay_target_stopped(target, TARGET_STOP_WATCHPOINT, hit.address, 0);
+		replay_target_stopped(target, TARGET_STOP_WATCHPOINT, stop.address, 0);
 		return true;
-	case TIMELINE_STEPPED:
+	case STOP_STEPPED:
 		target->skip_access = false;
 		replay_target_step_ended(target);
 		return true;
-	case TIMELINE_BEGIN:
+	case STOP_BEGIN:
 		replay_target_stopped(target, TARGET_STOP_REPLAYLOG_BEGIN, 0, 0);
 		return true;
-	case TIMELINE_END:
+	case STOP_END:
 		replay_target_stopped(target, TARGET_STOP_REPLAYLOG_END, 0, 0);
 		return true;
-	case TIMELINE_INTERRUPTED:
+	case STOP_NONE:
+	case STOP_INTERRUPTED:
 		return interrupted(target, before, error);
-	case TIMELINE_FAILED:
+	case STOP_NO_ROOM:
+	case STOP_FAILED:
 	default:
 		return false;
 	}

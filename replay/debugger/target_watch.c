@@ -19,9 +19,8 @@ struct window {
 static struct window window_read(const struct replay_target *target, uint64_t middle)
 {
 	struct window window = {.address = (middle & ~(uint64_t)(READ_BYTES - 1)) - SPAN_BYTES};
-	const struct guest_state *state = timeline_state(target->timeline);
 	for (size_t at = 0; at < WINDOW_BYTES; at += READ_BYTES) {
-		if (!guest_memory_read(timeline_memory(target->timeline), &state->vcpu[state->current],
+		if (!guest_memory_read(timeline_memory(target->timeline), timeline_vcpu(target->timeline),
 				       (va_t){window.address + at}, &window.bytes[at], READ_BYTES))
 			memset(&window.bytes[at], 0, READ_BYTES); /* not mapped: nothing is stored there */
 	}
@@ -84,11 +83,12 @@ static bool choose_read(struct replay_target *target, struct timeline_place here
 		if (target->points[i].access & HV_DEBUG_READ)
 			points[at++] = target->points[i];
 	}
-	struct timeline_hit hit = travel_step(target->timeline, target->resume.reverse, false, points, count, error);
+	const struct search search = {.points = {points, count, target->conditions}, .reverse = target->resume.reverse};
+	struct stop stop = travel_step(target->timeline, &search, error);
 	free(points);
-	if (hit.stop == TIMELINE_WATCHPOINT)
-		*address = hit.address;
-	return hit.stop != TIMELINE_FAILED && timeline_return(target->timeline, here, error);
+	if (stop.kind == STOP_WATCHPOINT)
+		*address = stop.address;
+	return stop.kind != STOP_FAILED && timeline_return(target->timeline, here, error);
 }
 
 bool replay_target_watch_choose(struct replay_target *target, uint64_t *address, struct error *error)

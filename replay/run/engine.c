@@ -151,24 +151,24 @@ static bool command(struct engine *engine, enum hv_command kind, struct error *e
 	return true;
 }
 
-static enum engine_stop stop_of(const struct engine *engine, uint64_t until_n, struct error *error)
+static enum stop_kind stop_of(const struct engine *engine, uint64_t until_n, struct error *error)
 {
 	const struct hv_mailbox *mailbox = engine->machine->mailbox;
 	switch (machine_state(engine->machine)) {
 	case HV_STATE_STOPPED:
-		return mailbox->stop == HV_STOP_WATCHPOINT ? ENGINE_WATCHPOINT : ENGINE_BREAKPOINT;
+		return mailbox->stop == HV_STOP_WATCHPOINT ? STOP_WATCHPOINT : STOP_BREAKPOINT;
 	case HV_STATE_ENDED:
 		if (mailbox->end_reason != 0)
-			return ENGINE_END;
+			return STOP_END;
 		if (mailbox->now_n >= until_n)
-			return ENGINE_UNTIL;
-		return mailbox->interrupt ? ENGINE_INTERRUPTED : ENGINE_END;
+			return STOP_NONE;
+		return mailbox->interrupt ? STOP_INTERRUPTED : STOP_END;
 	case HV_STATE_DIVERGED:
 		divergence_report(mailbox, engine->first_event, error);
-		return ENGINE_FAILED;
+		return STOP_FAILED;
 	default:
 		error_set(error, STATUS_FAILED, "hv failed, please report it: %.*s", HV_TEXT_BYTES, mailbox->text);
-		return ENGINE_FAILED;
+		return STOP_FAILED;
 	}
 }
 
@@ -183,41 +183,42 @@ const struct hv_hit *engine_hits(const struct engine *engine, size_t *count)
 	return (const struct hv_hit *)(const void *)staging_of(engine->machine);
 }
 
-static void points_arm(const struct engine *engine, const struct hv_debug_point *points, size_t count)
+static void points_arm(const struct engine *engine, const struct engine_order *order)
 {
-	struct engine_points armed;
+	struct points_packed armed;
 	struct hv_mailbox *mailbox = engine->machine->mailbox;
 	uint64_t log_room = engine->machine->boot->staging_count * sizeof(struct hv_page) / sizeof(struct hv_hit);
-	engine_points_take(&armed, engine->conditions, points, count);
-	mailbox->debug_point_count = count;
-	memcpy(mailbox->debug_points, armed.at, count * sizeof(armed.at[0]));
+	points_pack(&armed, order->points);
+	mailbox->debug_point_count = armed.count;
+	memcpy(mailbox->debug_points, armed.at, armed.count * sizeof(armed.at[0]));
 	memcpy(mailbox->conditions, armed.conditions, armed.condition_bytes);
-	mailbox->hit_room = engine->hit_room < log_room ? engine->hit_room : log_room;
+	mailbox->hit_room = order->hit_room < log_room ? order->hit_room : log_room;
 }
 
-static enum engine_stop run(struct engine *engine, uint64_t until_n, const struct hv_debug_point *points, size_t count,
-			    uint64_t *address, struct error *error)
+static struct stop run(struct engine *engine, const struct engine_order *order, struct error *error)
 {
 	struct hv_mailbox *mailbox = engine->machine->mailbox;
 	mailbox->diverted = engine->diverted;
-	mailbox->run_until_n = until_n;
-	points_arm(engine, points, count);
+	mailbox->run_until_n = order->until_n;
+	points_arm(engine, order);
 	if (!command(engine, HV_COMMAND_RUN, error))
-		return ENGINE_FAILED;
-	*address = mailbox->stop_address;
-	enum engine_stop stop = stop_of(engine, until_n, error);
+		return (struct stop){STOP_FAILED, 0};
+	struct stop stop = {stop_of(engine, order->until_n, error), 0};
 	bool ending = engine->ending;
 	engine->ending = false;
-	return ending && stop != ENGINE_FAILED ? ENGINE_INTERRUPTED : stop;
+	if (ending && stop.kind != STOP_FAILED)
+		stop.kind = STOP_INTERRUPTED;
+	if (stop.kind == STOP_BREAKPOINT || stop.kind == STOP_WATCHPOINT)
+		stop.address = mailbox->stop_address;
+	return stop;
 }
 
-enum engine_stop engine_run(struct engine *engine, uint64_t until_n, const struct hv_debug_point *points, size_t count,
-			    uint64_t *address, struct error *error)
+struct stop engine_run(struct engine *engine, const struct engine_order *order, struct error *error)
 {
 	if (!engine->diverted)
-		return run(engine, until_n, points, count, address, error);
+		return run(engine, order, error);
 	error_set(error, STATUS_FAILED, "a diverted guest cannot go on as the recording did");
-	return ENGINE_FAILED;
+	return (struct stop){STOP_FAILED, 0};
 }
 
 uint64_t engine_page_set_words(const struct engine *engine)
@@ -292,17 +293,17 @@ bool engine_write(struct engine *engine, uint64_t offset, const void *bytes, siz
 	return command(engine, HV_COMMAND_LOAD, error);
 }
 
-enum engine_stop engine_run_diverted(struct engine *engine, uint64_t until_n, const struct hv_debug_point *points,
-				     size_t count, uint64_t *address, struct error *error)
+struct stop engine_run_diverted(struct engine *engine, const struct engine_order *order, struct error *error)
 {
 	enum end_reason ended = engine_end_reason(engine);
 	if (!engine->changed && (ended == END_REASON_POWER_OFF || ended == END_REASON_RESET))
-		return ENGINE_END; /* it is off, and hv would go on behind the call that switched it off */
+		return (struct stop){STOP_END,
+				     0}; /* it is off, and hv would go on behind the call that switched it off */
 	engine->machine->mailbox->page_count = 0;
 	if (engine->changed && !command(engine, HV_COMMAND_LOAD, error))
-		return ENGINE_FAILED;
+		return (struct stop){STOP_FAILED, 0};
 	engine->changed = false;
-	return run(engine, until_n, points, count, address, error);
+	return run(engine, order, error);
 }
 
 enum end_reason engine_end_reason(const struct engine *engine)
@@ -326,11 +327,10 @@ static bool keyframe_choose(struct engine *engine, uint64_t n, size_t *keyframe,
 /* hv stands at position 0 first, whatever RAM holds, and says what a guest is there. */
 static bool start_go(struct engine *engine, size_t keyframe, struct error *error)
 {
-	uint64_t address;
 	engine->start_state = malloc(sizeof(*engine->start_state));
 	if (!engine->start_state)
 		return error_set(error, STATUS_FAILED, "out of memory");
-	if (engine_run(engine, 0, NULL, 0, &address, error) == ENGINE_FAILED)
+	if (engine_run(engine, &(struct engine_order){.until_n = 0}, error).kind == STOP_FAILED)
 		return false;
 	*engine->start_state = *engine_state(engine);
 	if (keyframe == SIZE_MAX) {

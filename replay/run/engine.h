@@ -7,6 +7,8 @@
 #pragma once
 #include "hv/host/dirty.h"
 #include "replay/trace/events.h"
+#include "replay/run/points.h"
+#include "replay/run/stop.h"
 #include "replay/trace/keyframe_index.h"
 #include <poll.h>
 
@@ -27,10 +29,8 @@ struct engine {
 	nfds_t wake_count;               /* up to ENGINE_WAKE_MAX */
 	bool (*tick)(void *context);     /* called now and then in what takes long; true: end that. NULL: nothing is */
 	void *tick_context;
-	const uint8_t *conditions; /* where those of points are: hv_debug_point.condition */
-	uint64_t hit_room;         /* so many hits engine_run may go on from and log; 0: it stops at the first */
-	bool ending;               /* tick wanted the end, and nobody was told yet */
-	bool diverted, changed;    /* changed: hv does not know all of `state` yet */
+	bool ending;            /* tick wanted the end, and nobody was told yet */
+	bool diverted, changed; /* changed: hv does not know all of `state` yet */
 	/* Diverted: what the guest prints. NULL: it is dropped. */
 	void (*console)(void *context, const uint8_t *bytes, size_t count);
 	void *console_context;
@@ -53,26 +53,18 @@ const struct guest_state *engine_state(const struct engine *engine);
 /* The trace's index of the next event that the guest has not passed; diverted, of when it was diverted. */
 uint64_t engine_next_event(const struct engine *engine);
 
-enum engine_stop { ENGINE_UNTIL, ENGINE_END, ENGINE_BREAKPOINT, ENGINE_WATCHPOINT, ENGINE_INTERRUPTED, ENGINE_FAILED };
-
-/* Points with their conditions, as hv gets them. What has no room is left out: hv then stops where only the condition
- * would tell. Padding is zero. */
-struct engine_points {
-	struct hv_debug_point at[HV_DEBUG_POINTS_MAX];
-	size_t count, condition_bytes;
-	uint8_t conditions[HV_CONDITION_BYTES];
+/* How far to run, and what stops it before. */
+struct engine_order {
+	uint64_t until_n;     /* a position */
+	struct points points; /* at most HV_DEBUG_POINTS_MAX */
+	uint64_t hit_room;    /* so many hits the run may go on from and log; 0: it stops at the first */
 };
-
-void engine_points_take(struct engine_points *to, const uint8_t *conditions, const struct hv_debug_point *points,
-			size_t count);
-bool engine_points_equal(const struct engine_points *a, const struct engine_points *b);
 
 /* The hits that the last engine_run went on from. They are there until engine_load or engine_write. */
 const struct hv_hit *engine_hits(const struct engine *engine, size_t *count);
 
-/* Replays up to position `until_n`, or a point. `address` is the point's that was hit. ENGINE_FAILED: error set. */
-enum engine_stop engine_run(struct engine *engine, uint64_t until_n, const struct hv_debug_point *points, size_t count,
-			    uint64_t *address, struct error *error);
+/* Replays up to a position, or to a point. STOP_NONE: it is at that position; STOP_END: the trace ends before. */
+struct stop engine_run(struct engine *engine, const struct engine_order *order, struct error *error);
 
 struct engine_page {
 	uint64_t index; /* of the page in guest RAM */
@@ -92,9 +84,8 @@ void engine_pages_written(const struct engine *engine, uint64_t *pages);
 struct guest_state *engine_change(struct engine *engine);
 /* Writes guest RAM, inside of one page: `offset` in RAM, up to 4096 bytes. Diverts the guest. */
 bool engine_write(struct engine *engine, uint64_t offset, const void *bytes, size_t count, struct error *error);
-/* engine_run for a diverted guest, which runs by itself: no events, no input, idle time passes at once. ENGINE_END: the
+/* engine_run for a diverted guest, which runs by itself: no events, no input, idle time passes at once. STOP_END: the
  * guest came to an end of its own, enum end_reason. */
-enum engine_stop engine_run_diverted(struct engine *engine, uint64_t until_n, const struct hv_debug_point *points,
-				     size_t count, uint64_t *address, struct error *error);
+struct stop engine_run_diverted(struct engine *engine, const struct engine_order *order, struct error *error);
 enum end_reason engine_end_reason(const struct engine *engine);
 uint8_t *engine_page(const struct engine *engine, uint64_t index);

@@ -172,19 +172,13 @@ static bool interval_replay(const struct verifying *v, struct engine *engine, si
 {
 	bool last = interval + 1 == v->count;
 	size_t end = interval_start(v, interval) + 1;
-	uint64_t address, until_n = last ? UINT64_MAX : engine->keyframes.at[end].row.n;
-	switch (engine_run(engine, until_n, NULL, 0, &address, error)) {
-	case ENGINE_FAILED:
+	struct engine_order to_end = {.until_n = last ? UINT64_MAX : engine->keyframes.at[end].row.n};
+	struct stop stop = engine_run(engine, &to_end, error);
+	if (stop.kind == STOP_FAILED)
 		return false;
-	case ENGINE_INTERRUPTED:
+	if (stop.kind == STOP_INTERRUPTED)
 		return error_set(error, STATUS_FAILED, "interrupted before everything was compared");
-	case ENGINE_UNTIL:
-	case ENGINE_END:
-	case ENGINE_BREAKPOINT:
-	case ENGINE_WATCHPOINT:
-	default:
-		return last ? verify_final_state(engine, error) : keyframe_agrees(engine, end, error);
-	}
+	return last ? verify_final_state(engine, error) : keyframe_agrees(engine, end, error);
 }
 
 static size_t interval_take(struct verifying *v)

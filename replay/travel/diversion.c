@@ -3,7 +3,7 @@
 #include "hv/abi/pstate.h"
 #include "replay/guest/exceptions.h"
 #include "replay/guest/exclusive.h"
-#include "replay/travel/timeline_state.h"
+#include "replay/travel/search.h"
 
 #include <string.h>
 
@@ -13,12 +13,6 @@ enum { SEQUENCE_INSNS_MAX = 4096 };
 enum { PUSHED_BYTES_MAX = 1 << 16 };
 
 #define DBGCR_E UINT64_C(1)
-
-static const struct vcpu_state *vcpu_here(const struct timeline *t)
-{
-	const struct guest_state *state = timeline_state(t);
-	return &state->vcpu[state->current];
-}
 
 bool diversion_is_on(const struct timeline *t)
 {
@@ -34,7 +28,7 @@ static void begin(struct timeline *t, bool keep)
 {
 	if (!diversion_is_on(t)) {
 		t->diversion = (struct timeline_diversion){.origin = timeline_place(t)};
-		t->diversion.vcpu = *vcpu_here(t);
+		t->diversion.vcpu = *timeline_vcpu(t);
 	}
 	t->diversion.is_kept |= keep;
 }
@@ -48,14 +42,14 @@ void diversion_begin(struct timeline *t)
 
 bool diversion_is_call(const struct timeline *t)
 {
-	const struct vcpu_state *now = vcpu_here(t), *before = &t->diversion.vcpu;
+	const struct vcpu_state *now = timeline_vcpu(t), *before = &t->diversion.vcpu;
 	return !t->diversion.is_kept && now->pc != before->pc && now->x[30] != before->x[30];
 }
 
 /* Of the registers that a function may change. */
 bool diversion_is_over(const struct timeline *t)
 {
-	const struct vcpu_state *now = vcpu_here(t), *before = &t->diversion.vcpu;
+	const struct vcpu_state *now = timeline_vcpu(t), *before = &t->diversion.vcpu;
 	return diversion_is_on(t) && !t->diversion.is_kept && memcmp(now->x, before->x, sizeof(now->x)) == 0 &&
 	       now->pc == before->pc && now->pstate == before->pstate && now->sp_el0 == before->sp_el0 &&
 	       now->sp_el1 == before->sp_el1 && memcmp(now->v, before->v, sizeof(now->v)) == 0 &&
@@ -72,7 +66,7 @@ bool diversion_tell(struct timeline *t)
 /* Below the stack pointer of before, where gdb pushes what a function is called with. */
 static bool is_pushed(const struct timeline *t, va_t va)
 {
-	const struct vcpu_state *vcpu = diversion_is_on(t) ? &t->diversion.vcpu : vcpu_here(t);
+	const struct vcpu_state *vcpu = diversion_is_on(t) ? &t->diversion.vcpu : timeline_vcpu(t);
 	uint64_t sp = vcpu->pstate & PSTATE_SP ? vcpu->sp_el1 : vcpu->sp_el0;
 	return sp - va.v - 1 < PUSHED_BYTES_MAX;
 }
@@ -120,84 +114,92 @@ static size_t used_count(const uint64_t control[], size_t count)
 	return used;
 }
 
-bool diversion_points_fit(const struct timeline *t, const struct hv_debug_point *points, size_t count)
+bool diversion_points_fit(const struct timeline *t, struct points points)
 {
-	const struct vcpu_state *vcpu = vcpu_here(t);
+	const struct vcpu_state *vcpu = timeline_vcpu(t);
 	size_t breakpoints = used_count(vcpu->dbgbcr, GUEST_BREAKPOINT_COUNT);
 	size_t watchpoints = used_count(vcpu->dbgwcr, GUEST_WATCHPOINT_COUNT);
-	for (size_t i = 0; i < count; i++) {
-		breakpoints += points[i].bytes == 0;
-		watchpoints += points[i].bytes != 0;
+	for (size_t i = 0; i < points.count; i++) {
+		breakpoints += points.at[i].bytes == 0;
+		watchpoints += points.at[i].bytes != 0;
 	}
 	return breakpoints <= GUEST_BREAKPOINT_COUNT && watchpoints <= GUEST_WATCHPOINT_COUNT;
 }
 
-static size_t watchpoints_take(const struct hv_debug_point *points, size_t count,
-			       struct hv_debug_point taken[GUEST_WATCHPOINT_COUNT])
+/* What a step is run with: watchpoints, ends of an exclusive sequence, and vectors. */
+struct armed {
+	struct hv_debug_point at[GUEST_WATCHPOINT_COUNT + EXCLUSIVE_EXITS_MAX + EXCEPTION_VECTORS];
+	size_t count;
+	const uint8_t *conditions;
+};
+
+static struct points armed_view(const struct armed *armed)
 {
-	size_t taken_count = 0;
-	for (size_t i = 0; i < count && taken_count < GUEST_WATCHPOINT_COUNT; i++) {
-		if (points[i].bytes != 0)
-			taken[taken_count++] = points[i];
-	}
-	return taken_count;
+	return (struct points){armed->at, armed->count, armed->conditions};
 }
 
-/* Those of interrupts, so that one is seen before its handler has begun, if there is room. Answers the new count. */
-static size_t vectors_add(const struct timeline *t, struct hv_debug_point *armed, size_t count)
+static void watchpoints_add(struct armed *armed, struct points points)
 {
-	uint64_t vectors[EXCEPTION_VECTORS];
-	size_t added = count;
-	exceptions_vectors(vcpu_here(t), vectors);
-	for (size_t i = EXCEPTION_IRQ; i < EXCEPTION_VECTORS; i++) {
-		if (vectors[i] != vcpu_here(t)->pc)
-			armed[added++] = (struct hv_debug_point){.address = vectors[i]};
+	for (size_t i = 0; i < points.count && armed->count < GUEST_WATCHPOINT_COUNT; i++) {
+		if (points.at[i].bytes != 0)
+			armed->at[armed->count++] = points.at[i];
 	}
-	return diversion_points_fit(t, armed, added) ? added : count;
 }
 
-enum engine_stop diversion_step(struct timeline *t, bool watch, const struct hv_debug_point *points, size_t count,
-				uint64_t *address, struct error *error)
+/* Adds breakpoints, if there is room for all of them beside what is there. */
+static bool breakpoints_add(const struct timeline *t, struct armed *armed, const uint64_t *addresses, size_t count)
 {
-	struct hv_debug_point armed[GUEST_WATCHPOINT_COUNT + EXCLUSIVE_EXITS_MAX + EXCEPTION_VECTORS];
-	uint64_t exits[EXCLUSIVE_EXITS_MAX], until_n = timeline_n(t) + 1;
-	size_t armed_count = watch ? watchpoints_take(points, count, armed) : 0;
-	size_t exit_count = exclusive_exits(timeline_memory(t), vcpu_here(t), exits);
-	for (size_t i = 0; i < exit_count; i++)
-		armed[armed_count + i] = (struct hv_debug_point){.address = exits[i]};
-	if (exit_count > 0 && diversion_points_fit(t, armed, armed_count + exit_count)) {
-		armed_count += exit_count;
-		until_n += SEQUENCE_INSNS_MAX;
-	}
-	armed_count = vectors_add(t, armed, armed_count);
-	enum engine_stop stop = engine_run_diverted(t->engine, until_n, armed, armed_count, address, error);
-	bool interrupted = stop == ENGINE_BREAKPOINT && exceptions_is_asynchronous(vcpu_here(t), *address);
-	return stop == ENGINE_BREAKPOINT && !interrupted ? ENGINE_UNTIL : stop;
-}
-
-static bool is_breakpoint_here(const struct timeline *t, const struct hv_debug_point *points, size_t count,
-			       uint64_t *address)
-{
-	*address = vcpu_here(t)->pc;
-	for (size_t i = 0; i < count; i++) {
-		if (points[i].bytes == 0 && points[i].address == *address)
-			return true;
-	}
+	size_t before = armed->count;
+	for (size_t i = 0; i < count; i++)
+		armed->at[armed->count++] = (struct hv_debug_point){.address = addresses[i]};
+	if (diversion_points_fit(t, armed_view(armed)))
+		return true;
+	armed->count = before;
 	return false;
 }
 
-enum engine_stop diversion_continue(struct timeline *t, bool pass, bool skip_access,
-				    const struct hv_debug_point *points, size_t count, uint64_t *address,
-				    struct error *error)
+/* Those of interrupts, so that one is seen before its handler has begun. */
+static void vectors_add(const struct timeline *t, struct armed *armed)
 {
-	if (skip_access || (pass && is_breakpoint_here(t, points, count, address))) {
-		enum engine_stop stop = diversion_step(t, !skip_access, points, count, address, error);
-		if (stop != ENGINE_UNTIL)
-			return stop;
-		if (is_breakpoint_here(t, points, count, address))
-			return ENGINE_BREAKPOINT;
+	uint64_t vectors[EXCEPTION_VECTORS], wanted[EXCEPTION_VECTORS];
+	size_t count = 0;
+	exceptions_vectors(timeline_vcpu(t), vectors);
+	for (size_t i = EXCEPTION_IRQ; i < EXCEPTION_VECTORS; i++) {
+		if (vectors[i] != timeline_vcpu(t)->pc)
+			wanted[count++] = vectors[i];
 	}
-	return engine_run_diverted(t->engine, UINT64_MAX, points, count, address, error);
+	breakpoints_add(t, armed, wanted, count);
+}
+
+struct stop diversion_step(struct timeline *t, const struct search *search, struct error *error)
+{
+	struct armed armed = {.conditions = search->points.conditions};
+	uint64_t exits[EXCLUSIVE_EXITS_MAX], until_n = timeline_n(t) + 1;
+	if (!search->skip_access)
+		watchpoints_add(&armed, search->points);
+	size_t exit_count = exclusive_exits(timeline_memory(t), timeline_vcpu(t), exits);
+	if (exit_count > 0 && breakpoints_add(t, &armed, exits, exit_count))
+		until_n += SEQUENCE_INSNS_MAX;
+	vectors_add(t, &armed);
+	struct engine_order order = {until_n, armed_view(&armed), 0};
+	struct stop stop = engine_run_diverted(t->engine, &order, error);
+	bool interrupted = stop.kind == STOP_BREAKPOINT && exceptions_is_asynchronous(timeline_vcpu(t), stop.address);
+	bool done = stop.kind == STOP_NONE || (stop.kind == STOP_BREAKPOINT && !interrupted);
+	return done ? (struct stop){STOP_STEPPED, 0} : stop;
+}
+
+struct stop diversion_continue(struct timeline *t, const struct search *search, bool pass, struct error *error)
+{
+	bool here = search_breakpoint_here(t, search->points).kind == STOP_BREAKPOINT;
+	if (search->skip_access || (pass && here)) {
+		struct stop stop = diversion_step(t, search, error);
+		if (stop.kind != STOP_STEPPED)
+			return stop;
+		stop = search_breakpoint_here(t, search->points);
+		if (stop.kind == STOP_BREAKPOINT)
+			return stop;
+	}
+	return engine_run_diverted(t->engine, &(struct engine_order){UINT64_MAX, search->points, 0}, error);
 }
 
 bool diversion_leave(struct timeline *t, struct error *error)

@@ -34,16 +34,13 @@ bool diversion_physical_write(struct timeline *timeline, ipa_t ipa, const void *
 			      struct error *error);
 
 /* Whether the CPU has room for these points, beside those that the guest itself uses. */
-bool diversion_points_fit(const struct timeline *timeline, const struct hv_debug_point *points, size_t count);
-/* Runs one instruction, or an exclusive sequence. ENGINE_UNTIL: done; ENGINE_WATCHPOINT: it would access a watched
- * place, if `watch`; ENGINE_BREAKPOINT: an interrupt came before it, and this is its vector; ENGINE_END: the guest came
- * to an end, engine_end_reason. */
-enum engine_stop diversion_step(struct timeline *timeline, bool watch, const struct hv_debug_point *points,
-				size_t count, uint64_t *address, struct error *error);
-/* Runs on to a point. `pass`: a breakpoint at the current place does not count; `skip_access`: nor does an access. */
-enum engine_stop diversion_continue(struct timeline *timeline, bool pass, bool skip_access,
-				    const struct hv_debug_point *points, size_t count, uint64_t *address,
-				    struct error *error);
+bool diversion_points_fit(const struct timeline *timeline, struct points points);
+/* Runs one instruction, or an exclusive sequence: STOP_STEPPED. Or STOP_WATCHPOINT: it would access a watched place,
+ * and the search does not skip that; STOP_BREAKPOINT: an interrupt came before it, and this is its vector; STOP_END:
+ * the guest came to an end, engine_end_reason. Here and below the search is one forwards, with points that fit. */
+struct stop diversion_step(struct timeline *timeline, const struct search *search, struct error *error);
+/* Runs on to a point. `pass`: a breakpoint at the current place does not count. */
+struct stop diversion_continue(struct timeline *timeline, const struct search *search, bool pass, struct error *error);
 
 /* Back to the recording, where it was left. Without a diversion it does nothing. */
 bool diversion_leave(struct timeline *timeline, struct error *error);

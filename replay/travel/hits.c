@@ -4,6 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool hit_is_one(const struct hit *hit)
+{
+	return hit->stop.kind == STOP_BREAKPOINT || hit->stop.kind == STOP_WATCHPOINT;
+}
+
+bool hit_is_before(const struct hit *a, const struct hit *b)
+{
+	return a->n < b->n || (a->n == b->n && a->rank < b->rank);
+}
+
 bool hit_list_add(struct hit_list *list, const struct hit *hit)
 {
 	if (list->count > 0) {
@@ -87,13 +97,13 @@ void hits_free(struct hits *hits)
 	*hits = (struct hits){0};
 }
 
-struct hit_set *hits_of(struct hits *hits, const struct engine_points *points)
+struct hit_set *hits_of(struct hits *hits, const struct points_packed *points)
 {
 	size_t oldest = 0;
 	hits->uses++;
 	for (size_t i = 0; i < HIT_SETS_MAX; i++) {
 		struct hit_set *set = hits->sets[i];
-		if (set && engine_points_equal(&set->points, points)) {
+		if (set && points_packed_equal(&set->points, points)) {
 			set->used = hits->uses;
 			return set;
 		}

@@ -5,18 +5,25 @@
  * 1. The stretches of one set are ascending and neither overlap nor touch; so are the hits of each.
  * 2. Bounded: HIT_SETS_MAX sets, the one used least recently is forgotten first; a set of HITS_MAX hits begins anew. */
 #pragma once
-#include "replay/run/engine.h"
+#include "replay/run/points.h"
+#include "replay/run/stop.h"
 
 enum { HIT_SETS_MAX = 16, HITS_MAX = 1 << 20 };
 
-/* Of hits at one position: the instruction there, the vector that shares it, the access. */
-enum timeline_rank { TIMELINE_RANK_PLACE, TIMELINE_RANK_VECTOR, TIMELINE_RANK_ACCESS };
+/* The order of hits at one position: the instruction there, the vector that shares the position, the access. */
+enum hit_rank { HIT_PLACE, HIT_VECTOR, HIT_ACCESS };
 
+/* Where a search stopped. Hits compare by position and rank, whichever machine came to them. */
 struct hit {
 	uint64_t n;
-	enum timeline_rank rank;
-	uint64_t address;
+	enum hit_rank rank;
+	struct stop stop; /* STOP_BREAKPOINT or STOP_WATCHPOINT, in a list; the answer of a search may be another */
 };
+
+/* Whether a point is hit there at all. */
+bool hit_is_one(const struct hit *hit);
+/* Whether `a` comes before `b`. */
+bool hit_is_before(const struct hit *a, const struct hit *b);
 
 /* Begins as zeros; ascending, each (n, rank) once. */
 struct hit_list {
@@ -37,7 +44,7 @@ struct hit_stretch {
 };
 
 struct hit_set {
-	struct engine_points points;
+	struct points_packed points;
 	struct hit_stretch *at;
 	size_t count;
 	uint64_t used;
@@ -52,7 +59,7 @@ struct hits {
 void hits_free(struct hits *hits);
 
 /* What is known of these points. It is there until the next call. NULL: out of memory. */
-struct hit_set *hits_of(struct hits *hits, const struct engine_points *points);
+struct hit_set *hits_of(struct hits *hits, const struct points_packed *points);
 
 /* Takes in that these are the hits of [low, high), as far as nothing was known of it; *list is empty then. False: out
  * of memory, nothing was taken in. */

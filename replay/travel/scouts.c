@@ -23,10 +23,10 @@ struct scouts {
 	bool closing;
 	uint64_t search; /* counts up where one begins and where it ends */
 	bool reverse;
-	struct engine_points points;
-	uint64_t known;               /* instructions that were clean from the beginning */
-	struct stretches stretches;   /* none: no search is going on */
-	struct timeline_found *found; /* of each stretch */
+	struct points_packed points;
+	uint64_t known;             /* instructions that were clean from the beginning */
+	struct stretches stretches; /* none: no search is going on */
+	struct hit *found;          /* of each stretch: its answer */
 };
 
 /* What a scout is on. */
@@ -36,7 +36,7 @@ struct errand {
 	size_t index;
 	struct stretch stretch;
 	bool reverse;
-	struct engine_points points;
+	struct points_packed points;
 };
 
 /* ---- the scouts' side ---- */
@@ -68,28 +68,18 @@ static bool errand_take(struct errand *errand)
 	return taken;
 }
 
-static bool is_hit(const struct timeline_found *found)
-{
-	return found->hit.stop == TIMELINE_BREAKPOINT || found->hit.stop == TIMELINE_WATCHPOINT;
-}
-
-static bool is_clean(const struct timeline_found *found)
-{
-	return found->hit.stop == TIMELINE_BEGIN || found->hit.stop == TIMELINE_END;
-}
-
 /* The mutex is held. */
-static void stretch_put(struct scouts *scouts, size_t index, const struct timeline_found *found)
+static void stretch_put(struct scouts *scouts, size_t index, const struct hit *found)
 {
 	scouts->found[index] = *found;
-	scouts->stretches.at[index].state = is_hit(found)     ? STRETCH_HIT
-					    : is_clean(found) ? STRETCH_CLEAN
-							      : STRETCH_FREE;
+	scouts->stretches.at[index].state = hit_is_one(found)               ? STRETCH_HIT
+					    : found->stop.kind == STOP_NONE ? STRETCH_CLEAN
+									    : STRETCH_FREE;
 	pthread_cond_broadcast(&scouts->changed);
 }
 
 /* Answers whether the scout can go on. */
-static bool errand_put(const struct errand *errand, const struct timeline_found *found)
+static bool errand_put(const struct errand *errand, const struct hit *found)
 {
 	struct scouts *scouts = errand->scouts;
 	pthread_mutex_lock(&scouts->mutex);
@@ -97,7 +87,7 @@ static bool errand_put(const struct errand *errand, const struct timeline_found 
 	if (wanted)
 		stretch_put(scouts, errand->index, found);
 	pthread_mutex_unlock(&scouts->mutex);
-	return !wanted || is_hit(found) || is_clean(found);
+	return !wanted || hit_is_one(found) || found->stop.kind == STOP_NONE;
 }
 
 /* A trace may be recorded anew while it is looked at, and one that is being recorded may lose its beginning. */
@@ -115,21 +105,27 @@ static struct timeline *scout_open(const struct scouts *scouts, uint64_t n, stru
 	return NULL;
 }
 
+static struct hit errand_search(struct timeline *t, const struct errand *errand, struct error *error)
+{
+	const struct points_packed *points = &errand->points;
+	const struct search search = {.points = {points->at, points->count, points->conditions},
+				      .reverse = errand->reverse};
+	return search_span(t, &search, (struct span){errand->stretch.low, errand->stretch.high}, error);
+}
+
 static void *scout_main(void *context)
 {
 	struct errand errand = {.scouts = context};
 	struct timeline *t = NULL;
 	for (bool good = true; good && errand_take(&errand);) {
 		struct error error = {.status = STATUS_OK};
-		struct timeline_found found = {.hit = {.stop = TIMELINE_FAILED}};
+		struct hit found = {.stop = {STOP_FAILED, 0}};
 		if (!t)
 			t = scout_open(errand.scouts, errand.stretch.low, &error);
 		if (t) {
 			t->engine->tick = is_over;
 			t->engine->tick_context = &errand;
-			t->engine->conditions = errand.points.conditions;
-			found = search_stretch(t, errand.reverse, errand.stretch.low, errand.stretch.high,
-					       errand.points.at, errand.points.count, &error);
+			found = errand_search(t, &errand, &error);
 			engine_interrupted(t->engine); /* the end of this search is not that of the next */
 		}
 		good = errand_put(&errand, &found);
@@ -179,14 +175,16 @@ void scouts_free(struct scouts *scouts)
 /* ---- the timeline's side ---- */
 
 /* Divides the search at keyframes that every timeline has a checkpoint at. */
-static bool divide(const struct timeline *t, bool reverse, uint64_t low, uint64_t high, struct stretches *stretches)
+static bool divide(const struct timeline *t, bool reverse, struct span span, struct stretches *stretches)
 {
 	const struct keyframe_index *index = &t->engine->keyframes;
 	size_t every = checkpoints_keyframes_every(index->count), count = 0;
 	uint64_t *positions = malloc((index->count + 1) * sizeof(*positions));
 	for (size_t i = 0; positions && i < index->count; i += every)
 		positions[count++] = index->at[i].row.n;
-	bool divided = positions && stretches_divide(stretches, reverse, low, high, positions, count);
+	bool divided = positions && stretches_divide(stretches, span.low, span.high, positions, count);
+	if (divided && reverse)
+		stretches_reverse(stretches);
 	free(positions);
 	return divided;
 }
@@ -194,7 +192,7 @@ static bool divide(const struct timeline *t, bool reverse, uint64_t low, uint64_
 /* Starts a search whose first stretch is the timeline's own, as far as they are not known to be clean. */
 static bool search_begin(struct scouts *scouts, struct stretches stretches, bool reverse, const struct hit_set *known)
 {
-	struct timeline_found *found = calloc(stretches.count, sizeof(*found));
+	struct hit *found = calloc(stretches.count, sizeof(*found));
 	if (!found)
 		return false;
 	for (size_t i = 1; i < stretches.count; i++) {
@@ -235,22 +233,19 @@ static void search_end(struct scouts *scouts)
 	pthread_mutex_unlock(&scouts->mutex);
 }
 
-/* The answer, if there is one yet. Else TIMELINE_INTERRUPTED, at the search's start but for what is clean. The mutex is
+/* The answer, if there is one yet. Else STOP_INTERRUPTED, at the search's start but for what is clean. The mutex is
  * held. */
-static bool answer(const struct scouts *scouts, size_t *first, struct timeline_found *found)
+static bool answer(const struct scouts *scouts, size_t *first, struct hit *found)
 {
 	const struct stretches *stretches = &scouts->stretches;
 	*first = stretches_first(stretches);
 	if (*first == stretches->count) {
 		const struct stretch *last = &stretches->at[stretches->count - 1];
-		*found = (struct timeline_found){{scouts->reverse ? TIMELINE_BEGIN : TIMELINE_END, 0},
-						 scouts->reverse ? last->low : last->high,
-						 TIMELINE_RANK_PLACE};
+		*found = (struct hit){.n = scouts->reverse ? last->low : last->high};
 		return true;
 	}
 	const struct stretch *open = &stretches->at[*first];
-	*found = (struct timeline_found){
-		{TIMELINE_INTERRUPTED, 0}, scouts->reverse ? open->high : open->low, TIMELINE_RANK_PLACE};
+	*found = (struct hit){scouts->reverse ? open->high : open->low, HIT_PLACE, {STOP_INTERRUPTED, 0}};
 	if (open->state == STRETCH_HIT)
 		*found = scouts->found[*first];
 	return open->state == STRETCH_HIT;
@@ -269,7 +264,7 @@ static void wait_a_little(struct scouts *scouts)
 }
 
 /* Waits until there is an answer or a stretch to take. False: neither, and the wait is to end. */
-static bool wait_for_scouts(struct timeline *t, size_t *taken, size_t *first, struct timeline_found *found)
+static bool wait_for_scouts(struct timeline *t, size_t *taken, size_t *first, struct hit *found)
 {
 	struct scouts *scouts = t->scouts;
 	for (bool interrupted = false;;) {
@@ -288,17 +283,16 @@ static bool wait_for_scouts(struct timeline *t, size_t *taken, size_t *first, st
 }
 
 /* Searches one stretch after the other, beginning with the first. */
-static struct timeline_found search_along(struct timeline *t, const struct hv_debug_point *points, size_t count,
-					  bool *here, struct error *error)
+static struct hit search_along(struct timeline *t, const struct search *search, bool *here, struct error *error)
 {
 	struct scouts *scouts = t->scouts;
-	struct timeline_found found;
+	struct hit found;
 	for (size_t taken = 0, first = 0, own = SIZE_MAX;;) {
 		const struct stretch stretch = scouts->stretches.at[taken];
-		found = search_stretch(t, scouts->reverse, stretch.low, stretch.high, points, count, error);
-		if (found.hit.stop == TIMELINE_FAILED)
+		found = search_span(t, search, (struct span){stretch.low, stretch.high}, error);
+		if (found.stop.kind == STOP_FAILED)
 			return found;
-		bool interrupted = found.hit.stop == TIMELINE_INTERRUPTED;
+		bool interrupted = found.stop.kind == STOP_INTERRUPTED;
 		own = taken;
 		pthread_mutex_lock(&scouts->mutex);
 		stretch_put(scouts, taken, &found);
@@ -312,9 +306,9 @@ static struct timeline_found search_along(struct timeline *t, const struct hv_de
 }
 
 /* What is clean need not be searched again, whether there is an answer or not. */
-static void learn(struct timeline *t, const struct hv_debug_point *points, size_t count)
+static void learn(struct timeline *t, struct points points)
 {
-	struct hit_set *set = search_known(t, points, count);
+	struct hit_set *set = search_known(t, points);
 	const struct stretches *stretches = &t->scouts->stretches;
 	for (size_t i = 0; set && i < stretches->count; i++) {
 		struct hit_list none = {0};
@@ -323,22 +317,22 @@ static void learn(struct timeline *t, const struct hv_debug_point *points, size_
 	}
 }
 
-struct timeline_found scouts_search(struct timeline *t, bool reverse, uint64_t low, uint64_t high,
-				    const struct hv_debug_point *points, size_t count, bool *here, struct error *error)
+struct hit scouts_search(struct timeline *t, const struct search *search, struct span span, bool *here,
+			 struct error *error)
 {
 	struct stretches stretches = {0};
-	const struct hit_set *known = search_known(t, points, count);
+	const struct hit_set *known = search_known(t, search->points);
 	*here = true;
-	if (!known || !divide(t, reverse, low, high, &stretches) || stretches.count < 2 ||
-	    !search_begin(t->scouts, stretches, reverse, known)) {
+	if (!known || !divide(t, search->reverse, span, &stretches) || stretches.count < 2 ||
+	    !search_begin(t->scouts, stretches, search->reverse, known)) {
 		stretches_free(&stretches);
-		return search_stretch(t, reverse, low, high, points, count, error);
+		return search_span(t, search, span, error);
 	}
-	t->search.at_n = reverse ? high : low;
-	t->search.shared = true;
-	struct timeline_found found = search_along(t, points, count, here, error);
-	t->search.shared = false;
-	learn(t, points, count);
+	t->course.at_n = search->reverse ? span.high : span.low;
+	t->course.shared = true;
+	struct hit found = search_along(t, search, here, error);
+	t->course.shared = false;
+	learn(t, search->points);
 	search_end(t->scouts);
 	return found;
 }

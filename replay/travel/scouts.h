@@ -17,8 +17,7 @@ void scouts_free(struct scouts *scouts);
 /* Of the search that is going on: instructions without a hit, and how many of them were known before. */
 void scouts_progress(struct scouts *scouts, uint64_t *clean, uint64_t *known);
 
-/* The first hit at or after `low` and before `high`, or with `reverse` the last one, as search_stretch answers it, by
- * timeline `t` and its scouts. Interrupted, nothing before found.n (with `reverse`: behind) is hit. `here` tells
- * whether `t` itself has just come to that place. */
-struct timeline_found scouts_search(struct timeline *t, bool reverse, uint64_t low, uint64_t high,
-				    const struct hv_debug_point *points, size_t count, bool *here, struct error *error);
+/* search_span by timeline `t` and its scouts. Interrupted, or without a hit, nothing before the answer's position (in a
+ * search back: after it) is hit. `here` tells whether `t` itself has just come to that place. */
+struct hit scouts_search(struct timeline *t, const struct search *search, struct span span, bool *here,
+			 struct error *error);

@@ -13,28 +13,27 @@ enum { HITS_BEFORE_HALVING = 256, HALF_INSNS_MIN = 16 };
 /* Of an exclusive sequence (Arm ARM B2.9.5). */
 enum { SEQUENCE_INSNS_MAX = 32 };
 
-bool search_breakpoint_here(const struct timeline *t, const struct hv_debug_point *points, size_t count,
-			    uint64_t *address)
+static const struct stop none = {STOP_NONE, 0}, failed = {STOP_FAILED, 0};
+
+struct stop search_breakpoint_here(const struct timeline *t, struct points points)
 {
-	const struct guest_state *state = timeline_state(t);
-	for (size_t i = 0; i < count; i++) {
-		if (points[i].bytes == 0 && points[i].address == state->vcpu[state->current].pc) {
-			*address = points[i].address;
-			return true;
-		}
+	uint64_t pc = timeline_vcpu(t)->pc;
+	for (size_t i = 0; i < points.count; i++) {
+		if (points.at[i].bytes == 0 && points.at[i].address == pc)
+			return (struct stop){STOP_BREAKPOINT, pc};
 	}
-	return false;
+	return none;
 }
 
-bool search_goto_hit(struct timeline *t, uint64_t n, const struct timeline_hit *hit, struct error *error)
+bool search_goto_hit(struct timeline *t, uint64_t n, const struct stop *stop, struct error *error)
 {
-	struct hv_debug_point point = {.address = hit->address};
-	uint64_t address;
+	const struct hv_debug_point point = {.address = stop->address};
+	const struct points points = {&point, 1, NULL};
 	if (!timeline_goto(t, n, error))
 		return false;
-	if (hit->stop != TIMELINE_BREAKPOINT || search_breakpoint_here(t, &point, 1, &address))
+	if (stop->kind != STOP_BREAKPOINT || search_breakpoint_here(t, points).kind == STOP_BREAKPOINT)
 		return true;
-	return timeline_run_through(t, n + 1, &point, 1, &address, error) == ENGINE_BREAKPOINT ||
+	return timeline_run_through(t, n + 1, points, error).kind == STOP_BREAKPOINT ||
 	       error_set(error, STATUS_FAILED, "the guest does not come to %#llx again",
 			 (unsigned long long)point.address);
 }
@@ -48,80 +47,63 @@ static bool leave_exclusive_back(struct timeline *t, struct error *error)
 	return good;
 }
 
-enum engine_stop search_run_over(struct timeline *t, const struct hv_debug_point *points, size_t count,
-				 uint64_t *address, struct error *error)
+struct stop search_run_over(struct timeline *t, struct points points, struct error *error)
 {
-	const struct guest_state *state = timeline_state(t);
-	uint64_t n = state->n;
+	uint64_t n = timeline_n(t);
 	struct hv_debug_point armed[HV_DEBUG_POINTS_MAX];
 	size_t armed_count = 0;
-	if (!exclusive_ends_here(timeline_memory(t), &state->vcpu[state->current]))
-		return timeline_run_through(t, n + 1, points, count, address, error);
+	if (!exclusive_ends_here(timeline_memory(t), timeline_vcpu(t)))
+		return timeline_run_through(t, n + 1, points, error);
 	/* The load before is not to stop it. */
-	for (size_t i = 0; i < count; i++) {
-		armed[armed_count] = points[i];
+	for (size_t i = 0; i < points.count; i++) {
+		armed[armed_count] = points.at[i];
 		armed[armed_count].access &= HV_DEBUG_WRITE;
-		armed_count += points[i].bytes == 0 || armed[armed_count].access != 0;
+		armed_count += points.at[i].bytes == 0 || armed[armed_count].access != 0;
 	}
 	if (!leave_exclusive_back(t, error))
-		return ENGINE_FAILED;
-	enum engine_stop stop = timeline_run_through(t, n + 1, armed, armed_count, address, error);
-	return stop == ENGINE_WATCHPOINT && timeline_n(t) < n ? ENGINE_UNTIL : stop;
+		return failed;
+	struct stop stop =
+		timeline_run_through(t, n + 1, (struct points){armed, armed_count, points.conditions}, error);
+	return stop.kind == STOP_WATCHPOINT && timeline_n(t) < n ? none : stop;
 }
 
 /* Whether the instruction at the current view accesses a watched place, or an exception there leads to a vector
  * with a breakpoint; without a hit, leaves the view undefined. */
-static enum engine_stop hit_here(struct timeline *t, bool watch, const struct hv_debug_point *points, size_t count,
-				 uint64_t *address, struct error *error)
+static struct stop hit_here(struct timeline *t, bool watch, struct points points, struct error *error)
 {
-	const struct guest_state *state = timeline_state(t);
-	uint64_t pc = state->vcpu[state->current].pc;
+	uint64_t pc = timeline_vcpu(t)->pc;
 	struct hv_debug_point armed[HV_DEBUG_POINTS_MAX];
 	size_t armed_count = 0;
-	for (size_t i = 0; i < count; i++) {
-		bool vector =
-			points[i].bytes == 0 && points[i].address != pc && timeline_is_vector(t, points[i].address);
-		if (vector || (points[i].bytes != 0 && watch))
-			armed[armed_count++] = points[i];
+	for (size_t i = 0; i < points.count; i++) {
+		const struct hv_debug_point *point = &points.at[i];
+		bool vector = point->bytes == 0 && point->address != pc && timeline_is_vector(t, point->address);
+		if (vector || (point->bytes != 0 && watch))
+			armed[armed_count++] = *point;
 	}
 	if (armed_count == 0)
-		return ENGINE_UNTIL;
-	return search_run_over(t, armed, armed_count, address, error);
+		return none;
+	return search_run_over(t, (struct points){armed, armed_count, points.conditions}, error);
 }
 
-/* Steps over the instruction at `n`, and on out of an exclusive sequence, to a place to run on from. Answers a hit on
- * the way (`first_watch`: an access at `n` itself counts), or TIMELINE_INTERRUPTED for none. */
-static struct timeline_hit step_over(struct timeline *t, uint64_t n, bool first_watch,
-				     const struct hv_debug_point *points, size_t count, struct error *error)
+/* Steps over the instruction at the current view, and on out of an exclusive sequence, to a place to run on from:
+ * STOP_NONE. Or a hit on the way, or STOP_END where the trace ends. */
+static struct stop step_over(struct timeline *t, const struct search *search, struct error *error)
 {
-	struct timeline_hit hit = {TIMELINE_FAILED, 0};
-	for (bool watch = first_watch;; watch = true) {
+	uint64_t n = timeline_n(t);
+	for (bool watch = !search->skip_access;; watch = true) {
 		struct timeline_place here = timeline_place(t);
-		enum engine_stop stop = hit_here(t, watch, points, count, &hit.address, error);
-		if (stop == ENGINE_FAILED)
-			return hit;
-		if (stop == ENGINE_BREAKPOINT) {
-			hit.stop = TIMELINE_BREAKPOINT;
-			return hit;
-		}
-		if (stop == ENGINE_WATCHPOINT) {
-			hit.stop = timeline_return(t, here, error) ? TIMELINE_WATCHPOINT : TIMELINE_FAILED;
-			return hit;
-		}
-		if (n >= t->end_n) {
-			hit.stop = timeline_goto(t, t->end_n, error) ? TIMELINE_END : TIMELINE_FAILED;
-			return hit;
-		}
+		struct stop stop = hit_here(t, watch, search->points, error);
+		if (stop.kind == STOP_FAILED || stop.kind == STOP_BREAKPOINT)
+			return stop;
+		if (stop.kind == STOP_WATCHPOINT)
+			return timeline_return(t, here, error) ? stop : failed;
+		if (n >= t->end_n)
+			return timeline_goto(t, t->end_n, error) ? (struct stop){STOP_END, 0} : failed;
 		if (!timeline_goto(t, ++n, error))
-			return hit;
-		if (search_breakpoint_here(t, points, count, &hit.address)) {
-			hit.stop = TIMELINE_BREAKPOINT;
-			return hit;
-		}
-		if (!timeline_inside_exclusive(t)) {
-			hit.stop = TIMELINE_INTERRUPTED;
-			return hit;
-		}
+			return failed;
+		stop = search_breakpoint_here(t, search->points);
+		if (stop.kind == STOP_BREAKPOINT || !timeline_inside_exclusive(t))
+			return stop;
 	}
 }
 
@@ -153,97 +135,79 @@ static bool stop_on_the_way(struct timeline *t, uint64_t n, struct error *error)
 /* For who asks meanwhile; `looked`: these instructions were not known. */
 static void came_to(struct timeline *t, uint64_t n, bool looked)
 {
-	struct timeline_search *search = &t->search;
-	bool further = search->reverse ? n < search->at_n : n > search->at_n;
-	if (!further || search->shared)
+	struct timeline_course *course = &t->course;
+	bool further = course->reverse ? n < course->at_n : n > course->at_n;
+	if (!further || course->shared)
 		return;
 	if (looked)
-		search->looked += search->reverse ? search->at_n - n : n - search->at_n;
-	search->at_n = n;
+		course->looked += course->reverse ? course->at_n - n : n - course->at_n;
+	course->at_n = n;
 }
 
 static bool collect(struct timeline *t, const struct hv_hit *hit)
 {
-	enum timeline_rank rank = hit->is_watchpoint ? TIMELINE_RANK_ACCESS : TIMELINE_RANK_PLACE;
-	return hit_list_add(t->collected, &(struct hit){hit->n, rank, hit->address});
+	bool access = hit->is_watchpoint;
+	return hit_list_add(t->collected, &(struct hit){hit->n,
+							access ? HIT_ACCESS : HIT_PLACE,
+							{access ? STOP_WATCHPOINT : STOP_BREAKPOINT, hit->address}});
 }
 
 /* engine_run, which goes on from hits if they are collected, as far as hv can. */
-static enum engine_stop run_collecting(struct timeline *t, uint64_t until, const struct hv_debug_point *points,
-				       size_t count, uint64_t *address, struct error *error)
+static struct stop run_collecting(struct timeline *t, uint64_t until_n, struct points points, struct error *error)
 {
+	struct engine_order order = {until_n, points, 0};
 	size_t hit_count, room = HITS_BEFORE_HALVING;
 	if (!t->collected)
-		return engine_run(t->engine, until, points, count, address, error);
-	t->engine->hit_room = room > t->collected->count ? room - t->collected->count : 1;
-	enum engine_stop stop = engine_run(t->engine, until, points, count, address, error);
-	t->engine->hit_room = 0;
+		return engine_run(t->engine, &order, error);
+	order.hit_room = room > t->collected->count ? room - t->collected->count : 1;
+	struct stop stop = engine_run(t->engine, &order, error);
 	const struct hv_hit *hits = engine_hits(t->engine, &hit_count);
 	bool kept = true;
-	for (size_t i = 0; stop != ENGINE_FAILED && kept && i < hit_count; i++)
+	for (size_t i = 0; stop.kind != STOP_FAILED && kept && i < hit_count; i++)
 		kept = collect(t, &hits[i]);
 	if (!kept)
 		error_set(error, STATUS_FAILED, "out of memory for hits");
-	return kept ? stop : ENGINE_FAILED;
+	return kept ? stop : failed;
 }
 
 /* Runs on from the current place to the next hit before `limit` that is not collected, taking checkpoints where there
- * are none yet. Answers TIMELINE_END at the limit. */
-static struct timeline_hit run_on(struct timeline *t, uint64_t limit, const struct hv_debug_point *points, size_t count,
-				  struct error *error)
+ * are none yet. Answers STOP_NONE at the limit, or at the trace's end if that comes before. */
+static struct stop run_on(struct timeline *t, struct points points, uint64_t limit, struct error *error)
 {
-	struct timeline_hit hit = {TIMELINE_FAILED, 0};
 	for (;;) {
 		uint64_t until = next_stop(t, timeline_n(t), limit, error);
-		if (!t->search.reverse)
+		if (!t->course.reverse)
 			came_to(t, timeline_n(t), true);
-		switch (run_collecting(t, until, points, count, &hit.address, error)) {
-		case ENGINE_BREAKPOINT:
-			hit.stop = TIMELINE_BREAKPOINT;
-			return hit;
-		case ENGINE_WATCHPOINT:
-			hit.stop = TIMELINE_WATCHPOINT;
-			return hit;
-		case ENGINE_INTERRUPTED:
+		struct stop stop = run_collecting(t, until, points, error);
+		if (stop.kind == STOP_END)
+			return none;
+		if (stop.kind == STOP_INTERRUPTED) {
 			/* Who goes on from here takes a breakpoint here for one that was told. */
-			hit.stop = search_breakpoint_here(t, points, count, &hit.address) ? TIMELINE_BREAKPOINT
-											  : TIMELINE_INTERRUPTED;
-			return hit;
-		case ENGINE_END:
-			hit.stop = TIMELINE_END;
-			return hit;
-		case ENGINE_UNTIL:
-			break;
-		case ENGINE_FAILED:
-			return hit;
+			struct stop here = search_breakpoint_here(t, points);
+			return here.kind == STOP_BREAKPOINT ? here : stop;
 		}
-		if (until >= limit) {
-			hit.stop = TIMELINE_END;
-			return hit;
-		}
+		if (stop.kind != STOP_NONE || until >= limit)
+			return stop;
 		if (!stop_on_the_way(t, until, error))
-			return hit;
+			return failed;
 	}
 }
 
-struct timeline_hit search_next_hit(struct timeline *t, uint64_t limit, bool first_watch,
-				    const struct hv_debug_point *points, size_t count, struct error *error)
+struct stop search_next_hit(struct timeline *t, const struct search *search, uint64_t limit, struct error *error)
 {
-	struct timeline_hit hit = step_over(t, timeline_n(t), first_watch, points, count, error);
-	if (hit.stop != TIMELINE_INTERRUPTED)
-		return hit;
-	if (timeline_n(t) >= limit)
-		return (struct timeline_hit){TIMELINE_END, 0};
-	return run_on(t, limit, points, count, error);
+	struct stop stop = step_over(t, search, error);
+	if (stop.kind == STOP_END)
+		return none;
+	if (stop.kind != STOP_NONE || timeline_n(t) >= limit)
+		return stop;
+	return run_on(t, search->points, limit, error);
 }
 
-struct timeline_found search_found_here(const struct timeline *t, struct timeline_hit hit)
+struct hit search_hit_here(const struct timeline *t, struct stop stop)
 {
-	bool vector = hit.stop == TIMELINE_BREAKPOINT && timeline_is_vector(t, hit.address);
-	enum timeline_rank rank = hit.stop == TIMELINE_WATCHPOINT ? TIMELINE_RANK_ACCESS
-				  : vector                        ? TIMELINE_RANK_VECTOR
-								  : TIMELINE_RANK_PLACE;
-	return (struct timeline_found){hit, timeline_n(t), rank};
+	bool vector = stop.kind == STOP_BREAKPOINT && timeline_is_vector(t, stop.address);
+	enum hit_rank rank = stop.kind == STOP_WATCHPOINT ? HIT_ACCESS : vector ? HIT_VECTOR : HIT_PLACE;
+	return (struct hit){timeline_n(t), rank, stop};
 }
 
 /* Where to halve [low, high): where the recording stopped by itself, for a checkpoint is there for the taking, or else
@@ -255,112 +219,110 @@ static uint64_t middle_of(struct timeline *t, uint64_t low, uint64_t high, struc
 	return safe != 0 ? safe : half >= HALF_INSNS_MIN ? low + half : 0;
 }
 
-static bool collect_here(struct timeline *t, struct timeline_hit hit, struct error *error)
+static bool collect_here(struct timeline *t, struct stop stop, struct error *error)
 {
-	struct timeline_found found = search_found_here(t, hit);
-	return hit_list_add(t->collected, &(struct hit){found.n, found.rank, found.hit.address}) ||
-	       error_set(error, STATUS_FAILED, "out of memory for hits");
+	struct hit hit = search_hit_here(t, stop);
+	return hit_list_add(t->collected, &hit) || error_set(error, STATUS_FAILED, "out of memory for hits");
 }
 
-/* Collects the hits at or after position `low` and before `high`. Answers TIMELINE_END if those are all, or
- * TIMELINE_BREAKPOINT if there are more than `room`, and in *reached up to where they are all. */
-static enum timeline_stop collect_stretch(struct timeline *t, uint64_t low, uint64_t high, size_t room,
-					  const struct hv_debug_point *points, size_t count, uint64_t *reached,
-					  struct error *error)
+/* A span whose hits are collected, until there are more than `room`. */
+struct part {
+	struct span span;
+	size_t room;
+	uint64_t reached; /* up to here they are all collected */
+};
+
+/* Answers STOP_NONE, or what prevented it. */
+static enum stop_kind part_collect(struct timeline *t, const struct search *search, struct part *part,
+				   struct error *error)
 {
-	struct timeline_hit hit = {TIMELINE_BREAKPOINT, 0};
-	*reached = low;
-	if (!timeline_goto(t, low, error) ||
-	    (search_breakpoint_here(t, points, count, &hit.address) && !collect_here(t, hit, error)))
-		return TIMELINE_FAILED;
-	for (bool first_watch = true;; first_watch = hit.stop == TIMELINE_BREAKPOINT) {
-		hit = search_next_hit(t, high, first_watch, points, count, error);
-		*reached = hit.stop == TIMELINE_END || timeline_n(t) > high ? high : timeline_n(t);
-		if (hit.stop == TIMELINE_FAILED || hit.stop == TIMELINE_INTERRUPTED)
-			return hit.stop;
-		if (*reached >= high)
-			return TIMELINE_END;
-		if (!collect_here(t, hit, error))
-			return TIMELINE_FAILED;
-		if (t->collected->count > room)
-			return TIMELINE_BREAKPOINT;
+	struct search on = {.points = search->points};
+	uint64_t high = part->span.high;
+	part->reached = part->span.low;
+	if (!timeline_goto(t, part->span.low, error))
+		return STOP_FAILED;
+	struct stop stop = search_breakpoint_here(t, on.points);
+	if (stop.kind == STOP_BREAKPOINT && !collect_here(t, stop, error))
+		return STOP_FAILED;
+	for (;;) {
+		stop = search_next_hit(t, &on, high, error);
+		part->reached = stop.kind == STOP_NONE || timeline_n(t) > high ? high : timeline_n(t);
+		if (stop.kind == STOP_FAILED || stop.kind == STOP_INTERRUPTED)
+			return stop.kind;
+		if (part->reached >= high)
+			return STOP_NONE;
+		if (!collect_here(t, stop, error))
+			return STOP_FAILED;
+		if (t->collected->count > part->room)
+			return STOP_NONE;
+		on.skip_access = stop.kind != STOP_BREAKPOINT;
 	}
 }
 
-/* Makes all hits known from a position at or after `low`, to `high`, and at least one of them, or all from `low` on.
- * Answers TIMELINE_END, or what prevented it. */
-static enum timeline_stop learn_back(struct timeline *t, struct hit_set *set, uint64_t low, uint64_t high,
-				     const struct hv_debug_point *points, size_t count, struct error *error)
+/* Makes all hits of the span known from some position in it on, and at least one of them; or all of them. Answers
+ * STOP_NONE, or what prevented it. */
+static enum stop_kind learn_back(struct timeline *t, struct hit_set *set, const struct search *search, struct span span,
+				 struct error *error)
 {
-	enum timeline_stop stop = TIMELINE_BREAKPOINT;
-	size_t room = HITS_BEFORE_HALVING;
-	while (stop == TIMELINE_BREAKPOINT) {
+	struct part part = {.span = span, .room = HITS_BEFORE_HALVING};
+	for (;;) {
 		struct hit_list list = {0};
-		uint64_t reached;
 		t->collected = &list;
-		stop = collect_stretch(t, low, high, room, points, count, &reached, error);
+		enum stop_kind kind = part_collect(t, search, &part, error);
 		t->collected = NULL;
-		hit_list_cut(&list, reached);
-		if (stop != TIMELINE_FAILED && !hits_learn(set, low, reached, &list)) {
+		hit_list_cut(&list, part.reached);
+		if (kind != STOP_FAILED && !hits_learn(set, part.span.low, part.reached, &list)) {
 			error_set(error, STATUS_FAILED, "out of memory for hits");
-			stop = TIMELINE_FAILED;
+			kind = STOP_FAILED;
 		}
 		hit_list_free(&list);
-		low = stop == TIMELINE_BREAKPOINT ? middle_of(t, reached, high, error) : reached;
-		if (stop == TIMELINE_BREAKPOINT && low == 0) {
-			low = reached;
-			room = SIZE_MAX;
+		if (kind != STOP_NONE || part.reached >= span.high)
+			return kind;
+		part.span.low = middle_of(t, part.reached, span.high, error);
+		if (part.span.low == 0) {
+			part.span.low = part.reached;
+			part.room = SIZE_MAX;
 		}
 	}
-	return stop;
 }
 
-struct hit_set *search_known(struct timeline *t, const struct hv_debug_point *points, size_t count)
+struct hit_set *search_known(struct timeline *t, struct points points)
 {
-	struct engine_points taken;
-	engine_points_take(&taken, t->engine->conditions, points, count);
-	return hits_of(&t->known, &taken);
-}
-
-static struct timeline_found found_of(const struct hit *hit)
-{
-	enum timeline_stop stop = hit->rank == TIMELINE_RANK_ACCESS ? TIMELINE_WATCHPOINT : TIMELINE_BREAKPOINT;
-	return (struct timeline_found){{stop, hit->address}, hit->n, hit->rank};
+	struct points_packed packed;
+	points_pack(&packed, points);
+	return hits_of(&t->known, &packed);
 }
 
 /* Each part between checkpoints, the last one first, as far as it is not known. */
-static struct timeline_found search_back(struct timeline *t, uint64_t low_limit, uint64_t high,
-					 const struct hv_debug_point *points, size_t count, struct error *error)
+static struct hit search_back(struct timeline *t, const struct search *search, struct span span, struct error *error)
 {
 	struct hit hit;
-	struct hit_set *set = search_known(t, points, count);
+	struct hit_set *set = search_known(t, search->points);
 	if (!set)
 		error_set(error, STATUS_FAILED, "out of memory for hits");
-	enum timeline_stop stop = set ? TIMELINE_END : TIMELINE_FAILED;
-	while (stop == TIMELINE_END && high > low_limit) {
-		uint64_t unknown = high;
+	enum stop_kind kind = set ? STOP_NONE : STOP_FAILED;
+	while (kind == STOP_NONE && span.high > span.low) {
+		uint64_t unknown = span.high;
 		if (hits_before(set, &unknown, &hit))
-			return hit.n >= low_limit ? found_of(&hit) : (struct timeline_found){{TIMELINE_BEGIN, 0}, 0, 0};
-		if (unknown == high) {
-			uint64_t low = t->checkpoints.at[checkpoints_before(&t->checkpoints, high - 1)].n;
-			low = hits_unknown_from(set, low > low_limit ? low : low_limit, high);
-			stop = learn_back(t, set, low, high, points, count, error);
+			return hit.n >= span.low ? hit : (struct hit){.stop = none};
+		if (unknown == span.high) {
+			uint64_t low = t->checkpoints.at[checkpoints_before(&t->checkpoints, span.high - 1)].n;
+			low = hits_unknown_from(set, low > span.low ? low : span.low, span.high);
+			kind = learn_back(t, set, search, (struct span){low, span.high}, error);
 			came_to(t, low, true);
 		}
-		high = unknown;
-		came_to(t, high, false);
+		span.high = unknown;
+		came_to(t, span.high, false);
 	}
-	return stop == TIMELINE_END ? (struct timeline_found){{TIMELINE_BEGIN, 0}, 0, TIMELINE_RANK_PLACE}
-				    : search_found_here(t, (struct timeline_hit){stop, 0});
+	return search_hit_here(t, (struct stop){kind, 0});
 }
 
-struct timeline_found search_stretch(struct timeline *t, bool reverse, uint64_t low, uint64_t high,
-				     const struct hv_debug_point *points, size_t count, struct error *error)
+struct hit search_span(struct timeline *t, const struct search *search, struct span span, struct error *error)
 {
-	struct timeline_hit hit = {TIMELINE_FAILED, 0};
-	if (reverse)
-		return search_back(t, low, high, points, count, error);
-	if (timeline_goto(t, low, error))
-		hit = run_on(t, high, points, count, error);
-	return search_found_here(t, hit);
+	if (search->reverse)
+		return search_back(t, search, span, error);
+	struct stop stop = failed;
+	if (timeline_goto(t, span.low, error))
+		stop = run_on(t, search->points, span.high, error);
+	return search_hit_here(t, stop);
 }

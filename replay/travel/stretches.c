@@ -3,8 +3,7 @@
 
 #include <stdlib.h>
 
-bool stretches_divide(struct stretches *stretches, bool reverse, uint64_t low, uint64_t high, const uint64_t *positions,
-		      size_t count)
+bool stretches_divide(struct stretches *stretches, uint64_t low, uint64_t high, const uint64_t *positions, size_t count)
 {
 	struct stretch *at = malloc((count + 1) * sizeof(*at));
 	size_t found = 0;
@@ -20,13 +19,18 @@ bool stretches_divide(struct stretches *stretches, bool reverse, uint64_t low, u
 	at[found++].high = high;
 	for (size_t i = 0; i < found; i++)
 		at[i].state = STRETCH_FREE;
-	for (size_t i = 0; reverse && i < found / 2; i++) {
-		struct stretch swapped = at[i];
-		at[i] = at[found - 1 - i];
-		at[found - 1 - i] = swapped;
-	}
 	*stretches = (struct stretches){at, found};
 	return true;
+}
+
+void stretches_reverse(struct stretches *stretches)
+{
+	struct stretch *at = stretches->at;
+	for (size_t i = 0; i < stretches->count / 2; i++) {
+		struct stretch swapped = at[i];
+		at[i] = at[stretches->count - 1 - i];
+		at[stretches->count - 1 - i] = swapped;
+	}
 }
 
 void stretches_free(struct stretches *stretches)

@@ -19,9 +19,12 @@ struct stretches {
 	size_t count;
 };
 
-/* Divides [low, high) at those of the ascending positions that lie inside. False: out of memory. */
-bool stretches_divide(struct stretches *stretches, bool reverse, uint64_t low, uint64_t high, const uint64_t *positions,
+/* Divides [low, high) at those of the ascending positions that lie inside, in the order of a search forwards. False:
+ * out of memory. */
+bool stretches_divide(struct stretches *stretches, uint64_t low, uint64_t high, const uint64_t *positions,
 		      size_t count);
+/* Puts them into the order of a search back. */
+void stretches_reverse(struct stretches *stretches);
 void stretches_free(struct stretches *stretches);
 
 /* Takes the next one that is free and has no hit before it; SIZE_MAX: there is none. */

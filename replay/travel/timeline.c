@@ -24,10 +24,15 @@ const struct guest_state *timeline_state(const struct timeline *timeline)
 	return engine_state(timeline->engine);
 }
 
-struct timeline_place timeline_place(const struct timeline *timeline)
+const struct vcpu_state *timeline_vcpu(const struct timeline *timeline)
 {
 	const struct guest_state *state = timeline_state(timeline);
-	return (struct timeline_place){state->n, state->vcpu[state->current].pc};
+	return &state->vcpu[state->current];
+}
+
+struct timeline_place timeline_place(const struct timeline *timeline)
+{
+	return (struct timeline_place){timeline_n(timeline), timeline_vcpu(timeline)->pc};
 }
 
 struct engine *timeline_engine(struct timeline *timeline)
@@ -42,8 +47,7 @@ struct guest_memory timeline_memory(const struct timeline *t)
 
 bool timeline_is_vector(const struct timeline *t, uint64_t address)
 {
-	const struct guest_state *state = timeline_state(t);
-	uint64_t offset = address - state->vcpu[state->current].vbar_el1;
+	uint64_t offset = address - timeline_vcpu(t)->vbar_el1;
 	return offset < VECTORS_BYTES && offset % VECTOR_BYTES == 0;
 }
 
@@ -174,23 +178,21 @@ static bool load_before(struct timeline *t, uint64_t n, struct error *error)
 	return timeline_load(t, checkpoints_before(&t->checkpoints, n), error);
 }
 
-enum engine_stop timeline_run_through(struct timeline *t, uint64_t until_n, const struct hv_debug_point *points,
-				      size_t count, uint64_t *address, struct error *error)
+struct stop timeline_run_through(struct timeline *t, uint64_t until_n, struct points points, struct error *error)
 {
 	nfds_t wake_count = t->engine->wake_count;
 	t->engine->wake_count = 0;
-	enum engine_stop stop = engine_run(t->engine, until_n, points, count, address, error);
+	struct stop stop = engine_run(t->engine, &(struct engine_order){until_n, points, 0}, error);
 	t->engine->wake_count = wake_count;
-	if (stop != ENGINE_INTERRUPTED)
+	if (stop.kind != STOP_INTERRUPTED)
 		return stop;
 	error_set(error, STATUS_FAILED, "interrupted");
-	return ENGINE_FAILED;
+	return (struct stop){STOP_FAILED, 0};
 }
 
 static bool run_to(struct timeline *t, uint64_t n, struct error *error)
 {
-	uint64_t address;
-	return timeline_run_through(t, n, NULL, 0, &address, error) != ENGINE_FAILED;
+	return timeline_run_through(t, n, POINTS_NONE, error).kind != STOP_FAILED;
 }
 
 /* Runs from a checkpoint to a safe position and takes a checkpoint there. */
@@ -201,8 +203,7 @@ static bool run_to_safe(struct timeline *t, uint64_t n, struct error *error)
 
 bool timeline_inside_exclusive(const struct timeline *t)
 {
-	const struct guest_state *state = timeline_state(t);
-	return exclusive_inside(timeline_memory(t), &state->vcpu[state->current]);
+	return exclusive_inside(timeline_memory(t), timeline_vcpu(t));
 }
 
 /* What the guest did up to here, as far as its registers, and its reads of the counter, tell. */
@@ -271,14 +272,13 @@ bool timeline_goto(struct timeline *t, uint64_t n, struct error *error)
 /* A place that no breakpoint comes to shares its position with one that goto comes to, at the end of the trace. */
 static bool go_back(struct timeline *t, struct timeline_place place, struct error *error)
 {
-	struct hv_debug_point point = {.address = place.pc};
-	uint64_t address;
+	const struct hv_debug_point point = {.address = place.pc};
 	if (!timeline_goto(t, place.n, error))
 		return false;
 	if (timeline_place(t).pc == place.pc)
 		return true;
-	enum engine_stop stop = timeline_run_through(t, place.n + 1, &point, 1, &address, error);
-	return stop == ENGINE_BREAKPOINT || (stop != ENGINE_FAILED && timeline_goto(t, place.n, error));
+	struct stop stop = timeline_run_through(t, place.n + 1, (struct points){&point, 1, NULL}, error);
+	return stop.kind == STOP_BREAKPOINT || (stop.kind != STOP_FAILED && timeline_goto(t, place.n, error));
 }
 
 bool timeline_return(struct timeline *t, struct timeline_place place, struct error *error)

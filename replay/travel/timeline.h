@@ -6,6 +6,7 @@
  *    is shown that the guest does not notice a stop. */
 #pragma once
 #include "replay/guest/guest_memory.h"
+#include "replay/run/stop.h"
 #include "replay/travel/checkpoints.h"
 
 struct timeline;
@@ -17,6 +18,7 @@ void timeline_close(struct timeline *timeline);
 /* Position, state and RAM of the place that is looked at. */
 uint64_t timeline_n(const struct timeline *timeline);
 const struct guest_state *timeline_state(const struct timeline *timeline);
+const struct vcpu_state *timeline_vcpu(const struct timeline *timeline); /* the current one */
 struct engine *timeline_engine(struct timeline *timeline);
 struct guest_memory timeline_memory(const struct timeline *timeline);
 /* A position, and which place of those that may share it. */
@@ -40,17 +42,9 @@ bool timeline_goto_end(struct timeline *timeline, struct error *error);
 /* Goes back to a place where the timeline was. Is not interrupted, but by a tick that says so twice. */
 bool timeline_return(struct timeline *timeline, struct timeline_place place, struct error *error);
 
-enum timeline_stop {
-	TIMELINE_BREAKPOINT,
-	TIMELINE_WATCHPOINT,
-	TIMELINE_BEGIN,
-	TIMELINE_END,
-	TIMELINE_STEPPED,
-	TIMELINE_INTERRUPTED,
-	TIMELINE_FAILED
-};
-
-struct timeline_hit {
-	enum timeline_stop stop;
-	uint64_t address; /* of the breakpoint; of the access, in the watched range */
+/* What is looked for on the timeline, from where it stands: the next hit, or the last one. */
+struct search {
+	struct points points;
+	bool reverse;
+	bool skip_access; /* an access at the place where the search begins does not count */
 };

@@ -8,8 +8,8 @@ struct scouts;
 /* Instructions between checkpoints when a stretch is run for the first time. */
 #define TIMELINE_STRIDE_INSNS UINT64_C(64000000)
 
-/* A search that is going on, for timeline_progress. */
-struct timeline_search {
+/* How far the search that is going on has come, for travel_progress. */
+struct timeline_course {
 	bool on, reverse, shared; /* shared: between scouts and this machine, from at_n on */
 	uint64_t from_n, limit_n;
 	uint64_t at_n;   /* so far it has come */
@@ -31,7 +31,7 @@ struct timeline {
 	} diversion;           /* replay/travel/diversion.h */
 	struct scouts *scouts; /* NULL: it searches alone */
 	bool is_scout;
-	struct timeline_search search;
+	struct timeline_course course;
 	struct hits known; /* what searches have found */
 	struct hit_list
 		*collected; /* a search that goes on from its hits keeps them here; NULL: it stops at the first */
@@ -39,8 +39,7 @@ struct timeline {
 
 /* engine_run, which what wakes the engine does not interrupt: for what is short, or ends where no one wants to be. If
  * the engine's tick ends it, that is a failure, "interrupted". */
-enum engine_stop timeline_run_through(struct timeline *t, uint64_t until_n, const struct hv_debug_point *points,
-				      size_t count, uint64_t *address, struct error *error);
+struct stop timeline_run_through(struct timeline *t, uint64_t until_n, struct points points, struct error *error);
 
 /* Whether a place of the same position comes after this one, which is at the trace's last. */
 bool timeline_is_before_end(const struct timeline *t);

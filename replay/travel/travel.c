@@ -3,6 +3,8 @@
 #include "replay/travel/travel.h"
 #include "replay/travel/scouts.h"
 
+static const struct stop none = {STOP_NONE, 0}, failed = {STOP_FAILED, 0};
+
 struct timeline *travel_open(const char *trace, uint64_t n, unsigned jobs, struct error *error)
 {
 	struct timeline *t = timeline_open(trace, n, error);
@@ -40,70 +42,59 @@ static uint64_t scouts_join_back(const struct timeline *t, uint64_t n, uint64_t 
 	return join > limit ? join : limit;
 }
 
-/* The first hit at or after checkpointed position `low` and before `limit`, where the timeline is then. */
-static struct timeline_hit continue_with_scouts(struct timeline *t, uint64_t low, uint64_t limit,
-						const struct hv_debug_point *points, size_t count, struct error *error)
+/* The first hit of a span that begins at a checkpoint, where the timeline is then. */
+static struct stop continue_with_scouts(struct timeline *t, const struct search *search, struct span span,
+					struct error *error)
 {
 	bool here;
-	struct timeline_found found = scouts_search(t, false, low, limit, points, count, &here, error);
-	bool hit = found.hit.stop == TIMELINE_BREAKPOINT || found.hit.stop == TIMELINE_WATCHPOINT;
-	if (here || found.hit.stop == TIMELINE_FAILED)
-		return found.hit;
-	if (hit ? !search_goto_hit(t, found.n, &found.hit, error) : !timeline_goto(t, found.n, error))
-		return (struct timeline_hit){TIMELINE_FAILED, 0};
+	struct hit found = scouts_search(t, search, span, &here, error);
+	if (here || found.stop.kind == STOP_FAILED)
+		return found.stop;
+	if (hit_is_one(&found) ? !search_goto_hit(t, found.n, &found.stop, error) : !timeline_goto(t, found.n, error))
+		return failed;
 	/* Who goes on from here takes a breakpoint here for one that was told. */
-	if (found.hit.stop == TIMELINE_INTERRUPTED && search_breakpoint_here(t, points, count, &found.hit.address))
-		found.hit.stop = TIMELINE_BREAKPOINT;
-	return found.hit;
+	struct stop breakpoint = search_breakpoint_here(t, search->points);
+	return found.stop.kind == STOP_INTERRUPTED && breakpoint.kind == STOP_BREAKPOINT ? breakpoint : found.stop;
 }
 
-/* The last hit before `high`, not before `low_limit`. */
-static struct timeline_found reverse_hit(struct timeline *t, uint64_t low_limit, uint64_t high,
-					 const struct hv_debug_point *points, size_t count, struct error *error)
+/* The last hit of the span. */
+static struct hit reverse_hit(struct timeline *t, const struct search *search, struct span span, struct error *error)
 {
 	bool here;
-	uint64_t join = scouts_join_back(t, high, low_limit);
-	struct timeline_found found = search_stretch(t, true, join, high, points, count, error);
-	if (found.hit.stop != TIMELINE_BEGIN || join <= low_limit)
+	uint64_t join = scouts_join_back(t, span.high, span.low);
+	struct hit found = search_span(t, search, (struct span){join, span.high}, error);
+	if (found.stop.kind != STOP_NONE || join <= span.low)
 		return found;
-	return scouts_search(t, true, low_limit, join, points, count, &here, error);
-}
-
-static bool is_before(const struct timeline_found *a, const struct timeline_found *b)
-{
-	return a->n < b->n || (a->n == b->n && a->rank < b->rank);
+	return scouts_search(t, search, (struct span){span.low, join}, &here, error);
 }
 
 /* The CPU has only so many breakpoints and watchpoints. More points than that are run with in groups, one after the
  * other over the same stretch, which the guest cannot tell from all at once. Takes the next group from `points`. */
-static size_t group_take(const struct hv_debug_point *points, size_t count, size_t *at,
-			 struct hv_debug_point group[HV_DEBUG_POINTS_MAX])
+static struct points group_take(struct points points, size_t *at, struct hv_debug_point group[HV_DEBUG_POINTS_MAX])
 {
 	size_t breakpoints = 0, watchpoints = 0;
-	for (; *at < count; (*at)++) {
-		bool watchpoint = points[*at].bytes != 0;
+	for (; *at < points.count; (*at)++) {
+		bool watchpoint = points.at[*at].bytes != 0;
 		if ((watchpoint ? watchpoints : breakpoints) ==
 		    (watchpoint ? (size_t)GUEST_WATCHPOINT_COUNT : (size_t)GUEST_BREAKPOINT_COUNT))
 			break;
-		group[breakpoints + watchpoints] = points[*at];
+		group[breakpoints + watchpoints] = points.at[*at];
 		breakpoints += !watchpoint;
 		watchpoints += watchpoint;
 	}
-	return breakpoints + watchpoints;
+	return (struct points){group, breakpoints + watchpoints, points.conditions};
 }
 
 /* Looks for a hit of one group that comes before `best`, the hit of those before. Answers whether there is one. */
-static bool group_continue(struct timeline *t, bool first_watch, const struct hv_debug_point *group, size_t count,
-			   struct timeline_found *best, struct error *error)
+static bool group_continue(struct timeline *t, const struct search *search, struct hit *best, struct error *error)
 {
-	uint64_t limit = best->rank == TIMELINE_RANK_PLACE ? best->n : best->n + 1;
+	uint64_t limit = best->rank == HIT_PLACE ? best->n : best->n + 1;
 	uint64_t join = scouts_join(t, timeline_n(t), limit);
-	struct timeline_hit hit = search_next_hit(t, join, first_watch, group, count, error);
-	if (hit.stop == TIMELINE_END && join < limit)
-		hit = continue_with_scouts(t, join, limit, group, count, error);
-	struct timeline_found found = search_found_here(t, hit);
-	bool failed = hit.stop == TIMELINE_FAILED || hit.stop == TIMELINE_INTERRUPTED;
-	if (!failed && (hit.stop == TIMELINE_END || (best->hit.stop != TIMELINE_END && !is_before(&found, best))))
+	struct stop stop = search_next_hit(t, search, join, error);
+	if (stop.kind == STOP_NONE && join < limit)
+		stop = continue_with_scouts(t, search, (struct span){join, limit}, error);
+	struct hit found = search_hit_here(t, stop);
+	if (stop.kind == STOP_NONE || (hit_is_one(&found) && hit_is_one(best) && !hit_is_before(&found, best)))
 		return false;
 	*best = found;
 	return true;
@@ -111,71 +102,67 @@ static bool group_continue(struct timeline *t, bool first_watch, const struct hv
 
 /* The first hit of any group from the current place to `limit`. Interrupted, it is where it began if another group may
  * have a hit before there. */
-static struct timeline_hit continue_to(struct timeline *t, uint64_t limit, bool first_watch,
-				       const struct hv_debug_point *points, size_t count, struct error *error)
+static struct stop continue_to(struct timeline *t, const struct search *search, uint64_t limit, struct error *error)
 {
 	struct hv_debug_point group[HV_DEBUG_POINTS_MAX];
-	struct timeline_found best = {{TIMELINE_END, 0}, limit, TIMELINE_RANK_PLACE};
+	struct hit best = {.n = limit};
 	struct timeline_place origin = timeline_place(t);
+	struct search one = *search;
 	size_t at = 0;
 	bool moved = false, found = false;
 	do {
-		size_t group_count = group_take(points, count, &at, group);
+		one.points = group_take(search->points, &at, group);
 		if (moved && !timeline_return(t, origin, error))
-			return (struct timeline_hit){TIMELINE_FAILED, 0};
-		found = group_continue(t, first_watch, group, group_count, &best, error);
-		if (best.hit.stop == TIMELINE_INTERRUPTED && count > group_count && !timeline_return(t, origin, error))
-			best.hit.stop = TIMELINE_FAILED;
-		if (best.hit.stop == TIMELINE_FAILED || best.hit.stop == TIMELINE_INTERRUPTED)
-			return best.hit;
+			return failed;
+		found = group_continue(t, &one, &best, error);
+		if (best.stop.kind == STOP_INTERRUPTED && search->points.count > one.points.count &&
+		    !timeline_return(t, origin, error))
+			return failed;
+		if (best.stop.kind == STOP_FAILED || best.stop.kind == STOP_INTERRUPTED)
+			return best.stop;
 		moved = true;
-	} while (at < count);
-	if (!found && (timeline_n(t) != best.n || best.hit.stop != TIMELINE_END) &&
-	    !search_goto_hit(t, best.n, &best.hit, error))
-		best.hit.stop = TIMELINE_FAILED;
-	return best.hit;
+	} while (at < search->points.count);
+	bool here = found || (best.stop.kind == STOP_NONE && timeline_n(t) == best.n);
+	return here || search_goto_hit(t, best.n, &best.stop, error) ? best.stop : failed;
 }
 
-/* Several groups go on stretch by stretch, so that an interrupt loses little. */
-static struct timeline_hit continue_to_end(struct timeline *t, bool skip_access, const struct hv_debug_point *points,
-					   size_t count, struct error *error)
+/* Several groups go on stretch by stretch, so that an interrupt loses little. STOP_NONE: the timeline is at end_n. */
+static struct stop continue_to_end(struct timeline *t, const struct search *search, struct error *error)
 {
 	struct hv_debug_point group[HV_DEBUG_POINTS_MAX];
+	struct search stretch = *search;
 	size_t at = 0;
-	group_take(points, count, &at, group);
-	for (bool first_watch = !skip_access;; first_watch = true) {
+	group_take(search->points, &at, group);
+	for (;; stretch.skip_access = false) {
 		uint64_t left = t->end_n - timeline_n(t);
-		bool last = at == count || left <= TIMELINE_STRIDE_INSNS;
+		bool last = at == search->points.count || left <= TIMELINE_STRIDE_INSNS;
 		uint64_t limit = last ? t->end_n : timeline_n(t) + TIMELINE_STRIDE_INSNS;
-		struct timeline_hit hit = continue_to(t, limit, first_watch, points, count, error);
-		if (hit.stop != TIMELINE_END || last)
-			return hit;
-		if (search_breakpoint_here(t, points, count, &hit.address)) {
-			hit.stop = TIMELINE_BREAKPOINT;
-			return hit;
-		}
+		struct stop stop = continue_to(t, &stretch, limit, error);
+		if (stop.kind != STOP_NONE || last)
+			return stop;
+		stop = search_breakpoint_here(t, search->points);
+		if (stop.kind == STOP_BREAKPOINT)
+			return stop;
 	}
 }
 
 /* The rest of the way to the end, where all that can be hit is the vector. */
-static struct timeline_hit go_to_end(struct timeline *t, const struct hv_debug_point *points, size_t count,
-				     struct error *error)
+static struct stop go_to_end(struct timeline *t, struct points points, struct error *error)
 {
-	struct timeline_hit hit = {TIMELINE_END, 0};
+	const struct stop end = {STOP_END, 0};
 	if (t->end_pc == 0)
-		return hit;
+		return end;
 	if (timeline_is_before_end(t) && !timeline_goto_end(t, error))
-		hit.stop = TIMELINE_FAILED;
-	else if (search_breakpoint_here(t, points, count, &hit.address))
-		hit.stop = TIMELINE_BREAKPOINT;
-	return hit;
+		return failed;
+	struct stop stop = search_breakpoint_here(t, points);
+	return stop.kind == STOP_BREAKPOINT ? stop : end;
 }
 
-static void search_begin(struct timeline *t, bool reverse)
+static void course_begin(struct timeline *t, bool reverse)
 {
 	uint64_t n = timeline_n(t), limit_n = reverse ? timeline_start_n(t) : t->end_n;
-	t->search =
-		(struct timeline_search){.on = true, .reverse = reverse, .from_n = n, .limit_n = limit_n, .at_n = n};
+	t->course =
+		(struct timeline_course){.on = true, .reverse = reverse, .from_n = n, .limit_n = limit_n, .at_n = n};
 }
 
 static uint64_t distance(uint64_t a, uint64_t b)
@@ -183,109 +170,110 @@ static uint64_t distance(uint64_t a, uint64_t b)
 	return a > b ? a - b : b - a;
 }
 
-bool travel_progress(const struct timeline *t, struct timeline_progress *progress)
+bool travel_progress(const struct timeline *t, struct travel_progress *progress)
 {
-	const struct timeline_search *search = &t->search;
+	const struct timeline_course *course = &t->course;
 	uint64_t now_n = t->engine->machine->mailbox->now_n, clean = 0, known = 0;
-	uint64_t left = distance(search->at_n, search->limit_n), done = search->looked;
-	if (!search->reverse && !search->shared && now_n > search->at_n && now_n <= search->limit_n) {
-		left -= now_n - search->at_n;
-		done += now_n - search->at_n;
+	uint64_t left = distance(course->at_n, course->limit_n), done = course->looked;
+	if (!course->reverse && !course->shared && now_n > course->at_n && now_n <= course->limit_n) {
+		left -= now_n - course->at_n;
+		done += now_n - course->at_n;
 	}
-	if (search->shared)
+	if (course->shared)
 		scouts_progress(t->scouts, &clean, &known);
-	left += search->groups * distance(search->from_n, search->limit_n) - clean;
-	*progress = (struct timeline_progress){search->reverse, search->from_n, done + clean - known, left};
-	return search->on;
+	left += course->groups * distance(course->from_n, course->limit_n) - clean;
+	*progress = (struct travel_progress){course->reverse, course->from_n, done + clean - known, left};
+	return course->on;
 }
 
-uint64_t travel_searched_back(struct timeline *t, const struct hv_debug_point *points, size_t count)
+uint64_t travel_searched_back(struct timeline *t, struct points points)
 {
 	struct hv_debug_point group[HV_DEBUG_POINTS_MAX];
 	uint64_t searched = timeline_start_n(t);
 	size_t at = 0;
 	do {
-		size_t group_count = group_take(points, count, &at, group);
-		const struct hit_set *set = search_known(t, group, group_count);
+		const struct hit_set *set = search_known(t, group_take(points, &at, group));
 		uint64_t n = timeline_n(t);
 		struct hit hit;
 		if (set && hits_before(set, &n, &hit))
 			n = hit.n + 1;
 		searched = n > searched ? n : searched;
-	} while (at < count);
+	} while (at < points.count);
 	return searched;
 }
 
 /* QEMU makes an access of several words word by word, so the first ones may be done where a later one is watched. */
-struct timeline_hit travel_continue(struct timeline *t, bool skip_access, const struct hv_debug_point *points,
-				    size_t count, struct error *error)
+static struct stop continue_on(struct timeline *t, const struct search *search, struct error *error)
 {
 	struct timeline_place end = {t->end_n, t->end_pc}, here = timeline_place(t);
 	if (here.n == end.n && here.pc == end.pc)
-		return (struct timeline_hit){TIMELINE_END, 0};
-	search_begin(t, false);
-	struct timeline_hit hit = continue_to_end(t, skip_access, points, count, error);
-	t->search.on = false;
-	if (hit.stop == TIMELINE_END)
-		hit = go_to_end(t, points, count, error);
-	if (hit.stop == TIMELINE_WATCHPOINT && !timeline_return(t, timeline_place(t), error))
-		hit.stop = TIMELINE_FAILED;
-	return hit;
+		return (struct stop){STOP_END, 0};
+	course_begin(t, false);
+	struct stop stop = continue_to_end(t, search, error);
+	t->course.on = false;
+	if (stop.kind == STOP_NONE)
+		stop = go_to_end(t, search->points, error);
+	if (stop.kind == STOP_WATCHPOINT && !timeline_return(t, timeline_place(t), error))
+		return failed;
+	return stop;
 }
 
-/* From a vector that shares its position, back to the place before. Answers whether a breakpoint is hit there. */
-static enum engine_stop leave_vector(struct timeline *t, const struct hv_debug_point *points, size_t count,
-				     uint64_t *address, struct error *error)
+/* From a vector that shares its position, back to the place before. Answers a breakpoint there, STOP_NONE, or
+ * STOP_FAILED. */
+static struct stop leave_vector(struct timeline *t, struct points points, struct error *error)
 {
-	const struct guest_state *state = timeline_state(t);
-	uint64_t pc = state->vcpu[state->current].pc;
+	uint64_t pc = timeline_place(t).pc;
 	if (!timeline_is_vector(t, pc))
-		return ENGINE_UNTIL;
+		return none;
 	if (!timeline_goto(t, timeline_n(t), error))
-		return ENGINE_FAILED;
-	bool left = state->vcpu[state->current].pc != pc;
-	return left && search_breakpoint_here(t, points, count, address) ? ENGINE_BREAKPOINT : ENGINE_UNTIL;
+		return failed;
+	return timeline_place(t).pc != pc ? search_breakpoint_here(t, points) : none;
 }
 
-struct timeline_hit travel_reverse(struct timeline *t, bool skip_access, const struct hv_debug_point *points,
-				   size_t count, struct error *error)
+/* The last hit of any group before `high`. STOP_NONE: there is none, and the answer's position is the start. */
+static struct hit last_hit(struct timeline *t, const struct search *search, uint64_t high, struct error *error)
 {
 	struct hv_debug_point group[HV_DEBUG_POINTS_MAX];
-	struct timeline_found best = {{TIMELINE_BEGIN, 0}, timeline_start_n(t), TIMELINE_RANK_PLACE};
-	uint64_t high = timeline_n(t);
+	struct search one = *search;
+	struct hit best = {.n = timeline_start_n(t)};
 	size_t at = 0;
-	if (skip_access && high > timeline_start_n(t)) {
-		if (!timeline_goto(t, --high, error))
-			return (struct timeline_hit){TIMELINE_FAILED, 0};
-		if (search_breakpoint_here(t, points, count, &best.hit.address))
-			return (struct timeline_hit){TIMELINE_BREAKPOINT, best.hit.address};
-	}
-	switch (leave_vector(t, points, count, &best.hit.address, error)) {
-	case ENGINE_BREAKPOINT:
-		return (struct timeline_hit){TIMELINE_BREAKPOINT, best.hit.address};
-	case ENGINE_FAILED:
-		return (struct timeline_hit){TIMELINE_FAILED, 0};
-	case ENGINE_UNTIL:
-	case ENGINE_END:
-	case ENGINE_WATCHPOINT:
-	case ENGINE_INTERRUPTED:
-		break;
-	}
-	search_begin(t, true);
 	do {
-		size_t group_count = group_take(points, count, &at, group);
-		t->search.at_n = high;
-		t->search.groups = (count - at + GUEST_BREAKPOINT_COUNT - 1) / GUEST_BREAKPOINT_COUNT;
-		struct timeline_found found = reverse_hit(t, best.n, high, group, group_count, error);
-		t->search.on = false;
-		if (found.hit.stop == TIMELINE_FAILED || found.hit.stop == TIMELINE_INTERRUPTED)
-			return found.hit;
-		t->search.on = at < count;
-		if (found.hit.stop != TIMELINE_BEGIN && !(best.hit.stop != TIMELINE_BEGIN && is_before(&found, &best)))
+		one.points = group_take(search->points, &at, group);
+		t->course.at_n = high;
+		t->course.groups = (search->points.count - at + GUEST_BREAKPOINT_COUNT - 1) / GUEST_BREAKPOINT_COUNT;
+		struct hit found = reverse_hit(t, &one, (struct span){best.n, high}, error);
+		if (found.stop.kind == STOP_FAILED || found.stop.kind == STOP_INTERRUPTED)
+			return found;
+		if (hit_is_one(&found) && !(hit_is_one(&best) && hit_is_before(&found, &best)))
 			best = found;
-	} while (at < count);
-	t->search.on = false;
-	if (!search_goto_hit(t, best.n + (best.hit.stop == TIMELINE_WATCHPOINT ? 1 : 0), &best.hit, error))
-		best.hit.stop = TIMELINE_FAILED;
-	return best.hit;
+	} while (at < search->points.count);
+	return best;
+}
+
+static struct stop continue_back(struct timeline *t, const struct search *search, struct error *error)
+{
+	uint64_t high = timeline_n(t);
+	if (search->skip_access && high > timeline_start_n(t)) {
+		if (!timeline_goto(t, --high, error))
+			return failed;
+		struct stop stop = search_breakpoint_here(t, search->points);
+		if (stop.kind == STOP_BREAKPOINT)
+			return stop;
+	}
+	struct stop stop = leave_vector(t, search->points, error);
+	if (stop.kind != STOP_NONE)
+		return stop;
+	course_begin(t, true);
+	struct hit best = last_hit(t, search, high, error);
+	t->course.on = false;
+	if (best.stop.kind == STOP_FAILED || best.stop.kind == STOP_INTERRUPTED)
+		return best.stop;
+	if (!search_goto_hit(t, best.n + (best.stop.kind == STOP_WATCHPOINT ? 1 : 0), &best.stop, error))
+		return failed;
+	return best.stop.kind == STOP_NONE ? (struct stop){STOP_BEGIN, 0} : best.stop;
+}
+
+struct stop travel_continue(struct timeline *t, const struct search *search, struct error *error)
+{
+	return search->reverse ? continue_back(t, search, error) : continue_on(t, search, error);
 }

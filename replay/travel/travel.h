@@ -6,28 +6,25 @@
 struct timeline *travel_open(const char *trace, uint64_t n, unsigned jobs, struct error *error);
 void travel_close(struct timeline *timeline);
 
-/* A search that is going on: where it began, how many instructions it has looked at, and how many are left at most. */
-struct timeline_progress {
+/* The search that is going on: where it began, how many instructions it has looked at, and how many are left at most.
+ */
+struct travel_progress {
 	bool reverse;
 	uint64_t from_n, done, left;
 };
 
 /* For the engine's tick. False: no search is going on. */
-bool travel_progress(const struct timeline *timeline, struct timeline_progress *progress);
+bool travel_progress(const struct timeline *timeline, struct travel_progress *progress);
 
 /* Back to where it is known that none of the points is hit before the current place. */
-uint64_t travel_searched_back(struct timeline *timeline, const struct hv_debug_point *points, size_t count);
+uint64_t travel_searched_back(struct timeline *timeline, struct points points);
 
-/* Goes on to the next place, or back to the last one, where one of the points is hit: an instruction about to be
- * executed, or data about to be accessed. Without one: to the end of that direction. A breakpoint at the current place
- * does not count, an access there does; backwards an access stops right behind it (gdb's way of aarch64 watchpoints).
- */
-struct timeline_hit travel_continue(struct timeline *timeline, bool skip_access, const struct hv_debug_point *points,
-				    size_t count, struct error *error);
-struct timeline_hit travel_reverse(struct timeline *timeline, bool skip_access, const struct hv_debug_point *points,
-				   size_t count, struct error *error);
-/* One instruction on or back, or from a vector that shares its position back to the place before: TIMELINE_STEPPED. Or
- * what stops a continue in that direction before it or behind it: a watched access, a breakpoint at such a vector, the
- * start or end. */
-struct timeline_hit travel_step(struct timeline *timeline, bool reverse, bool skip_access,
-				const struct hv_debug_point *points, size_t count, struct error *error);
+/* Goes on to the next place, or back to the last one, where one of the points, of which there may be any number, is
+ * hit: an instruction about to be executed, or data about to be accessed. Without one: to the end of that direction,
+ * STOP_END or STOP_BEGIN. A breakpoint at the current place does not count, an access there does; backwards an access
+ * stops right behind it (gdb's way of aarch64 watchpoints). */
+struct stop travel_continue(struct timeline *timeline, const struct search *search, struct error *error);
+/* One instruction on or back, or from a vector that shares its position back to the place before: STOP_STEPPED. Or what
+ * stops a continue in that direction before it or behind it: a watched access, a breakpoint at such a vector, the start
+ * or end. */
+struct stop travel_step(struct timeline *timeline, const struct search *search, struct error *error);

@@ -43,8 +43,7 @@ static uint64_t exit_after(struct cost *cost, uint64_t n)
 
 static bool run_to(struct cost *cost, uint64_t n)
 {
-	uint64_t address;
-	return engine_run(cost->engine, n, NULL, 0, &address, &cost->error) == ENGINE_UNTIL;
+	return engine_run(cost->engine, &(struct engine_order){.until_n = n}, &cost->error).kind == STOP_NONE;
 }
 
 static bool restore(struct cost *cost)

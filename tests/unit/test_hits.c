@@ -12,7 +12,7 @@ static struct hit_list list_of(const bool is_hit[LENGTH], uint64_t low, uint64_t
 	struct hit_list list = {0};
 	for (uint64_t n = low; n < high; n++) {
 		if (is_hit[n])
-			cr_assert(hit_list_add(&list, &(struct hit){n, TIMELINE_RANK_PLACE, n * 4}));
+			cr_assert(hit_list_add(&list, &(struct hit){n, HIT_PLACE, {STOP_BREAKPOINT, n * 4}}));
 	}
 	return list;
 }
@@ -26,7 +26,7 @@ static void look_back(const struct hit_set *set, const bool is_hit[LENGTH], cons
 	bool finds = expected > 0 && is_known[expected - 1];
 	cr_assert_eq(hits_before(set, &n, &hit), finds, "from %d", (int)from);
 	if (finds)
-		cr_assert(hit.n == expected - 1 && hit.address == hit.n * 4);
+		cr_assert(hit.n == expected - 1 && hit.stop.address == hit.n * 4);
 	else
 		cr_assert_eq(n, expected);
 	if (expected > 0 && !finds) {
@@ -52,7 +52,7 @@ Test(hits, what_is_known_is_what_was_learnt)
 	srand(7);
 	for (int round = 0; round < ROUNDS; round++) {
 		struct hits hits = {0};
-		struct engine_points points = {.count = 1, .at = {{.address = 4}}};
+		struct points_packed points = {.count = 1, .at = {{.address = 4}}};
 		bool is_hit[LENGTH], is_known[LENGTH] = {false};
 		int one_in = 1 + rand() % 20;
 		for (int n = 0; n < LENGTH; n++)
@@ -81,10 +81,10 @@ Test(hits, what_is_known_is_what_was_learnt)
 Test(hits, a_list_has_each_place_once_and_can_be_cut)
 {
 	struct hit_list list = {0};
-	const struct hit hits[] = {{5, TIMELINE_RANK_PLACE, 0},
-				   {5, TIMELINE_RANK_PLACE, 0},
-				   {5, TIMELINE_RANK_ACCESS, 8},
-				   {6, TIMELINE_RANK_ACCESS, 8}};
+	const struct hit hits[] = {{5, HIT_PLACE, {STOP_BREAKPOINT, 0}},
+				   {5, HIT_PLACE, {STOP_BREAKPOINT, 0}},
+				   {5, HIT_ACCESS, {STOP_WATCHPOINT, 8}},
+				   {6, HIT_ACCESS, {STOP_WATCHPOINT, 8}}};
 	for (size_t i = 0; i < 4; i++)
 		cr_assert(hit_list_add(&list, &hits[i]));
 	cr_assert_eq(list.count, 3);
@@ -99,22 +99,22 @@ Test(hits, a_list_has_each_place_once_and_can_be_cut)
 Test(hits, each_set_of_points_has_its_own)
 {
 	static struct hits hits;
-	struct engine_points points = {.count = 1};
+	struct points_packed points = {.count = 1};
 	const uint8_t conditions[] = {1, 0, 0, 0, 0x27, 2, 0, 0, 0, 0x29, 0x27};
 	struct hv_debug_point point = {.address = 4, .condition_bytes = 5};
 	struct hit_list none = {0};
-	engine_points_take(&points, conditions, &point, 1);
+	points_pack(&points, (struct points){&point, 1, conditions});
 	cr_assert(hits_learn(hits_of(&hits, &points), 0, 10, &none));
 	cr_assert(hits_none(hits_of(&hits, &points), 0, 10));
 	point = (struct hv_debug_point){.address = 4, .condition = 5, .condition_bytes = 6};
-	engine_points_take(&points, conditions, &point, 1);
+	points_pack(&points, (struct points){&point, 1, conditions});
 	cr_assert_not(hits_none(hits_of(&hits, &points), 0, 10), "another condition");
 	for (uint64_t i = 0; i < HIT_SETS_MAX - 1; i++) {
 		struct hv_debug_point other = {.address = 8 + 4 * i};
-		engine_points_take(&points, NULL, &other, 1);
+		points_pack(&points, (struct points){&other, 1, NULL});
 		cr_assert_not(hits_none(hits_of(&hits, &points), 0, 10), "another address");
 		point = (struct hv_debug_point){.address = 4, .condition_bytes = 5};
-		engine_points_take(&points, conditions, &point, 1);
+		points_pack(&points, (struct points){&point, 1, conditions});
 		cr_assert(hits_none(hits_of(&hits, &points), 0, 10), "it was used just before");
 	}
 	hits_free(&hits);
@@ -123,19 +123,39 @@ Test(hits, each_set_of_points_has_its_own)
 /* The same conditions at other offsets are the same points; what has no room has no condition. */
 Test(hits, conditions_are_compared_by_what_they_say)
 {
-	static struct engine_points a, b;
+	static struct points_packed a, b;
 	static uint8_t conditions[HV_CONDITION_BYTES + 16];
 	const struct hv_debug_point near = {.address = 4, .condition = 2, .condition_bytes = 6};
 	const struct hv_debug_point far = {.address = 4, .condition = 10, .condition_bytes = 6};
 	memset(conditions, 0x27, sizeof(conditions));
-	engine_points_take(&a, conditions, &near, 1);
-	engine_points_take(&b, conditions, &far, 1);
-	cr_assert(engine_points_equal(&a, &b));
+	points_pack(&a, (struct points){&near, 1, conditions});
+	points_pack(&b, (struct points){&far, 1, conditions});
+	cr_assert(points_packed_equal(&a, &b));
 	conditions[12] = 0;
-	engine_points_take(&b, conditions, &far, 1);
-	cr_assert_not(engine_points_equal(&a, &b));
+	points_pack(&b, (struct points){&far, 1, conditions});
+	cr_assert_not(points_packed_equal(&a, &b));
 	const struct hv_debug_point large[] = {{.address = 4, .condition_bytes = HV_CONDITION_BYTES},
 					       {.address = 8, .condition_bytes = 1}};
-	engine_points_take(&a, conditions, large, 2);
+	points_pack(&a, (struct points){large, 2, conditions});
 	cr_assert(a.at[0].condition_bytes == HV_CONDITION_BYTES && a.at[1].condition_bytes == 0);
+}
+
+Test(hits, at_one_position_the_place_comes_first_and_the_access_last)
+{
+	const struct hit hits[] = {{.n = 4, .rank = HIT_ACCESS},
+				   {.n = 5, .rank = HIT_PLACE},
+				   {.n = 5, .rank = HIT_VECTOR},
+				   {.n = 5, .rank = HIT_ACCESS},
+				   {.n = 6, .rank = HIT_PLACE}};
+	for (size_t i = 0; i < 5; i++) {
+		for (size_t j = 0; j < 5; j++)
+			cr_expect_eq(hit_is_before(&hits[i], &hits[j]), i < j, "%zu and %zu", i, j);
+	}
+}
+
+Test(hits, only_a_breakpoint_and_a_watchpoint_are_hits)
+{
+	for (enum stop_kind kind = STOP_NONE; kind <= STOP_FAILED; kind++)
+		cr_expect_eq(hit_is_one(&(struct hit){.stop = {kind, 0}}),
+			     kind == STOP_BREAKPOINT || kind == STOP_WATCHPOINT);
 }

@@ -8,7 +8,9 @@ static struct stretches stretches;
 static void divide(bool reverse)
 {
 	static const uint64_t positions[] = {0, 10, 20, 30, 40, 50};
-	cr_assert(stretches_divide(&stretches, reverse, 10, 45, positions, 6));
+	cr_assert(stretches_divide(&stretches, 10, 45, positions, 6));
+	if (reverse)
+		stretches_reverse(&stretches);
 	cr_assert_eq(stretches.count, 4);
 }
 
@@ -43,7 +45,8 @@ Test(stretches, cover_all_in_the_order_of_the_search)
 Test(stretches, are_one_where_no_position_is_inside)
 {
 	static const uint64_t positions[] = {5, 10, 20};
-	cr_assert(stretches_divide(&stretches, true, 10, 20, positions, 3));
+	cr_assert(stretches_divide(&stretches, 10, 20, positions, 3));
+	stretches_reverse(&stretches);
 	cr_assert_eq(stretches.count, 1);
 	expect(0, 10, 20);
 }

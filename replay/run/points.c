@@ -1,27 +1,27 @@
 /* Conditions go close together, so that equal points have equal bytes. */
-#include "replay/run/engine.h"
+#include "replay/run/points.h"
 
 #include <string.h>
 
-void engine_points_take(struct engine_points *to, const uint8_t *conditions, const struct hv_debug_point *points,
-			size_t count)
+void points_pack(struct points_packed *to, struct points from)
 {
-	to->count = count;
+	to->count = from.count;
 	to->condition_bytes = 0;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < from.count; i++) {
 		struct hv_debug_point *point = &to->at[i];
-		*point = points[i];
+		*point = from.at[i];
 		if (point->condition_bytes > HV_CONDITION_BYTES - to->condition_bytes)
 			point->condition_bytes = 0;
 		point->condition = (uint32_t)to->condition_bytes;
 		if (point->condition_bytes == 0)
 			continue;
-		memcpy(&to->conditions[point->condition], &conditions[points[i].condition], point->condition_bytes);
+		memcpy(&to->conditions[point->condition], &from.conditions[from.at[i].condition],
+		       point->condition_bytes);
 		to->condition_bytes += point->condition_bytes;
 	}
 }
 
-bool engine_points_equal(const struct engine_points *a, const struct engine_points *b)
+bool points_packed_equal(const struct points_packed *a, const struct points_packed *b)
 {
 	return a->count == b->count && a->condition_bytes == b->condition_bytes &&
 	       memcmp(a->at, b->at, a->count * sizeof(a->at[0])) == 0 &&
