@@ -170,14 +170,38 @@ static void run_monitor(struct replay_target *target)
 	target->monitor_line = NULL;
 	struct timeline_place here = timeline_place(target->timeline);
 	if (here.n != before.n || here.pc != before.pc || diversion_is_on(target->timeline) != diverted)
-		replay_target_stopped_elsewhere(target);
+		replay_target_moved(target);
 	gdbstub_monitor_done(target->stub, ok);
+}
+
+/* Leaves a diversion that nobody knows of any more. */
+static bool leave_after_client(struct replay_target *target, struct error *error)
+{
+	target->client_left = false;
+	if (!diversion_leave(target->timeline, error))
+		return false;
+	if (!target->running)
+		replay_target_moved(target);
+	return true;
+}
+
+/* One turn of a resume. */
+static struct stop turn(struct replay_target *target, struct error *error)
+{
+	bool diverted = diversion_is_on(target->timeline);
+	if (diverted && target->resume.reverse)
+		return (struct stop){replay_target_leave_to_go_back(target, error) ? STOP_NONE : STOP_FAILED, 0};
+	if (target->interrupted) {
+		if (!diverted)
+			replay_target_searched(target);
+		return (struct stop){STOP_INTERRUPTED, 0};
+	}
+	return diverted ? replay_target_turn_diverted(target, error) : replay_target_turn(target, error);
 }
 
 bool replay_target_run(struct replay_target *target, const struct pollfd *wake, nfds_t wake_count, struct error *error)
 {
 	struct engine *engine = timeline_engine(target->timeline);
-	bool good;
 	if (target->broken.status != STATUS_OK) {
 		*error = target->broken;
 		return false;
@@ -187,19 +211,12 @@ bool replay_target_run(struct replay_target *target, const struct pollfd *wake, 
 		return true;
 	}
 	if (target->client_left)
-		return replay_target_leave_after_client(target, error);
-	if (target->running && target->resume.reverse && diversion_is_on(target->timeline))
-		return replay_target_leave_to_go_back(target, error);
-	if (target->interrupted) {
-		if (!diversion_is_on(target->timeline))
-			replay_target_searched(target);
-		replay_target_stopped(target, TARGET_STOP_SIGNAL, 0, SIGNAL_INTERRUPT);
-		return true;
-	}
+		return leave_after_client(target, error);
 	engine->wake = wake;
 	engine->wake_count = wake_count;
-	good = diversion_is_on(target->timeline) ? replay_target_turn_diverted(target, error)
-						 : replay_target_turn(target, error);
+	struct stop stop = turn(target, error);
 	engine->wake_count = 0;
-	return good;
+	if (stop.kind != STOP_FAILED)
+		replay_target_report(target, stop);
+	return stop.kind != STOP_FAILED;
 }

@@ -80,7 +80,7 @@ static struct stop run_on(struct replay_target *target, struct error *error)
 	return stop;
 }
 
-bool replay_target_turn_diverted(struct replay_target *target, struct error *error)
+struct stop replay_target_turn_diverted(struct replay_target *target, struct error *error)
 {
 	char notice[TARGET_TEXT_BYTES];
 	if (replay_target_notice(target, notice))
@@ -89,36 +89,13 @@ bool replay_target_turn_diverted(struct replay_target *target, struct error *err
 		say(target,
 		    "a diversion has %d breakpoints and %d watchpoints, for the guest and gdb together; delete some\n",
 		    GUEST_BREAKPOINT_COUNT, GUEST_WATCHPOINT_COUNT);
-		replay_target_stopped(target, TARGET_STOP_SIGNAL, 0, SIGNAL_TRAP);
-		return true;
+		return (struct stop){STOP_NO_ROOM, 0};
 	}
 	struct stop stop = run_on(target, error);
 	target->skip_access = false;
-	switch (stop.kind) {
-	case STOP_BREAKPOINT:
-		replay_target_stopped(target, TARGET_STOP_BREAKPOINT, stop.address, 0);
-		if (target->running && !target->passing)
-			replay_target_pass_begin(target);
-		return true;
-	case STOP_WATCHPOINT:
-		replay_target_stopped(target, TARGET_STOP_WATCHPOINT, stop.address, 0);
-		return true;
-	case STOP_STEPPED:
-		replay_target_step_ended(target);
-		return true;
-	case STOP_END:
+	if (stop.kind == STOP_END)
 		say_end(target);
-		replay_target_stopped(target, TARGET_STOP_SIGNAL, 0, SIGNAL_TERMINATED);
-		return true;
-	case STOP_NONE:
-	case STOP_INTERRUPTED:
-		return true;
-	case STOP_BEGIN:
-	case STOP_NO_ROOM:
-	case STOP_FAILED:
-	default:
-		return false;
-	}
+	return stop.kind == STOP_INTERRUPTED ? (struct stop){STOP_NONE, 0} : stop;
 }
 
 bool replay_target_leave_to_go_back(struct replay_target *target, struct error *error)
@@ -127,15 +104,5 @@ bool replay_target_leave_to_go_back(struct replay_target *target, struct error *
 		return false;
 	target->origin = timeline_place(target->timeline);
 	say(target, "back to the recording, instruction %" PRIu64 "\n", target->origin.n);
-	return true;
-}
-
-bool replay_target_leave_after_client(struct replay_target *target, struct error *error)
-{
-	target->client_left = false;
-	if (!diversion_leave(target->timeline, error))
-		return false;
-	if (!target->running)
-		replay_target_stopped_elsewhere(target);
 	return true;
 }

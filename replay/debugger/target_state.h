@@ -36,12 +36,11 @@ struct replay_target {
 	uint64_t program_va; /* with PLACE_FOUND */
 };
 
-/* A resume has come to a place to stop at; unless gdb does not want it, the resume is over and gdb knows. */
-void replay_target_stopped(struct replay_target *target, enum target_reason reason, uint64_t address, uint8_t code);
-/* The same, behind an instruction that was stepped. */
-void replay_target_step_ended(struct replay_target *target);
-/* The target is at another place now, without a resume. */
-void replay_target_stopped_elsewhere(struct replay_target *target);
+/* target_stop.c: tells gdb what a turn of a resume ended with, which then is over; unless it is STOP_NONE, or gdb does
+ * not want it. Not for STOP_FAILED. */
+void replay_target_report(struct replay_target *target, struct stop stop);
+/* Tells gdb that the target is at another place now, without a resume. */
+void replay_target_moved(struct replay_target *target);
 
 /* target_writes.c: struct target_ops of what gdb writes, and registers as it reads them then. */
 bool replay_target_register_read(void *context, uint32_t thread, uint32_t number, struct target_value *value);
@@ -82,14 +81,12 @@ bool replay_target_pass_goes_on(struct replay_target *target, uint64_t address);
 struct hv_debug_point *replay_target_points_and(const struct replay_target *target, uint64_t address,
 						struct error *error);
 
-/* One turn of a resume in the recording. */
-bool replay_target_turn(struct replay_target *target, struct error *error);
+/* One turn of a resume in the recording, to be reported. STOP_NONE: the next turn goes on with it. */
+struct stop replay_target_turn(struct replay_target *target, struct error *error);
 /* Of an access that was come to, in the recording: *address of the watchpoint that gdb is to be told of. False: error
  * set. */
 bool replay_target_watch_choose(struct replay_target *target, uint64_t *address, struct error *error);
-/* One turn of a resume in a diversion. */
-bool replay_target_turn_diverted(struct replay_target *target, struct error *error);
+/* The same in a diversion. */
+struct stop replay_target_turn_diverted(struct replay_target *target, struct error *error);
 /* Leaves a diversion for what goes backwards, which goes on from where the recording was left. */
 bool replay_target_leave_to_go_back(struct replay_target *target, struct error *error);
-/* Leaves a diversion that nobody knows of any more. */
-bool replay_target_leave_after_client(struct replay_target *target, struct error *error);

@@ -1,5 +1,7 @@
-/* Telling gdb of a stop, if it wants it: the conditions that only gdb can decide are asked for here. */
+/* The one place that tells gdb of a stop: each turn of a resume ends with a value, which is reported here if gdb wants
+ * it. The conditions that only gdb can decide are asked for here. */
 #include "replay/debugger/target_state.h"
+#include "replay/travel/diversion.h"
 
 static bool is_at(const struct hv_debug_point *point, uint64_t address)
 {
@@ -20,27 +22,83 @@ static bool is_wanted(const struct replay_target *target, struct target_stop *st
 	return false;
 }
 
-void replay_target_stopped(struct replay_target *target, enum target_reason reason, uint64_t address, uint8_t code)
+static struct target_stop stop_here(const struct replay_target *target, enum target_reason reason, uint8_t code)
 {
-	struct target_stop stop = {.reason = reason,
-				   .thread = timeline_state(target->timeline)->current,
-				   .kind = TARGET_BREAK_SOFTWARE,
-				   .address = {address},
-				   .code = code};
-	bool conditional = reason == TARGET_STOP_BREAKPOINT || reason == TARGET_STOP_WATCHPOINT;
-	target->skip_access = reason == TARGET_STOP_WATCHPOINT;
-	if (conditional && !is_wanted(target, &stop)) {
-		target->origin = timeline_place(target->timeline);
-		target->pass = true;
-		return; /* its condition is false: run on */
-	}
+	return (struct target_stop){
+		.reason = reason, .thread = timeline_state(target->timeline)->current, .code = code};
+}
+
+/* Ends the resume. */
+static void tell(struct replay_target *target, struct target_stop stop)
+{
 	target->running = false;
 	gdbstub_stopped(target->stub, &stop);
 }
 
-void replay_target_stopped_elsewhere(struct replay_target *target)
+/* A breakpoint or watchpoint. If its condition is false the resume goes on. */
+static void report_hit(struct replay_target *target, enum target_reason reason, uint64_t address)
 {
-	struct target_stop stop = {
-		.reason = TARGET_STOP_SIGNAL, .thread = timeline_state(target->timeline)->current, .code = SIGNAL_TRAP};
+	struct target_stop stop = stop_here(target, reason, 0);
+	stop.address.v = address;
+	if (is_wanted(target, &stop)) {
+		tell(target, stop);
+		return;
+	}
+	target->origin = timeline_place(target->timeline);
+	target->pass = true;
+}
+
+/* After a step there may be a breakpoint, and a step of a line ends where its code does. */
+static void report_step(struct replay_target *target)
+{
+	uint64_t pc = timeline_vcpu(target->timeline)->pc;
+	bool inside = pc >= target->resume.range_start.v && pc < target->resume.range_end.v;
+	if (replay_target_is_breakpoint(target, pc))
+		report_hit(target, TARGET_STOP_BREAKPOINT, pc);
+	if (target->running && (target->resume.action == TARGET_STEP || !inside))
+		tell(target, stop_here(target, TARGET_STOP_STEP, 0));
+}
+
+void replay_target_report(struct replay_target *target, struct stop stop)
+{
+	bool diverted = diversion_is_on(target->timeline);
+	if (stop.kind == STOP_NONE)
+		return;
+	target->skip_access = stop.kind == STOP_WATCHPOINT;
+	switch (stop.kind) {
+	case STOP_BREAKPOINT:
+		report_hit(target, TARGET_STOP_BREAKPOINT, stop.address);
+		if (target->running && !target->passing)
+			replay_target_pass_begin(target);
+		break;
+	case STOP_WATCHPOINT:
+		report_hit(target, TARGET_STOP_WATCHPOINT, stop.address);
+		break;
+	case STOP_STEPPED:
+		report_step(target);
+		break;
+	case STOP_BEGIN:
+		tell(target, stop_here(target, TARGET_STOP_REPLAYLOG_BEGIN, 0));
+		break;
+	case STOP_END:
+		tell(target, diverted ? stop_here(target, TARGET_STOP_SIGNAL, SIGNAL_TERMINATED)
+				      : stop_here(target, TARGET_STOP_REPLAYLOG_END, 0));
+		break;
+	case STOP_INTERRUPTED:
+		tell(target, stop_here(target, TARGET_STOP_SIGNAL, SIGNAL_INTERRUPT));
+		break;
+	case STOP_NO_ROOM:
+		tell(target, stop_here(target, TARGET_STOP_SIGNAL, SIGNAL_TRAP));
+		break;
+	case STOP_NONE:
+	case STOP_FAILED:
+	default:
+		break;
+	}
+}
+
+void replay_target_moved(struct replay_target *target)
+{
+	struct target_stop stop = stop_here(target, TARGET_STOP_SIGNAL, SIGNAL_TRAP);
 	gdbstub_stopped(target->stub, &stop);
 }

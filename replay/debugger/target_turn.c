@@ -8,21 +8,8 @@
 /* A line is stepped by its instructions, and run through once they are more than that. */
 enum { STEPS_BEFORE_RUN = 100 };
 
-void replay_target_step_ended(struct replay_target *target)
-{
-	uint64_t pc = timeline_vcpu(target->timeline)->pc;
-	if (replay_target_is_breakpoint(target, pc)) {
-		replay_target_stopped(target, TARGET_STOP_BREAKPOINT, pc, 0);
-		if (!target->running)
-			return;
-	}
-	bool inside = pc >= target->resume.range_start.v && pc < target->resume.range_end.v;
-	if (target->resume.action == TARGET_STEP || !inside)
-		replay_target_stopped(target, TARGET_STOP_STEP, 0, 0);
-}
-
-/* A run goes on from where it was interrupted; backwards that is where it began, so that nothing is missed. */
-static bool interrupted(struct replay_target *target, struct timeline_place before, struct error *error)
+/* A resume goes on from where its turn ended; backwards that is where it began, so that nothing is missed. */
+static bool unfinished(struct replay_target *target, struct timeline_place before, struct error *error)
 {
 	if (target->resume.reverse)
 		return timeline_return(target->timeline, target->origin, error);
@@ -77,49 +64,31 @@ static struct stop run_in_range(struct replay_target *target, struct error *erro
 	if (stop.kind != STOP_BREAKPOINT || !is_among(exits, exit_count, stop.address))
 		return stop;
 	target->skip_access = false; /* it was passed on the way */
-	/* A step to a vector is one to behind its first instruction. A breakpoint of gdb's there is told by
-	 * replay_target_step_ended. */
+	/* A step to a vector is one to behind its first instruction. A breakpoint of gdb's there is reported
+	 * as the end of a step. */
 	if (timeline_is_vector(target->timeline, stop.address) && !replay_target_is_breakpoint(target, stop.address))
 		return replay_target_pass_begin(target) ? (struct stop){STOP_NONE, 0} : step(target, error);
 	return (struct stop){STOP_STEPPED, 0};
 }
 
-bool replay_target_turn(struct replay_target *target, struct error *error)
+static struct stop go_on(struct replay_target *target, struct error *error)
 {
-	struct timeline_place before = timeline_place(target->timeline);
 	bool range = target->resume.action == TARGET_STEP_RANGE && !target->resume.reverse;
-	bool passing = target->passing && !target->resume.reverse;
-	struct stop stop = target->resume.action == TARGET_CONTINUE       ? run(target, error)
-			   : passing                                      ? replay_target_pass(target, error)
-			   : range && target->stepped >= STEPS_BEFORE_RUN ? run_in_range(target, error)
-									  : step(target, error);
-	switch (stop.kind) {
-	case STOP_BREAKPOINT:
-		replay_target_stopped(target, TARGET_STOP_BREAKPOINT, stop.address, 0);
-		if (target->running && !target->passing)
-			replay_target_pass_begin(target);
-		return true;
-	case STOP_WATCHPOINT:
-		if (!replay_target_watch_choose(target, &stop.address, error))
-			return false;
-		replay_target_stopped(target, TARGET_STOP_WATCHPOINT, stop.address, 0);
-		return true;
-	case STOP_STEPPED:
-		target->skip_access = false;
-		replay_target_step_ended(target);
-		return true;
-	case STOP_BEGIN:
-		replay_target_stopped(target, TARGET_STOP_REPLAYLOG_BEGIN, 0, 0);
-		return true;
-	case STOP_END:
-		replay_target_stopped(target, TARGET_STOP_REPLAYLOG_END, 0, 0);
-		return true;
-	case STOP_NONE:
-	case STOP_INTERRUPTED:
-		return interrupted(target, before, error);
-	case STOP_NO_ROOM:
-	case STOP_FAILED:
-	default:
-		return false;
-	}
+	if (target->resume.action == TARGET_CONTINUE)
+		return run(target, error);
+	if (target->passing && !target->resume.reverse)
+		return replay_target_pass(target, error);
+	return range && target->stepped >= STEPS_BEFORE_RUN ? run_in_range(target, error) : step(target, error);
+}
+
+struct stop replay_target_turn(struct replay_target *target, struct error *error)
+{
+	const struct stop more = {STOP_NONE, 0}, failed = {STOP_FAILED, 0};
+	struct timeline_place before = timeline_place(target->timeline);
+	struct stop stop = go_on(target, error);
+	if (stop.kind == STOP_NONE || stop.kind == STOP_INTERRUPTED)
+		return unfinished(target, before, error) ? more : failed;
+	if (stop.kind == STOP_WATCHPOINT && !replay_target_watch_choose(target, &stop.address, error))
+		return failed;
+	return stop;
 }

@@ -2,7 +2,7 @@
  *
  * 1. The first change begins one; every goto, and diversion_leave, ends it. Nothing of it stays
  * (hv/core/gate_divert.c).
- * 2. No checkpoint is taken in it, and none of travel_continue and travel_reverse is called.
+ * 2. No checkpoint is taken in it, and travel_continue is not called.
  * 3. One that gdb began to call a function ends when gdb has put the registers back (diversion_is_over). Memory is not
  * looked at for that, so what gdb pushes for a call is told from what the user writes by the stack: below its pointer.
  * 4. A stop inside an exclusive sequence makes its store fail once more (I8), so a step that would end there goes on to
