@@ -199,9 +199,8 @@ static struct stop turn(struct replay_target *target, struct error *error)
 	return diverted ? replay_target_turn_diverted(target, error) : replay_target_turn(target, error);
 }
 
-bool replay_target_run(struct replay_target *target, const struct pollfd *wake, nfds_t wake_count, struct error *error)
+bool replay_target_run(struct replay_target *target, struct error *error)
 {
-	struct engine *engine = timeline_engine(target->timeline);
 	if (target->broken.status != STATUS_OK) {
 		*error = target->broken;
 		return false;
@@ -212,10 +211,7 @@ bool replay_target_run(struct replay_target *target, const struct pollfd *wake, 
 	}
 	if (target->client_left)
 		return leave_after_client(target, error);
-	engine->wake = wake;
-	engine->wake_count = wake_count;
 	struct stop stop = turn(target, error);
-	engine->wake_count = 0;
 	if (stop.kind != STOP_FAILED)
 		replay_target_report(target, stop);
 	return stop.kind != STOP_FAILED;

@@ -80,13 +80,12 @@ static void ring_restart(struct engine *engine, uint64_t next_event)
 }
 
 /* Waits a little: for the doorbell, or for a reason to interrupt a run. */
-static void machine_wait(struct engine *engine, enum hv_command kind)
+static void machine_wait(const struct engine *engine, bool can_be_woken)
 {
 	struct machine *machine = engine->machine;
-	struct pollfd fds[1 + ENGINE_WAKE_MAX] = {{.fd = machine->doorbell_fd, .events = POLLIN}};
-	nfds_t wake_count = kind != HV_COMMAND_RUN || machine->mailbox->interrupt ? 0 : engine->wake_count;
-	for (nfds_t i = 0; i < wake_count; i++)
-		fds[1 + i] = (struct pollfd){.fd = engine->wake[i].fd, .events = POLLIN};
+	struct pollfd fds[1 + INTERRUPTION_WAKE_MAX] = {{.fd = machine->doorbell_fd, .events = POLLIN}};
+	bool asleep = !can_be_woken || machine->mailbox->interrupt;
+	nfds_t wake_count = asleep ? 0 : interruption_wake(engine->interruption, &fds[1]);
 	poll(fds, 1 + wake_count, TICK_MS);
 	machine_doorbell_take(machine);
 	for (nfds_t i = 0; i < wake_count; i++) {
@@ -95,31 +94,19 @@ static void machine_wait(struct engine *engine, enum hv_command kind)
 	}
 }
 
-/* What wants the end may come while hv is stopping by itself, so it is kept until someone is told. */
-static void tick(struct engine *engine)
-{
-	if (engine->tick && engine->tick(engine->tick_context))
-		engine->ending = true;
-}
-
 bool engine_interrupted(struct engine *engine)
 {
-	tick(engine);
-	bool ending = engine->ending;
-	engine->ending = false;
-	return ending;
+	interruption_tick(engine->interruption);
+	return interruption_take(engine->interruption);
 }
 
 bool engine_woken(const struct engine *engine)
 {
-	struct pollfd fds[ENGINE_WAKE_MAX];
-	for (nfds_t i = 0; i < engine->wake_count; i++)
-		fds[i] = (struct pollfd){.fd = engine->wake[i].fd, .events = POLLIN};
-	return poll(fds, engine->wake_count, 0) > 0;
+	return interruption_woken(engine->interruption);
 }
 
 /* Sends a command and waits until hv has stopped again. */
-static bool command(struct engine *engine, enum hv_command kind, struct error *error)
+static bool command(struct engine *engine, enum hv_command kind, bool can_be_woken, struct error *error)
 {
 	struct machine *machine = engine->machine;
 	struct machine_watch watch = {0};
@@ -130,9 +117,9 @@ static bool command(struct engine *engine, enum hv_command kind, struct error *e
 	__atomic_store_n(&machine->mailbox->state, (uint32_t)HV_STATE_RUNNING, __ATOMIC_SEQ_CST);
 	machine_command(machine, kind);
 	while (machine_state(machine) == HV_STATE_RUNNING) {
-		machine_wait(engine, kind);
-		tick(engine);
-		if (kind == HV_COMMAND_RUN && engine->ending)
+		machine_wait(engine, can_be_woken);
+		interruption_tick(engine->interruption);
+		if (kind == HV_COMMAND_RUN && interruption_is_due(engine->interruption))
 			machine->mailbox->interrupt = 1;
 		if (machine->mailbox->interrupt) {
 			machine_ring(machine);
@@ -201,12 +188,10 @@ static struct stop run(struct engine *engine, const struct engine_order *order, 
 	mailbox->diverted = engine->diverted;
 	mailbox->run_until_n = order->until_n;
 	points_arm(engine, order);
-	if (!command(engine, HV_COMMAND_RUN, error))
+	if (!command(engine, HV_COMMAND_RUN, order->can_be_woken, error))
 		return (struct stop){STOP_FAILED, 0};
 	struct stop stop = {stop_of(engine, order->until_n, error), 0};
-	bool ending = engine->ending;
-	engine->ending = false;
-	if (ending && stop.kind != STOP_FAILED)
+	if (interruption_take(engine->interruption) && stop.kind != STOP_FAILED)
 		stop.kind = STOP_INTERRUPTED;
 	if (stop.kind == STOP_BREAKPOINT || stop.kind == STOP_WATCHPOINT)
 		stop.address = mailbox->stop_address;
@@ -261,7 +246,7 @@ bool engine_load(struct engine *engine, const struct guest_state *state, uint64_
 			page_stage(&staging[i], &pages[i]);
 		machine->mailbox->page_count = batch;
 		machine->mailbox->final_state = copy;
-		if (!command(engine, HV_COMMAND_LOAD, error))
+		if (!command(engine, HV_COMMAND_LOAD, false, error))
 			return false;
 		pages += batch;
 		count -= batch;
@@ -290,7 +275,7 @@ bool engine_write(struct engine *engine, uint64_t offset, const void *bytes, siz
 	dirty_set(&engine->dirty, index);
 	machine->mailbox->page_count = 1;
 	engine->changed = false;
-	return command(engine, HV_COMMAND_LOAD, error);
+	return command(engine, HV_COMMAND_LOAD, false, error);
 }
 
 struct stop engine_run_diverted(struct engine *engine, const struct engine_order *order, struct error *error)
@@ -300,7 +285,7 @@ struct stop engine_run_diverted(struct engine *engine, const struct engine_order
 		return (struct stop){STOP_END,
 				     0}; /* it is off, and hv would go on behind the call that switched it off */
 	engine->machine->mailbox->page_count = 0;
-	if (engine->changed && !command(engine, HV_COMMAND_LOAD, error))
+	if (engine->changed && !command(engine, HV_COMMAND_LOAD, false, error))
 		return (struct stop){STOP_FAILED, 0};
 	engine->changed = false;
 	return run(engine, order, error);
@@ -361,11 +346,12 @@ static bool engine_start(struct engine *engine, uint64_t n, struct error *error)
 	       start_go(engine, keyframe, error);
 }
 
-struct engine *engine_open(const char *trace, uint64_t n, struct error *error)
+struct engine *engine_open(const char *trace, uint64_t n, struct interruption *interruption, struct error *error)
 {
 	struct engine *engine = calloc(1, sizeof(*engine));
 	if (!engine)
 		return error_set(error, STATUS_FAILED, "out of memory"), NULL;
+	engine->interruption = interruption;
 	engine->trace = trace_open(trace, error);
 	if (engine->trace)
 		engine->events = events_open(engine->trace, error);

@@ -7,45 +7,41 @@
 #pragma once
 #include "hv/host/dirty.h"
 #include "replay/trace/events.h"
+#include "replay/run/interruption.h"
 #include "replay/run/points.h"
 #include "replay/run/stop.h"
 #include "replay/trace/keyframe_index.h"
-#include <poll.h>
 
-/* ENGINE_JOBS_MAX: machines that one command runs at a time, at most. */
-enum { ENGINE_WAKE_MAX = 4, ENGINE_JOBS_MAX = 64 };
+/* Machines that one command runs at a time, at most. */
+enum { ENGINE_JOBS_MAX = 64 };
 
 struct engine {
 	struct machine *machine;
 	struct events *events;
 	struct trace_reader *trace;
 	struct keyframe_index keyframes;
-	struct guest_state *start_state; /* of position 0 */
-	uint64_t start_next_event;       /* the first that start_state has not seen: input may stand at position 0 */
-	uint64_t first_event;            /* the trace's index of the ring's event 0 */
-	struct dirty dirty;              /* pages written since the last engine_load */
-	uint64_t page_count;             /* of guest RAM */
-	const struct pollfd *wake;       /* any of these readable: interrupt a run */
-	nfds_t wake_count;               /* up to ENGINE_WAKE_MAX */
-	bool (*tick)(void *context);     /* called now and then in what takes long; true: end that. NULL: nothing is */
-	void *tick_context;
-	bool ending;            /* tick wanted the end, and nobody was told yet */
-	bool diverted, changed; /* changed: hv does not know all of `state` yet */
+	struct guest_state *start_state;   /* of position 0 */
+	uint64_t start_next_event;         /* the first that start_state has not seen: input may stand at position 0 */
+	uint64_t first_event;              /* the trace's index of the ring's event 0 */
+	struct dirty dirty;                /* pages written since the last engine_load */
+	uint64_t page_count;               /* of guest RAM */
+	struct interruption *interruption; /* NULL: nothing ends a run */
+	bool diverted, changed;            /* changed: hv does not know all of `state` yet */
 	/* Diverted: what the guest prints. NULL: it is dropped. */
 	void (*console)(void *context, const uint8_t *bytes, size_t count);
 	void *console_context;
 };
 
-/* Opens the trace and brings its guest to the last keyframe at or before `n`, or to the trace's start. NULL: error set.
- */
-struct engine *engine_open(const char *trace, uint64_t n, struct error *error);
+/* Opens the trace and brings its guest to the last keyframe at or before `n`, or to the trace's start. `interruption`,
+ * which outlives the engine, ends its runs. NULL: error set. */
+struct engine *engine_open(const char *trace, uint64_t n, struct interruption *interruption, struct error *error);
 void engine_close(struct engine *engine);
 
 /* To be asked now and then by what takes long without the machine: whether it is to end. Says so once; so does
  * engine_run. */
 bool engine_interrupted(struct engine *engine);
 
-/* Whether a run would be interrupted at once, by what wakes the engine. */
+/* Whether a run that can be woken would end at once. */
 bool engine_woken(const struct engine *engine);
 
 /* The guest as it is now. */
@@ -58,6 +54,7 @@ struct engine_order {
 	uint64_t until_n;     /* a position */
 	struct points points; /* at most HV_DEBUG_POINTS_MAX */
 	uint64_t hit_room;    /* so many hits the run may go on from and log; 0: it stops at the first */
+	bool can_be_woken;    /* struct interruption's files end it, too */
 };
 
 /* The hits that the last engine_run went on from. They are there until engine_load or engine_write. */

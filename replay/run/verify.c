@@ -24,8 +24,8 @@ struct verifying {
 	size_t failed_first;      /* SIZE_MAX: none */
 	struct error error;       /* of that one */
 	struct verify_result result;
-	struct pollfd wake; /* a signal ends it */
-	bool shown;         /* progress, on a terminal */
+	int signal_fd; /* a signal ends it */
+	bool shown;    /* progress, on a terminal */
 };
 
 bool verify_final_state(const struct engine *engine, struct error *error)
@@ -172,7 +172,10 @@ static bool interval_replay(const struct verifying *v, struct engine *engine, si
 {
 	bool last = interval + 1 == v->count;
 	size_t end = interval_start(v, interval) + 1;
-	struct engine_order to_end = {.until_n = last ? UINT64_MAX : engine->keyframes.at[end].row.n};
+	struct engine_order to_end = {
+		.until_n = last ? UINT64_MAX : engine->keyframes.at[end].row.n,
+		.can_be_woken = true,
+	};
 	struct stop stop = engine_run(engine, &to_end, error);
 	if (stop.kind == STOP_FAILED)
 		return false;
@@ -207,14 +210,12 @@ static void *worker_main(void *context)
 	struct verifying *v = context;
 	struct error error = {.status = STATUS_OK};
 	size_t interval = interval_take(v), have = interval; /* whose start RAM is that of */
+	struct interruption interruption = {.wake = {{.fd = v->signal_fd}}, .wake_count = 1};
 	struct engine *engine = NULL;
 	if (interval != SIZE_MAX) {
 		size_t keyframe = interval_start(v, interval);
-		engine = engine_open(v->options->trace, keyframe == SIZE_MAX ? 0 : v->rows[keyframe].n, &error);
-	}
-	if (engine) {
-		engine->wake = &v->wake;
-		engine->wake_count = 1;
+		uint64_t n = keyframe == SIZE_MAX ? 0 : v->rows[keyframe].n;
+		engine = engine_open(v->options->trace, n, &interruption, &error);
 	}
 	while (interval != SIZE_MAX) {
 		bool good = engine && go_to_interval(v, engine, have, interval, &error) &&
@@ -269,11 +270,11 @@ bool verify_run(const struct verify_options *options, struct verify_result *resu
 {
 	struct verifying v = {.options = options, .failed_first = SIZE_MAX, .mutex = PTHREAD_MUTEX_INITIALIZER};
 	v.shown = !options->quiet && isatty(STDERR_FILENO);
-	v.wake = (struct pollfd){.fd = session_signals(error), .events = POLLIN};
-	if (v.wake.fd >= 0 && trace_look(&v, error))
+	v.signal_fd = session_signals(error);
+	if (v.signal_fd >= 0 && trace_look(&v, error))
 		workers_run(&v, error);
-	if (v.wake.fd >= 0)
-		close(v.wake.fd);
+	if (v.signal_fd >= 0)
+		close(v.signal_fd);
 	free(v.rows);
 	*result = v.result;
 	if (v.error.status != STATUS_OK)

@@ -181,7 +181,7 @@ struct stop diversion_step(struct timeline *t, const struct search *search, stru
 	if (exit_count > 0 && breakpoints_add(t, &armed, exits, exit_count))
 		until_n += SEQUENCE_INSNS_MAX;
 	vectors_add(t, &armed);
-	struct engine_order order = {until_n, armed_view(&armed), 0};
+	const struct engine_order order = {.until_n = until_n, .points = armed_view(&armed), .can_be_woken = true};
 	struct stop stop = engine_run_diverted(t->engine, &order, error);
 	bool interrupted = stop.kind == STOP_BREAKPOINT && exceptions_is_asynchronous(timeline_vcpu(t), stop.address);
 	bool done = stop.kind == STOP_NONE || (stop.kind == STOP_BREAKPOINT && !interrupted);
@@ -199,7 +199,8 @@ struct stop diversion_continue(struct timeline *t, const struct search *search, 
 		if (stop.kind == STOP_BREAKPOINT)
 			return stop;
 	}
-	return engine_run_diverted(t->engine, &(struct engine_order){UINT64_MAX, search->points, 0}, error);
+	const struct engine_order order = {.until_n = UINT64_MAX, .points = search->points, .can_be_woken = true};
+	return engine_run_diverted(t->engine, &order, error);
 }
 
 bool diversion_leave(struct timeline *t, struct error *error)

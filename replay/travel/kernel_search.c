@@ -34,7 +34,7 @@ bool kernel_search(struct kernel *kernel, struct timeline *timeline, const char 
 
 bool kernel_search_trace(const char *trace, struct kernel *kernel, struct error *error)
 {
-	struct timeline *timeline = timeline_open(trace, 0, error);
+	struct timeline *timeline = timeline_open(trace, 0, NULL, error);
 	bool found = timeline && kernel_search(kernel, timeline, trace, error);
 	timeline_close(timeline);
 	return found;

@@ -91,10 +91,11 @@ static bool errand_put(const struct errand *errand, const struct hit *found)
 }
 
 /* A trace may be recorded anew while it is looked at, and one that is being recorded may lose its beginning. */
-static struct timeline *scout_open(const struct scouts *scouts, uint64_t n, struct error *error)
+static struct timeline *scout_open(const struct scouts *scouts, uint64_t n, struct interruption *interruption,
+				   struct error *error)
 {
 	struct stat file;
-	struct timeline *t = timeline_open(scouts->trace, n, error);
+	struct timeline *t = timeline_open(scouts->trace, n, interruption, error);
 	if (t && stat(scouts->trace, &file) == 0 && file.st_dev == scouts->file.st_dev &&
 	    file.st_ino == scouts->file.st_ino && timeline_start_n(t) == scouts->start_n) {
 		t->is_scout = true;
@@ -116,15 +117,15 @@ static struct hit errand_search(struct timeline *t, const struct errand *errand,
 static void *scout_main(void *context)
 {
 	struct errand errand = {.scouts = context};
+	struct interruption interruption = {.context = &errand};
 	struct timeline *t = NULL;
 	for (bool good = true; good && errand_take(&errand);) {
 		struct error error = {.status = STATUS_OK};
 		struct hit found = {.stop = {STOP_FAILED, 0}};
 		if (!t)
-			t = scout_open(errand.scouts, errand.stretch.low, &error);
+			t = scout_open(errand.scouts, errand.stretch.low, &interruption, &error);
+		interruption.tick = is_over; /* an opening is finished, whatever becomes of the search */
 		if (t) {
-			t->engine->tick = is_over;
-			t->engine->tick_context = &errand;
 			found = errand_search(t, &errand, &error);
 			engine_interrupted(t->engine); /* the end of this search is not that of the next */
 		}

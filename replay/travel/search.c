@@ -155,7 +155,7 @@ static bool collect(struct timeline *t, const struct hv_hit *hit)
 /* engine_run, which goes on from hits if they are collected, as far as hv can. */
 static struct stop run_collecting(struct timeline *t, uint64_t until_n, struct points points, struct error *error)
 {
-	struct engine_order order = {until_n, points, 0};
+	struct engine_order order = {.until_n = until_n, .points = points, .can_be_woken = true};
 	size_t hit_count, room = HITS_BEFORE_HALVING;
 	if (!t->collected)
 		return engine_run(t->engine, &order, error);

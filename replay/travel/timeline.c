@@ -88,12 +88,12 @@ static bool end_find(struct timeline *t, struct error *error)
 	return last != NULL;
 }
 
-struct timeline *timeline_open(const char *trace, uint64_t n, struct error *error)
+struct timeline *timeline_open(const char *trace, uint64_t n, struct interruption *interruption, struct error *error)
 {
 	struct timeline *t = calloc(1, sizeof(*t));
 	if (!t)
 		return error_set(error, STATUS_FAILED, "out of memory"), NULL;
-	t->engine = engine_open(trace, n, error);
+	t->engine = engine_open(trace, n, interruption, error);
 	if (t->engine)
 		end_find(t, error);
 	if (t->engine && error->status == STATUS_OK && checkpoints_open(&t->checkpoints, t->engine, n, error)) {
@@ -180,10 +180,8 @@ static bool load_before(struct timeline *t, uint64_t n, struct error *error)
 
 struct stop timeline_run_through(struct timeline *t, uint64_t until_n, struct points points, struct error *error)
 {
-	nfds_t wake_count = t->engine->wake_count;
-	t->engine->wake_count = 0;
-	struct stop stop = engine_run(t->engine, &(struct engine_order){until_n, points, 0}, error);
-	t->engine->wake_count = wake_count;
+	const struct engine_order order = {.until_n = until_n, .points = points};
+	struct stop stop = engine_run(t->engine, &order, error);
 	if (stop.kind != STOP_INTERRUPTED)
 		return stop;
 	error_set(error, STATUS_FAILED, "interrupted");

@@ -11,8 +11,9 @@
 
 struct timeline;
 
-/* Opens a trace at position `n`, or at its start or end if that is beyond. NULL: error set. */
-struct timeline *timeline_open(const char *trace, uint64_t n, struct error *error);
+/* Opens a trace at position `n`, or at its start or end if that is beyond. `interruption`: as of engine_open. NULL:
+ * error set. */
+struct timeline *timeline_open(const char *trace, uint64_t n, struct interruption *interruption, struct error *error);
 void timeline_close(struct timeline *timeline);
 
 /* Position, state and RAM of the place that is looked at. */
@@ -35,7 +36,7 @@ uint64_t timeline_start_n(const struct timeline *timeline);
 uint64_t timeline_end_n(const struct timeline *timeline);
 
 /* Goes to position `n`, or to the start or end if it is beyond. False: error set, and the place is undefined; it is
- * "interrupted" if the engine's tick wanted that. */
+ * "interrupted" if the interruption's tick wanted that. */
 bool timeline_goto(struct timeline *timeline, uint64_t n, struct error *error);
 /* Goes to the end: to its last place, where a guest takes exceptions for ever, at the vector. */
 bool timeline_goto_end(struct timeline *timeline, struct error *error);

@@ -37,8 +37,8 @@ struct timeline {
 		*collected; /* a search that goes on from its hits keeps them here; NULL: it stops at the first */
 };
 
-/* engine_run, which what wakes the engine does not interrupt: for what is short, or ends where no one wants to be. If
- * the engine's tick ends it, that is a failure, "interrupted". */
+/* engine_run that cannot be woken: for what is short, or ends where no one wants to be. If the interruption's tick ends
+ * it, that is a failure, "interrupted". */
 struct stop timeline_run_through(struct timeline *t, uint64_t until_n, struct points points, struct error *error);
 
 /* Whether a place of the same position comes after this one, which is at the trace's last. */

@@ -5,9 +5,10 @@
 
 static const struct stop none = {STOP_NONE, 0}, failed = {STOP_FAILED, 0};
 
-struct timeline *travel_open(const char *trace, uint64_t n, unsigned jobs, struct error *error)
+struct timeline *travel_open(const char *trace, uint64_t n, unsigned jobs, struct interruption *interruption,
+			     struct error *error)
 {
-	struct timeline *t = timeline_open(trace, n, error);
+	struct timeline *t = timeline_open(trace, n, interruption, error);
 	if (t && jobs > 1)
 		t->scouts = scouts_new(trace, timeline_start_n(t), jobs - 1, error);
 	if (!t || error->status == STATUS_OK)

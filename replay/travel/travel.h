@@ -3,7 +3,8 @@
 #include "replay/travel/timeline.h"
 
 /* timeline_open, with long searches done by up to `jobs` machines at a time. NULL: error set. */
-struct timeline *travel_open(const char *trace, uint64_t n, unsigned jobs, struct error *error);
+struct timeline *travel_open(const char *trace, uint64_t n, unsigned jobs, struct interruption *interruption,
+			     struct error *error);
 void travel_close(struct timeline *timeline);
 
 /* The search that is going on: where it began, how many instructions it has looked at, and how many are left at most.
@@ -13,7 +14,7 @@ struct travel_progress {
 	uint64_t from_n, done, left;
 };
 
-/* For the engine's tick. False: no search is going on. */
+/* For the interruption's tick. False: no search is going on. */
 bool travel_progress(const struct timeline *timeline, struct travel_progress *progress);
 
 /* Back to where it is known that none of the points is hit before the current place. */

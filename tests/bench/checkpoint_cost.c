@@ -147,7 +147,7 @@ int main(int count, char **arguments)
 		fprintf(stderr, "usage: checkpoint_cost TRACE START\n");
 		return 1;
 	}
-	cost.engine = engine_open(arguments[1], 0, &cost.error);
+	cost.engine = engine_open(arguments[1], 0, NULL, &cost.error);
 	bool done = cost.engine && measure_all(&cost, strtoull(arguments[2], NULL, 10));
 	checkpoints_free(&cost.checkpoints);
 	engine_close(cost.engine);

@@ -18,9 +18,11 @@ struct session {
 	struct server *server;
 	struct gdbstub *stub;
 	struct replay_target *target;
+	struct interruption interruption; /* of the timeline, and so of all that gdb begins */
 	int signal_fd;
 	int64_t spoken_ns;
 };
+_Static_assert((int)SERVER_FD_COUNT_MAX + 1 <= (int)INTERRUPTION_WAKE_MAX, "the client and signals wake a run");
 
 /* Turns others away, and keeps the connection going during a monitor command. Answers whether that is to end. */
 static bool monitor_tick(void *context)
@@ -66,6 +68,22 @@ static void say_why(struct session *session, const struct error *error)
 	}
 }
 
+/* What gdb has begun goes on for a while. A run is woken by what its client sends, and by a signal; a monitor command,
+ * whose connection monitor_tick keeps going, is not. */
+static bool run(struct session *session, struct error *error)
+{
+	struct interruption *interruption = &session->interruption;
+	session->spoken_ns = session_now_ns();
+	if (!replay_target_in_monitor(session->target)) {
+		nfds_t count = server_poll_client(session->server, interruption->wake);
+		interruption->wake[count] = (struct pollfd){.fd = session->signal_fd, .events = POLLIN};
+		interruption->wake_count = count + 1;
+	}
+	bool good = replay_target_run(session->target, error);
+	interruption->wake_count = 0;
+	return good;
+}
+
 static void serve(struct session *session, struct error *error)
 {
 	struct pollfd fds[SERVER_FD_COUNT_MAX + 1];
@@ -76,12 +94,7 @@ static void serve(struct session *session, struct error *error)
 		if (session_signal_take(session->signal_fd) != 0)
 			return;
 		server_service(session->server, fds, count);
-		if (!replay_target_running(session->target))
-			continue;
-		count = server_poll_client(session->server, fds);
-		fds[count] = (struct pollfd){.fd = session->signal_fd, .events = POLLIN};
-		session->spoken_ns = session_now_ns();
-		if (!replay_target_run(session->target, fds, count + 1, error))
+		if (replay_target_running(session->target) && !run(session, error))
 			say_why(session, error);
 	}
 }
@@ -102,29 +115,30 @@ void gdb_session_run(const struct gdb_session *options, struct error *error)
 	uint64_t n = 0;
 	if (options->at && !place_of(options->trace, options->at, &n, error))
 		return;
-	int signal_fd = session_signals(error);
-	struct timeline *timeline = signal_fd >= 0 ? travel_open(options->trace, n, options->jobs, error) : NULL;
-	struct replay_target *target = timeline ? replay_target_new(timeline, options->placed) : NULL;
-	struct gdbstub *stub = target ? gdbstub_new(&replay_target_ops, target) : NULL;
-	struct server *server = stub ? server_open(options->address, false, stub, error) : NULL;
-	if (server) {
+	struct session session = {.signal_fd = session_signals(error)};
+	struct interruption *interruption = &session.interruption;
+	struct timeline *timeline =
+		session.signal_fd >= 0 ? travel_open(options->trace, n, options->jobs, interruption, error) : NULL;
+	session.target = timeline ? replay_target_new(timeline, options->placed) : NULL;
+	session.stub = session.target ? gdbstub_new(&replay_target_ops, session.target) : NULL;
+	session.server = session.stub ? server_open(options->address, false, session.stub, error) : NULL;
+	if (session.server) {
 		sandbox_enter(NULL, SANDBOX_NO_NETWORK); /* scouts still need machines */
-		replay_target_attach(target, stub);
+		replay_target_attach(session.target, session.stub);
 		if (!options->quiet)
-			fprintf(stderr, "hvrec: serving gdb at %s: target remote %s\n", server_address(server),
-				server_address(server));
-		struct session session = {.server = server, .stub = stub, .target = target, .signal_fd = signal_fd};
-		timeline_engine(timeline)->tick = monitor_tick;
-		timeline_engine(timeline)->tick_context = &session;
+			fprintf(stderr, "hvrec: serving gdb at %s: target remote %s\n", server_address(session.server),
+				server_address(session.server));
+		interruption->context = &session;
+		interruption->tick = monitor_tick;
 		serve(&session, error);
-		timeline_engine(timeline)->tick = NULL;
+		interruption->tick = NULL;
 	} else {
 		error_set(error, STATUS_FAILED, "out of memory");
 	}
-	server_close(server);
-	gdbstub_free(stub);
-	replay_target_free(target);
+	server_close(session.server);
+	gdbstub_free(session.stub);
+	replay_target_free(session.target);
 	travel_close(timeline);
-	if (signal_fd >= 0)
-		close(signal_fd);
+	if (session.signal_fd >= 0)
+		close(session.signal_fd);
 }
