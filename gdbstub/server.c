@@ -175,6 +175,43 @@ static bool send_output(struct server *server)
 	return true;
 }
 
+void server_flush(struct server *server)
+{
+	if (server->output_fd >= 0)
+		send_output(server);
+}
+
+bool server_is_behind(const struct server *server)
+{
+	return server->input_done < server->input_count && has_output(server);
+}
+
+static bool has_more_than_acknowledgements(const struct server *server)
+{
+	for (size_t i = server->input_done; i < server->input_count; i++) {
+		if (server->input[i] != '+' && server->input[i] != '-')
+			return true;
+	}
+	return false;
+}
+
+bool server_hears(struct server *server)
+{
+	if (server->input_fd < 0)
+		return false;
+	if (server->input_done == server->input_count)
+		server->input_done = server->input_count = 0;
+	if (server->input_count < sizeof server->input) {
+		const ssize_t count = read(server->input_fd, server->input + server->input_count,
+					   sizeof server->input - server->input_count);
+
+		if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR))
+			return true;
+		server->input_count += count > 0 ? (size_t)count : 0;
+	}
+	return has_more_than_acknowledgements(server);
+}
+
 static void service_client(struct server *server, bool is_readable)
 {
 	bool is_open = send_output(server);

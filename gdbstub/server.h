@@ -35,8 +35,17 @@ void server_service(struct server *server, const struct pollfd *fds, nfds_t coun
 /* Fills what a running target is to be interrupted for: its client only; returns how many, as server_poll. */
 nfds_t server_poll_client(struct server *server, struct pollfd *fds);
 
-/* Closes a connection that waits while there is a client. To be called now and then while the target runs. */
+/* For now and then while the target is in the middle of something, when no packet can be answered: */
+/* Closes a connection that waits while there is a client. */
 void server_turn_away(struct server *server);
+/* Sends what waits. An error is found again, and ends the client, at the next server_service. */
+void server_flush(struct server *server);
+/* Takes in what the client sends, which the next server_service feeds to the stub. Whether it is more than
+ * acknowledgements, or the connection's end: during a monitor command gdb only sends what is to end it. */
+bool server_hears(struct server *server);
+
+/* Whether something is taken in that server_service feeds only when the output is sent. */
+bool server_is_behind(const struct server *server);
 
 bool server_is_connected(const struct server *server);
 

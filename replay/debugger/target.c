@@ -146,7 +146,8 @@ const struct target_ops replay_target_ops = {
 
 bool replay_target_running(const struct replay_target *target)
 {
-	return target->running || target->monitor_line || target->client_left || target->broken.status != STATUS_OK;
+	return target->running || target->monitor_line || target->monitor_over || target->client_left ||
+	       target->broken.status != STATUS_OK;
 }
 
 bool replay_target_in_monitor(const struct replay_target *target)
@@ -161,17 +162,18 @@ bool replay_target_monitor_ends(struct replay_target *target, bool wanted)
 	return ends;
 }
 
+/* The stub hears of the end at the next turn: what the client has sent meanwhile, to end the command, comes first. */
 static void run_monitor(struct replay_target *target)
 {
 	struct timeline_place before = timeline_place(target->timeline);
 	bool diverted = diversion_is_on(target->timeline);
-	bool ok = monitor_command(target->timeline, target->stub, target->monitor_line);
+	target->monitor_ok = monitor_command(target->timeline, target->stub, target->monitor_line);
+	target->monitor_over = true;
 	free(target->monitor_line);
 	target->monitor_line = NULL;
 	struct timeline_place here = timeline_place(target->timeline);
 	if (here.n != before.n || here.pc != before.pc || diversion_is_on(target->timeline) != diverted)
 		replay_target_moved(target);
-	gdbstub_monitor_done(target->stub, ok);
 }
 
 /* Leaves a diversion that nobody knows of any more. */
@@ -207,6 +209,11 @@ bool replay_target_run(struct replay_target *target, struct error *error)
 	}
 	if (target->monitor_line) {
 		run_monitor(target);
+		return true;
+	}
+	if (target->monitor_over) {
+		target->monitor_over = false;
+		gdbstub_monitor_done(target->stub, target->monitor_ok);
 		return true;
 	}
 	if (target->client_left)

@@ -14,8 +14,9 @@ struct replay_target {
 	size_t point_count, point_room;
 	uint8_t *conditions; /* of the points, while they run */
 	size_t condition_bytes;
-	char *monitor_line; /* a command under way; NULL: none */
-	bool running, interrupted, monitor_ending;
+	char *monitor_line;                            /* a command under way; NULL: none */
+	bool monitor_ending, monitor_over, monitor_ok; /* over: its end is to be told, `ok` or not */
+	bool running, interrupted;
 	bool skip_access; /* gdb did not want the access that it has just come to */
 	uint64_t stepped; /* instructions of a range, one by one */
 	bool pass;        /* a breakpoint at this place has been told */

@@ -243,6 +243,41 @@ Test(gdbstub_server, a_client_that_asks_for_more_than_it_reads)
 	server_close(server);
 }
 
+/* While a monitor command is in the middle of something no packet is handled: it is kept, and what waits is sent. */
+Test(gdbstub_server, a_monitor_command_hears_what_ends_it_and_keeps_it)
+{
+	char reply[256] = "";
+	struct server *server = open_server(address);
+	const int fd = connect_unix();
+
+	turn(server);
+	expect(server, fd, "$qRcmd,6c61746572#62", "+");
+	cr_expect_not(server_hears(server), "nothing was sent");
+	cr_assert_eq(write(fd, "+-", 2), 2);
+	cr_expect_not(server_hears(server), "acknowledgements end nothing");
+	gdbstub_progress(toy.stub, ".", 1);
+	server_flush(server);
+	cr_assert_gt(recv(fd, reply, sizeof reply - 1, MSG_DONTWAIT), 0);
+	cr_expect_eq(strncmp(reply, "$O", 2), 0, "%s", reply);
+	cr_assert_eq(write(fd, "\x03", 1), 1);
+	cr_expect(server_hears(server));
+	cr_expect(server_hears(server), "it was told, and is still there");
+	cr_expect_not(toy.is_interrupted, "the stub is not called");
+	cr_expect_not(server_is_behind(server), "nothing waits to be sent");
+	gdbstub_progress(toy.stub, ".", 1);
+	cr_expect(server_is_behind(server));
+	turn(server);
+	cr_expect(toy.is_interrupted, "it is fed afterwards");
+	cr_expect_not(server_is_behind(server));
+	close(fd);
+	cr_expect(server_hears(server), "the client is gone");
+	toy_run(&toy, 10);
+	turn(server);
+	cr_expect_not(server_is_connected(server));
+	cr_expect_not(server_hears(server));
+	server_close(server);
+}
+
 Test(gdbstub_server, standard_input_and_output)
 {
 	int pair[2];

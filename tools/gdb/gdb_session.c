@@ -24,30 +24,28 @@ struct session {
 };
 _Static_assert((int)SERVER_FD_COUNT_MAX + 1 <= (int)INTERRUPTION_WAKE_MAX, "the client and signals wake a run");
 
-/* Turns others away, and keeps the connection going during a monitor command. Answers whether that is to end. */
-static bool monitor_tick(void *context)
+/* Turns others away, and keeps the connection going: sends what waits, and during a monitor command looks whether that
+ * is to end. It is called from the middle of what the target does, so no packet is handled here. */
+static bool session_tick(void *context)
 {
 	struct session *session = context;
-	struct pollfd fds[SERVER_FD_COUNT_MAX + 1];
+	bool in_monitor = replay_target_in_monitor(session->target);
+	struct pollfd signal = {.fd = session->signal_fd, .events = POLLIN};
 	int64_t now = session_now_ns();
-	size_t waiting;
 	server_turn_away(session->server);
 	if (!gdbstub_is_busy(session->stub))
 		return false; /* in the middle of a packet: a write */
-	if (replay_target_in_monitor(session->target) && now - session->spoken_ns >= SILENCE_NS) {
+	if (in_monitor && now - session->spoken_ns >= SILENCE_NS) {
 		session->spoken_ns = now;
 		gdbstub_progress(session->stub, ".", 1);
 	}
-	if (!replay_target_in_monitor(session->target))
+	if (!in_monitor)
 		replay_target_progress(session->target, now);
-	gdbstub_output(session->stub, &waiting);
-	if (waiting == 0 && !replay_target_in_monitor(session->target))
-		return false;
-	nfds_t count = server_poll(session->server, fds);
-	fds[count] = (struct pollfd){.fd = session->signal_fd, .events = POLLIN};
-	poll(fds, count + 1, 0);
-	server_service(session->server, fds, count);
-	return replay_target_monitor_ends(session->target, fds[count].revents != 0);
+	server_flush(session->server);
+	if (!in_monitor)
+		return false; /* a run is woken */
+	bool wanted = server_hears(session->server) || poll(&signal, 1, 0) > 0;
+	return replay_target_monitor_ends(session->target, wanted);
 }
 
 enum { FLUSH_TRIES = 20, FLUSH_MS = 100 };
@@ -69,7 +67,7 @@ static void say_why(struct session *session, const struct error *error)
 }
 
 /* What gdb has begun goes on for a while. A run is woken by what its client sends, and by a signal; a monitor command,
- * whose connection monitor_tick keeps going, is not. */
+ * whose connection session_tick keeps going, is not. */
 static bool run(struct session *session, struct error *error)
 {
 	struct interruption *interruption = &session->interruption;
@@ -90,11 +88,13 @@ static void serve(struct session *session, struct error *error)
 	while (error->status == STATUS_OK && !server_is_closed(session->server)) {
 		nfds_t count = server_poll(session->server, fds);
 		fds[count] = (struct pollfd){.fd = session->signal_fd, .events = POLLIN};
-		poll(fds, count + 1, replay_target_running(session->target) ? 0 : -1);
+		bool runs = replay_target_running(session->target) && !server_is_behind(session->server);
+		poll(fds, count + 1, runs ? 0 : -1);
 		if (session_signal_take(session->signal_fd) != 0)
 			return;
 		server_service(session->server, fds, count);
-		if (replay_target_running(session->target) && !run(session, error))
+		runs = replay_target_running(session->target) && !server_is_behind(session->server);
+		if (runs && !run(session, error))
 			say_why(session, error);
 	}
 }
@@ -129,7 +129,7 @@ void gdb_session_run(const struct gdb_session *options, struct error *error)
 			fprintf(stderr, "hvrec: serving gdb at %s: target remote %s\n", server_address(session.server),
 				server_address(session.server));
 		interruption->context = &session;
-		interruption->tick = monitor_tick;
+		interruption->tick = session_tick;
 		serve(&session, error);
 		interruption->tick = NULL;
 	} else {
