@@ -16,7 +16,7 @@ int monitor_console_byte(struct monitor *monitor, uint64_t index, uint8_t *byte,
 bool monitor_console_lines(struct monitor *monitor, uint64_t event, uint64_t *lines, struct error *error)
 {
 	struct monitor_kept *kept = monitor->kept;
-	uint64_t first = events_first(timeline_engine(monitor->timeline)->events);
+	uint64_t first = events_first(engine_events(timeline_engine(monitor->timeline)));
 	uint8_t byte;
 	if (kept->counted_event < first)
 		kept->counted_event = first;
@@ -39,7 +39,7 @@ bool monitor_console_text(struct monitor *monitor, uint64_t *event, char *text, 
 	size_t start = bytes - 1;
 	uint8_t byte = 0;
 	text[start] = 0;
-	while (*event > events_first(timeline_engine(monitor->timeline)->events)) {
+	while (*event > events_first(engine_events(timeline_engine(monitor->timeline)))) {
 		int printed = monitor_console_byte(monitor, --*event, &byte, error);
 		if (printed < 0)
 			return false;

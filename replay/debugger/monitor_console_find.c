@@ -13,7 +13,7 @@ static bool ends_here(struct monitor *monitor, uint64_t index, const char *text,
 			return false;
 		if (printed == 1 && --length == 0)
 			return true;
-		if (index == events_first(timeline_engine(monitor->timeline)->events))
+		if (index == events_first(engine_events(timeline_engine(monitor->timeline))))
 			return false;
 	}
 }
@@ -22,7 +22,7 @@ static bool ends_here(struct monitor *monitor, uint64_t index, const char *text,
  * none, or the trace is damaged. */
 static uint64_t find(struct monitor *monitor, const char *text, bool forwards, uint64_t here_n, struct error *error)
 {
-	struct events *events = timeline_engine(monitor->timeline)->events;
+	struct events *events = engine_events(timeline_engine(monitor->timeline));
 	uint64_t count = events_count(events);
 	size_t length = strlen(text);
 	uint64_t index = events_find(events, forwards || here_n == 0 ? here_n : here_n - 1, error);
@@ -42,7 +42,7 @@ static uint64_t find(struct monitor *monitor, const char *text, bool forwards, u
 bool monitor_console_go(struct monitor *monitor, const char *text, bool forwards)
 {
 	struct error error = {.status = STATUS_OK};
-	struct events *events = timeline_engine(monitor->timeline)->events;
+	struct events *events = engine_events(timeline_engine(monitor->timeline));
 	uint64_t index = find(monitor, text, forwards, timeline_n(monitor->timeline), &error);
 	const struct event *event =
 		index < events_count(events) && error.status == STATUS_OK ? events_get(events, index, &error) : NULL;

@@ -12,7 +12,7 @@ enum { AROUND_BEFORE = 5, AROUND_COUNT = 10, PRINTED_MAX = 100 };
 
 static struct events *events_of(const struct monitor *monitor)
 {
-	return timeline_engine(monitor->timeline)->events;
+	return engine_events(timeline_engine(monitor->timeline));
 }
 
 static bool print_event(struct monitor *monitor, uint64_t index)

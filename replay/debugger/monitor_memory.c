@@ -161,7 +161,7 @@ bool monitor_memory_hash(struct monitor *monitor, const char *argument)
 	char hash[STATE_HASH_TEXT_BYTES];
 	if (*argument)
 		return monitor_fail(monitor, "hash takes no argument\n");
-	if (!state_hash(timeline_engine(monitor->timeline)->machine, NULL, hash))
+	if (!engine_memory_hash(timeline_engine(monitor->timeline), hash))
 		return monitor_fail(monitor, "out of memory\n");
 	monitor_print(monitor, "memory %s\n", hash);
 	return true;

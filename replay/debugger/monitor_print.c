@@ -38,5 +38,5 @@ const struct event *monitor_event(const struct monitor *monitor, uint64_t index,
 		error_set(error, STATUS_FAILED, "interrupted");
 		return NULL;
 	}
-	return events_get(engine->events, index, error);
+	return events_get(engine_events(engine), index, error);
 }

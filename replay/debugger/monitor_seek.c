@@ -8,7 +8,7 @@ bool monitor_seek(struct monitor *monitor, const char *argument)
 	const struct engine *engine = timeline_engine(monitor->timeline);
 	struct error error = {.status = STATUS_OK};
 	uint64_t n;
-	if (!place_find(argument, engine->trace, engine->events, &n, &error))
+	if (!place_find(argument, engine_trace(engine), engine_events(engine), &n, &error))
 		return monitor_fail(monitor, "%s\n", error.text);
 	return monitor_place_go_when(monitor, n);
 }

@@ -30,10 +30,11 @@ bool monitor_verify(struct monitor *monitor, const char *argument)
 		monitor_print(monitor,
 			      "replayed %" PRIu64 " instructions, %" PRIu64 " events in %.1f s, all as recorded; %s\n",
 			      timeline_n(monitor->timeline) - timeline_start_n(monitor->timeline),
-			      engine_next_event(engine) - events_first(engine->events),
+			      engine_next_event(engine) - events_first(engine_events(engine)),
 			      (double)(session_now_ns() - start_ns) / 1e9,
-			      trace_is_complete(engine->trace) ? "the final state hash agrees"
-							       : "the trace is incomplete and has no final state");
+			      trace_is_complete(engine_trace(engine))
+				      ? "the final state hash agrees"
+				      : "the trace is incomplete and has no final state");
 	else
 		monitor_print(monitor, "%s\n", error.text);
 	return monitor_place_return(monitor, origin) && agreed;

@@ -27,9 +27,7 @@ __attribute__((format(printf, 2, 3))) static void say(const struct replay_target
 
 void replay_target_listen(struct replay_target *target)
 {
-	struct engine *engine = timeline_engine(target->timeline);
-	engine->console = console_print;
-	engine->console_context = target;
+	engine_listen(timeline_engine(target->timeline), console_print, target);
 }
 
 /* Why a diverted guest does not go on by itself. What hv does not support it says itself. */
@@ -38,7 +36,7 @@ static void say_end(const struct replay_target *target)
 	const struct engine *engine = timeline_engine(target->timeline);
 	uint32_t reason = engine_end_reason(engine);
 	if (reason == END_REASON_UNSUPPORTED)
-		say(target, "the diverted guest: %.*s\n", HV_TEXT_BYTES, engine->machine->mailbox->text);
+		say(target, "the diverted guest: %.*s\n", HV_TEXT_BYTES, engine_end_text(engine));
 	else
 		say(target, "the diverted guest %s\n", reason_end_sentence(reason));
 }

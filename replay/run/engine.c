@@ -1,15 +1,36 @@
-/* Commands to hv, and its event ring, which is filled a little at a time: most runs are short. */
+/* Commands to hv, and what they leave behind. */
 #include "replay/run/engine.h"
 #include "hv/abi/descriptor.h"
+#include "hv/host/machine.h"
 #include "hv/host/session.h"
-#include "hv/host/event_console.h"
+#include "hv/host/state_hash.h"
 #include "replay/run/divergence.h"
-#include "replay/run/guest.h"
+#include "replay/run/engine_state.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-enum { TICK_MS = 10, RING_FILL_EVENTS = 1024, CONSOLE_EVENTS = 256, LINE_BYTES = 64 };
+enum { TICK_MS = 10, LINE_BYTES = 64 };
+
+struct trace_reader *engine_trace(const struct engine *engine)
+{
+	return engine->trace;
+}
+
+struct events *engine_events(const struct engine *engine)
+{
+	return engine->events;
+}
+
+const struct keyframe_index *engine_keyframes(const struct engine *engine)
+{
+	return &engine->keyframes;
+}
+
+const struct guest_state *engine_start_state(const struct engine *engine, uint64_t *next_event)
+{
+	*next_event = engine->start_next_event;
+	return engine->start_state;
+}
 
 const struct guest_state *engine_state(const struct engine *engine)
 {
@@ -20,63 +41,6 @@ uint64_t engine_next_event(const struct engine *engine)
 {
 	uint64_t passed = engine->diverted ? 0 : machine_index_load(&engine->machine->mailbox->event_tail);
 	return engine->first_event + passed;
-}
-
-/* Keeps RING_FILL_EVENTS events before the guest. */
-static bool ring_fill(struct engine *engine, struct error *error)
-{
-	struct hv_mailbox *mailbox = engine->machine->mailbox;
-	uint64_t ring_count = engine->machine->boot->event_ring_count;
-	uint64_t head = mailbox->event_head;
-	uint64_t total = events_count(engine->events);
-	uint64_t wanted = machine_index_load(&mailbox->event_tail) + RING_FILL_EVENTS;
-	for (; head < wanted && engine->first_event + head < total; head++) {
-		const struct event *event = events_get(engine->events, engine->first_event + head, error);
-		if (!event)
-			return false;
-		engine->machine->events[head % ring_count] = *event;
-	}
-	machine_index_store(&mailbox->event_head, head);
-	if (engine->first_event + head >= total)
-		__atomic_store_n(&mailbox->events_ended, 1, __ATOMIC_SEQ_CST);
-	machine_ring_if_waiting(engine->machine);
-	return true;
-}
-
-/* Diverted, events come from hv, for what the guest prints. */
-static void ring_drain(struct engine *engine)
-{
-	struct machine *machine = engine->machine;
-	uint64_t ring_count = machine->boot->event_ring_count;
-	uint64_t head = machine_index_load(&machine->mailbox->event_head);
-	for (uint64_t tail = machine->mailbox->event_tail, count; tail != head; tail += count) {
-		uint8_t bytes[CONSOLE_EVENTS];
-		uint64_t slot = tail % ring_count;
-		count = head - tail < CONSOLE_EVENTS ? head - tail : CONSOLE_EVENTS;
-		count = count < ring_count - slot ? count : ring_count - slot;
-		size_t printed = event_console_bytes(&machine->events[slot], count, bytes);
-		if (engine->console && printed > 0)
-			engine->console(engine->console_context, bytes, printed);
-		machine_index_store(&machine->mailbox->event_tail, tail + count);
-	}
-	machine_ring_if_waiting(machine);
-}
-
-static bool ring_serve(struct engine *engine, struct error *error)
-{
-	if (!engine->diverted)
-		return ring_fill(engine, error);
-	ring_drain(engine);
-	return true;
-}
-
-static void ring_restart(struct engine *engine, uint64_t next_event)
-{
-	struct hv_mailbox *mailbox = engine->machine->mailbox;
-	engine->first_event = next_event;
-	mailbox->events_ended = 0;
-	machine_index_store(&mailbox->event_tail, 0);
-	machine_index_store(&mailbox->event_head, 0);
 }
 
 /* Waits a little: for the doorbell, or for a reason to interrupt a run. */
@@ -111,7 +75,7 @@ static bool command(struct engine *engine, enum hv_command kind, bool can_be_wok
 	struct machine *machine = engine->machine;
 	struct machine_watch watch = {0};
 	int64_t asked_ns = 0;
-	if (kind == HV_COMMAND_RUN && !ring_serve(engine, error))
+	if (kind == HV_COMMAND_RUN && !engine_ring_serve(engine, error))
 		return false;
 	machine->mailbox->interrupt = 0;
 	__atomic_store_n(&machine->mailbox->state, (uint32_t)HV_STATE_RUNNING, __ATOMIC_SEQ_CST);
@@ -125,7 +89,7 @@ static bool command(struct engine *engine, enum hv_command kind, bool can_be_wok
 			machine_ring(machine);
 			asked_ns = asked_ns != 0 ? asked_ns : session_now_ns();
 		}
-		if (!ring_serve(engine, error) || !machine_running(machine, error))
+		if (!engine_ring_serve(engine, error) || !machine_running(machine, error))
 			return false;
 		if (machine_is_deaf(asked_ns, session_now_ns()))
 			return error_set(error, STATUS_FAILED, "the machine does not stop");
@@ -133,9 +97,7 @@ static bool command(struct engine *engine, enum hv_command kind, bool can_be_wok
 			return error_set(error, STATUS_FAILED, "the machine makes no progress at instruction %llu",
 					 (unsigned long long)watch.n);
 	}
-	if (engine->diverted)
-		ring_drain(engine);
-	return true;
+	return !engine->diverted || engine_ring_serve(engine, error);
 }
 
 static enum stop_kind stop_of(const struct engine *engine, uint64_t until_n, struct error *error)
@@ -206,6 +168,21 @@ struct stop engine_run(struct engine *engine, const struct engine_order *order, 
 	return (struct stop){STOP_FAILED, 0};
 }
 
+uint64_t engine_running_n(const struct engine *engine)
+{
+	return engine->machine->mailbox->now_n;
+}
+
+uint64_t engine_page_count(const struct engine *engine)
+{
+	return engine->page_count;
+}
+
+bool engine_memory_hash(const struct engine *engine, char *hash)
+{
+	return state_hash(engine->machine, NULL, hash);
+}
+
 uint64_t engine_page_set_words(const struct engine *engine)
 {
 	return dirty_set_words(&engine->dirty);
@@ -238,7 +215,7 @@ bool engine_load(struct engine *engine, const struct guest_state *state, uint64_
 	struct hv_page *staging = staging_of(machine);
 	struct guest_state copy = *state;
 	engine->diverted = engine->changed = false;
-	ring_restart(engine, next_event);
+	engine_ring_restart(engine, next_event);
 	dirty_forget(&engine->dirty);
 	do {
 		size_t batch = count < machine->boot->staging_count ? count : (size_t)machine->boot->staging_count;
@@ -257,7 +234,7 @@ bool engine_load(struct engine *engine, const struct guest_state *state, uint64_
 struct guest_state *engine_change(struct engine *engine)
 {
 	if (!engine->diverted)
-		ring_restart(engine, engine_next_event(engine));
+		engine_ring_restart(engine, engine_next_event(engine));
 	engine->diverted = engine->changed = true;
 	return &engine->machine->mailbox->final_state;
 }
@@ -291,85 +268,24 @@ struct stop engine_run_diverted(struct engine *engine, const struct engine_order
 	return run(engine, order, error);
 }
 
+bool engine_is_diverted(const struct engine *engine)
+{
+	return engine->diverted;
+}
+
+void engine_listen(struct engine *engine, void (*console)(void *context, const uint8_t *bytes, size_t count),
+		   void *context)
+{
+	engine->console = console;
+	engine->console_context = context;
+}
+
+const char *engine_end_text(const struct engine *engine)
+{
+	return engine->machine->mailbox->text;
+}
+
 enum end_reason engine_end_reason(const struct engine *engine)
 {
 	return (enum end_reason)engine->machine->mailbox->end_reason;
-}
-
-/* The keyframe to begin at; SIZE_MAX: the trace's beginning. Makes RAM that of the keyframe. */
-static bool keyframe_choose(struct engine *engine, uint64_t n, size_t *keyframe, struct error *error)
-{
-	uint64_t start_n = trace_start_n(engine->trace);
-	if (!keyframe_index_open(&engine->keyframes, engine->trace, engine->page_count, error))
-		return false;
-	*keyframe = keyframe_index_before(&engine->keyframes, n > start_n ? n : start_n);
-	if (*keyframe == SIZE_MAX)
-		return true;
-	ring_restart(engine, engine->keyframes.at[*keyframe].row.next_event);
-	return keyframe_index_ram(&engine->keyframes, *keyframe, engine->machine->guest_ram, error);
-}
-
-/* hv stands at position 0 first, whatever RAM holds, and says what a guest is there. */
-static bool start_go(struct engine *engine, size_t keyframe, struct error *error)
-{
-	engine->start_state = malloc(sizeof(*engine->start_state));
-	if (!engine->start_state)
-		return error_set(error, STATUS_FAILED, "out of memory");
-	if (engine_run(engine, &(struct engine_order){.until_n = 0}, error).kind == STOP_FAILED)
-		return false;
-	*engine->start_state = *engine_state(engine);
-	if (keyframe == SIZE_MAX) {
-		engine->start_next_event = engine_next_event(engine);
-		return true;
-	}
-	struct guest_state *state = malloc(sizeof(*state));
-	bool done = state && keyframe_index_state(&engine->keyframes, keyframe, state, error) &&
-		    engine_load(engine, state, engine->keyframes.at[keyframe].row.next_event, NULL, 0, error);
-	free(state);
-	return done || error_set(error, STATUS_FAILED, "out of memory");
-}
-
-static bool engine_start(struct engine *engine, uint64_t n, struct error *error)
-{
-	struct machine_config config = {.mode = HV_MODE_REPLAY, .serve = true};
-	size_t keyframe;
-	engine->machine = guest_restore(engine->trace, &config, error);
-	if (!engine->machine)
-		return false;
-	engine->page_count = engine->machine->guest_ram_bytes / PAGE_BYTES;
-	if (!keyframe_choose(engine, n, &keyframe, error) || !machine_start(engine->machine, &config, error))
-		return false;
-	if (machine_state(engine->machine) == HV_STATE_REFUSED)
-		return error_set(error, STATUS_FAILED, "the machine cannot replay: %.*s", HV_TEXT_BYTES,
-				 engine->machine->mailbox->text);
-	return guest_fingerprint_check(engine->machine, error) && dirty_open(&engine->dirty, engine->machine, error) &&
-	       start_go(engine, keyframe, error);
-}
-
-struct engine *engine_open(const char *trace, uint64_t n, struct interruption *interruption, struct error *error)
-{
-	struct engine *engine = calloc(1, sizeof(*engine));
-	if (!engine)
-		return error_set(error, STATUS_FAILED, "out of memory"), NULL;
-	engine->interruption = interruption;
-	engine->trace = trace_open(trace, error);
-	if (engine->trace)
-		engine->events = events_open(engine->trace, error);
-	if (engine->events && engine_start(engine, n, error))
-		return engine;
-	engine_close(engine);
-	return NULL;
-}
-
-void engine_close(struct engine *engine)
-{
-	if (!engine)
-		return;
-	dirty_close(&engine->dirty);
-	machine_destroy(engine->machine);
-	free(engine->start_state);
-	keyframe_index_close(&engine->keyframes);
-	events_close(engine->events);
-	trace_close(engine->trace);
-	free(engine);
 }

@@ -5,7 +5,6 @@
  * 2. Diverted, from the first engine_change or engine_write to the next engine_load, the guest is no longer the
  * recording's: engine_run and checkpoints are out of place. What is written then is dirty, as what the guest writes. */
 #pragma once
-#include "hv/host/dirty.h"
 #include "replay/trace/events.h"
 #include "replay/run/interruption.h"
 #include "replay/run/points.h"
@@ -15,22 +14,7 @@
 /* Machines that one command runs at a time, at most. */
 enum { ENGINE_JOBS_MAX = 64 };
 
-struct engine {
-	struct machine *machine;
-	struct events *events;
-	struct trace_reader *trace;
-	struct keyframe_index keyframes;
-	struct guest_state *start_state;   /* of position 0 */
-	uint64_t start_next_event;         /* the first that start_state has not seen: input may stand at position 0 */
-	uint64_t first_event;              /* the trace's index of the ring's event 0 */
-	struct dirty dirty;                /* pages written since the last engine_load */
-	uint64_t page_count;               /* of guest RAM */
-	struct interruption *interruption; /* NULL: nothing ends a run */
-	bool diverted, changed;            /* changed: hv does not know all of `state` yet */
-	/* Diverted: what the guest prints. NULL: it is dropped. */
-	void (*console)(void *context, const uint8_t *bytes, size_t count);
-	void *console_context;
-};
+struct engine;
 
 /* Opens the trace and brings its guest to the last keyframe at or before `n`, or to the trace's start. `interruption`,
  * which outlives the engine, ends its runs. NULL: error set. */
@@ -43,6 +27,13 @@ bool engine_interrupted(struct engine *engine);
 
 /* Whether a run that can be woken would end at once. */
 bool engine_woken(const struct engine *engine);
+
+/* The trace, its events and its keyframes. */
+struct trace_reader *engine_trace(const struct engine *engine);
+struct events *engine_events(const struct engine *engine);
+const struct keyframe_index *engine_keyframes(const struct engine *engine);
+/* The guest at position 0, and the first event that it has not seen: input may stand at position 0. */
+const struct guest_state *engine_start_state(const struct engine *engine, uint64_t *next_event);
 
 /* The guest as it is now. */
 const struct guest_state *engine_state(const struct engine *engine);
@@ -63,6 +54,9 @@ const struct hv_hit *engine_hits(const struct engine *engine, size_t *count);
 /* Replays up to a position, or to a point. STOP_NONE: it is at that position; STOP_END: the trace ends before. */
 struct stop engine_run(struct engine *engine, const struct engine_order *order, struct error *error);
 
+/* The position of a guest that is running, at its last exit. */
+uint64_t engine_running_n(const struct engine *engine);
+
 struct engine_page {
 	uint64_t index; /* of the page in guest RAM */
 	uint64_t lines; /* bit i: what RAM has in the 64 bytes from 64 * i on is other than `bytes` */
@@ -72,6 +66,12 @@ struct engine_page {
 /* Becomes `state`, whose next event is `next_event`, with these pages changed in RAM; forgets what was written. */
 bool engine_load(struct engine *engine, const struct guest_state *state, uint64_t next_event,
 		 const struct engine_page *pages, size_t count, struct error *error);
+
+/* Pages of guest RAM, and the bytes of one. */
+uint64_t engine_page_count(const struct engine *engine);
+uint8_t *engine_page(const struct engine *engine, uint64_t index);
+/* The hash of all of guest RAM, into STATE_HASH_TEXT_BYTES (hv/host/state_hash.h). False: out of memory. */
+bool engine_memory_hash(const struct engine *engine, char *hash);
 
 /* Words of a set of pages: page i is bit i % 64 of word i / 64. */
 uint64_t engine_page_set_words(const struct engine *engine);
@@ -85,4 +85,9 @@ bool engine_write(struct engine *engine, uint64_t offset, const void *bytes, siz
  * guest came to an end of its own, enum end_reason. */
 struct stop engine_run_diverted(struct engine *engine, const struct engine_order *order, struct error *error);
 enum end_reason engine_end_reason(const struct engine *engine);
-uint8_t *engine_page(const struct engine *engine, uint64_t index);
+/* With END_REASON_UNSUPPORTED: what hv says of it, up to HV_TEXT_BYTES. */
+const char *engine_end_text(const struct engine *engine);
+bool engine_is_diverted(const struct engine *engine);
+/* What a diverted guest prints goes to `console`; NULL: it is dropped. */
+void engine_listen(struct engine *engine, void (*console)(void *context, const uint8_t *bytes, size_t count),
+		   void *context);

@@ -1,6 +1,6 @@
-/* What ends a run, or anything else that takes long, before it is done: somebody's own judgement, asked now and then, or
- * a file that can be read. It belongs to who opens an engine (a session with gdb, verify, a scout) and is handed down
- * once, at the opening; who owns it may change it between two runs.
+/* What ends a run, or anything else that takes long, before it is done: somebody's own judgement, asked now and then,
+ * or a file that can be read. It belongs to who opens an engine (a session with gdb, verify, a scout) and is handed
+ * down once, at the opening; who owns it may change it between two runs.
  *
  * NULL is one that never does. */
 #pragma once

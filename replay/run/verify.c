@@ -3,6 +3,7 @@
 #include "replay/run/verify.h"
 #include "hv/host/session.h"
 #include "hv/host/state_hash.h"
+#include "replay/run/engine_state.h"
 #include "replay/run/guest.h"
 
 #include <pthread.h>

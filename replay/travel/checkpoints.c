@@ -89,16 +89,17 @@ static bool is_useful(size_t at, size_t here, size_t count)
 
 bool checkpoints_open(struct checkpoints *checkpoints, const struct engine *engine, uint64_t n, struct error *error)
 {
-	const struct keyframe_index *index = &engine->keyframes;
-	uint64_t start_n = trace_start_n(engine->trace);
+	const struct keyframe_index *index = engine_keyframes(engine);
+	struct trace_reader *trace = engine_trace(engine);
+	uint64_t start_n = trace_start_n(trace), page_count = engine_page_count(engine), next_event;
+	const struct guest_state *start = engine_start_state(engine, &next_event);
 	size_t before = SIZE_MAX, here = keyframe_index_before(index, n > start_n ? n : start_n);
-	checkpoints->held_max = HELD_PAGES + engine->page_count;
-	checkpoints->source =
-		(struct page_source){.trace = engine->trace, .ram_bytes = engine->page_count * PAGE_BYTES};
+	checkpoints->held_max = HELD_PAGES + page_count;
+	checkpoints->source = (struct page_source){.trace = trace, .ram_bytes = page_count * PAGE_BYTES};
 	if (start_n == 0) {
-		if (!add(checkpoints, 0, engine->start_next_event))
+		if (!add(checkpoints, 0, next_event))
 			return error_set(error, STATUS_FAILED, "out of memory for checkpoints");
-		*checkpoints->at[0].state = *engine->start_state;
+		*checkpoints->at[0].state = *start;
 	}
 	for (size_t i = 0; i < index->count; i++) {
 		if (i != 0 && !is_useful(i, here, index->count))
@@ -342,7 +343,7 @@ bool checkpoints_restore(struct checkpoints *checkpoints, struct engine *engine,
 	struct engine_page *pages = NULL;
 	size_t count = 0;
 	uint64_t *set = pages_to_look_at(checkpoints, engine, base, target);
-	if (set && table_move(checkpoints, engine->page_count, target))
+	if (set && table_move(checkpoints, engine_page_count(engine), target))
 		pages = pages_that_differ(checkpoints, engine, set, &count, error);
 	bool done = pages ? engine_load(engine, to->state, to->next_event, pages, count, error)
 			  : error_set(error, STATUS_FAILED, "out of memory for checkpoints");

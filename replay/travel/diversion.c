@@ -16,7 +16,7 @@ enum { PUSHED_BYTES_MAX = 1 << 16 };
 
 bool diversion_is_on(const struct timeline *t)
 {
-	return t->engine->diverted;
+	return engine_is_diverted(t->engine);
 }
 
 struct timeline_place diversion_origin(const struct timeline *t)

@@ -42,7 +42,7 @@ static bool kernel_place(struct timeline *timeline, uint64_t *va, struct error *
 	struct error ignored = {.status = STATUS_OK};
 	struct kernel kernel;
 	uint64_t origin_n = timeline_n(timeline);
-	bool found = kernel_read(timeline_engine(timeline)->trace, "the trace", &kernel, error) &&
+	bool found = kernel_read(engine_trace(timeline_engine(timeline)), "the trace", &kernel, error) &&
 		     kernel_search(&kernel, timeline, "the trace", error);
 	*va = kernel.va;
 	kernel_free(&kernel);
@@ -51,7 +51,7 @@ static bool kernel_place(struct timeline *timeline, uint64_t *va, struct error *
 
 bool program_place_find(struct timeline *timeline, uint64_t *va)
 {
-	struct trace_reader *trace = timeline_engine(timeline)->trace;
+	struct trace_reader *trace = engine_trace(timeline_engine(timeline));
 	struct error error = {.status = STATUS_OK};
 	uint64_t load_offset = 0;
 	char *kind = NULL;

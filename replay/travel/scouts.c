@@ -99,7 +99,7 @@ static struct timeline *scout_open(const struct scouts *scouts, uint64_t n, stru
 	if (t && stat(scouts->trace, &file) == 0 && file.st_dev == scouts->file.st_dev &&
 	    file.st_ino == scouts->file.st_ino && timeline_start_n(t) == scouts->start_n) {
 		t->is_scout = true;
-		t->checkpoints.held_max = t->engine->page_count; /* it comes to each place once */
+		t->checkpoints.held_max = engine_page_count(t->engine); /* it comes to each place once */
 		return t;
 	}
 	timeline_close(t);
@@ -178,7 +178,7 @@ void scouts_free(struct scouts *scouts)
 /* Divides the search at keyframes that every timeline has a checkpoint at. */
 static bool divide(const struct timeline *t, bool reverse, struct span span, struct stretches *stretches)
 {
-	const struct keyframe_index *index = &t->engine->keyframes;
+	const struct keyframe_index *index = engine_keyframes(t->engine);
 	size_t every = checkpoints_keyframes_every(index->count), count = 0;
 	uint64_t *positions = malloc((index->count + 1) * sizeof(*positions));
 	for (size_t i = 0; positions && i < index->count; i += every)

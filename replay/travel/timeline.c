@@ -1,5 +1,6 @@
 /* Getting to a position: checkpoints where they are safe, and runs from them. */
 #include "replay/travel/timeline.h"
+#include "hv/abi/descriptor.h"
 #include "hv/abi/pstate.h"
 #include "replay/guest/exclusive.h"
 #include "replay/trace/place.h"
@@ -42,7 +43,7 @@ struct engine *timeline_engine(struct timeline *timeline)
 
 struct guest_memory timeline_memory(const struct timeline *t)
 {
-	return (struct guest_memory){t->engine->machine->guest_ram, t->engine->machine->guest_ram_bytes};
+	return (struct guest_memory){engine_page(t->engine, 0), engine_page_count(t->engine) * PAGE_BYTES};
 }
 
 bool timeline_is_vector(const struct timeline *t, uint64_t address)
@@ -79,10 +80,10 @@ bool timeline_checkpoint_here(struct timeline *t, struct error *error)
 /* Only an end without end leaves the position where it is. */
 static bool end_find(struct timeline *t, struct error *error)
 {
-	uint64_t count = events_count(t->engine->events);
-	if (!place_end(t->engine->events, &t->end_n, error) || count == events_first(t->engine->events))
+	uint64_t count = events_count(engine_events(t->engine));
+	if (!place_end(engine_events(t->engine), &t->end_n, error) || count == events_first(engine_events(t->engine)))
 		return error->status == STATUS_OK;
-	const struct event *last = events_get(t->engine->events, count - 1, error);
+	const struct event *last = events_get(engine_events(t->engine), count - 1, error);
 	if (last && last->kind == EVENT_END && last->address == END_REASON_EXCEPTION_LOOP)
 		t->end_pc = last->pc;
 	return last != NULL;
@@ -139,9 +140,9 @@ static uint64_t safe_position(const struct event *event)
 /* The last safe position in (low, high], or the first; 0: there is none. */
 static uint64_t safe_last(struct timeline *t, uint64_t low, uint64_t high, struct error *error)
 {
-	uint64_t index = events_find(t->engine->events, high + 1, error);
-	while (index-- > events_first(t->engine->events)) {
-		const struct event *event = events_get(t->engine->events, index, error);
+	uint64_t index = events_find(engine_events(t->engine), high + 1, error);
+	while (index-- > events_first(engine_events(t->engine))) {
+		const struct event *event = events_get(engine_events(t->engine), index, error);
 		if (!event || event->n < low)
 			return 0;
 		uint64_t safe = safe_position(event);
@@ -153,9 +154,9 @@ static uint64_t safe_last(struct timeline *t, uint64_t low, uint64_t high, struc
 
 uint64_t timeline_safe_first(struct timeline *t, uint64_t low, uint64_t high, struct error *error)
 {
-	uint64_t count = events_count(t->engine->events);
-	for (uint64_t index = events_find(t->engine->events, low, error); index < count; index++) {
-		const struct event *event = events_get(t->engine->events, index, error);
+	uint64_t count = events_count(engine_events(t->engine));
+	for (uint64_t index = events_find(engine_events(t->engine), low, error); index < count; index++) {
+		const struct event *event = events_get(engine_events(t->engine), index, error);
 		if (!event || event->n > high)
 			return 0;
 		uint64_t safe = safe_position(event);

@@ -174,7 +174,7 @@ static uint64_t distance(uint64_t a, uint64_t b)
 bool travel_progress(const struct timeline *t, struct travel_progress *progress)
 {
 	const struct timeline_course *course = &t->course;
-	uint64_t now_n = t->engine->machine->mailbox->now_n, clean = 0, known = 0;
+	uint64_t now_n = engine_running_n(t->engine), clean = 0, known = 0;
 	uint64_t left = distance(course->at_n, course->limit_n), done = course->looked;
 	if (!course->reverse && !course->shared && now_n > course->at_n && now_n <= course->limit_n) {
 		left -= now_n - course->at_n;

@@ -80,10 +80,10 @@ static struct stop between(struct timeline *t, const struct search *search, uint
 /* The trace has a trap at `n` that the hardware may have over-counted, so that its instruction stands before `n`. */
 static bool may_be_over_counted(const struct timeline *t, uint64_t n, struct error *error)
 {
-	uint64_t index = events_find(t->engine->events, n, error);
-	if (index >= events_count(t->engine->events))
+	uint64_t index = events_find(engine_events(t->engine), n, error);
+	if (index >= events_count(engine_events(t->engine)))
 		return false;
-	const struct event *event = events_get(t->engine->events, index, error);
+	const struct event *event = events_get(engine_events(t->engine), index, error);
 	return event && event->n == n && (event->kind == EVENT_SYSREG_READ || event->kind == EVENT_SYSREG_DENIED);
 }
 

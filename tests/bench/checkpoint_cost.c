@@ -30,7 +30,7 @@ static uint64_t now_ns(void)
 /* The first asynchronous exit of the recording at or after `n`, where a guest can stop unnoticed; 0: none. */
 static uint64_t exit_after(struct cost *cost, uint64_t n)
 {
-	struct events *events = cost->engine->events;
+	struct events *events = engine_events(cost->engine);
 	for (uint64_t i = events_find(events, n, &cost->error); i < events_count(events); i++) {
 		const struct event *event = events_get(events, i, &cost->error);
 		if (!event)

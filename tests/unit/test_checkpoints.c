@@ -4,6 +4,8 @@
  * pages as hv/core/service.c does. Only this program runs the guest: it writes RAM and stage 2's dirty state.
  * 2. The start's RAM is in the trace, as a file. */
 #include "hv/arch/pagetable.h"
+#include "hv/host/machine.h"
+#include "replay/run/engine_state.h"
 #include "replay/travel/checkpoints.h"
 #include "storage/trace.h"
 
