@@ -102,7 +102,7 @@ include tests/guest/guest.mk
 # (tests/unit/fake_arch.c) stands in for hv/arch and hv/board.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 UNIT_SOURCES := $(wildcard tests/unit/*.c) $(wildcard hv/core/*.c) $(wildcard hv/dev/*.c) \
-	$(LIBRARY_SOURCES) tools/options.c tools/output.c tools/output_text.c
+	$(LIBRARY_SOURCES) tools/options.c tools/options_parse.c tools/output.c tools/output_text.c
 UNIT_OBJECTS := $(UNIT_SOURCES:%.c=$(BUILD)/unit/%.o)
 UNIT_CASES := $(patsubst tests/unit/make-%-cases.sh,$(BUILD)/tests/unit/%_cases.h,$(wildcard tests/unit/make-*-cases.sh))
 

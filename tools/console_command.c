@@ -3,36 +3,35 @@
 #include "hv/host/sandbox.h"
 #include "replay/trace/console_lines.h"
 #include "tools/commands.h"
+#include "tools/options.h"
 #include "tools/output.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-static const char help[] =
-	"usage: hvrec console TRACE [OPTIONS]\n"
-	"\n"
-	"Prints what the guest printed, byte for byte.\n"
-	"\n"
-	"  --timestamps      each line with the guest time and the position at which it began\n"
-	"  --find TEXT       only the first line with TEXT, and how to go there in gdb; exit status 1 if "
-	"there is none\n"
-	"  --all             all lines with TEXT\n";
+struct options {
+	const char *find;
+	bool timestamps, all;
+};
 
-enum { OPTION_TIMESTAMPS = 256, OPTION_FIND, OPTION_ALL, OPTION_HELP };
-
-static const struct option long_options[] = {
-	{"timestamps", no_argument, NULL, OPTION_TIMESTAMPS},
-	{"find", required_argument, NULL, OPTION_FIND},
-	{"all", no_argument, NULL, OPTION_ALL},
-	{"help", no_argument, NULL, OPTION_HELP},
+static const struct option_row rows[] = {
+	{"timestamps", 0, NULL, "each line with the guest time and the position at which it began", options_flag,
+	 offsetof(struct options, timestamps)},
+	{"find", 0, "TEXT", "only the first line with TEXT, and how to go there in gdb; exit status 1 if there is none",
+	 options_text, offsetof(struct options, find)},
+	{"all", 0, NULL, "all lines with TEXT", options_flag, offsetof(struct options, all)},
 	{0},
 };
 
-struct options {
-	const char *find;
-	bool timestamps, all, help;
+static const struct command_options command_options = {
+	.head = "usage: hvrec console TRACE [OPTIONS]\n"
+		"\n"
+		"Prints what the guest printed, byte for byte.\n",
+	.rows = rows,
+	.argument_min = 1,
+	.argument_max = 1,
+	.arguments = "one TRACE",
 };
 
 /* Control characters but tabs are left out: they are for the terminal that the guest has. */
@@ -91,7 +90,7 @@ static void print_lines(struct event_stream *stream, const struct options *optio
 		error_set(error, STATUS_FAILED, "the guest does not print \"%s\"", options->find);
 }
 
-static bool options_check(const struct options *options, struct error *error)
+static bool options_agree(const struct options *options, struct error *error)
 {
 	if (options->all && !options->find)
 		return error_set(error, STATUS_FAILED, "--all goes with --find TEXT");
@@ -100,39 +99,14 @@ static bool options_check(const struct options *options, struct error *error)
 	       error_set(error, STATUS_FAILED, "--find takes a text of 1 to %d bytes", CONSOLE_FIND_BYTES_MAX);
 }
 
-static bool options_take(struct options *options, int argc, char **argv, struct error *error)
-{
-	int option;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) >= 0) {
-		if (option == OPTION_TIMESTAMPS)
-			options->timestamps = true;
-		else if (option == OPTION_FIND)
-			options->find = optarg;
-		else if (option == OPTION_ALL)
-			options->all = true;
-		else if (option == OPTION_HELP)
-			options->help = true;
-		else
-			return error_set(error, STATUS_FAILED,
-					 "unknown option or missing value; see `hvrec console --help`");
-	}
-	if (!options->help && argc - optind != 1)
-		return error_set(error, STATUS_FAILED, "give one TRACE; see `hvrec console --help`");
-	return options_check(options, error);
-}
-
 void console_command(int argc, char **argv, struct error *error)
 {
 	struct options options = {0};
-	if (!options_take(&options, argc, argv, error))
+	int first = options_parse(&command_options, argc, argv, &options, error);
+	if (first == 0 || !options_agree(&options, error))
 		return;
-	if (options.help) {
-		fputs(help, stdout);
-		return;
-	}
-	sandbox_enter(&(struct sandbox_files){.traces = {argv[optind]}}, SANDBOX_NO_NETWORK | SANDBOX_NO_PROCESSES);
-	struct trace_reader *trace = trace_open(argv[optind], error);
+	sandbox_enter(&(struct sandbox_files){.traces = {argv[first]}}, SANDBOX_NO_NETWORK | SANDBOX_NO_PROCESSES);
+	struct trace_reader *trace = trace_open(argv[first], error);
 	struct event_stream *stream = trace ? event_stream_open(trace_seek(trace, 0, error), error) : NULL;
 	if (stream && (options.timestamps || options.find))
 		print_lines(stream, &options, error);

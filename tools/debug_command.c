@@ -7,40 +7,13 @@
 #include "tools/options.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static const char help[] =
-	"usage: hvrec debug TRACE [--symbols ELF]... [--at PLACE] [--jobs J] [--qemu PROGRAM]\n"
-	"                        [-- GDB-ARGUMENT...]\n"
-	"\n"
-	"Starts gdb on the trace, forwards and backwards, with symbols where the guest's code really is.\n"
-	"\n"
-	"      --symbols ELF         symbols of the guest: a vmlinux, a program (default: the payload itself,\n"
-	"                            or the names that a Linux kernel has of itself)\n"
-	"      --at PLACE            begin there: N, \"event K\", \"time SECONDS\", PERCENT%, start or end\n"
-	"  -j, --jobs J              search on J machines at a time (default: all cores)\n"
-	"      --qemu PROGRAM        the qemu-system-aarch64 to use (default: the variable HVREC_QEMU, or that of "
-	"PATH)\n"
-	"\n"
-	"In gdb `hvrec help` lists what travels in the recording. HVREC_GDB names the gdb to run.\n";
-
-enum { OPTION_SYMBOLS = 256, OPTION_AT, OPTION_QEMU, OPTION_HELP };
-
 enum { PATH_BYTES = 108, COMMAND_BYTES = 8192 };
-
-static const struct option long_options[] = {
-	{"symbols", required_argument, NULL, OPTION_SYMBOLS},
-	{"at", required_argument, NULL, OPTION_AT},
-	{"jobs", required_argument, NULL, 'j'},
-	{"qemu", required_argument, NULL, OPTION_QEMU},
-	{"help", no_argument, NULL, OPTION_HELP},
-	{0},
-};
 
 struct session {
 	const char *trace;
@@ -172,44 +145,43 @@ static void run(const struct session *session, const char *gdb, const char *comm
 	debug_server_stop(&server, error);
 }
 
-static bool options_parse(int argc, char **argv, struct session *session, bool *done, struct error *error)
+static bool symbols_take(const char *option, const char *text, void *into, struct error *error)
 {
-	int option;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":j:", long_options, NULL)) >= 0) {
-		if (option == OPTION_HELP) {
-			fputs(help, stdout);
-			*done = true;
-			return true;
-		}
-		if (option == OPTION_AT) {
-			session->at = optarg;
-			continue;
-		}
-		if (option == 'j') {
-			if (!options_jobs(optarg, &session->jobs, error))
-				return false;
-			continue;
-		}
-		if (option == OPTION_QEMU) {
-			if (!options_qemu(optarg, error))
-				return false;
-			continue;
-		}
-		if (option != OPTION_SYMBOLS)
-			return error_set(error, STATUS_FAILED,
-					 "unknown option or missing value; see `hvrec debug --help`");
-		if (session->file_count == DEBUG_SYMBOLS_MAX)
-			return error_set(error, STATUS_FAILED, "more than %d --symbols", DEBUG_SYMBOLS_MAX - 1);
-		session->files[session->file_count++] = optarg;
-	}
+	struct session *session = into;
+	if (session->file_count == DEBUG_SYMBOLS_MAX)
+		return error_set(error, STATUS_FAILED, "more than %d %s", DEBUG_SYMBOLS_MAX - 1, option);
+	session->files[session->file_count++] = text;
 	return true;
 }
+
+static const struct option_row rows[] = {
+	{"symbols", 0, "ELF",
+	 "symbols of the guest: a vmlinux, a program (default: the payload itself, or the names that a Linux kernel "
+	 "has of itself)",
+	 symbols_take, 0},
+	{"at", 0, "PLACE", "begin there: N, \"event K\", \"time SECONDS\", PERCENT%, start or end", options_text,
+	 offsetof(struct session, at)},
+	{"jobs", 'j', "J", "search on J machines at a time (default: all cores)", options_jobs,
+	 offsetof(struct session, jobs)},
+	OPTIONS_QEMU,
+	{0},
+};
+
+static const struct command_options command_options = {
+	.head = "usage: hvrec debug TRACE [--symbols ELF]... [--at PLACE] [--jobs J] [--qemu PROGRAM]\n"
+		"                        [-- GDB-ARGUMENT...]\n"
+		"\n"
+		"Starts gdb on the trace, forwards and backwards, with symbols where the guest's code really is.\n",
+	.rows = rows,
+	.tail = "In gdb `hvrec help` lists what travels in the recording. HVREC_GDB names the gdb to run.\n",
+	.argument_min = 1,
+	.argument_max = 1,
+	.arguments = "one TRACE",
+};
 
 void debug_command(int argc, char **argv, struct error *error)
 {
 	struct session session = {.jobs = options_jobs_default()};
-	bool done = false;
 	int own_count = argc;
 	for (int i = 1; i < argc && own_count == argc; i++) {
 		if (strcmp(argv[i], "--") == 0)
@@ -217,13 +189,10 @@ void debug_command(int argc, char **argv, struct error *error)
 	}
 	session.gdb_arguments = argv + own_count + (own_count < argc);
 	session.gdb_argument_count = (size_t)(argc - own_count - (own_count < argc));
-	if (!options_parse(own_count, argv, &session, &done, error) || done)
+	int first = options_parse(&command_options, own_count, argv, &session, error);
+	if (first == 0)
 		return;
-	if (own_count - optind != 1) {
-		error_set(error, STATUS_FAILED, "give one TRACE; see `hvrec debug --help`");
-		return;
-	}
-	session.trace = argv[optind];
+	session.trace = argv[first];
 	const char *gdb = debug_gdb_find(error);
 	char *commands = gdb ? path_gdb_commands(error) : NULL;
 	debug_signals_hold(&session.signals);

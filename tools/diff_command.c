@@ -8,31 +8,16 @@
 #include "replay/trace/numbers.h"
 #include "replay/trace/trace_diff.h"
 #include "tools/commands.h"
+#include "tools/options.h"
 #include "tools/output.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char help[] =
-	"usage: hvrec diff A B [--context K]\n"
-	"\n"
-	"Compares two recordings of the same guest: what it began with, then the events. Exit status 0: "
-	"they are\n"
-	"the same; 2: they differ; 1: they could not be compared.\n"
-	"\n"
-	"  --context K       print K events before and behind a difference (default: 3)\n";
-
-enum { OPTION_CONTEXT = 256, OPTION_HELP, CONTEXT_DEFAULT = 3, CONTEXT_MAX = 10000 };
+enum { CONTEXT_DEFAULT = 3, CONTEXT_MAX = 10000 };
 enum { WIDTH_DEFAULT = 180, COLUMN_MIN = 60, ROW_BYTES = EVENT_TEXT_BYTES + 128 };
-
-static const struct option long_options[] = {
-	{"context", required_argument, NULL, OPTION_CONTEXT},
-	{"help", no_argument, NULL, OPTION_HELP},
-	{0},
-};
 
 static const char *const titles[TRACE_DIFF_COUNT] = {
 	[TRACE_DIFF_EXACT] = "first difference",
@@ -197,40 +182,41 @@ static void compare(struct comparison *c, struct error *error)
 	output_end(error);
 }
 
-static bool options_take(struct comparison *c, int argc, char **argv, bool *wants_help, struct error *error)
+static bool context_take(const char *option, const char *text, void *into, struct error *error)
 {
-	int option;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) >= 0) {
-		if (option == OPTION_HELP) {
-			*wants_help = true;
-			return true;
-		}
-		if (option != OPTION_CONTEXT)
-			return error_set(error, STATUS_FAILED,
-					 "unknown option or missing value; see `hvrec diff --help`");
-		if (!numbers_value(optarg, &c->context) || c->context > CONTEXT_MAX)
-			return error_set(error, STATUS_FAILED, "--context %s is not a number of events up to %d",
-					 optarg, CONTEXT_MAX);
-	}
-	return argc - optind == 2 ||
-	       error_set(error, STATUS_FAILED, "give two traces, A and B; see `hvrec diff --help`");
+	uint64_t *context = into;
+	return (numbers_value(text, context) && *context <= CONTEXT_MAX) ||
+	       error_set(error, STATUS_FAILED, "%s %s is not a number of events up to %d", option, text, CONTEXT_MAX);
 }
+
+static const struct option_row rows[] = {
+	{"context", 0, "K", "print K events before and behind a difference (default: 3)", context_take,
+	 offsetof(struct comparison, context)},
+	{0},
+};
+
+static const struct command_options command_options = {
+	.head = "usage: hvrec diff A B [--context K]\n"
+		"\n"
+		"Compares two recordings of the same guest: what it began with, then the events. Exit status 0: they "
+		"are\n"
+		"the same; 2: they differ; 1: they could not be compared.\n",
+	.rows = rows,
+	.argument_min = 2,
+	.argument_max = 2,
+	.arguments = "two traces, A and B",
+};
 
 void diff_command(int argc, char **argv, struct error *error)
 {
 	struct comparison c = {.context = CONTEXT_DEFAULT};
-	bool wants_help = false;
-	if (!options_take(&c, argc, argv, &wants_help, error))
+	int first = options_parse(&command_options, argc, argv, &c, error);
+	if (first == 0)
 		return;
-	if (wants_help) {
-		fputs(help, stdout);
-		return;
-	}
-	sandbox_enter(&(struct sandbox_files){.traces = {argv[optind], argv[optind + 1]}},
+	sandbox_enter(&(struct sandbox_files){.traces = {argv[first], argv[first + 1]}},
 		      SANDBOX_NO_NETWORK | SANDBOX_NO_PROCESSES);
 	for (int i = 0; i < 2 && error->status == STATUS_OK; i++) {
-		c.paths[i] = argv[optind + i];
+		c.paths[i] = argv[first + i];
 		c.traces[i] = trace_open(c.paths[i], error);
 	}
 	if (error->status == STATUS_OK)

@@ -7,99 +7,76 @@
 #include "replay/trace/event_text.h"
 #include "replay/trace/numbers.h"
 #include "tools/commands.h"
+#include "tools/options.h"
 #include "tools/output.h"
 #include "tools/output_text.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
-
-static const char help[] =
-	"usage: hvrec events TRACE [OPTIONS]\n"
-	"\n"
-	"Prints each event: its number, position, guest time, vCPU, pc, and what it was.\n"
-	"\n"
-	"  --kind KIND       only this kind; several times: any of them. A kind is a name that `hvrec "
-	"info`\n"
-	"                    prints, or irq, mmio, exception, console\n"
-	"  --from N          from this position on: 1500000, 1_500_000, 10M, 0x1000\n"
-	"  --to N            up to this position\n"
-	"  --vcpu V          only of this vCPU\n"
-	"  --address RANGE   only of this guest physical address, FROM..TO, or device: uart, rtc, gicd, "
-	"gicr,\n"
-	"                    virtio, virtio3; with --kind irq alone: of an interrupt (INTID)\n"
-	"  --limit COUNT     at most so many\n"
-	"  --format FORMAT   text (the default), json (one object a line), csv (RFC 4180)\n";
-
-enum {
-	OPTION_KIND = 256,
-	OPTION_FROM,
-	OPTION_TO,
-	OPTION_VCPU,
-	OPTION_ADDRESS,
-	OPTION_LIMIT,
-	OPTION_FORMAT,
-	OPTION_HELP
-};
-
-static const struct option long_options[] = {
-	{"kind", required_argument, NULL, OPTION_KIND},
-	{"from", required_argument, NULL, OPTION_FROM},
-	{"to", required_argument, NULL, OPTION_TO},
-	{"vcpu", required_argument, NULL, OPTION_VCPU},
-	{"address", required_argument, NULL, OPTION_ADDRESS},
-	{"limit", required_argument, NULL, OPTION_LIMIT},
-	{"format", required_argument, NULL, OPTION_FORMAT},
-	{"help", no_argument, NULL, OPTION_HELP},
-	{0},
-};
 
 struct options {
 	struct event_filter filter;
 	uint64_t limit;
 	enum output_format format;
-	bool help;
 };
 
-static bool number(const char *option, const char *text, uint64_t *value, struct error *error)
+static bool number_take(const char *option, const char *text, void *into, struct error *error)
 {
-	return numbers_count(text, value) ||
+	return numbers_count(text, into) ||
 	       error_set(error, STATUS_FAILED, "%s %s is not a number, such as 1500000, 1_500_000, 10M or 0x1000",
 			 option, text);
 }
 
-static bool option_take(struct options *options, int option, const char *value, struct error *error)
+static bool vcpu_take(const char *option, const char *text, void *into, struct error *error)
 {
-	struct event_filter *filter = &options->filter;
-	switch (option) {
-	case OPTION_KIND:
-		return event_filter_add(filter, value) ||
-		       error_set(error, STATUS_FAILED, "--kind %s is no kind of event; see `hvrec events --help`",
-				 value);
-	case OPTION_FROM:
-		return number("--from", value, &filter->from_n, error);
-	case OPTION_TO:
-		return number("--to", value, &filter->to_n, error);
-	case OPTION_VCPU:
-		filter->by_vcpu = true;
-		return number("--vcpu", value, &filter->vcpu, error);
-	case OPTION_ADDRESS:
-		return event_filter_address(filter, value) ||
-		       error_set(
-			       error, STATUS_FAILED,
-			       "--address %s is neither an address, FROM..TO, nor one of uart, rtc, gicd, gicr, virtio",
-			       value);
-	case OPTION_LIMIT:
-		return number("--limit", value, &options->limit, error);
-	case OPTION_FORMAT:
-		return output_format(value, true, &options->format, error);
-	case OPTION_HELP:
-		options->help = true;
-		return true;
-	default:
-		return error_set(error, STATUS_FAILED, "unknown option or missing value; see `hvrec events --help`");
-	}
+	struct event_filter *filter = into;
+	filter->by_vcpu = true;
+	return number_take(option, text, &filter->vcpu, error);
 }
+
+static bool kind_take(const char *option, const char *text, void *into, struct error *error)
+{
+	return event_filter_add(into, text) ||
+	       error_set(error, STATUS_FAILED, "%s %s is no kind of event; see `hvrec events --help`", option, text);
+}
+
+static bool address_take(const char *option, const char *text, void *into, struct error *error)
+{
+	return event_filter_address(into, text) ||
+	       error_set(error, STATUS_FAILED,
+			 "%s %s is neither an address, FROM..TO, nor one of uart, rtc, gicd, gicr, virtio", option,
+			 text);
+}
+
+#define AT(field) offsetof(struct options, field)
+static const struct option_row rows[] = {
+	{"kind", 0, "KIND",
+	 "only this kind; several times: any of them. A kind is a name that `hvrec info` prints, or irq, mmio, "
+	 "exception, console",
+	 kind_take, AT(filter)},
+	{"from", 0, "N", "from this position on: 1500000, 1_500_000, 10M, 0x1000", number_take, AT(filter.from_n)},
+	{"to", 0, "N", "up to this position", number_take, AT(filter.to_n)},
+	{"vcpu", 0, "V", "only of this vCPU", vcpu_take, AT(filter)},
+	{"address", 0, "RANGE",
+	 "only of this guest physical address, FROM..TO, or device: uart, rtc, gicd, gicr, virtio, virtio3; with "
+	 "--kind irq alone: of an interrupt (INTID)",
+	 address_take, AT(filter)},
+	{"limit", 0, "COUNT", "at most so many", number_take, AT(limit)},
+	{"format", 0, "FORMAT", "text (the default), json (one object a line), csv (RFC 4180)", output_format_csv,
+	 AT(format)},
+	{0},
+};
+#undef AT
+
+static const struct command_options command_options = {
+	.head = "usage: hvrec events TRACE [OPTIONS]\n"
+		"\n"
+		"Prints each event: its number, position, guest time, vCPU, pc, and what it was.\n",
+	.rows = rows,
+	.argument_min = 1,
+	.argument_max = 1,
+	.arguments = "one TRACE",
+};
 
 static void print_row(const struct event_at *at, size_t width)
 {
@@ -196,26 +173,15 @@ static void print_events(struct trace_reader *trace, const struct options *optio
 void events_command(int argc, char **argv, struct error *error)
 {
 	struct options options = {.filter = event_filter_all, .limit = UINT64_MAX};
-	int option;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) >= 0) {
-		if (!option_take(&options, option, optarg, error))
-			return;
-		if (options.help) {
-			fputs(help, stdout);
-			return;
-		}
-	}
-	if (argc - optind != 1) {
-		error_set(error, STATUS_FAILED, "give one TRACE; see `hvrec events --help`");
+	int first = options_parse(&command_options, argc, argv, &options, error);
+	if (first == 0)
 		return;
-	}
 	if (options.filter.from_n > options.filter.to_n) {
 		error_set(error, STATUS_FAILED, "--from is behind --to");
 		return;
 	}
-	sandbox_enter(&(struct sandbox_files){.traces = {argv[optind]}}, SANDBOX_NO_NETWORK | SANDBOX_NO_PROCESSES);
-	struct trace_reader *trace = trace_open(argv[optind], error);
+	sandbox_enter(&(struct sandbox_files){.traces = {argv[first]}}, SANDBOX_NO_NETWORK | SANDBOX_NO_PROCESSES);
+	struct trace_reader *trace = trace_open(argv[first], error);
 	if (trace)
 		print_events(trace, &options, error);
 	trace_close(trace);

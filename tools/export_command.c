@@ -2,28 +2,34 @@
 #include "hv/host/path.h"
 #include "hv/host/sandbox.h"
 #include "tools/commands.h"
-#include "tools/report/export_perfetto.h"
+#include "tools/options.h"
 #include "tools/output.h"
+#include "tools/report/export_perfetto.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
-static const char help[] = "usage: hvrec export TRACE --format perfetto [OPTIONS]\n"
-			   "\n"
-			   "Writes Trace Event JSON, which ui.perfetto.dev, chrome://tracing and other viewers open.\n"
-			   "\n"
-			   "      --format perfetto\n"
-			   "  -o, --output FILE.json    (default: standard output)\n";
+struct export_options {
+	const char *format;
+	const char *output; /* NULL: standard output */
+};
 
-enum { OPTION_FORMAT = 256, OPTION_HELP };
-
-static const struct option long_options[] = {
-	{"format", required_argument, NULL, OPTION_FORMAT},
-	{"output", required_argument, NULL, 'o'},
-	{"help", no_argument, NULL, OPTION_HELP},
+static const struct option_row rows[] = {
+	{"format", 0, "perfetto", "the one that there is", options_text, offsetof(struct export_options, format)},
+	{"output", 'o', "FILE.json", "(default: standard output)", options_text,
+	 offsetof(struct export_options, output)},
 	{0},
+};
+
+static const struct command_options command_options = {
+	.head = "usage: hvrec export TRACE --format perfetto [OPTIONS]\n"
+		"\n"
+		"Writes Trace Event JSON, which ui.perfetto.dev, chrome://tracing and other viewers open.\n",
+	.rows = rows,
+	.argument_min = 1,
+	.argument_max = 1,
+	.arguments = "one TRACE",
 };
 
 static void write_file(struct trace_reader *trace, const char *name, const char *path, struct error *error)
@@ -63,30 +69,13 @@ static void run(const char *path, const char *output, struct error *error)
 
 void export_command(int argc, char **argv, struct error *error)
 {
-	const char *format = NULL, *output = NULL;
-	int option;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":o:", long_options, NULL)) >= 0) {
-		switch (option) {
-		case OPTION_FORMAT:
-			format = optarg;
-			break;
-		case 'o':
-			output = optarg;
-			break;
-		case OPTION_HELP:
-			fputs(help, stdout);
-			return;
-		default:
-			error_set(error, STATUS_FAILED, "unknown option or missing value; see `hvrec export --help`");
-			return;
-		}
-	}
-	if (argc - optind != 1)
-		error_set(error, STATUS_FAILED, "give one TRACE; see `hvrec export --help`");
-	else if (!format || strcmp(format, "perfetto") != 0)
+	struct export_options options = {0};
+	int first = options_parse(&command_options, argc, argv, &options, error);
+	if (first == 0)
+		return;
+	if (!options.format || strcmp(options.format, "perfetto") != 0)
 		error_set(error, STATUS_FAILED, "give --format perfetto, the one that there is%s%s",
-			  format ? ", not " : "", format ? format : "");
+			  options.format ? ", not " : "", options.format ? options.format : "");
 	else
-		run(argv[optind], output, error);
+		run(argv[first], options.output, error);
 }

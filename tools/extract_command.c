@@ -7,36 +7,18 @@
 #include "hv/host/sandbox.h"
 #include "replay/trace/event_stream.h"
 #include "tools/commands.h"
+#include "tools/options.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char help[] =
-	"usage: hvrec extract TRACE [OPTIONS] [FILE...]\n"
-	"\n"
-	"Writes what was recorded as files: kernel, initrd and dtb, byte for byte; console, what the guest "
-	"printed;\n"
-	"cmdline. Without FILE, all of these that the trace has. FILE can also be ram/ADDRESS, a piece of "
-	"the RAM\n"
-	"that the guest began with, which is written as ram-ADDRESS.\n"
-	"\n"
-	"  -o, --output DIR      the folder (default: the current one), made if it is not there\n"
-	"      --force           replace files that exist\n";
-
-enum { OPTION_FORCE = 256, OPTION_HELP, NAME_BYTES = 64, ITEM_MAX = 64 };
-
-static const struct option long_options[] = {
-	{"output", required_argument, NULL, 'o'},
-	{"force", no_argument, NULL, OPTION_FORCE},
-	{"help", no_argument, NULL, OPTION_HELP},
-	{0},
-};
+enum { NAME_BYTES = 64, ITEM_MAX = 64 };
 
 static const char *const files[] = {"kernel", "initrd", "dtb", "console", "cmdline"};
 enum { FILE_COUNT = sizeof(files) / sizeof(files[0]) };
@@ -48,6 +30,26 @@ struct extraction {
 	bool force;
 	const char *items[ITEM_MAX];
 	size_t item_count;
+};
+
+static const struct option_row rows[] = {
+	{"output", 'o', "DIR", "the folder (default: the current one), made if it is not there", options_text,
+	 offsetof(struct extraction, folder)},
+	{"force", 0, NULL, "replace files that exist", options_flag, offsetof(struct extraction, force)},
+	{0},
+};
+
+static const struct command_options command_options = {
+	.head = "usage: hvrec extract TRACE [OPTIONS] [FILE...]\n"
+		"\n"
+		"Writes what was recorded as files: kernel, initrd and dtb, byte for byte; console, what the guest\n"
+		"printed; cmdline. Without FILE, all of these that the trace has. FILE can also be ram/ADDRESS, a "
+		"piece\n"
+		"of the RAM that the guest began with, which is written as ram-ADDRESS.\n",
+	.rows = rows,
+	.argument_min = 1,
+	.argument_max = INT_MAX,
+	.arguments = "one TRACE",
 };
 
 static bool is_known(const char *name)
@@ -233,30 +235,13 @@ static void extract(struct extraction *e, char **names, int name_count, struct e
 void extract_command(int argc, char **argv, struct error *error)
 {
 	struct extraction extraction = {.folder = ".", .folder_fd = -1};
-	int option;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":o:", long_options, NULL)) >= 0) {
-		if (option == OPTION_HELP) {
-			fputs(help, stdout);
-			return;
-		}
-		if (option == 'o') {
-			extraction.folder = optarg;
-		} else if (option == OPTION_FORCE) {
-			extraction.force = true;
-		} else {
-			error_set(error, STATUS_FAILED, "unknown option or missing value; see `hvrec extract --help`");
-			return;
-		}
-	}
-	if (argc - optind < 1) {
-		error_set(error, STATUS_FAILED, "give one TRACE; see `hvrec extract --help`");
+	int first = options_parse(&command_options, argc, argv, &extraction, error);
+	if (first == 0)
 		return;
-	}
-	sandbox_enter(&(struct sandbox_files){.traces = {argv[optind]}, .outputs = extraction.folder},
+	sandbox_enter(&(struct sandbox_files){.traces = {argv[first]}, .outputs = extraction.folder},
 		      SANDBOX_NO_NETWORK | SANDBOX_NO_PROCESSES);
-	extraction.trace = trace_open(argv[optind], error);
+	extraction.trace = trace_open(argv[first], error);
 	if (extraction.trace)
-		extract(&extraction, argv + optind + 1, argc - optind - 1, error);
+		extract(&extraction, argv + first + 1, argc - first - 1, error);
 	trace_close(extraction.trace);
 }

@@ -3,25 +3,32 @@
 #include "hv/host/sandbox.h"
 #include "replay/trace/trace_stat.h"
 #include "tools/commands.h"
+#include "tools/options.h"
 #include "tools/output.h"
 #include "tools/output_text.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char help[] =
-	"usage: hvrec info TRACE [--json]\n"
-	"\n"
-	"Prints the guest, its machine, the length, events by kind, keyframes, bytes, and the final state's hash.\n";
+struct info_options {
+	bool json;
+};
 
-enum { OPTION_JSON = 256, OPTION_HELP };
-
-static const struct option long_options[] = {
-	{"json", no_argument, NULL, OPTION_JSON},
-	{"help", no_argument, NULL, OPTION_HELP},
+static const struct option_row rows[] = {
+	{"json", 0, NULL, "as one JSON object", options_flag, offsetof(struct info_options, json)},
 	{0},
+};
+
+static const struct command_options command_options = {
+	.head = "usage: hvrec info TRACE [--json]\n"
+		"\n"
+		"Prints the guest, its machine, the length, events by kind, keyframes, bytes, and the final state's "
+		"hash.\n",
+	.rows = rows,
+	.argument_min = 1,
+	.argument_max = 1,
+	.arguments = "one TRACE",
 };
 
 struct info {
@@ -163,31 +170,17 @@ static void print_json(const char *path, const struct info *info)
 void info_command(int argc, char **argv, struct error *error)
 {
 	struct info info = {0};
-	bool json = false;
-	int option;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "", long_options, NULL)) >= 0) {
-		if (option == OPTION_HELP) {
-			fputs(help, stdout);
-			return;
-		}
-		if (option != OPTION_JSON) {
-			error_set(error, STATUS_FAILED, "unknown option; see `hvrec info --help`");
-			return;
-		}
-		json = true;
-	}
-	if (argc - optind != 1) {
-		error_set(error, STATUS_FAILED, "give one TRACE; see `hvrec info --help`");
+	struct info_options options = {0};
+	int first = options_parse(&command_options, argc, argv, &options, error);
+	if (first == 0)
 		return;
-	}
-	sandbox_enter(&(struct sandbox_files){.traces = {argv[optind]}}, SANDBOX_NO_NETWORK | SANDBOX_NO_PROCESSES);
-	struct trace_reader *trace = trace_open(argv[optind], error);
+	sandbox_enter(&(struct sandbox_files){.traces = {argv[first]}}, SANDBOX_NO_NETWORK | SANDBOX_NO_PROCESSES);
+	struct trace_reader *trace = trace_open(argv[first], error);
 	if (trace && info_get(trace, &info, error)) {
-		if (json)
-			print_json(argv[optind], &info);
+		if (options.json)
+			print_json(argv[first], &info);
 		else
-			print_text(argv[optind], &info);
+			print_text(argv[first], &info);
 		output_end(error);
 	}
 	info_free(&info);

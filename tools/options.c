@@ -1,4 +1,4 @@
-/* Parses option values, whole text or nothing; and the default of -o. */
+/* The kinds of values that options have, whole text or nothing; and the default of -o. */
 #include "tools/options.h"
 #include "replay/run/engine.h"
 #include "replay/trace/numbers.h"
@@ -39,22 +39,39 @@ static bool scaled(const char *text, const struct unit *units, size_t unit_count
 	return true;
 }
 
-bool options_count(const char *option, const char *text, uint64_t *value, struct error *error)
+bool options_text(const char *option, const char *text, void *into, struct error *error)
 {
-	return numbers_count(text, value) ||
+	(void)option;
+	(void)error;
+	*(const char **)into = text;
+	return true;
+}
+
+bool options_flag(const char *option, const char *text, void *into, struct error *error)
+{
+	(void)option;
+	(void)text;
+	(void)error;
+	*(bool *)into = true;
+	return true;
+}
+
+bool options_count(const char *option, const char *text, void *into, struct error *error)
+{
+	return numbers_count(text, into) ||
 	       error_set(error, STATUS_FAILED, "%s %s is not a number of instructions, such as 1500000 or 2G", option,
 			 text);
 }
 
-bool options_size(const char *option, const char *text, uint64_t *bytes, struct error *error)
+bool options_size(const char *option, const char *text, void *into, struct error *error)
 {
 	static const struct unit units[] = {
 		{'m', UINT64_C(1) << 20}, {'k', UINT64_C(1) << 10}, {'g', UINT64_C(1) << 30}};
-	return scaled(text, units, 3, bytes) ||
+	return scaled(text, units, 3, into) ||
 	       error_set(error, STATUS_FAILED, "%s %s is not a size, such as 512M or 2G", option, text);
 }
 
-bool options_duration(const char *option, const char *text, uint64_t *ns, struct error *error)
+bool options_duration(const char *option, const char *text, void *into, struct error *error)
 {
 	static const struct {
 		const char *name;
@@ -65,18 +82,19 @@ bool options_duration(const char *option, const char *text, uint64_t *ns, struct
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]) && end != text; i++) {
 		double product = number * units[i].ns;
 		if (strcmp(end, units[i].name) == 0 && product >= 1 && product < 9e18) {
-			*ns = (uint64_t)product;
+			*(uint64_t *)into = (uint64_t)product;
 			return true;
 		}
 	}
 	return error_set(error, STATUS_FAILED, "%s %s is not a duration, such as 500ms, 2s or 10min", option, text);
 }
 
-bool options_seconds(const char *option, const char *text, double *seconds, struct error *error)
+bool options_seconds(const char *option, const char *text, void *into, struct error *error)
 {
 	char *end;
-	*seconds = strtod(text, &end);
-	if (end != text && *end == 0 && isfinite(*seconds) && *seconds > 0)
+	double seconds = strtod(text, &end);
+	*(double *)into = seconds;
+	if (end != text && *end == 0 && isfinite(seconds) && seconds > 0)
 		return true;
 	return error_set(error, STATUS_FAILED, "%s %s is not a number of seconds", option, text);
 }
@@ -91,23 +109,24 @@ bool options_output(const char *trace, const char *ending, char *path, size_t pa
 	return (length > 0 && (size_t)length < path_bytes) || error_set(error, STATUS_FAILED, "the path is too long");
 }
 
-bool options_jobs(const char *text, unsigned *jobs, struct error *error)
+bool options_jobs(const char *option, const char *text, void *into, struct error *error)
 {
 	char *end;
 	long value = strtol(text, &end, 10);
 	if (end == text || *end || value < 1 || value > ENGINE_JOBS_MAX)
-		return error_set(error, STATUS_FAILED, "--jobs %s is not a number between 1 and %d", text,
+		return error_set(error, STATUS_FAILED, "%s %s is not a number between 1 and %d", option, text,
 				 ENGINE_JOBS_MAX);
-	*jobs = (unsigned)value;
+	*(unsigned *)into = (unsigned)value;
 	return true;
 }
 
-bool options_qemu(const char *path, struct error *error)
+bool options_qemu(const char *option, const char *text, void *into, struct error *error)
 {
-	if (strchr(path, '/') && access(path, X_OK) != 0)
-		return error_set(error, STATUS_FAILED, "--qemu %s: %s", path, strerror(errno));
-	if (!*path || setenv("HVREC_QEMU", path, 1) != 0)
-		return error_set(error, STATUS_FAILED, "--qemu needs the name of a program");
+	(void)into;
+	if (strchr(text, '/') && access(text, X_OK) != 0)
+		return error_set(error, STATUS_FAILED, "%s %s: %s", option, text, strerror(errno));
+	if (!*text || setenv("HVREC_QEMU", text, 1) != 0)
+		return error_set(error, STATUS_FAILED, "%s needs the name of a program", option);
 	return true;
 }
 

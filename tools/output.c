@@ -10,16 +10,28 @@
 
 static int failure; /* errno of the first write that failed */
 
-bool output_format(const char *text, bool csv, enum output_format *format, struct error *error)
+/* One of the first `count` formats. */
+static bool format_take(int count, const char *option, const char *text, void *into, struct error *error)
 {
-	static const char *const names[] = {"text", "json", "csv"};
-	for (int i = OUTPUT_TEXT; i <= (csv ? OUTPUT_CSV : OUTPUT_JSON); i++) {
+	static const char *const names[] = {[OUTPUT_TEXT] = "text", [OUTPUT_JSON] = "json", [OUTPUT_CSV] = "csv"};
+	for (int i = 0; i < count; i++) {
 		if (strcmp(text, names[i]) == 0) {
-			*format = (enum output_format)i;
+			*(enum output_format *)into = (enum output_format)i;
 			return true;
 		}
 	}
-	return error_set(error, STATUS_FAILED, "--format %s is none of text, json%s", text, csv ? ", csv" : "");
+	return error_set(error, STATUS_FAILED, "%s %s is none of text, json%s", option, text,
+			 count > OUTPUT_CSV ? ", csv" : "");
+}
+
+bool output_format(const char *option, const char *text, void *into, struct error *error)
+{
+	return format_take(OUTPUT_CSV, option, text, into, error);
+}
+
+bool output_format_csv(const char *option, const char *text, void *into, struct error *error)
+{
+	return format_take(OUTPUT_CSV + 1, option, text, into, error);
 }
 
 size_t output_width(void)

@@ -1,12 +1,11 @@
 /* What the offline commands print: the formats, the terminal's width, and standard output's end. */
 #pragma once
-#include "hv/error/error.h"
-#include <stddef.h>
+#include "tools/options.h"
 
 enum output_format { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_CSV };
 
-/* Reads the value of --format; csv only if `csv`. False: it is none; error set. */
-bool output_format(const char *text, bool csv, enum output_format *format, struct error *error);
+/* The value of --format, an enum output_format: text or json; or csv too. */
+option_take output_format, output_format_csv;
 
 /* Columns of the terminal on standard output; 0: it is no terminal. */
 size_t output_width(void);

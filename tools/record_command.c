@@ -4,124 +4,56 @@
 #include "tools/commands.h"
 #include "tools/options.h"
 
-#include <getopt.h>
-#include <stdio.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static const char help[] =
-	"usage: hvrec record [-o TRACE] --kernel IMAGE [--initrd FILE] [--append TEXT] [OPTIONS]\n"
-	"       hvrec record [-o TRACE] [OPTIONS] PAYLOAD [ARGUMENTS…]\n"
-	"\n"
-	"Boots a Linux kernel, or a bare-metal program for QEMU's virt board, and records it.\n"
-	"\n"
-	"  -o, --output TRACE        the trace to write (default: hvrec.trace)\n"
-	"      --kernel IMAGE        an arm64 Image, gzip or EFI zboot included\n"
-	"      --initrd FILE         the initial RAM disk\n"
-	"      --append TEXT         the kernel command line\n"
-	"      --dtb FILE            a device tree instead of the built one\n"
-	"      --memory SIZE         the guest's RAM (default: 512M)\n"
-	"      --input FILE|-        console input (default: the terminal, if there is one)\n"
-	"      --input-after TEXT    a line of it waits until the console shows TEXT (once for each such line)\n"
-	"      --console FILE|-|none where console output goes (default: -, standard output)\n"
-	"      --pace skip|real      idle time is skipped, or waited for (default: real on a terminal)\n"
-	"      --keyframe-every TIME|none\n"
-	"                            real time between keyframes, where a replay can start (default: 500ms)\n"
-	"      --keep TIME|SIZE      keep only the last TIME of guest time (30s, 10min), or the last SIZE (500M) of\n"
-	"                            events and keyframes\n"
-	"      --max-instructions N  end after N instructions (k, M, G)\n"
-	"      --timeout SECONDS     end after so much real time\n"
-	"      --qemu PROGRAM        the qemu-system-aarch64 to use (default: the variable HVREC_QEMU, or that of "
-	"PATH)\n"
-	"      --until TEXT          end, with status 0, when the console shows TEXT\n"
-	"      --quiet               no progress line, no summary\n"
-	"\n"
-	"On a terminal: Ctrl-A X ends, Ctrl-A H helps.\n";
-
-enum {
-	OPTION_KERNEL = 256,
-	OPTION_INITRD,
-	OPTION_APPEND,
-	OPTION_DTB,
-	OPTION_MEMORY,
-	OPTION_INPUT,
-	OPTION_INPUT_AFTER,
-	OPTION_CONSOLE,
-	OPTION_PACE,
-	OPTION_KEYFRAME_EVERY,
-	OPTION_KEEP,
-	OPTION_MAX_INSTRUCTIONS,
-	OPTION_TIMEOUT,
-	OPTION_QEMU,
-	OPTION_UNTIL,
-	OPTION_QUIET,
-	OPTION_HELP,
-};
-
-static const struct option long_options[] = {
-	{"output", required_argument, NULL, 'o'},
-	{"kernel", required_argument, NULL, OPTION_KERNEL},
-	{"initrd", required_argument, NULL, OPTION_INITRD},
-	{"append", required_argument, NULL, OPTION_APPEND},
-	{"dtb", required_argument, NULL, OPTION_DTB},
-	{"memory", required_argument, NULL, OPTION_MEMORY},
-	{"input", required_argument, NULL, OPTION_INPUT},
-	{"input-after", required_argument, NULL, OPTION_INPUT_AFTER},
-	{"console", required_argument, NULL, OPTION_CONSOLE},
-	{"pace", required_argument, NULL, OPTION_PACE},
-	{"keyframe-every", required_argument, NULL, OPTION_KEYFRAME_EVERY},
-	{"keep", required_argument, NULL, OPTION_KEEP},
-	{"max-instructions", required_argument, NULL, OPTION_MAX_INSTRUCTIONS},
-	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
-	{"qemu", required_argument, NULL, OPTION_QEMU},
-	{"until", required_argument, NULL, OPTION_UNTIL},
-	{"quiet", no_argument, NULL, OPTION_QUIET},
-	{"help", no_argument, NULL, OPTION_HELP},
-	{0},
-};
-
-static bool pace_parse(const char *text, struct record_options *options, struct error *error)
+static bool pace_take(const char *option, const char *text, void *into, struct error *error)
 {
+	struct record_options *options = into;
 	options->pace_chosen = true;
 	options->pace = strcmp(text, "real") == 0 ? HV_PACE_REAL : HV_PACE_SKIP;
 	return options->pace == HV_PACE_REAL || strcmp(text, "skip") == 0 ||
-	       error_set(error, STATUS_FAILED, "--pace %s is neither skip nor real", text);
+	       error_set(error, STATUS_FAILED, "%s %s is neither skip nor real", option, text);
 }
 
-static bool memory_parse(const char *text, struct record_options *options, struct error *error)
+static bool memory_take(const char *option, const char *text, void *into, struct error *error)
 {
-	if (!options_size("--memory", text, &options->memory_bytes, error))
+	struct record_options *options = into;
+	if (!options_size(option, text, &options->memory_bytes, error))
 		return false;
 	if (options->memory_bytes >= UINT64_C(1) << 20 && options->memory_bytes <= GUEST_RAM_BYTES_MAX &&
 	    options->memory_bytes % 4096 == 0)
 		return true;
-	return error_set(error, STATUS_FAILED, "--memory %s is not between 1M and 255G in steps of 4K", text);
+	return error_set(error, STATUS_FAILED, "%s %s is not between 1M and 255G in steps of 4K", option, text);
 }
 
-static bool keyframes_parse(const char *text, struct record_options *options, struct error *error)
+static bool keyframes_take(const char *option, const char *text, void *into, struct error *error)
 {
+	struct record_options *options = into;
 	options->keyframe_ns = 0;
-	return strcmp(text, "none") == 0 || options_duration("--keyframe-every", text, &options->keyframe_ns, error);
+	return strcmp(text, "none") == 0 || options_duration(option, text, &options->keyframe_ns, error);
 }
 
-static bool keep_parse(const char *text, struct record_options *options, struct error *error)
+static bool keep_take(const char *option, const char *text, void *into, struct error *error)
 {
+	struct record_options *options = into;
 	struct error ignored = {.status = STATUS_OK};
 	options->keep_ns = options->keep_bytes = 0;
 	bool is_size = *text && strchr("KMG", text[strlen(text) - 1]);
-	if (is_size ? options_size("--keep", text, &options->keep_bytes, &ignored) && options->keep_bytes > 0
-		    : options_duration("--keep", text, &options->keep_ns, &ignored))
+	if (is_size ? options_size(option, text, &options->keep_bytes, &ignored) && options->keep_bytes > 0
+		    : options_duration(option, text, &options->keep_ns, &ignored))
 		return true;
 	return error_set(error, STATUS_FAILED,
-			 "--keep %s is neither a duration, such as 30s or 10min, nor a size, such "
-			 "as 500M",
-			 text);
+			 "%s %s is neither a duration, such as 30s or 10min, nor a size, such as 500M", option, text);
 }
 
 /* One more prompt. The list stays the caller's to free. */
-static bool input_after_add(const char *text, struct record_options *options, struct error *error)
+static bool input_after_take(const char *option, const char *text, void *into, struct error *error)
 {
+	struct record_options *options = into;
+	(void)option;
 	size_t count = 0;
 	while (options->input_after && options->input_after[count])
 		count++;
@@ -134,65 +66,59 @@ static bool input_after_add(const char *text, struct record_options *options, st
 	return true;
 }
 
-static bool until_parse(const char *text, struct record_options *options, struct error *error)
+static bool until_take(const char *option, const char *text, void *into, struct error *error)
 {
+	struct record_options *options = into;
 	options->until = text;
-	return *text || error_set(error, STATUS_FAILED, "--until needs a text to wait for");
+	return *text || error_set(error, STATUS_FAILED, "%s needs a text to wait for", option);
 }
 
-static bool option_take(int option, struct record_options *options, struct error *error)
+static bool max_instructions_take(const char *option, const char *text, void *into, struct error *error)
 {
-	switch (option) {
-	case 'o':
-		options->trace = optarg;
-		return true;
-	case OPTION_KERNEL:
-		options->kernel = optarg;
-		return true;
-	case OPTION_INITRD:
-		options->initrd = optarg;
-		return true;
-	case OPTION_APPEND:
-		options->bootargs = optarg;
-		return true;
-	case OPTION_DTB:
-		options->dtb = optarg;
-		return true;
-	case OPTION_MEMORY:
-		return memory_parse(optarg, options, error);
-	case OPTION_INPUT:
-		options->input = optarg;
-		return true;
-	case OPTION_INPUT_AFTER:
-		return input_after_add(optarg, options, error);
-	case OPTION_CONSOLE:
-		options->console = optarg;
-		return true;
-	case OPTION_PACE:
-		return pace_parse(optarg, options, error);
-	case OPTION_KEYFRAME_EVERY:
-		return keyframes_parse(optarg, options, error);
-	case OPTION_KEEP:
-		return keep_parse(optarg, options, error);
-	case OPTION_MAX_INSTRUCTIONS:
-		return options_count("--max-instructions", optarg, &options->max_instructions, error) &&
-		       (options->max_instructions > 0 ||
-			error_set(error, STATUS_FAILED, "--max-instructions 0 leaves nothing to record"));
-	case OPTION_TIMEOUT:
-		return options_seconds("--timeout", optarg, &options->timeout_s, error);
-	case OPTION_QEMU:
-		return options_qemu(optarg, error);
-	case OPTION_UNTIL:
-		return until_parse(optarg, options, error);
-	case OPTION_QUIET:
-		options->quiet = true;
-		return true;
-	case ':':
-		return error_set(error, STATUS_FAILED, "an option lacks its value; see `hvrec record --help`");
-	default:
-		return error_set(error, STATUS_FAILED, "unknown option; see `hvrec record --help`");
-	}
+	struct record_options *options = into;
+	return options_count(option, text, &options->max_instructions, error) &&
+	       (options->max_instructions > 0 ||
+		error_set(error, STATUS_FAILED, "%s 0 leaves nothing to record", option));
 }
+
+#define AT(field) offsetof(struct record_options, field)
+static const struct option_row rows[] = {
+	{"output", 'o', "TRACE", "the trace to write (default: hvrec.trace)", options_text, AT(trace)},
+	{"kernel", 0, "IMAGE", "an arm64 Image, gzip or EFI zboot included", options_text, AT(kernel)},
+	{"initrd", 0, "FILE", "the initial RAM disk", options_text, AT(initrd)},
+	{"append", 0, "TEXT", "the kernel command line", options_text, AT(bootargs)},
+	{"dtb", 0, "FILE", "a device tree instead of the built one", options_text, AT(dtb)},
+	{"memory", 0, "SIZE", "the guest's RAM (default: 512M)", memory_take, 0},
+	{"input", 0, "FILE|-", "console input (default: the terminal, if there is one)", options_text, AT(input)},
+	{"input-after", 0, "TEXT", "a line of it waits until the console shows TEXT (once for each such line)",
+	 input_after_take, 0},
+	{"console", 0, "FILE|-|none", "where console output goes (default: -, standard output)", options_text,
+	 AT(console)},
+	{"pace", 0, "skip|real", "idle time is skipped, or waited for (default: real on a terminal)", pace_take, 0},
+	{"keyframe-every", 0, "TIME|none", "real time between keyframes, where a replay can start (default: 500ms)",
+	 keyframes_take, 0},
+	{"keep", 0, "TIME|SIZE",
+	 "keep only the last TIME of guest time (30s, 10min), or the last SIZE (500M) of events and keyframes",
+	 keep_take, 0},
+	{"max-instructions", 0, "N", "end after N instructions (k, M, G)", max_instructions_take, 0},
+	{"timeout", 0, "SECONDS", "end after so much real time", options_seconds, AT(timeout_s)},
+	OPTIONS_QEMU,
+	{"until", 0, "TEXT", "end, with status 0, when the console shows TEXT", until_take, 0},
+	{"quiet", 0, NULL, "no progress line, no summary", options_flag, AT(quiet)},
+	{0},
+};
+#undef AT
+
+static const struct command_options command_options = {
+	.head = "usage: hvrec record [-o TRACE] --kernel IMAGE [--initrd FILE] [--append TEXT] [OPTIONS]\n"
+		"       hvrec record [-o TRACE] [OPTIONS] PAYLOAD [ARGUMENTS…]\n"
+		"\n"
+		"Boots a Linux kernel, or a bare-metal program for QEMU's virt board, and records it.\n",
+	.rows = rows,
+	.tail = "On a terminal: Ctrl-A X ends, Ctrl-A H helps.\n",
+	.argument_max = INT_MAX,
+	.options_first = true,
+};
 
 /* The payload's arguments, joined by spaces; malloc'd. */
 static char *arguments_join(int count, char **arguments)
@@ -238,27 +164,12 @@ static bool options_agree(const struct record_options *options, struct error *er
 	return true;
 }
 
-/* Fills `options`, whose input_after is the caller's to free. Returns whether there is something to record. */
-static bool options_take(int argc, char **argv, struct record_options *options, struct error *error)
-{
-	int option;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "+:o:", long_options, NULL)) >= 0) {
-		if (option == OPTION_HELP) {
-			fputs(help, stdout);
-			return false;
-		}
-		if (!option_take(option, options, error))
-			return false;
-	}
-	return options_agree(options, error);
-}
-
 void record_command(int argc, char **argv, struct error *error)
 {
 	struct record_options options = {
 		.trace = "hvrec.trace", .memory_bytes = UINT64_C(512) << 20, .keyframe_ns = UINT64_C(500000000)};
-	if (options_take(argc, argv, &options, error))
-		record_payload(&options, argc - optind, argv + optind, error);
+	int first = options_parse(&command_options, argc, argv, &options, error);
+	if (first != 0 && options_agree(&options, error))
+		record_payload(&options, argc - first, argv + first, error);
 	free(options.input_after);
 }

@@ -6,58 +6,42 @@
 #include "storage/trace.h"
 #include "storage/trace_repair.h"
 #include "tools/commands.h"
+#include "tools/options.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static const char help[] =
-	"usage: hvrec repair TRACE [-o FILE | --in-place]\n"
-	"\n"
-	"Saves what a crash or a bad disk left of a trace: the events up to the first that is missing, all files, and\n"
-	"the keyframes whose pages are all there.\n"
-	"\n"
-	"  -o, --output FILE    the new trace (default: TRACE.repaired); TRACE is not changed\n"
-	"  --in-place           the new trace takes TRACE's place, if it can be replayed\n";
+struct repair_options {
+	const char *trace, *output;
+	bool in_place;
+};
 
-enum { OPTION_IN_PLACE = 256, OPTION_HELP };
-
-static const struct option long_options[] = {
-	{"output", required_argument, NULL, 'o'},
-	{"in-place", no_argument, NULL, OPTION_IN_PLACE},
-	{"help", no_argument, NULL, OPTION_HELP},
+static const struct option_row rows[] = {
+	{"output", 'o', "FILE", "the new trace (default: TRACE.repaired); TRACE is not changed", options_text,
+	 offsetof(struct repair_options, output)},
+	{"in-place", 0, NULL, "the new trace takes TRACE's place, if it can be replayed", options_flag,
+	 offsetof(struct repair_options, in_place)},
 	{0},
 };
 
-struct repair_options {
-	const char *trace, *output;
-	bool in_place, help;
+static const struct command_options command_options = {
+	.head = "usage: hvrec repair TRACE [-o FILE | --in-place]\n"
+		"\n"
+		"Saves what a crash or a bad disk left of a trace: the events up to the first that is missing, all "
+		"files,\n"
+		"and the keyframes whose pages are all there.\n",
+	.rows = rows,
+	.argument_min = 1,
+	.argument_max = 1,
+	.arguments = "one TRACE",
 };
 
-static bool options_parse(int argc, char **argv, struct repair_options *options, struct error *error)
+static bool options_agree(const struct repair_options *options, struct error *error)
 {
-	int option;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "o:", long_options, NULL)) >= 0) {
-		if (option == 'o')
-			options->output = optarg;
-		else if (option == OPTION_IN_PLACE)
-			options->in_place = true;
-		else if (option == OPTION_HELP)
-			options->help = true;
-		else
-			return error_set(error, STATUS_FAILED,
-					 "unknown option, or one without its value; see `hvrec repair --help`");
-	}
-	if (options->help)
-		return true;
-	if (argc - optind != 1)
-		return error_set(error, STATUS_FAILED, "give one TRACE; see `hvrec repair --help`");
-	options->trace = argv[optind];
 	if (options->output && options->in_place)
 		return error_set(error, STATUS_FAILED, "give -o FILE or --in-place, not both");
 	if (path_same_file(options->trace, options->output))
@@ -158,12 +142,12 @@ void repair_command(int argc, char **argv, struct error *error)
 {
 	struct repair_options options = {0};
 	char *output = NULL;
-	if (!options_parse(argc, argv, &options, error))
+	int first = options_parse(&command_options, argc, argv, &options, error);
+	if (first == 0)
 		return;
-	if (options.help) {
-		fputs(help, stdout);
+	options.trace = argv[first];
+	if (!options_agree(&options, error))
 		return;
-	}
 	char *trace = realpath(options.trace, NULL); /* --in-place replaces the file behind a link */
 	if (!trace) {
 		error_set(error, STATUS_FAILED, "%s: %s; name a trace", options.trace, strerror(errno));

@@ -8,28 +8,33 @@
 #include "tools/report/report_page.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char help[] =
-	"usage: hvrec report TRACE [OPTIONS]\n"
-	"\n"
-	"Writes one HTML page, complete in itself, that shows the run: a timeline of exits, interrupts,\n"
-	"idle time and console, counts, and for every place the `monitor seek` line that goes there.\n"
-	"\n"
-	"  -o, --output FILE.html    (default: TRACE with .html for its ending)\n"
-	"      --function-names      name a Linux kernel's functions; runs the trace up to where the\n"
-	"                            kernel is in its place\n";
+struct report_options {
+	const char *output;
+	bool function_names;
+};
 
-enum { OPTION_FUNCTION_NAMES = 256, OPTION_HELP };
-
-static const struct option long_options[] = {
-	{"output", required_argument, NULL, 'o'},
-	{"function-names", no_argument, NULL, OPTION_FUNCTION_NAMES},
-	{"help", no_argument, NULL, OPTION_HELP},
+static const struct option_row rows[] = {
+	{"output", 'o', "FILE.html", "(default: TRACE with .html for its ending)", options_text,
+	 offsetof(struct report_options, output)},
+	{"function-names", 0, NULL,
+	 "name a Linux kernel's functions; runs the trace up to where the kernel is in its place", options_flag,
+	 offsetof(struct report_options, function_names)},
 	{0},
+};
+
+static const struct command_options command_options = {
+	.head = "usage: hvrec report TRACE [OPTIONS]\n"
+		"\n"
+		"Writes one HTML page, complete in itself, that shows the run: a timeline of exits, interrupts,\n"
+		"idle time and console, counts, and for every place the `monitor seek` line that goes there.\n",
+	.rows = rows,
+	.argument_min = 1,
+	.argument_max = 1,
+	.arguments = "one TRACE",
 };
 
 struct page {
@@ -74,32 +79,10 @@ static void report(const char *trace, const char *output, bool with_names, struc
 
 void report_command(int argc, char **argv, struct error *error)
 {
-	const char *output = NULL;
+	struct report_options options = {0};
 	char path[4096];
-	bool with_names = false;
-	int option;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":o:", long_options, NULL)) >= 0) {
-		switch (option) {
-		case 'o':
-			output = optarg;
-			break;
-		case OPTION_FUNCTION_NAMES:
-			with_names = true;
-			break;
-		case OPTION_HELP:
-			fputs(help, stdout);
-			return;
-		default:
-			error_set(error, STATUS_FAILED, "unknown option or missing value; see `hvrec report --help`");
-			return;
-		}
-	}
-	if (argc - optind != 1) {
-		error_set(error, STATUS_FAILED, "give one TRACE; see `hvrec report --help`");
+	int first = options_parse(&command_options, argc, argv, &options, error);
+	if (first == 0 || (!options.output && !options_output(argv[first], ".html", path, sizeof(path), error)))
 		return;
-	}
-	if (!output && !options_output(argv[optind], ".html", path, sizeof(path), error))
-		return;
-	report(argv[optind], output ? output : path, with_names, error);
+	report(argv[first], options.output ? options.output : path, options.function_names, error);
 }

@@ -3,36 +3,14 @@
 #include "hv/host/sandbox.h"
 #include "storage/trace_format.h"
 #include "tools/commands.h"
+#include "tools/options.h"
 #include "tools/output.h"
 #include "tools/sql/sql_output.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static const char help[] =
-	"usage: hvrec sql TRACE [QUERY] [OPTIONS]\n"
-	"\n"
-	"Runs SQL over the tables events, console, keyframes and meta. Without QUERY, statements come from standard "
-	"input.\n"
-	"\n"
-	"      --format table|csv|json   (default: table on a terminal, else csv)\n"
-	"\n"
-	"  events     event, n, time_ns, vcpu, kind, pc, address, value, size, name, text\n"
-	"  console    line, event, n, time_ns, text\n"
-	"  hvrec_chunks_read() says how many chunks of the trace were decoded so far\n"
-	"\n"
-	"docs/SQL.md has examples. The same tables are in hvrec_sqlite.so, for sqlite3 and for other programs.\n";
-
-enum { OPTION_FORMAT = 256, OPTION_HELP };
-
-static const struct option long_options[] = {
-	{"format", required_argument, NULL, OPTION_FORMAT},
-	{"help", no_argument, NULL, OPTION_HELP},
-	{0},
-};
 
 static const char *const format_names[] = {
 	[SQL_OUTPUT_TABLE] = "table", [SQL_OUTPUT_CSV] = "csv", [SQL_OUTPUT_JSON] = "json"};
@@ -158,14 +136,15 @@ static bool run_input(const struct session *session, bool interactive, struct er
 	return good;
 }
 
-static bool format_get(const char *text, enum sql_output_format *format, struct error *error)
+static bool format_get(const char *option, const char *text, void *into, struct error *error)
 {
+	enum sql_output_format *format = into;
 	for (int i = SQL_OUTPUT_TABLE; i <= SQL_OUTPUT_JSON; i++) {
 		*format = (enum sql_output_format)i;
 		if (strcmp(text, format_names[i]) == 0)
 			return true;
 	}
-	return error_set(error, STATUS_FAILED, "--format %s is not one of table, csv and json", text);
+	return error_set(error, STATUS_FAILED, "%s %s is not one of table, csv and json", option, text);
 }
 
 static void run(const char *trace, const char *query, enum sql_output_format format, struct error *error)
@@ -181,30 +160,40 @@ static void run(const char *trace, const char *query, enum sql_output_format for
 	sqlite3_close(session.db);
 }
 
+struct sql_options {
+	enum sql_output_format format;
+};
+
+static const struct option_row rows[] = {
+	{"format", 0, "table|csv|json", "(default: table on a terminal, else csv)", format_get,
+	 offsetof(struct sql_options, format)},
+	{0},
+};
+
+static const struct command_options command_options = {
+	.head = "usage: hvrec sql TRACE [QUERY] [OPTIONS]\n"
+		"\n"
+		"Runs SQL over the tables events, console, keyframes and meta. Without QUERY, statements come from\n"
+		"standard input.\n",
+	.rows = rows,
+	.tail = "  events     event, n, time_ns, vcpu, kind, pc, address, value, size, name, text\n"
+		"  console    line, event, n, time_ns, text\n"
+		"  hvrec_chunks_read() says how many chunks of the trace were decoded so far\n"
+		"\n"
+		"docs/SQL.md has examples. The same tables are in hvrec_sqlite.so, for sqlite3 and for other "
+		"programs.\n",
+	.argument_min = 1,
+	.argument_max = 2,
+	.arguments = "one TRACE and at most one QUERY",
+};
+
 void sql_command(int argc, char **argv, struct error *error)
 {
-	enum sql_output_format format = isatty(STDOUT_FILENO) ? SQL_OUTPUT_TABLE : SQL_OUTPUT_CSV;
-	int option;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) >= 0) {
-		switch (option) {
-		case OPTION_FORMAT:
-			if (!format_get(optarg, &format, error))
-				return;
-			break;
-		case OPTION_HELP:
-			fputs(help, stdout);
-			return;
-		default:
-			error_set(error, STATUS_FAILED, "unknown option or missing value; see `hvrec sql --help`");
-			return;
-		}
-	}
-	if (argc - optind < 1 || argc - optind > 2) {
-		error_set(error, STATUS_FAILED, "give one TRACE and at most one QUERY; see `hvrec sql --help`");
+	struct sql_options options = {.format = isatty(STDOUT_FILENO) ? SQL_OUTPUT_TABLE : SQL_OUTPUT_CSV};
+	int first = options_parse(&command_options, argc, argv, &options, error);
+	if (first == 0)
 		return;
-	}
 	sandbox_enter(NULL, SANDBOX_NO_NETWORK | SANDBOX_NO_PROCESSES); /* a query may attach and write other files:
 									   that is the user's own wish */
-	run(argv[optind], argc - optind == 2 ? argv[optind + 1] : NULL, format, error);
+	run(argv[first], argc - first == 2 ? argv[first + 1] : NULL, options.format, error);
 }

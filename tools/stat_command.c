@@ -4,27 +4,35 @@
 #include "replay/trace/event_text_names.h"
 #include "replay/trace/trace_stat.h"
 #include "tools/commands.h"
+#include "tools/options.h"
 #include "tools/output.h"
 #include "tools/output_text.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 
-static const char help[] =
-	"usage: hvrec stat TRACE [--format text|json]\n"
-	"\n"
-	"Counts events by kind, exits by reason, interrupts and their rates, device registers, idle time, "
-	"and the\n"
-	"bytes that each of them takes. Rates are by guest time. The text has the most used registers, "
-	"JSON all.\n";
+enum { NAME_BYTES = 96, REGISTERS_PRINTED = 20 };
 
-enum { OPTION_FORMAT = 256, OPTION_HELP, NAME_BYTES = 96, REGISTERS_PRINTED = 20 };
+struct stat_options {
+	enum output_format format;
+};
 
-static const struct option long_options[] = {
-	{"format", required_argument, NULL, OPTION_FORMAT},
-	{"help", no_argument, NULL, OPTION_HELP},
+static const struct option_row rows[] = {
+	{"format", 0, "FORMAT", "text (the default), json", output_format, offsetof(struct stat_options, format)},
 	{0},
+};
+
+static const struct command_options command_options = {
+	.head = "usage: hvrec stat TRACE [--format text|json]\n"
+		"\n"
+		"Counts events by kind, exits by reason, interrupts and their rates, device registers, idle time, and "
+		"the\n"
+		"bytes that each of them takes. Rates are by guest time. The text has the most used registers, JSON "
+		"all.\n",
+	.rows = rows,
+	.argument_min = 1,
+	.argument_max = 1,
+	.arguments = "one TRACE",
 };
 
 static double ratio(uint64_t part, uint64_t whole)
@@ -230,30 +238,17 @@ static void print_json(const char *path, const struct trace_stat *stat)
 void stat_command(int argc, char **argv, struct error *error)
 {
 	struct trace_stat stat = {0};
-	enum output_format format = OUTPUT_TEXT;
-	int option;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) >= 0) {
-		if (option == OPTION_HELP) {
-			fputs(help, stdout);
-			return;
-		}
-		if (option != OPTION_FORMAT)
-			error_set(error, STATUS_FAILED, "unknown option or missing value; see `hvrec stat --help`");
-		else
-			output_format(optarg, false, &format, error);
-	}
-	if (argc - optind != 1)
-		error_set(error, STATUS_FAILED, "give one TRACE; see `hvrec stat --help`");
-	if (error->status != STATUS_OK)
+	struct stat_options options = {.format = OUTPUT_TEXT};
+	int first = options_parse(&command_options, argc, argv, &options, error);
+	if (first == 0)
 		return;
-	sandbox_enter(&(struct sandbox_files){.traces = {argv[optind]}}, SANDBOX_NO_NETWORK | SANDBOX_NO_PROCESSES);
-	struct trace_reader *trace = trace_open(argv[optind], error);
+	sandbox_enter(&(struct sandbox_files){.traces = {argv[first]}}, SANDBOX_NO_NETWORK | SANDBOX_NO_PROCESSES);
+	struct trace_reader *trace = trace_open(argv[first], error);
 	if (trace && trace_stat_get(trace, &stat, error)) {
-		if (format == OUTPUT_JSON)
-			print_json(argv[optind], &stat);
+		if (options.format == OUTPUT_JSON)
+			print_json(argv[first], &stat);
 		else
-			print_text(argv[optind], &stat);
+			print_text(argv[first], &stat);
 		output_end(error);
 	}
 	trace_stat_free(&stat);

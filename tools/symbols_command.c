@@ -5,24 +5,30 @@
 #include "tools/gdb/kernel_symbols.h"
 #include "tools/options.h"
 
-#include <getopt.h>
 #include <stdio.h>
 
-static const char help[] = "usage: hvrec symbols TRACE [OPTIONS]\n"
-			   "\n"
-			   "Writes an ELF with the kernel's symbols, for gdb: from its own tables (kallsyms), where it "
-			   "really runs (KASLR).\n"
-			   "\n"
-			   "  -o, --output FILE.elf     (default: TRACE with .elf for its ending)\n"
-			   "      --system-map FILE     take names from a System.map, which has data too\n";
+struct symbols_options {
+	const char *output, *system_map;
+};
 
-enum { OPTION_SYSTEM_MAP = 256, OPTION_HELP };
-
-static const struct option long_options[] = {
-	{"output", required_argument, NULL, 'o'},
-	{"system-map", required_argument, NULL, OPTION_SYSTEM_MAP},
-	{"help", no_argument, NULL, OPTION_HELP},
+static const struct option_row rows[] = {
+	{"output", 'o', "FILE.elf", "(default: TRACE with .elf for its ending)", options_text,
+	 offsetof(struct symbols_options, output)},
+	{"system-map", 0, "FILE", "take names from a System.map, which has data too", options_text,
+	 offsetof(struct symbols_options, system_map)},
 	{0},
+};
+
+static const struct command_options command_options = {
+	.head = "usage: hvrec symbols TRACE [OPTIONS]\n"
+		"\n"
+		"Writes an ELF with the kernel's symbols, for gdb: from its own tables (kallsyms), where it really "
+		"runs\n"
+		"(KASLR).\n",
+	.rows = rows,
+	.argument_min = 1,
+	.argument_max = 1,
+	.arguments = "one TRACE",
 };
 
 static void write_to(const char *trace, const char *output, const char *system_map, struct error *error)
@@ -40,31 +46,10 @@ static void write_to(const char *trace, const char *output, const char *system_m
 
 void symbols_command(int argc, char **argv, struct error *error)
 {
-	const char *output = NULL, *system_map = NULL;
+	struct symbols_options options = {0};
 	char path[4096];
-	int option;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":o:", long_options, NULL)) >= 0) {
-		switch (option) {
-		case 'o':
-			output = optarg;
-			break;
-		case OPTION_SYSTEM_MAP:
-			system_map = optarg;
-			break;
-		case OPTION_HELP:
-			fputs(help, stdout);
-			return;
-		default:
-			error_set(error, STATUS_FAILED, "unknown option or missing value; see `hvrec symbols --help`");
-			return;
-		}
-	}
-	if (argc - optind != 1) {
-		error_set(error, STATUS_FAILED, "give one TRACE; see `hvrec symbols --help`");
+	int first = options_parse(&command_options, argc, argv, &options, error);
+	if (first == 0 || (!options.output && !options_output(argv[first], ".elf", path, sizeof(path), error)))
 		return;
-	}
-	if (!output && !options_output(argv[optind], ".elf", path, sizeof(path), error))
-		return;
-	write_to(argv[optind], output ? output : path, system_map, error);
+	write_to(argv[first], options.output ? options.output : path, options.system_map, error);
 }

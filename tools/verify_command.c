@@ -5,30 +5,26 @@
 #include "tools/commands.h"
 #include "tools/options.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 
-static const char help[] =
-	"usage: hvrec verify TRACE [OPTIONS]\n"
-	"\n"
-	"Replays the trace and compares every event, the whole guest at each keyframe, and the final state.\n"
-	"\n"
-	"  -j, --jobs J              replay J intervals between keyframes at a time (default: all cores)\n"
-	"      --qemu PROGRAM        the qemu-system-aarch64 to use (default: the variable HVREC_QEMU, or that of "
-	"PATH)\n"
-	"      --quiet               no progress, no summary\n"
-	"\n"
-	"Exit status: 0 everything agreed, 2 it diverged, 1 it could not be replayed.\n";
-
-enum { OPTION_QUIET = 256, OPTION_HELP, OPTION_QEMU };
-
-static const struct option long_options[] = {
-	{"jobs", required_argument, NULL, 'j'},
-	{"qemu", required_argument, NULL, OPTION_QEMU},
-	{"quiet", no_argument, NULL, OPTION_QUIET},
-	{"help", no_argument, NULL, OPTION_HELP},
+static const struct option_row rows[] = {
+	{"jobs", 'j', "J", "replay J intervals between keyframes at a time (default: all cores)", options_jobs,
+	 offsetof(struct verify_options, jobs)},
+	OPTIONS_QEMU,
+	{"quiet", 0, NULL, "no progress, no summary", options_flag, offsetof(struct verify_options, quiet)},
 	{0},
+};
+
+static const struct command_options command_options = {
+	.head = "usage: hvrec verify TRACE [OPTIONS]\n"
+		"\n"
+		"Replays the trace and compares every event, the whole guest at each keyframe, and the final state.\n",
+	.rows = rows,
+	.tail = "Exit status: 0 everything agreed, 2 it diverged, 1 it could not be replayed.\n",
+	.argument_min = 1,
+	.argument_max = 1,
+	.arguments = "one TRACE",
 };
 
 static void verify(const struct verify_options *options, struct error *error)
@@ -48,34 +44,10 @@ static void verify(const struct verify_options *options, struct error *error)
 void verify_command(int argc, char **argv, struct error *error)
 {
 	struct verify_options options = {.jobs = options_jobs_default()};
-	int option;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":j:", long_options, NULL)) >= 0) {
-		switch (option) {
-		case 'j':
-			if (!options_jobs(optarg, &options.jobs, error))
-				return;
-			break;
-		case OPTION_QEMU:
-			if (!options_qemu(optarg, error))
-				return;
-			break;
-		case OPTION_QUIET:
-			options.quiet = true;
-			break;
-		case OPTION_HELP:
-			fputs(help, stdout);
-			return;
-		default:
-			error_set(error, STATUS_FAILED, "unknown option or missing value; see `hvrec verify --help`");
-			return;
-		}
-	}
-	if (argc - optind != 1) {
-		error_set(error, STATUS_FAILED, "give one TRACE; see `hvrec verify --help`");
+	int first = options_parse(&command_options, argc, argv, &options, error);
+	if (first == 0)
 		return;
-	}
-	options.trace = argv[optind];
+	options.trace = argv[first];
 	sandbox_enter(&(struct sandbox_files){.traces = {options.trace}}, SANDBOX_NO_NETWORK);
 	verify(&options, error);
 }

@@ -6,7 +6,6 @@
 #include "tests/fuzz/trace_extension.h"
 #include "tools/commands.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <unistd.h>
 
@@ -118,7 +117,6 @@ static void command_run(const struct command_reader *command, const struct trace
 	for (; argc <= ARGUMENTS_MAX && form[argc - 1]; argc++)
 		argv[argc] = (char *)argument(form[argc - 1], paths);
 	unlink(paths->output); /* hvrec does not replace a trace by another file, nor the other way round */
-	optind = 0;            /* getopt starts anew */
 	command->run(argc, argv, &error);
 }
 

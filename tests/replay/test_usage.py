@@ -1,6 +1,7 @@
 """What is asked for wrongly is refused: exit status 1 and one line that begins with the command's name."""
 import contextlib
 import os
+import re
 import shutil
 import sqlite3
 
@@ -55,6 +56,29 @@ def wrong_options_are_refused():
     refused("record", "--kernel", program, program)
     refused("record", "--append", "a", program, "b")
     refused("replay", "one", "two")
+
+
+@test
+def the_manual_has_the_options_that_help_lists():
+    with open(os.path.join(harness.TOP, "tools", "hvrec.1"), encoding="utf-8") as file:
+        manual = file.read()
+    synopses = manual[manual.index(".Sh SYNOPSIS"):manual.index(".Sh DESCRIPTION") + 4]
+    commands = re.findall(r"^  ([a-z]+) ", hvrec("--help").out.decode(), re.MULTILINE)
+    check(len(commands) == 16, f"{commands}")
+    for command in commands:
+        result = hvrec(command, "--help")
+        check(result.status == 0 and not result.err, f"{command} --help: {result}")
+        listed = re.findall(r"^  (?:-(\w), |    )--([a-z-]+)", result.out.decode(), re.MULTILINE)
+        check(listed or "OPTIONS" not in result.out.decode(), f"{command} --help lists nothing")
+        # what the manual has of a command: its synopsis, all of it but `record`'s, and the section about it
+        synopsis = "".join(re.findall(rf"^\.Nm\n\.Cm {command}\n(.*?)(?=^\.(?:Nm|Sh))", synopses, re.MULTILINE | re.DOTALL))
+        section = re.search(rf"^\.Ss hvrec {command}\n(.*?)^\.S[sh]", manual, re.MULTILINE | re.DOTALL)
+        options = set(re.findall(r"Fl -?([a-z][a-z-]*)", synopsis + (section.group(1) if section else "")))
+        for letter, name in listed:
+            check(name in options or letter in options or name == "qemu", f"the manual has no {command} --{name}")
+        known = {word for option in listed for word in option}
+        for name in re.findall(r"Fl -?([a-z][a-z-]*)", synopsis):
+            check(name in known, f"{command} --help does not list {name}, which the manual has")
 
 
 @test

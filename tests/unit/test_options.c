@@ -1,4 +1,5 @@
-/* Option values: whole text or nothing, and an error that names both. */
+/* Option values: whole text or nothing, and an error that names both; and the table from which a command line is read.
+ */
 #include "tools/options.h"
 
 #include <criterion/criterion.h>
@@ -29,7 +30,7 @@ static const char *const bad[] = {"",
 				  "0x10000000000000000",
 				  "99999999999999999999999999g"};
 
-static void expect_bad(bool (*parse)(const char *, const char *, uint64_t *, struct error *))
+static void expect_bad(option_take *parse)
 {
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct error error = {0};
@@ -90,13 +91,13 @@ Test(options, jobs)
 	static const char *const no_jobs[] = {"", "0", "-1", "65", "2x", "many", "99999999999999999999"};
 	struct error error = {0};
 	unsigned jobs = 0;
-	cr_expect(options_jobs("1", &jobs, &error));
+	cr_expect(options_jobs("--jobs", "1", &jobs, &error));
 	cr_expect_eq(jobs, 1);
-	cr_expect(options_jobs("64", &jobs, &error));
+	cr_expect(options_jobs("--jobs", "64", &jobs, &error));
 	cr_expect_eq(jobs, 64);
 	for (size_t i = 0; i < sizeof(no_jobs) / sizeof(no_jobs[0]); i++) {
 		error = (struct error){0};
-		cr_expect_not(options_jobs(no_jobs[i], &jobs, &error), "%s", no_jobs[i]);
+		cr_expect_not(options_jobs("--jobs", no_jobs[i], &jobs, &error), "%s", no_jobs[i]);
 		cr_expect(strstr(error.text, "--jobs"));
 	}
 	cr_expect_geq(options_jobs_default(), 1);
@@ -116,4 +117,116 @@ Test(options, an_output_is_named_after_its_trace)
 	}
 	cr_expect(!options_output("a-much-longer-name", ".html", path, sizeof(path), &error));
 	cr_expect_eq(error.status, STATUS_FAILED);
+}
+
+struct taken {
+	const char *name, *place;
+	uint64_t count;
+	bool quiet;
+};
+
+static bool place_take(const char *option, const char *text, void *into, struct error *error)
+{
+	return options_text(option, text ? text : "nowhere", into, error);
+}
+
+static const struct option_row rows[] = {
+	{"name", 'n', "NAME", "a name", options_text, offsetof(struct taken, name)},
+	{"place", 0, "[=PLACE]", "a place", place_take, offsetof(struct taken, place)},
+	{"count", 'c', "N", "a number", options_count, offsetof(struct taken, count)},
+	{"quiet", 'q', NULL, "nothing printed", options_flag, offsetof(struct taken, quiet)},
+	{0},
+};
+
+static const struct command_options any_order = {
+	.head = "usage\n", .rows = rows, .argument_min = 1, .argument_max = 2, .arguments = "one or two files"};
+static const struct command_options options_first = {
+	.head = "usage\n", .rows = rows, .argument_max = 9, .options_first = true};
+
+enum { WORDS_MAX = 12 };
+
+/* A command line, ended by NULL, which options_parse permutes in `argv`. */
+static int parse(const struct command_options *command, const char *const *words, char **argv, struct taken *taken,
+		 struct error *error)
+{
+	int argc = 0;
+	for (; words[argc]; argc++)
+		argv[argc] = (char *)words[argc];
+	argv[argc] = NULL;
+	*taken = (struct taken){0};
+	*error = (struct error){.status = STATUS_OK};
+	return options_parse(command, argc, argv, taken, error);
+}
+
+Test(options, a_row_takes_its_value_wherever_it_stands)
+{
+	static const char *const lines[][WORDS_MAX] = {
+		{"do", "--name", "x", "--count=2k", "--place=here", "--quiet", "file"},
+		{"do", "file", "-nx", "-c", "2000", "--place=here", "-q"},
+		{"do", "-qn", "x", "file", "--cou", "2_000", "--place=here"},
+	};
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		char *argv[WORDS_MAX];
+		struct taken taken;
+		struct error error;
+		int first = parse(&any_order, lines[i], argv, &taken, &error);
+		cr_assert_neq(first, 0, "line %zu: %s", i, error.text);
+		cr_expect_str_eq(argv[first], "file");
+		cr_expect_str_eq(taken.name, "x");
+		cr_expect_str_eq(taken.place, "here");
+		cr_expect_eq(taken.count, 2000);
+		cr_expect(taken.quiet);
+	}
+}
+
+Test(options, a_value_that_may_be_left_out_is_only_that_behind_the_equals_sign)
+{
+	static const char *const line[] = {"do", "--place", "there", NULL};
+	char *argv[WORDS_MAX];
+	struct taken taken;
+	struct error error;
+	int first = parse(&any_order, line, argv, &taken, &error);
+	cr_assert_neq(first, 0);
+	cr_expect_str_eq(argv[first], "there");
+	cr_expect_str_eq(taken.place, "nowhere");
+}
+
+Test(options, what_follows_a_payload_is_its_own)
+{
+	static const char *const line[] = {"do", "-q", "payload", "--name", "x", NULL};
+	static const char *const none[] = {"do", NULL};
+	char *argv[WORDS_MAX];
+	struct taken taken;
+	struct error error;
+	cr_expect_eq(parse(&options_first, line, argv, &taken, &error), 2);
+	cr_expect(taken.quiet && !taken.name);
+	cr_expect_str_eq(argv[3], "--name");
+	cr_expect_eq(parse(&options_first, none, argv, &taken, &error), 1); /* argc: no argument */
+	cr_expect_eq(error.status, STATUS_OK);
+}
+
+Test(options, what_is_given_wrongly_is_named)
+{
+	static const struct {
+		const char *line[WORDS_MAX];
+		const char *words;
+	} cases[] = {
+		{{"do", "file", "--nonsense"}, "option --nonsense is unknown; see `hvrec do --help`"},
+		{{"do", "-z", "file"}, "option -z is unknown"},
+		{{"do", "file", "--name"}, "option --name lacks its value"},
+		{{"do", "file", "-c"}, "option -c lacks its value"},
+		{{"do", "file", "--quiet=yes"}, "option --quiet=yes takes no value"},
+		{{"do", "--count", "many", "file"}, "--count many is not a number of instructions"},
+		{{"do", "-c", "many", "file"}, "--count many is not a number of instructions"},
+		{{"do"}, "give one or two files; see `hvrec do --help`"},
+		{{"do", "a", "-q", "b", "c"}, "give one or two files"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *argv[WORDS_MAX];
+		struct taken taken;
+		struct error error;
+		cr_expect_eq(parse(&any_order, cases[i].line, argv, &taken, &error), 0);
+		cr_expect_eq(error.status, STATUS_FAILED);
+		cr_expect(strstr(error.text, cases[i].words), "%s, not: %s", cases[i].words, error.text);
+	}
 }
