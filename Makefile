@@ -30,7 +30,7 @@ endif
 WARNINGS := -Wall -Wextra -Wpedantic -Werror -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla \
 	-Wswitch-enum
 HOST_CFLAGS := -std=c11 -O2 -g -D_GNU_SOURCE $(WARNINGS) -I.
-HOST_LIBS := -lsqlite3 -llz4 -lzstd -lxxhash -lfdt -lz -lseccomp -lpthread
+HOST_LIBS := -lsqlite3 -llz4 -lzstd -lxxhash -lfdt -lz -lseccomp -lyajl -lpthread
 HV_CFLAGS := -std=c11 -O2 -g -ffreestanding -nostdlib -mgeneral-regs-only -mstrict-align -fno-pic -no-pie \
 	-march=armv8.2-a -fno-stack-protector -ffunction-sections $(WARNINGS) -I.
 # An exit is short only as one piece of code, across files. The compiler itself calls what is in mem.c.
@@ -102,7 +102,7 @@ include tests/guest/guest.mk
 # (tests/unit/fake_arch.c) stands in for hv/arch and hv/board.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 UNIT_SOURCES := $(wildcard tests/unit/*.c) $(wildcard hv/core/*.c) $(wildcard hv/dev/*.c) \
-	$(LIBRARY_SOURCES) tools/options.c tools/options_parse.c tools/output.c tools/output_text.c
+	$(LIBRARY_SOURCES) tools/options.c tools/options_parse.c tools/output.c tools/output_csv.c tools/json.c
 UNIT_OBJECTS := $(UNIT_SOURCES:%.c=$(BUILD)/unit/%.o)
 UNIT_CASES := $(patsubst tests/unit/make-%-cases.sh,$(BUILD)/tests/unit/%_cases.h,$(wildcard tests/unit/make-*-cases.sh))
 

@@ -7,9 +7,10 @@
 #include "replay/trace/event_text.h"
 #include "replay/trace/numbers.h"
 #include "tools/commands.h"
+#include "tools/json.h"
 #include "tools/options.h"
 #include "tools/output.h"
-#include "tools/output_text.h"
+#include "tools/output_csv.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -92,23 +93,28 @@ static void print_row(const struct event_at *at, size_t width)
 }
 
 /* Values of all 64 bits are hexadecimal texts: many readers of JSON keep 53 bits of a number. */
-static void print_json(const struct event_at *at)
+static void print_json(struct json *json, const struct event_at *at)
 {
 	const struct event *event = &at->event;
 	char text[EVENT_TEXT_BYTES];
 	const char *kind = event_text_kind(event->kind);
-	printf("{\"event\":%" PRIu64 ",\"n\":%" PRIu64 ",\"guest_ns\":%" PRIu64 ",\"vcpu\":%u,\"pc\":\"0x%" PRIx64
-	       "\",\"kind\":",
-	       at->index, event->n, at->guest_ns, event->vcpu, event->pc);
-	output_text_json(stdout, kind ? kind : "");
+	json_object(json, NULL);
+	json_number(json, "event", at->index);
+	json_number(json, "n", event->n);
+	json_number(json, "guest_ns", at->guest_ns);
+	json_number(json, "vcpu", event->vcpu);
+	json_hex(json, "pc", event->pc);
+	json_text(json, "kind", kind ? kind : "");
+	json_number(json, "kind_id", event->kind);
 	event_text_name(event, text, sizeof(text));
-	printf(",\"kind_id\":%u,\"name\":", event->kind);
-	output_text_json(stdout, text);
-	printf(",\"address\":\"0x%" PRIx64 "\",\"value\":\"0x%" PRIx64 "\",\"size\":%u,\"meaning\":", event->address,
-	       event->value, event->size);
+	json_text(json, "name", text);
+	json_hex(json, "address", event->address);
+	json_hex(json, "value", event->value);
+	json_number(json, "size", event->size);
 	event_text_details(event, text, sizeof(text));
-	output_text_json(stdout, text);
-	puts("}");
+	json_text(json, "meaning", text);
+	json_object_end(json);
+	json_next(json, "\n");
 }
 
 static void print_csv(const struct event_at *at)
@@ -119,53 +125,68 @@ static void print_csv(const struct event_at *at)
 	printf("%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%u,0x%" PRIx64 ",%s,%u,", at->index, event->n, at->guest_ns,
 	       event->vcpu, event->pc, kind ? kind : "", event->kind);
 	event_text_name(event, text, sizeof(text));
-	output_text_csv(stdout, text);
+	output_csv_field(stdout, text);
 	printf(",0x%" PRIx64 ",0x%" PRIx64 ",%u,", event->address, event->value, event->size);
 	event_text_details(event, text, sizeof(text));
-	output_text_csv(stdout, text);
+	output_csv_field(stdout, text);
 	fputs("\r\n", stdout);
 }
 
-static void print_header(enum output_format format, size_t width)
+/* Where events are printed, and how. */
+struct printer {
+	enum output_format format;
+	size_t width;      /* of the terminal; 0: there is none */
+	struct json *json; /* NULL: another format */
+};
+
+static void print_header(const struct printer *printer)
 {
 	char row[128];
 	int length = snprintf(row, sizeof(row), "%10s %14s %15s %4s  %-16s  %s", "event", "n", "guest time, s", "vcpu",
 			      "pc", "what");
-	if (width > 0 && (size_t)length > width)
-		row[width] = 0;
-	if (format == OUTPUT_TEXT)
+	if (printer->width > 0 && (size_t)length > printer->width)
+		row[printer->width] = 0;
+	if (printer->format == OUTPUT_TEXT)
 		puts(row);
-	else if (format == OUTPUT_CSV)
+	else if (printer->format == OUTPUT_CSV)
 		fputs("event,n,guest_ns,vcpu,pc,kind,kind_id,name,address,value,size,meaning\r\n", stdout);
 }
 
-static void print_event(enum output_format format, const struct event_at *at, size_t width)
+static void print_event(const struct printer *printer, const struct event_at *at)
 {
-	if (format == OUTPUT_JSON)
-		print_json(at);
-	else if (format == OUTPUT_CSV)
+	if (printer->format == OUTPUT_JSON)
+		print_json(printer->json, at);
+	else if (printer->format == OUTPUT_CSV)
 		print_csv(at);
 	else
-		print_row(at, width);
+		print_row(at, printer->width);
 }
 
-static void print_events(struct trace_reader *trace, const struct options *options, struct error *error)
+static void print_all(struct event_stream *stream, const struct options *options, const struct printer *printer,
+		      struct error *error)
 {
-	struct event_stream *stream = event_stream_open(trace_seek_n(trace, options->filter.from_n, error), error);
-	size_t width = output_width();
 	struct event_at at;
-	if (!stream)
-		return;
-	print_header(options->format, width);
+	print_header(printer);
 	uint64_t left = options->limit;
 	while (left > 0 && output_good() && event_stream_next(stream, &at, error)) {
 		if (at.event.n > options->filter.to_n)
 			break;
 		if (event_filter_wants(&options->filter, &at.event)) {
-			print_event(options->format, &at, width);
+			print_event(printer, &at);
 			left--;
 		}
 	}
+}
+
+static void print_events(struct trace_reader *trace, const struct options *options, struct error *error)
+{
+	struct event_stream *stream = event_stream_open(trace_seek_n(trace, options->filter.from_n, error), error);
+	struct printer printer = {.format = options->format, .width = output_width()};
+	if (options->format == OUTPUT_JSON)
+		printer.json = json_new(stdout, JSON_COMPACT, error);
+	if (stream && error->status == STATUS_OK)
+		print_all(stream, options, &printer, error);
+	json_free(printer.json);
 	event_stream_free(stream);
 	output_end(error);
 }

@@ -3,9 +3,9 @@
 #include "hv/host/sandbox.h"
 #include "replay/trace/trace_stat.h"
 #include "tools/commands.h"
+#include "tools/json.h"
 #include "tools/options.h"
 #include "tools/output.h"
-#include "tools/output_text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -114,57 +114,44 @@ static void print_text(const char *path, const struct info *info)
 	}
 }
 
-static void print_json_text(const char *key, const char *text)
+static void print_json(const char *path, const struct info *info, struct error *error)
 {
-	printf("  \"%s\": ", key);
-	if (!text) {
-		fputs("null,\n", stdout);
-		return;
-	}
-	output_text_json(stdout, text);
-	fputs(",\n", stdout);
-}
-
-static void print_json_number(const char *key, uint64_t value)
-{
-	printf("  \"%s\": %" PRIu64 ",\n", key, value);
-}
-
-static void print_json(const char *path, const struct info *info)
-{
-	const char *separator = "";
-	puts("{");
-	print_json_text("trace", path);
-	print_json_text("kernel_name", info->kernel_name);
-	print_json_text("kernel_kind", info->kernel_kind);
-	print_json_text("bootargs", info->bootargs);
-	print_json_text("machine", info->machine);
-	print_json_text("end_reason", info->end_reason);
-	print_json_text("final_state_hash", info->final_state_hash);
-	print_json_text("repair_reason", info->repair_reason);
-	print_json_number("repair_lost_events", info->repair_lost_events);
-	print_json_number("ram_bytes", info->ram_bytes);
-	print_json_number("vcpu_count", info->vcpu_count);
-	print_json_number("start_n", info->stat.start_n);
-	print_json_number("start_ns", info->stat.start_ns);
-	print_json_number("instructions", info->stat.instructions);
-	print_json_number("guest_ns", info->stat.guest_ns);
-	print_json_number("event_count", info->stat.event_count);
-	print_json_number("chunk_count", info->stat.totals.chunk_count);
-	print_json_number("raw_bytes", info->stat.totals.raw_bytes);
-	print_json_number("stored_bytes", info->stat.totals.stored_bytes);
-	print_json_number("file_raw_bytes", info->stat.totals.blob_raw_bytes);
-	print_json_number("file_stored_bytes", info->stat.totals.blob_stored_bytes);
-	print_json_number("keyframe_count", info->stat.totals.keyframe_count);
-	print_json_number("keyframe_page_count", info->stat.totals.page_count);
-	print_json_number("keyframe_raw_bytes", info->stat.totals.page_count * TRACE_PAGE_BYTES);
-	print_json_number("keyframe_stored_bytes", info->stat.totals.keyframe_stored_bytes);
-	fputs("  \"events\": {", stdout);
-	for (uint16_t kind = 1; kind <= EVENT_KIND_MAX; kind++) {
-		printf("%s\n    \"%s\": %" PRIu64, separator, event_info(kind)->name, info->stat.kinds[kind]);
-		separator = ",";
-	}
-	printf("\n  },\n  \"complete\": %s\n}\n", info->stat.complete ? "true" : "false");
+	const struct trace_stat *stat = &info->stat;
+	const struct trace_totals *totals = &stat->totals;
+	struct json *json = json_new(stdout, JSON_INDENTED, error);
+	json_object(json, NULL);
+	json_text(json, "trace", path);
+	json_text(json, "kernel_name", info->kernel_name);
+	json_text(json, "kernel_kind", info->kernel_kind);
+	json_text(json, "bootargs", info->bootargs);
+	json_text(json, "machine", info->machine);
+	json_text(json, "end_reason", info->end_reason);
+	json_text(json, "final_state_hash", info->final_state_hash);
+	json_text(json, "repair_reason", info->repair_reason);
+	json_number(json, "repair_lost_events", info->repair_lost_events);
+	json_number(json, "ram_bytes", info->ram_bytes);
+	json_number(json, "vcpu_count", info->vcpu_count);
+	json_number(json, "start_n", stat->start_n);
+	json_number(json, "start_ns", stat->start_ns);
+	json_number(json, "instructions", stat->instructions);
+	json_number(json, "guest_ns", stat->guest_ns);
+	json_number(json, "event_count", stat->event_count);
+	json_number(json, "chunk_count", totals->chunk_count);
+	json_number(json, "raw_bytes", totals->raw_bytes);
+	json_number(json, "stored_bytes", totals->stored_bytes);
+	json_number(json, "file_raw_bytes", totals->blob_raw_bytes);
+	json_number(json, "file_stored_bytes", totals->blob_stored_bytes);
+	json_number(json, "keyframe_count", totals->keyframe_count);
+	json_number(json, "keyframe_page_count", totals->page_count);
+	json_number(json, "keyframe_raw_bytes", totals->page_count * TRACE_PAGE_BYTES);
+	json_number(json, "keyframe_stored_bytes", totals->keyframe_stored_bytes);
+	json_object(json, "events");
+	for (uint16_t kind = 1; kind <= EVENT_KIND_MAX; kind++)
+		json_number(json, event_info(kind)->name, stat->kinds[kind]);
+	json_object_end(json);
+	json_bool(json, "complete", stat->complete);
+	json_object_end(json);
+	json_free(json);
 }
 
 void info_command(int argc, char **argv, struct error *error)
@@ -178,7 +165,7 @@ void info_command(int argc, char **argv, struct error *error)
 	struct trace_reader *trace = trace_open(argv[first], error);
 	if (trace && info_get(trace, &info, error)) {
 		if (options.json)
-			print_json(argv[first], &info);
+			print_json(argv[first], &info, error);
 		else
 			print_text(argv[first], &info);
 		output_end(error);

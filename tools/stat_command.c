@@ -4,9 +4,9 @@
 #include "replay/trace/event_text_names.h"
 #include "replay/trace/trace_stat.h"
 #include "tools/commands.h"
+#include "tools/json.h"
 #include "tools/options.h"
 #include "tools/output.h"
-#include "tools/output_text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -154,85 +154,125 @@ static void print_text(const char *path, const struct trace_stat *stat)
 	print_registers(stat);
 }
 
-static void json_kinds(const struct trace_stat *stat)
+/* A document of members, and in its arrays a row a line. */
+struct document {
+	struct json *members, *rows;
+	bool any; /* the array at hand has a row */
+};
+
+static void rows_begin(struct document *document, const char *key)
 {
-	fputs("  \"kinds\": [", stdout);
-	for (int kind = 0; kind <= EVENT_KIND_MAX; kind++) {
-		const char *name = event_text_kind((uint16_t)kind);
-		printf("%s\n    {\"kind\": \"%s\", \"events\": %" PRIu64 ", \"raw_bytes\": %" PRIu64
-		       ", \"stored_bytes\": %" PRIu64 "}",
-		       kind > 0 ? "," : "", name ? name : "", stat->kinds[kind], stat->weights.raw_bytes[kind],
-		       stat->weights.stored_bytes[kind]);
-	}
-	fputs("\n  ],\n", stdout);
+	json_array(document->members, key);
+	document->any = false;
 }
 
-static void json_exits(const struct trace_stat *stat)
+static void row_begin(struct document *document)
 {
-	const char *separator = "";
-	fputs("  \"exits\": [", stdout);
+	json_next(document->rows, document->any ? ",\n    " : "    ");
+	json_object(document->rows, NULL);
+	document->any = true;
+}
+
+static void json_kinds(struct document *document, const struct trace_stat *stat)
+{
+	rows_begin(document, "kinds");
+	for (int kind = 0; kind <= EVENT_KIND_MAX; kind++) {
+		const char *name = event_text_kind((uint16_t)kind);
+		row_begin(document);
+		json_text(document->rows, "kind", name ? name : "");
+		json_number(document->rows, "events", stat->kinds[kind]);
+		json_number(document->rows, "raw_bytes", stat->weights.raw_bytes[kind]);
+		json_number(document->rows, "stored_bytes", stat->weights.stored_bytes[kind]);
+		json_object_end(document->rows);
+	}
+	json_array_end(document->members);
+}
+
+static void json_exits(struct document *document, const struct trace_stat *stat)
+{
+	rows_begin(document, "exits");
 	for (int reason = 0; reason < TRACE_STAT_REASONS; reason++) {
 		const char *text = event_text_exit_reason((uint64_t)reason);
 		if (stat->exits[reason] == 0)
 			continue;
-		printf("%s\n    {\"reason\": \"%s\", \"events\": %" PRIu64 ", \"per_second\": %.3f}", separator,
-		       text ? text : "other", stat->exits[reason], per_second(stat, stat->exits[reason]));
-		separator = ",";
+		row_begin(document);
+		json_text(document->rows, "reason", text ? text : "other");
+		json_number(document->rows, "events", stat->exits[reason]);
+		json_spelled(document->rows, "per_second", "%.3f", per_second(stat, stat->exits[reason]));
+		json_object_end(document->rows);
 	}
-	fputs("\n  ],\n", stdout);
+	json_array_end(document->members);
 }
 
-static void json_interrupts(const struct trace_stat *stat)
+static void json_interrupts(struct document *document, const struct trace_stat *stat)
 {
 	char name[NAME_BYTES];
-	const char *separator = "";
-	fputs("  \"interrupts\": [", stdout);
+	rows_begin(document, "interrupts");
 	for (uint64_t intid = 0; intid < TRACE_STAT_INTIDS; intid++) {
 		if (stat->interrupts[intid] == 0)
 			continue;
 		event_text_interrupt(intid, name, sizeof(name));
-		printf("%s\n    {\"intid\": %" PRIu64 ", \"name\": \"%s\", \"injected\": %" PRIu64
-		       ", \"per_second\": %.3f}",
-		       separator, intid, name, stat->interrupts[intid], per_second(stat, stat->interrupts[intid]));
-		separator = ",";
+		row_begin(document);
+		json_number(document->rows, "intid", intid);
+		json_text(document->rows, "name", name);
+		json_number(document->rows, "injected", stat->interrupts[intid]);
+		json_spelled(document->rows, "per_second", "%.3f", per_second(stat, stat->interrupts[intid]));
+		json_object_end(document->rows);
 	}
-	printf("\n  ],\n  \"interrupts_other\": %" PRIu64 ",\n", stat->interrupts_other);
+	json_array_end(document->members);
+	json_number(document->members, "interrupts_other", stat->interrupts_other);
 }
 
-static void json_registers(const struct trace_stat *stat)
+static void json_registers(struct document *document, const struct trace_stat *stat)
 {
 	char name[NAME_BYTES];
-	fputs("  \"registers\": [", stdout);
+	rows_begin(document, "registers");
 	for (size_t i = 0; i < stat->register_count; i++) {
 		const struct trace_stat_register *row = &stat->registers[i];
 		event_text_address(row->ipa, name, sizeof(name));
-		printf("%s\n    {\"address\": \"0x%" PRIx64 "\", \"name\": \"%s\", \"reads\": %" PRIu64
-		       ", \"writes\": %" PRIu64 "}",
-		       i > 0 ? "," : "", row->ipa, name, row->read_count, row->write_count);
+		row_begin(document);
+		json_hex(document->rows, "address", row->ipa);
+		json_text(document->rows, "name", name);
+		json_number(document->rows, "reads", row->read_count);
+		json_number(document->rows, "writes", row->write_count);
+		json_object_end(document->rows);
 	}
-	printf("\n  ],\n  \"registers_other\": %" PRIu64 ",\n", stat->register_other);
+	json_array_end(document->members);
+	json_number(document->members, "registers_other", stat->register_other);
 }
 
-static void print_json(const char *path, const struct trace_stat *stat)
+static void print_json(const char *path, const struct trace_stat *stat, struct error *error)
 {
-	fputs("{\n  \"trace\": ", stdout);
-	output_text_json(stdout, path);
-	printf(",\n  \"start_n\": %" PRIu64 ",\n  \"start_ns\": %" PRIu64, stat->start_n, stat->start_ns);
-	printf(",\n  \"instructions\": %" PRIu64 ",\n  \"guest_ns\": %" PRIu64 ",\n  \"idle_ns\": %" PRIu64
-	       ",\n  \"idle_share\": %.9f,\n",
-	       stat->instructions, stat->guest_ns, stat->idle_ns, ratio(stat->idle_ns, stat->guest_ns));
-	printf("  \"event_count\": %" PRIu64 ",\n  \"events_per_million_instructions\": %.6f,\n", stat->event_count,
-	       per_million(stat, stat->event_count));
-	json_kinds(stat);
-	json_exits(stat);
-	json_interrupts(stat);
-	json_registers(stat);
-	printf("  \"keyframe_count\": %" PRIu64 ",\n  \"keyframe_pages\": %" PRIu64 ",\n", stat->totals.keyframe_count,
-	       stat->totals.page_count);
-	printf("  \"bytes\": {\"all\": %" PRIu64 ", \"events\": %" PRIu64 ", \"files\": %" PRIu64
-	       ", \"keyframes\": %" PRIu64 ", \"rest\": %" PRIu64 "},\n  \"complete\": %s\n}\n",
-	       stat->file_bytes, sum(stat->weights.stored_bytes), stat->totals.blob_stored_bytes,
-	       stat->totals.keyframe_stored_bytes, rest_bytes(stat), stat->complete ? "true" : "false");
+	struct document document = {.members = json_new(stdout, JSON_INDENTED, error),
+				    .rows = json_new(stdout, JSON_COMPACT, error)};
+	struct json *json = document.members;
+	json_object(json, NULL);
+	json_text(json, "trace", path);
+	json_number(json, "start_n", stat->start_n);
+	json_number(json, "start_ns", stat->start_ns);
+	json_number(json, "instructions", stat->instructions);
+	json_number(json, "guest_ns", stat->guest_ns);
+	json_number(json, "idle_ns", stat->idle_ns);
+	json_spelled(json, "idle_share", "%.9f", ratio(stat->idle_ns, stat->guest_ns));
+	json_number(json, "event_count", stat->event_count);
+	json_spelled(json, "events_per_million_instructions", "%.6f", per_million(stat, stat->event_count));
+	json_kinds(&document, stat);
+	json_exits(&document, stat);
+	json_interrupts(&document, stat);
+	json_registers(&document, stat);
+	json_number(json, "keyframe_count", stat->totals.keyframe_count);
+	json_number(json, "keyframe_pages", stat->totals.page_count);
+	json_object(json, "bytes");
+	json_number(json, "all", stat->file_bytes);
+	json_number(json, "events", sum(stat->weights.stored_bytes));
+	json_number(json, "files", stat->totals.blob_stored_bytes);
+	json_number(json, "keyframes", stat->totals.keyframe_stored_bytes);
+	json_number(json, "rest", rest_bytes(stat));
+	json_object_end(json);
+	json_bool(json, "complete", stat->complete);
+	json_object_end(json);
+	json_free(document.rows);
+	json_free(json);
 }
 
 void stat_command(int argc, char **argv, struct error *error)
@@ -246,7 +286,7 @@ void stat_command(int argc, char **argv, struct error *error)
 	struct trace_reader *trace = trace_open(argv[first], error);
 	if (trace && trace_stat_get(trace, &stat, error)) {
 		if (options.format == OUTPUT_JSON)
-			print_json(argv[first], &stat);
+			print_json(argv[first], &stat, error);
 		else
 			print_text(argv[first], &stat);
 		output_end(error);

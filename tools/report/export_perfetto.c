@@ -9,7 +9,7 @@
 #include "hv/abi/event_info.h"
 #include "replay/trace/console_lines.h"
 #include "replay/trace/event_text.h"
-#include "tools/output_text.h"
+#include "tools/json.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -24,39 +24,69 @@ enum { VCPU_COUNT_MAX = 256, CONSOLE_TID = VCPU_COUNT_MAX * TRACK_COUNT + 1, GUE
 
 struct export
 {
-	FILE *to;
-	bool any; /* an event was written: the next one needs a comma */
+	struct json *document, *events; /* what is around the events; one event after the other */
+	bool any;                       /* an event was written: the next one needs a comma */
 	bool vcpu_named[VCPU_COUNT_MAX];
 	uint64_t window; /* WINDOW_NS of guest time, by number */
 	uint64_t exit_count, exit_count_written;
 	struct console_lines lines;
 };
 
-/* Opens an event, up to its tid. `phase` may have further members behind it. */
-static void event_open(struct export *e, const char *phase, unsigned tid)
+enum phase { PHASE_META, PHASE_IDLE, PHASE_INSTANT, PHASE_COUNTER };
+
+/* Opens an event, up to its tid; event_close ends it. */
+static void event_open(struct export *e, enum phase phase, unsigned tid)
 {
-	fprintf(e->to, "%s\n{\"ph\":%s,\"pid\":%d,\"tid\":%u", e->any ? "," : "", phase, GUEST_PID, tid);
+	static const char *const letters[] = {
+		[PHASE_META] = "M", [PHASE_IDLE] = "X", [PHASE_INSTANT] = "i", [PHASE_COUNTER] = "C"};
+	json_next(e->events, e->any ? ",\n" : "\n");
 	e->any = true;
+	json_object(e->events, NULL);
+	json_text(e->events, "ph", letters[phase]);
+	if (phase == PHASE_INSTANT)
+		json_text(e->events, "s", "t"); /* as high as its track */
+	json_number(e->events, "pid", GUEST_PID);
+	json_number(e->events, "tid", tid);
+}
+
+/* Opens the event's args, the last of its members. */
+static void args_open(struct export *e)
+{
+	json_object(e->events, "args");
+}
+
+static void event_close(struct export *e)
+{
+	json_object_end(e->events); /* args */
+	json_object_end(e->events);
 }
 
 /* µs with three decimals: a double could not hold a long run's nanoseconds. */
 static void put_us(struct export *e, const char *member, uint64_t ns)
 {
-	fprintf(e->to, ",\"%s\":%" PRIu64 ".%03" PRIu64, member, ns / 1000, ns % 1000);
+	json_spelled(e->events, member, "%" PRIu64 ".%03" PRIu64, ns / 1000, ns % 1000);
 }
 
-static void put_text(struct export *e, const char *member, const char *text)
+/* What a person types in gdb to go there. */
+static void put_go(struct export *e, uint64_t event)
 {
-	fprintf(e->to, ",\"%s\":", member);
-	output_text_json(e->to, text);
+	char text[64];
+	snprintf(text, sizeof(text), "monitor seek event %" PRIu64, event);
+	json_text(e->events, "go", text);
 }
 
 static void name_track(struct export *e, unsigned tid, const char *name)
 {
-	event_open(e, "\"M\"", tid);
-	fprintf(e->to, ",\"name\":\"thread_name\",\"args\":{\"name\":\"%s\"}}", name);
-	event_open(e, "\"M\"", tid);
-	fprintf(e->to, ",\"name\":\"thread_sort_index\",\"args\":{\"sort_index\":%u}}", tid);
+	event_open(e, PHASE_META, tid);
+	json_text(e->events, "name", "thread_name");
+	args_open(e);
+	json_text(e->events, "name", name);
+	event_close(e);
+	event_open(e, PHASE_META, tid);
+	json_text(e->events, "name", "thread_sort_index");
+	args_open(e);
+	json_number(e->events, "sort_index", tid);
+	event_close(e);
 }
 
 static unsigned tid_of(unsigned vcpu, enum track track)
@@ -113,7 +143,7 @@ static void put_name(struct export *e, const struct event *event)
 	const char *kind = event_text_kind(event->kind);
 	bool named = event_text_name(event, about, sizeof(about));
 	snprintf(name, sizeof(name), "%s%s%s", kind ? kind : "unknown kind", named ? " " : "", about);
-	put_text(e, "name", name);
+	json_text(e->events, "name", name);
 }
 
 static void put_event(struct export *e, const struct event_at *at)
@@ -123,17 +153,20 @@ static void put_event(struct export *e, const struct event_at *at)
 	const struct event_info *info = event_info(event->kind);
 	bool idle = info->value == EVENT_VALUE_JUMP_NS;
 	name_vcpu(e, event->vcpu);
-	event_open(e, idle ? "\"X\"" : "\"i\",\"s\":\"t\"", tid_of(event->vcpu, track_of(info)));
+	event_open(e, idle ? PHASE_IDLE : PHASE_INSTANT, tid_of(event->vcpu, track_of(info)));
 	put_us(e, "ts", at->guest_ns);
 	if (idle)
 		put_us(e, "dur", event_idle_ns(event));
 	put_name(e, event);
-	put_text(e, "cat", category_of(info));
-	fprintf(e->to, ",\"args\":{\"event\":%" PRIu64 ",\"n\":%" PRIu64 ",\"pc\":\"%#" PRIx64 "\"", at->index,
-		event->n, event->pc);
+	json_text(e->events, "cat", category_of(info));
+	args_open(e);
+	json_number(e->events, "event", at->index);
+	json_number(e->events, "n", event->n);
+	json_hex(e->events, "pc", event->pc);
 	event_text_meaning(event, text, sizeof(text));
-	put_text(e, "text", text);
-	fprintf(e->to, ",\"go\":\"monitor seek event %" PRIu64 "\"}}", at->index);
+	json_text(e->events, "text", text);
+	put_go(e, at->index);
+	event_close(e);
 }
 
 static void put_line(struct export *e)
@@ -141,20 +174,26 @@ static void put_line(struct export *e)
 	const struct console_line *line = &e->lines.line;
 	if (line->number == 1)
 		name_track(e, CONSOLE_TID, "console");
-	event_open(e, "\"i\",\"s\":\"t\"", CONSOLE_TID);
+	event_open(e, PHASE_INSTANT, CONSOLE_TID);
 	put_us(e, "ts", line->guest_ns);
-	put_text(e, "name", line->text_bytes > 0 ? line->text : "(empty line)");
-	fprintf(e->to,
-		",\"cat\":\"console\",\"args\":{\"line\":%" PRIu64 ",\"event\":%" PRIu64 ",\"n\":%" PRIu64
-		",\"go\":\"monitor seek event %" PRIu64 "\"}}",
-		line->number, line->event, line->n, line->event);
+	json_text(e->events, "name", line->text_bytes > 0 ? line->text : "(empty line)");
+	json_text(e->events, "cat", "console");
+	args_open(e);
+	json_number(e->events, "line", line->number);
+	json_number(e->events, "event", line->event);
+	json_number(e->events, "n", line->n);
+	put_go(e, line->event);
+	event_close(e);
 }
 
 static void put_counter(struct export *e, uint64_t window, uint64_t exit_count)
 {
-	event_open(e, "\"C\"", 0);
+	event_open(e, PHASE_COUNTER, 0);
 	put_us(e, "ts", window * WINDOW_NS);
-	fprintf(e->to, ",\"name\":\"exits in 10 ms\",\"args\":{\"exits\":%" PRIu64 "}}", exit_count);
+	json_text(e->events, "name", "exits in 10 ms");
+	args_open(e);
+	json_number(e->events, "exits", exit_count);
+	event_close(e);
 	e->exit_count_written = exit_count;
 }
 
@@ -179,10 +218,10 @@ static void count_exit(struct export *e, const struct event_at *at)
 		e->exit_count++;
 }
 
-static void put_events(struct export *e, struct event_stream *stream, struct error *error)
+static void put_events(struct export *e, struct event_stream *stream, FILE *to, struct error *error)
 {
 	struct event_at at;
-	while (!ferror(e->to) && event_stream_next(stream, &at, error)) {
+	while (!ferror(to) && event_stream_next(stream, &at, error)) {
 		count_exit(e, &at);
 		put_event(e, &at);
 		if (console_lines_take(&e->lines, &at))
@@ -195,12 +234,27 @@ static void put_events(struct export *e, struct event_stream *stream, struct err
 
 static void put_head(struct export *e, struct trace_reader *trace, const char *name)
 {
-	fputs("{\"displayTimeUnit\":\"ns\",\"otherData\":{\"made by\":\"hvrec export\"", e->to);
-	put_text(e, "trace", name);
-	put_text(e, "complete", trace_is_complete(trace) ? "yes" : "no, it ends at the last commit");
-	fputs("},\"traceEvents\":[", e->to);
-	event_open(e, "\"M\"", 0);
-	fputs(",\"name\":\"process_name\",\"args\":{\"name\":\"guest\"}}", e->to);
+	json_object(e->document, NULL);
+	json_text(e->document, "displayTimeUnit", "ns");
+	json_object(e->document, "otherData");
+	json_text(e->document, "made by", "hvrec export");
+	json_text(e->document, "trace", name);
+	json_text(e->document, "complete", trace_is_complete(trace) ? "yes" : "no, it ends at the last commit");
+	json_object_end(e->document);
+	json_array(e->document, "traceEvents");
+	event_open(e, PHASE_META, 0);
+	json_text(e->events, "name", "process_name");
+	args_open(e);
+	json_text(e->events, "name", "guest");
+	event_close(e);
+}
+
+static void put_end(struct export *e)
+{
+	json_break(e->document);
+	json_array_end(e->document);
+	json_object_end(e->document);
+	json_break(e->document);
 }
 
 bool export_perfetto_write(struct trace_reader *trace, const char *name, FILE *to, struct error *error)
@@ -208,14 +262,17 @@ bool export_perfetto_write(struct trace_reader *trace, const char *name, FILE *t
 	struct export *e = calloc(1, sizeof(*e));
 	if (!e)
 		return error_set(error, STATUS_FAILED, "%s: no memory", name);
-	e->to = to;
+	e->document = json_new(to, JSON_COMPACT, error);
+	e->events = json_new(to, JSON_COMPACT, error);
 	put_head(e, trace, name);
 	struct event_stream *stream = event_stream_open(trace_seek(trace, 0, error), error);
 	console_lines_start(&e->lines, NULL);
 	if (stream)
-		put_events(e, stream, error);
-	fputs("\n]}\n", to);
+		put_events(e, stream, to, error);
+	put_end(e);
 	event_stream_free(stream);
+	json_free(e->document);
+	json_free(e->events);
 	free(e);
 	return error->status == STATUS_OK;
 }

@@ -1,7 +1,6 @@
 /* Filling the bins, and writing them: bins without events are left out. */
 #include "tools/report/report_bins.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,33 +70,33 @@ uint64_t report_bins_threshold(const struct report_bins *bins, uint64_t event_co
 	return threshold;
 }
 
-/* "[gap,value,…]": values that are not 0, each with its distance to the bin of the one before. */
-static void sparse_json(const uint64_t *values, FILE *out)
+/* [gap,value,…]: values that are not 0, each with its distance to the bin of the one before. */
+static void sparse_json(const uint64_t *values, const char *key, struct json *json)
 {
 	size_t last = 0;
-	const char *separator = "";
-	fputc('[', out);
+	json_array(json, key);
 	for (size_t i = 0; i < REPORT_BIN_COUNT; i++) {
 		if (values[i] == 0)
 			continue;
-		fprintf(out, "%s%zu,%" PRIu64, separator, i - last, values[i]);
-		separator = ",";
+		json_number(json, NULL, i - last);
+		json_number(json, NULL, values[i]);
 		last = i;
 	}
-	fputc(']', out);
+	json_array_end(json);
 }
 
-void report_bins_json(const struct report_bins *bins, FILE *out)
+void report_bins_json(const struct report_bins *bins, struct json *json)
 {
-	fprintf(out, "{\"ns\":%" PRIu64 ",\"count\":%d,\"series\":[", bins->bin_ns, REPORT_BIN_COUNT);
-	for (int series = 0; series < REPORT_SERIES_COUNT; series++) {
-		if (series > 0)
-			fputc(',', out);
-		sparse_json(bins->counts[series], out);
-	}
-	fputs("],\n\"idle\":", out);
-	sparse_json(bins->idle_ns, out);
-	fputs(",\n\"first_n\":", out);
-	sparse_json(bins->first_n, out);
-	fputc('}', out);
+	json_object(json, "bins");
+	json_number(json, "ns", bins->bin_ns);
+	json_number(json, "count", REPORT_BIN_COUNT);
+	json_array(json, "series");
+	for (int series = 0; series < REPORT_SERIES_COUNT; series++)
+		sparse_json(bins->counts[series], NULL, json);
+	json_array_end(json);
+	json_break(json);
+	sparse_json(bins->idle_ns, "idle", json);
+	json_break(json);
+	sparse_json(bins->first_n, "first_n", json);
+	json_object_end(json);
 }

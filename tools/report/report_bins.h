@@ -5,7 +5,7 @@
  * 2. Idle time is divided among the bins that it lies in. */
 #pragma once
 #include "tools/report/report_scan.h"
-#include <stdio.h>
+#include "tools/json.h"
 
 enum {
 	REPORT_BIN_COUNT = 8192,
@@ -31,4 +31,4 @@ void report_bins_add(struct report_bins *bins, const struct event *event, const 
  */
 uint64_t report_bins_threshold(const struct report_bins *bins, uint64_t event_count_max);
 /* Writes the bins as one JSON object. */
-void report_bins_json(const struct report_bins *bins, FILE *out);
+void report_bins_json(const struct report_bins *bins, struct json *json);

@@ -1,8 +1,6 @@
 /* Lines are chosen by where they begin, so that memory is bounded by the constants in the header. */
 #include "tools/report/report_console.h"
-#include "tools/report/report_json.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,38 +115,50 @@ bool report_console_add(struct report_console *console, const struct event *even
 	return true;
 }
 
-static void places_json(const struct report_console *console, FILE *out)
+static void places_json(const struct report_console *console, struct json *json)
 {
 	struct line last = {0};
-	fputs("\"places\":[", out);
+	json_array(json, "places");
 	for (size_t i = 0; i < console->line_count; i++) {
 		const struct line *line = &console->lines[i];
-		fprintf(out, "%s%" PRIu64 ",%" PRIu64, i > 0 ? "," : "", line->n - last.n,
-			line->idle_ns - last.idle_ns);
+		json_number(json, NULL, line->n - last.n);
+		json_number(json, NULL, line->idle_ns - last.idle_ns);
 		last = *line;
 	}
-	fputs("]", out);
+	json_array_end(json);
 }
 
-void report_console_json(const struct report_console *console, FILE *out)
+static void cut_json(const struct report_console *console, struct json *json)
 {
-	fprintf(out, "{\"bytes\":%" PRIu64 ",\"lines\":%" PRIu64 ",\"head\":%zu,\n", console->bytes_total,
-		console->lines_total, console->head_count);
-	places_json(console, out);
-	fputs(",\n\"cut\":{", out);
-	const char *separator = "";
+	char key[24];
+	json_object(json, "cut");
 	for (size_t i = 0; i < console->line_count; i++) {
 		if (console->lines[i].cut_bytes == 0)
 			continue;
-		fprintf(out, "%s\"%zu\":%" PRIu64, separator, i, console->lines[i].cut_bytes);
-		separator = ",";
+		snprintf(key, sizeof(key), "%zu", i);
+		json_number(json, key, console->lines[i].cut_bytes);
 	}
-	fputs("},\n\"text\":[", out);
+	json_object_end(json);
+}
+
+void report_console_json(const struct report_console *console, struct json *json)
+{
+	json_object(json, "console");
+	json_number(json, "bytes", console->bytes_total);
+	json_number(json, "lines", console->lines_total);
+	json_number(json, "head", console->head_count);
+	json_break(json);
+	places_json(console, json);
+	json_break(json);
+	cut_json(console, json);
+	json_break(json);
+	json_array(json, "text");
 	for (size_t i = 0; i < console->line_count; i++) {
 		const struct line *line = &console->lines[i];
 		bool returned = line->bytes > 0 && console->text[line->first + line->bytes - 1] == '\r';
-		fputs(i > 0 ? ",\n" : "\n", out);
-		report_json_bytes(out, console->text + line->first, line->bytes - returned);
+		json_break(json);
+		json_bytes(json, NULL, console->text + line->first, line->bytes - returned);
 	}
-	fputs("]}", out);
+	json_array_end(json);
+	json_object_end(json);
 }

@@ -2,7 +2,7 @@
  * end are kept; how much is left out between is known. */
 #pragma once
 #include "tools/report/report_scan.h"
-#include <stdio.h>
+#include "tools/json.h"
 
 enum {
 	REPORT_CONSOLE_HEAD_BYTES = 128 << 10,
@@ -21,4 +21,4 @@ void report_console_free(struct report_console *console);
 bool report_console_add(struct report_console *console, const struct event *event, const struct report_place *place,
 			struct error *error);
 /* Writes the console as one JSON object. */
-void report_console_json(const struct report_console *console, FILE *out);
+void report_console_json(const struct report_console *console, struct json *json);

@@ -3,7 +3,6 @@
 #include "replay/trace/event_text.h"
 #include "tools/report/report_texts.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,38 +105,51 @@ bool report_events_add(struct report_events *events, const struct event *event, 
 	return true;
 }
 
-static void columns_json(const struct report_events *events, FILE *out)
+static void columns_json(const struct report_events *events, struct json *json)
 {
 	struct kept last = {0};
-	fputs("\"rows\":[", out);
+	json_array(json, "rows");
 	for (size_t i = 0; i < events->count; i++) {
 		const struct kept *kept = &events->kept[i];
-		fprintf(out, "%s%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu32 ",%" PRIu32, i > 0 ? "," : "",
-			kept->index - last.index, kept->n - last.n, kept->idle_ns - last.idle_ns, kept->meaning,
-			kept->pc);
+		json_number(json, NULL, kept->index - last.index);
+		json_number(json, NULL, kept->n - last.n);
+		json_number(json, NULL, kept->idle_ns - last.idle_ns);
+		json_number(json, NULL, kept->meaning);
+		json_number(json, NULL, kept->pc);
 		last = *kept;
 	}
-	fputs("],\n\"jumps\":{", out);
-	const char *separator = "";
+	json_array_end(json);
+}
+
+static void jumps_json(const struct report_events *events, struct json *json)
+{
+	char key[24];
+	json_object(json, "jumps");
 	for (size_t i = 0; i < events->count; i++) {
 		if (events->kept[i].jump_ns == 0)
 			continue;
-		fprintf(out, "%s\"%zu\":%" PRIu64, separator, i, events->kept[i].jump_ns);
-		separator = ",";
+		snprintf(key, sizeof(key), "%zu", i);
+		json_number(json, key, events->kept[i].jump_ns);
 	}
-	fputc('}', out);
+	json_object_end(json);
 }
 
-void report_events_json(const struct report_events *events, FILE *out)
+void report_events_json(const struct report_events *events, struct json *json)
 {
-	fprintf(out, "{\"threshold\":%" PRIu64 ",\"kept\":%zu,\"rare\":[", events->threshold, events->count);
+	json_object(json, "events");
+	json_number(json, "threshold", events->threshold);
+	json_number(json, "kept", events->count);
+	json_array(json, "rare");
 	for (int kind = 0; kind <= EVENT_KIND_MAX; kind++)
-		fprintf(out, "%s%d", kind > 0 ? "," : "", events->rare[kind]);
-	fputs("],\n", out);
-	columns_json(events, out);
-	fputs(",\n\"meanings\":", out);
-	report_texts_json(events->meanings, out);
-	fputs(",\n\"pcs\":", out);
-	report_texts_json(events->pcs, out);
-	fputc('}', out);
+		json_number(json, NULL, events->rare[kind]);
+	json_array_end(json);
+	json_break(json);
+	columns_json(events, json);
+	json_break(json);
+	jumps_json(events, json);
+	json_break(json);
+	report_texts_json(events->meanings, "meanings", json);
+	json_break(json);
+	report_texts_json(events->pcs, "pcs", json);
+	json_object_end(json);
 }

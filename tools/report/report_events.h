@@ -7,6 +7,7 @@
 #pragma once
 #include "tools/report/report_bins.h"
 #include "tools/report/report_names.h"
+#include "tools/json.h"
 
 enum { REPORT_EVENTS_MAX = 32768, REPORT_EVENTS_RARE_MAX = 16384 };
 
@@ -20,4 +21,4 @@ void report_events_free(struct report_events *events);
 bool report_events_add(struct report_events *events, const struct event *event, const struct report_place *place,
 		       struct error *error);
 /* Writes the events as one JSON object. */
-void report_events_json(const struct report_events *events, FILE *out);
+void report_events_json(const struct report_events *events, struct json *json);

@@ -2,7 +2,6 @@
 #include "tools/report/report_hot.h"
 #include "hv/abi/event_info.h"
 #include "replay/trace/event_text_names.h"
-#include "tools/report/report_json.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -90,32 +89,39 @@ static void row_name(const struct report_hot *hot, enum report_hot_table table, 
 	}
 }
 
-static void table_json(const struct report_hot *hot, enum report_hot_table table, FILE *out)
+static void table_json(const struct report_hot *hot, enum report_hot_table table, const char *key, struct json *json)
 {
 	struct report_count top[ROWS_MAX];
 	const struct report_counts *counts = &hot->tables[table];
 	size_t used = report_counts_top(counts, top, ROWS_MAX);
-	fprintf(out, "{\"keys\":%zu,\"others\":%" PRIu64 ",\"rows\":[", counts->key_count, counts->others);
+	json_object(json, key);
+	json_number(json, "keys", counts->key_count);
+	json_number(json, "others", counts->others);
+	json_array(json, "rows");
 	for (size_t i = 0; i < used; i++) {
 		char name[NAME_BYTES];
 		row_name(hot, table, top[i].key, name);
-		fputs(i > 0 ? ",[" : "[", out);
-		report_json_text(out, name);
-		fprintf(out, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "]", top[i].counts[0], top[i].counts[1],
-			top[i].first_n);
+		json_array(json, NULL);
+		json_text(json, NULL, name);
+		json_number(json, NULL, top[i].counts[0]);
+		json_number(json, NULL, top[i].counts[1]);
+		json_number(json, NULL, top[i].first_n);
+		json_array_end(json);
 	}
-	fputs("]}", out);
+	json_array_end(json);
+	json_object_end(json);
 }
 
-void report_hot_json(const struct report_hot *hot, FILE *out)
+void report_hot_json(const struct report_hot *hot, struct json *json)
 {
 	static const char *const keys[REPORT_HOT_TABLES] = {"registers",  "traps", "samples",
 							    "interrupts", "exits", "calls"};
+	json_object(json, "hot");
 	for (int table = 0; table < REPORT_HOT_TABLES; table++) {
-		fprintf(out, "%s\"%s\":", table > 0 ? ",\n" : "{", keys[table]);
-		table_json(hot, (enum report_hot_table)table, out);
+		table_json(hot, (enum report_hot_table)table, keys[table], json);
+		json_break(json);
 	}
-	fputc('}', out);
+	json_object_end(json);
 }
 
 void report_hot_free(struct report_hot *hot)

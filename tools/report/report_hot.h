@@ -5,7 +5,7 @@
 #include "tools/report/report_counts.h"
 #include "tools/report/report_names.h"
 #include "tools/report/report_scan.h"
-#include <stdio.h>
+#include "tools/json.h"
 
 enum report_hot_table {
 	REPORT_HOT_REGISTERS,
@@ -26,5 +26,5 @@ struct report_hot {
 /* Counts an event where it belongs. False: out of memory, error set. */
 bool report_hot_add(struct report_hot *hot, const struct event *event, struct error *error);
 /* Writes the tables as one JSON object. */
-void report_hot_json(const struct report_hot *hot, FILE *out);
+void report_hot_json(const struct report_hot *hot, struct json *json);
 void report_hot_free(struct report_hot *hot);

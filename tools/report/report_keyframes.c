@@ -1,7 +1,6 @@
 /* A keyframe's guest time is known when the scan comes to the event behind it. */
 #include "tools/report/report_keyframes.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 enum { SHOWN_MAX = 200 };
@@ -20,17 +19,18 @@ void report_keyframes_add(struct report_keyframes *keyframes, const struct repor
 		keyframes->idle_ns[keyframes->passed++] = place->idle_ns;
 }
 
-void report_keyframes_json(const struct report_keyframes *keyframes, FILE *out)
+void report_keyframes_json(const struct report_keyframes *keyframes, struct json *json)
 {
 	size_t every = keyframes->passed / SHOWN_MAX + 1;
-	const char *separator = "";
-	fputc('[', out);
+	json_array(json, "keyframes");
 	for (size_t i = 0; i < keyframes->passed; i += every) {
 		uint64_t n = keyframes->rows[i].n;
-		fprintf(out, "%s[%" PRIu64 ",%" PRIu64 "]", separator, n, n + keyframes->idle_ns[i]);
-		separator = ",";
+		json_array(json, NULL);
+		json_number(json, NULL, n);
+		json_number(json, NULL, n + keyframes->idle_ns[i]);
+		json_array_end(json);
 	}
-	fputc(']', out);
+	json_array_end(json);
 }
 
 void report_keyframes_free(struct report_keyframes *keyframes)

@@ -1,7 +1,7 @@
 /* The report's keyframes: where a replay can start at once. */
 #pragma once
 #include "tools/report/report_scan.h"
-#include <stdio.h>
+#include "tools/json.h"
 
 struct report_keyframes {
 	struct trace_keyframe *rows;
@@ -14,5 +14,5 @@ bool report_keyframes_get(struct report_keyframes *keyframes, struct trace_reade
 /* Takes in the place of each event, in order. */
 void report_keyframes_add(struct report_keyframes *keyframes, const struct report_place *place);
 /* [[n, guest time], …], at most some hundred of them, evenly chosen. */
-void report_keyframes_json(const struct report_keyframes *keyframes, FILE *out);
+void report_keyframes_json(const struct report_keyframes *keyframes, struct json *json);
 void report_keyframes_free(struct report_keyframes *keyframes);

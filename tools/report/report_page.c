@@ -8,10 +8,8 @@
 #include "tools/report/report_console.h"
 #include "tools/report/report_events.h"
 #include "tools/report/report_hot.h"
-#include "tools/report/report_json.h"
 #include "tools/report/report_keyframes.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,68 +68,68 @@ static bool gather(struct trace_reader *trace, struct report *report, struct err
 	return report->events && report_scan_events(trace, facts->event_count, add_to_events, report, error);
 }
 
-static void facts_json(const struct report_facts *facts, const char *name, FILE *out)
+static void facts_json(const struct report_facts *facts, const char *name, struct json *json)
 {
-	const struct {
-		const char *key, *text;
-	} texts[] = {{"trace", name},
-		     {"version", HVREC_VERSION},
-		     {"kernel_name", facts->kernel_name},
-		     {"kernel_kind", facts->kernel_kind},
-		     {"bootargs", facts->bootargs},
-		     {"machine", facts->machine},
-		     {"end_reason", facts->end_reason},
-		     {"final_state_hash", facts->final_state_hash}};
-	fputc('{', out);
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		fprintf(out, "\"%s\":", texts[i].key);
-		report_json_text(out, texts[i].text);
-		fputc(',', out);
-	}
-	fprintf(out,
-		"\"complete\":%s,\"ram_bytes\":%" PRIu64 ",\"vcpu_count\":%" PRIu64 ",\"event_count\":%" PRIu64
-		",\"instructions\":%" PRIu64 ",\"idle_ns\":%" PRIu64 ",\"start_n\":%" PRIu64 ",\"start_ns\":%" PRIu64
-		"}",
-		facts->complete ? "true" : "false", facts->ram_bytes, facts->vcpu_count,
-		facts->event_count - facts->first_event, facts->instructions, facts->idle_ns, facts->start_n,
-		facts->start_ns);
+	json_object(json, "facts");
+	json_text(json, "trace", name);
+	json_text(json, "version", HVREC_VERSION);
+	json_text(json, "kernel_name", facts->kernel_name);
+	json_text(json, "kernel_kind", facts->kernel_kind);
+	json_text(json, "bootargs", facts->bootargs);
+	json_text(json, "machine", facts->machine);
+	json_text(json, "end_reason", facts->end_reason);
+	json_text(json, "final_state_hash", facts->final_state_hash);
+	json_bool(json, "complete", facts->complete);
+	json_number(json, "ram_bytes", facts->ram_bytes);
+	json_number(json, "vcpu_count", facts->vcpu_count);
+	json_number(json, "event_count", facts->event_count - facts->first_event);
+	json_number(json, "instructions", facts->instructions);
+	json_number(json, "idle_ns", facts->idle_ns);
+	json_number(json, "start_n", facts->start_n);
+	json_number(json, "start_ns", facts->start_ns);
+	json_object_end(json);
 }
 
 /* [name, words, class, count, first n] of every kind; the first is for kinds that do not exist. */
-static void kinds_json(const struct report_facts *facts, FILE *out)
+static void kinds_json(const struct report_facts *facts, struct json *json)
 {
 	static const char *const classes[] = {
 		[EVENT_CLASS_TRAP] = "TRAP", [EVENT_CLASS_STOP] = "STOP", [EVENT_CLASS_NOTE] = "NOTE"};
-	fputs("[[\"UNKNOWN\",\"of a kind that this hvrec does not know\",\"NOTE\"", out);
+	json_array(json, "kinds");
 	for (uint16_t kind = 0; kind <= EVENT_KIND_MAX; kind++) {
 		const struct event_info *info = event_info(kind);
-		if (kind > 0)
-			fprintf(out, ",[\"%s\",\"%s\",\"%s\"", info->name, info->text, classes[info->class]);
-		fprintf(out, ",%" PRIu64 ",%" PRIu64 "]", facts->counts[kind], facts->first_n[kind]);
+		json_array(json, NULL);
+		json_text(json, NULL, kind == 0 ? "UNKNOWN" : info->name);
+		json_text(json, NULL, kind == 0 ? "of a kind that this hvrec does not know" : info->text);
+		json_text(json, NULL, kind == 0 ? "NOTE" : classes[info->class]);
+		json_number(json, NULL, facts->counts[kind]);
+		json_number(json, NULL, facts->first_n[kind]);
+		json_array_end(json);
 	}
-	fputc(']', out);
+	json_array_end(json);
 }
 
-static void data_json(const struct report *report, const char *name, FILE *out)
+static void data_json(const struct report *report, const char *name, struct json *json)
 {
-	fputs("{\"facts\":", out);
-	facts_json(&report->facts, name, out);
-	fputs(",\n\"kinds\":", out);
-	kinds_json(&report->facts, out);
-	fputs(",\n\"bins\":", out);
-	report_bins_json(report->bins, out);
-	fputs(",\n\"events\":", out);
-	report_events_json(report->events, out);
-	fputs(",\n\"keyframes\":", out);
-	report_keyframes_json(&report->keyframes, out);
-	fputs(",\n\"hot\":", out);
-	report_hot_json(&report->hot, out);
-	fputs(",\n\"console\":", out);
-	report_console_json(report->console, out);
-	fputs("}\n", out);
+	json_object(json, NULL);
+	facts_json(&report->facts, name, json);
+	json_break(json);
+	kinds_json(&report->facts, json);
+	json_break(json);
+	report_bins_json(report->bins, json);
+	json_break(json);
+	report_events_json(report->events, json);
+	json_break(json);
+	report_keyframes_json(&report->keyframes, json);
+	json_break(json);
+	report_hot_json(&report->hot, json);
+	json_break(json);
+	report_console_json(report->console, json);
+	json_object_end(json);
+	json_break(json);
 }
 
-static void page_parts(const struct report *report, const char *name, FILE *out)
+static void page_parts(const struct report *report, const char *name, struct json *json, FILE *out)
 {
 	static const struct {
 		const char *line, *text, *end; /* without a text: the data */
@@ -150,7 +148,7 @@ static void page_parts(const struct report *report, const char *name, FILE *out)
 		if (parts[i].text)
 			fwrite(parts[i].text, 1, (size_t)(parts[i].end - parts[i].text), out);
 		else
-			data_json(report, name, out);
+			data_json(report, name, json);
 		at = place + strlen(parts[i].line);
 	}
 	fwrite(at, 1, (size_t)(report_page_page_end - at), out);
@@ -160,14 +158,16 @@ bool report_page_write(struct trace_reader *trace, const char *name, const struc
 		       struct error *error)
 {
 	struct report report = {.hot = {.names = names}};
-	bool good = gather(trace, &report, error);
+	struct json *json = json_new(out, JSON_SCRIPT, error);
+	bool good = json && gather(trace, &report, error);
 	if (good)
-		page_parts(&report, name, out);
+		page_parts(&report, name, json, out);
+	json_free(json);
 	report_events_free(report.events);
 	report_console_free(report.console);
 	report_hot_free(&report.hot);
 	report_keyframes_free(&report.keyframes);
 	free(report.bins);
 	report_scan_free(&report.facts);
-	return good;
+	return good && error->status == STATUS_OK;
 }

@@ -1,6 +1,5 @@
 /* Open addressing over XXH3, in a table at most half full. */
 #include "tools/report/report_texts.h"
-#include "tools/report/report_json.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -62,13 +61,10 @@ bool report_texts_add(struct report_texts *texts, const char *text, uint32_t *nu
 	return true;
 }
 
-void report_texts_json(const struct report_texts *texts, FILE *out)
+void report_texts_json(const struct report_texts *texts, const char *key, struct json *json)
 {
-	fputc('[', out);
-	for (size_t i = 0; i < texts->count; i++) {
-		if (i > 0)
-			fputc(',', out);
-		report_json_text(out, texts->at[i]);
-	}
-	fputc(']', out);
+	json_array(json, key);
+	for (size_t i = 0; i < texts->count; i++)
+		json_text(json, NULL, texts->at[i]);
+	json_array_end(json);
 }

@@ -2,9 +2,9 @@
  * share stands in the page once. */
 #pragma once
 #include "hv/error/error.h"
+#include "tools/json.h"
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 struct report_texts;
 
@@ -14,4 +14,4 @@ void report_texts_free(struct report_texts *texts);
 /* The number of `text`, which is copied if it is new. False: out of memory, or more than `max`; error set. */
 bool report_texts_add(struct report_texts *texts, const char *text, uint32_t *number, struct error *error);
 /* Writes an array of strings, in the order of their numbers. */
-void report_texts_json(const struct report_texts *texts, FILE *out);
+void report_texts_json(const struct report_texts *texts, const char *key, struct json *json);

@@ -1,9 +1,12 @@
 /* CSV and JSON; the table is sql_output_table.c's. Blobs are printed in hexadecimal, NULL is empty (JSON: null). */
 #include "tools/sql/sql_output.h"
-#include "tools/output_text.h"
+#include "tools/json.h"
+#include "tools/output_csv.h"
 #include "tools/sql/sql_output_table.h"
 
 #include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
 
 static void put_hex(sqlite3_stmt *statement, int column, FILE *to)
 {
@@ -24,7 +27,7 @@ static void put_csv(sqlite3_stmt *statement, int column, FILE *to)
 		break;
 	default:
 		text = (const char *)sqlite3_column_text(statement, column);
-		output_text_csv(to, text ? text : "");
+		output_csv_field(to, text ? text : "");
 	}
 }
 
@@ -32,7 +35,7 @@ static int run_csv(sqlite3_stmt *statement, FILE *to)
 {
 	int code, count = sqlite3_column_count(statement);
 	for (int i = 0; i < count; i++) {
-		output_text_csv(to, sqlite3_column_name(statement, i));
+		output_csv_field(to, sqlite3_column_name(statement, i));
 		fputc(i + 1 < count ? ',' : '\n', to);
 	}
 	while ((code = sql_output_step(statement, to)) == SQLITE_ROW) {
@@ -44,49 +47,82 @@ static int run_csv(sqlite3_stmt *statement, FILE *to)
 	return code;
 }
 
-static void put_json(sqlite3_stmt *statement, int column, FILE *to)
+/* False: no memory. */
+static bool put_json_blob(sqlite3_stmt *statement, int column, struct json *json)
 {
+	char *text = NULL;
+	size_t bytes = 0;
+	FILE *to = open_memstream(&text, &bytes);
+	if (to)
+		put_hex(statement, column, to);
+	bool good = to && fclose(to) == 0;
+	json_bytes(json, sqlite3_column_name(statement, column), good ? text : "", good ? bytes : 0);
+	free(text);
+	return good;
+}
+
+/* A column as a member of its row's object. False: no memory. */
+static bool put_json(sqlite3_stmt *statement, int column, struct json *json)
+{
+	const char *name = sqlite3_column_name(statement, column), *text;
 	double real;
-	const char *text;
 	switch (sqlite3_column_type(statement, column)) {
 	case SQLITE_INTEGER:
-		fprintf(to, "%lld", (long long)sqlite3_column_int64(statement, column));
-		break;
+		json_spelled(json, name, "%lld", (long long)sqlite3_column_int64(statement, column));
+		return true;
 	case SQLITE_FLOAT:
 		real = sqlite3_column_double(statement, column);
-		fprintf(to, isfinite(real) ? "%.17g" : "null", real);
-		break;
+		if (isfinite(real))
+			json_spelled(json, name, "%.17g", real);
+		else
+			json_null(json, name);
+		return true;
 	case SQLITE_TEXT:
 		text = (const char *)sqlite3_column_text(statement, column);
-		output_text_json_bytes(to, text ? text : "", (size_t)sqlite3_column_bytes(statement, column));
-		break;
+		json_bytes(json, name, text ? text : "", (size_t)sqlite3_column_bytes(statement, column));
+		return true;
 	case SQLITE_BLOB:
-		fputc('"', to);
-		put_hex(statement, column, to);
-		fputc('"', to);
-		break;
+		return put_json_blob(statement, column, json);
 	default:
-		fputs("null", to);
+		json_null(json, name);
+		return true;
 	}
+}
+
+/* Puts one row after the other, each with a line of its own. */
+static int put_rows(sqlite3_stmt *statement, struct json *rows, FILE *to)
+{
+	int code, count = sqlite3_column_count(statement);
+	bool any = false;
+	while ((code = sql_output_step(statement, to)) == SQLITE_ROW) {
+		bool good = true;
+		if (any)
+			json_next(rows, ",\n");
+		any = true;
+		json_object(rows, NULL);
+		for (int i = 0; i < count; i++)
+			good = put_json(statement, i, rows) && good;
+		json_object_end(rows);
+		if (!good)
+			return SQLITE_NOMEM;
+	}
+	return code;
 }
 
 static int run_json(sqlite3_stmt *statement, FILE *to)
 {
-	int code, count = sqlite3_column_count(statement);
-	const char *separator = "[";
-	while ((code = sql_output_step(statement, to)) == SQLITE_ROW) {
-		fputs(separator, to);
-		for (int i = 0; i < count; i++) {
-			fputs(i > 0 ? "," : "{", to);
-			output_text_json(to, sqlite3_column_name(statement, i));
-			fputc(':', to);
-			put_json(statement, i, to);
-		}
-		fputc('}', to);
-		separator = ",\n";
+	struct error error = {.status = STATUS_OK};
+	struct json *array = json_new(to, JSON_COMPACT, &error), *rows = json_new(to, JSON_COMPACT, &error);
+	int code = SQLITE_NOMEM;
+	if (array && rows) {
+		json_array(array, NULL);
+		code = put_rows(statement, rows, to);
+		json_array_end(array);
+		fputc('\n', to);
 	}
-	fputs(*separator == '[' ? "[]\n" : "]\n", to);
-	return code;
+	json_free(array);
+	json_free(rows);
+	return error.status == STATUS_OK ? code : SQLITE_NOMEM;
 }
 
 int sql_output_step(sqlite3_stmt *statement, FILE *to)
