@@ -2,8 +2,9 @@
  *
  * libfdt puts each new node and property before its siblings, so nodes are made in QEMU's order to end up in QEMU's
  * order: Linux probes in the order of the tree, and a recording should print what QEMU's own board prints. The first
- * failure sticks in struct tree; a tree that ran out of room is made again in twice the room. */
+ * failure sticks in the tree; one that ran out of room is made again in twice the room. */
 #include "recorder/load/dtb.h"
+#include "recorder/load/dtb_tree.h"
 
 #include <inttypes.h>
 #include <libfdt.h>
@@ -13,80 +14,22 @@
 
 enum { PHANDLE_CLOCK = 0x8000, PHANDLE_CPU = 0x8001 };
 enum { CELL_PPI = 1, CELL_SPI = 0, CELL_LEVEL_HIGH = 4 };
-enum { NODE_NAME_BYTES = 32, CELLS_MAX = 2 };
+enum { NODE_NAME_BYTES = 32 };
 
 static const size_t room_bytes_first = 4096;
 static const uint32_t apb_clock_hz = 24000000;
 
-struct tree {
-	void *fdt;
-	int status; /* of libfdt: negative once anything has failed */
-};
-
-static int node_add(struct tree *tree, int parent, const char *name)
+static void clock_add(struct dtb_tree *tree)
 {
-	if (tree->status < 0)
-		return 0;
-	int node = fdt_add_subnode(tree->fdt, parent, name);
-	tree->status = node < 0 ? node : 0;
-	return node;
+	int node = dtb_tree_add(tree, 0, "apb-pclk");
+	dtb_tree_put_text(tree, node, "compatible", "fixed-clock");
+	dtb_tree_put_cell(tree, node, "#clock-cells", 0);
+	dtb_tree_put_cell(tree, node, "clock-frequency", apb_clock_hz);
+	dtb_tree_put_text(tree, node, "clock-output-names", "clk24mhz");
+	dtb_tree_put_cell(tree, node, "phandle", PHANDLE_CLOCK);
 }
 
-static void put(struct tree *tree, int node, const char *name, const void *value, size_t bytes)
-{
-	if (tree->status >= 0)
-		tree->status = fdt_setprop(tree->fdt, node, name, value, (int)bytes);
-}
-
-static void put_flag(struct tree *tree, int node, const char *name)
-{
-	put(tree, node, name, NULL, 0);
-}
-
-static void put_text(struct tree *tree, int node, const char *name, const char *text)
-{
-	put(tree, node, name, text, strlen(text) + 1);
-}
-
-static void put_cells(struct tree *tree, int node, const char *name, size_t count, const uint32_t *cell)
-{
-	put_flag(tree, node, name);
-	for (size_t i = 0; i < count && tree->status >= 0; i++)
-		tree->status = fdt_appendprop_u32(tree->fdt, node, name, cell[i]);
-}
-
-static void put_cell(struct tree *tree, int node, const char *name, uint32_t cell)
-{
-	put_cells(tree, node, name, 1, &cell);
-}
-
-/* Appends a number of `cells` 32-bit cells; one that does not fit is a bad value. */
-static void append_number(struct tree *tree, int node, const char *name, int cells, uint64_t number)
-{
-	if (tree->status >= 0 && cells == 1 && number > UINT32_MAX)
-		tree->status = -FDT_ERR_BADNCELLS;
-	if (tree->status >= 0)
-		tree->status = cells == 1 ? fdt_appendprop_u32(tree->fdt, node, name, (uint32_t)number)
-					  : fdt_appendprop_u64(tree->fdt, node, name, number);
-}
-
-static void put_range(struct tree *tree, int node, const char *name, uint64_t ipa, uint64_t bytes)
-{
-	append_number(tree, node, name, CELLS_MAX, ipa);
-	append_number(tree, node, name, CELLS_MAX, bytes);
-}
-
-static void clock_add(struct tree *tree)
-{
-	int node = node_add(tree, 0, "apb-pclk");
-	put_text(tree, node, "compatible", "fixed-clock");
-	put_cell(tree, node, "#clock-cells", 0);
-	put_cell(tree, node, "clock-frequency", apb_clock_hz);
-	put_text(tree, node, "clock-output-names", "clk24mhz");
-	put_cell(tree, node, "phandle", PHANDLE_CLOCK);
-}
-
-static void timer_add(struct tree *tree)
+static void timer_add(struct dtb_tree *tree)
 {
 	static const char compatible[] = "arm,armv8-timer\0arm,armv7-timer";
 	/* secure, non-secure physical, virtual, hypervisor: the binding counts PPIs from 0 */
@@ -104,166 +47,157 @@ static void timer_add(struct tree *tree)
 		10,
 		CELL_LEVEL_HIGH,
 	};
-	int node = node_add(tree, 0, "timer");
-	put(tree, node, "compatible", compatible, sizeof(compatible));
-	put_flag(tree, node, "always-on");
-	put_cells(tree, node, "interrupts", sizeof(interrupts) / sizeof(interrupts[0]), interrupts);
+	int node = dtb_tree_add(tree, 0, "timer");
+	dtb_tree_put(tree, node, "compatible", compatible, sizeof(compatible));
+	dtb_tree_put_flag(tree, node, "always-on");
+	dtb_tree_put_cells(tree, node, "interrupts", sizeof(interrupts) / sizeof(interrupts[0]), interrupts);
 }
 
-static void cpu_map_add(struct tree *tree, int cpus, uint32_t vcpu_count)
+static void cpu_map_add(struct dtb_tree *tree, int cpus, uint32_t vcpu_count)
 {
-	int map = node_add(tree, cpus, "cpu-map");
-	int socket = node_add(tree, map, "socket0");
-	int cluster = node_add(tree, socket, "cluster0");
+	int map = dtb_tree_add(tree, cpus, "cpu-map");
+	int socket = dtb_tree_add(tree, map, "socket0");
+	int cluster = dtb_tree_add(tree, socket, "cluster0");
 	for (uint32_t i = vcpu_count; i-- > 0;) {
 		char name[NODE_NAME_BYTES];
 		snprintf(name, sizeof(name), "core%" PRIu32, i);
-		put_cell(tree, node_add(tree, cluster, name), "cpu", PHANDLE_CPU + i);
+		dtb_tree_put_cell(tree, dtb_tree_add(tree, cluster, name), "cpu", PHANDLE_CPU + i);
 	}
 }
 
-static void cpus_add(struct tree *tree, uint32_t vcpu_count)
+static void cpus_add(struct dtb_tree *tree, uint32_t vcpu_count)
 {
-	int cpus = node_add(tree, 0, "cpus");
-	put_cell(tree, cpus, "#address-cells", 1);
-	put_cell(tree, cpus, "#size-cells", 0);
+	int cpus = dtb_tree_add(tree, 0, "cpus");
+	dtb_tree_put_cell(tree, cpus, "#address-cells", 1);
+	dtb_tree_put_cell(tree, cpus, "#size-cells", 0);
 	for (uint32_t i = vcpu_count; i-- > 0;) {
 		char name[NODE_NAME_BYTES];
 		snprintf(name, sizeof(name), "cpu@%" PRIx32, i);
-		int node = node_add(tree, cpus, name);
-		put_text(tree, node, "device_type", "cpu");
-		put_text(tree, node, "compatible", "arm,neoverse-n1");
+		int node = dtb_tree_add(tree, cpus, name);
+		dtb_tree_put_text(tree, node, "device_type", "cpu");
+		dtb_tree_put_text(tree, node, "compatible", "arm,neoverse-n1");
 		if (vcpu_count > 1)
-			put_text(tree, node, "enable-method", "psci");
-		put_cell(tree, node, "reg", i); /* MPIDR_EL1.Aff0 */
-		put_cell(tree, node, "phandle", PHANDLE_CPU + i);
+			dtb_tree_put_text(tree, node, "enable-method", "psci");
+		dtb_tree_put_cell(tree, node, "reg", i); /* MPIDR_EL1.Aff0 */
+		dtb_tree_put_cell(tree, node, "phandle", PHANDLE_CPU + i);
 	}
 	cpu_map_add(tree, cpus, vcpu_count);
 }
 
-static void gic_add(struct tree *tree, uint32_t vcpu_count)
+static void gic_add(struct dtb_tree *tree, uint32_t vcpu_count)
 {
 	uint32_t phandle = PHANDLE_CPU + vcpu_count;
-	put_cell(tree, 0, "interrupt-parent", phandle);
-	int node = node_add(tree, 0, "intc@8000000");
-	put_cell(tree, node, "#interrupt-cells", 3);
-	put_flag(tree, node, "interrupt-controller");
-	put_cell(tree, node, "#address-cells", CELLS_MAX);
-	put_cell(tree, node, "#size-cells", CELLS_MAX);
-	put_flag(tree, node, "ranges");
-	put_text(tree, node, "compatible", "arm,gic-v3");
-	put_cell(tree, node, "#redistributor-regions", 1);
-	put_range(tree, node, "reg", GUEST_GICD_IPA, GUEST_GICD_BYTES);
-	put_range(tree, node, "reg", GUEST_GICR_IPA, GUEST_GICR_BYTES_PER_VCPU * vcpu_count);
-	put_cell(tree, node, "phandle", phandle);
+	dtb_tree_put_cell(tree, 0, "interrupt-parent", phandle);
+	int node = dtb_tree_add(tree, 0, "intc@8000000");
+	dtb_tree_put_cell(tree, node, "#interrupt-cells", 3);
+	dtb_tree_put_flag(tree, node, "interrupt-controller");
+	dtb_tree_put_cell(tree, node, "#address-cells", DTB_TREE_CELLS_MAX);
+	dtb_tree_put_cell(tree, node, "#size-cells", DTB_TREE_CELLS_MAX);
+	dtb_tree_put_flag(tree, node, "ranges");
+	dtb_tree_put_text(tree, node, "compatible", "arm,gic-v3");
+	dtb_tree_put_cell(tree, node, "#redistributor-regions", 1);
+	dtb_tree_put_range(tree, node, "reg", GUEST_GICD_IPA, GUEST_GICD_BYTES);
+	dtb_tree_put_range(tree, node, "reg", GUEST_GICR_IPA, GUEST_GICR_BYTES_PER_VCPU * vcpu_count);
+	dtb_tree_put_cell(tree, node, "phandle", phandle);
 }
 
-static void interrupt_put(struct tree *tree, int node, uint32_t intid)
+static void interrupt_put(struct dtb_tree *tree, int node, uint32_t intid)
 {
 	const uint32_t cell[] = {CELL_SPI, intid - 32, CELL_LEVEL_HIGH};
-	put_cells(tree, node, "interrupts", 3, cell);
+	dtb_tree_put_cells(tree, node, "interrupts", 3, cell);
 }
 
-static void uart_add(struct tree *tree)
+static void uart_add(struct dtb_tree *tree)
 {
 	static const char compatible[] = "arm,pl011\0arm,primecell";
 	static const char clock_names[] = "uartclk\0apb_pclk";
 	static const uint32_t clocks[] = {PHANDLE_CLOCK, PHANDLE_CLOCK};
-	int node = node_add(tree, 0, "pl011@9000000");
-	put(tree, node, "compatible", compatible, sizeof(compatible));
-	put_range(tree, node, "reg", GUEST_UART_IPA, GUEST_UART_BYTES);
+	int node = dtb_tree_add(tree, 0, "pl011@9000000");
+	dtb_tree_put(tree, node, "compatible", compatible, sizeof(compatible));
+	dtb_tree_put_range(tree, node, "reg", GUEST_UART_IPA, GUEST_UART_BYTES);
 	interrupt_put(tree, node, GUEST_INTID_UART);
-	put_cells(tree, node, "clocks", 2, clocks);
-	put(tree, node, "clock-names", clock_names, sizeof(clock_names));
+	dtb_tree_put_cells(tree, node, "clocks", 2, clocks);
+	dtb_tree_put(tree, node, "clock-names", clock_names, sizeof(clock_names));
 }
 
-static void rtc_add(struct tree *tree)
+static void rtc_add(struct dtb_tree *tree)
 {
 	static const char compatible[] = "arm,pl031\0arm,primecell";
-	int node = node_add(tree, 0, "pl031@9010000");
-	put(tree, node, "compatible", compatible, sizeof(compatible));
-	put_range(tree, node, "reg", GUEST_RTC_IPA, GUEST_RTC_BYTES);
+	int node = dtb_tree_add(tree, 0, "pl031@9010000");
+	dtb_tree_put(tree, node, "compatible", compatible, sizeof(compatible));
+	dtb_tree_put_range(tree, node, "reg", GUEST_RTC_IPA, GUEST_RTC_BYTES);
 	interrupt_put(tree, node, GUEST_INTID_RTC);
-	put_cell(tree, node, "clocks", PHANDLE_CLOCK);
-	put_text(tree, node, "clock-names", "apb_pclk");
+	dtb_tree_put_cell(tree, node, "clocks", PHANDLE_CLOCK);
+	dtb_tree_put_text(tree, node, "clock-names", "apb_pclk");
 }
 
-static void psci_add(struct tree *tree)
+static void psci_add(struct dtb_tree *tree)
 {
 	static const char compatible[] = "arm,psci-1.0\0arm,psci-0.2\0arm,psci";
-	int node = node_add(tree, 0, "psci");
-	put(tree, node, "compatible", compatible, sizeof(compatible));
-	put_text(tree, node, "method", "hvc");
+	int node = dtb_tree_add(tree, 0, "psci");
+	dtb_tree_put(tree, node, "compatible", compatible, sizeof(compatible));
+	dtb_tree_put_text(tree, node, "method", "hvc");
 	/* for readers of the PSCI 0.1 binding; later ones know the numbers */
-	put_cell(tree, node, "cpu_suspend", 0xc4000001);
-	put_cell(tree, node, "cpu_off", 0x84000002);
-	put_cell(tree, node, "cpu_on", 0xc4000003);
-	put_cell(tree, node, "migrate", 0xc4000005);
+	dtb_tree_put_cell(tree, node, "cpu_suspend", 0xc4000001);
+	dtb_tree_put_cell(tree, node, "cpu_off", 0x84000002);
+	dtb_tree_put_cell(tree, node, "cpu_on", 0xc4000003);
+	dtb_tree_put_cell(tree, node, "migrate", 0xc4000005);
 }
 
-static void memory_add(struct tree *tree, uint64_t ram_bytes, int address_cells, int size_cells)
+static void memory_add(struct dtb_tree *tree, uint64_t ram_bytes, int address_cells, int size_cells)
 {
-	int node = node_add(tree, 0, "memory@40000000");
-	append_number(tree, node, "reg", address_cells, GUEST_RAM_IPA);
-	append_number(tree, node, "reg", size_cells, ram_bytes);
-	put_text(tree, node, "device_type", "memory");
+	int node = dtb_tree_add(tree, 0, "memory@40000000");
+	dtb_tree_append(tree, node, "reg", address_cells, GUEST_RAM_IPA);
+	dtb_tree_append(tree, node, "reg", size_cells, ram_bytes);
+	dtb_tree_put_text(tree, node, "device_type", "memory");
 }
 
 /* Also what a user's tree lacks: QEMU sets seeds of its own there, and we keep the user's. */
-static void seeds_add(struct tree *tree, int chosen, const uint8_t seed[LAYOUT_SEED_BYTES])
+static void seeds_add(struct dtb_tree *tree, int chosen, const uint8_t seed[LAYOUT_SEED_BYTES])
 {
 	if (tree->status < 0)
 		return;
 	if (fdt_getprop(tree->fdt, chosen, "kaslr-seed", NULL) == NULL)
-		put(tree, chosen, "kaslr-seed", seed, LAYOUT_KASLR_SEED_BYTES);
+		dtb_tree_put(tree, chosen, "kaslr-seed", seed, LAYOUT_KASLR_SEED_BYTES);
 	if (tree->status >= 0 && fdt_getprop(tree->fdt, chosen, "rng-seed", NULL) == NULL)
-		put(tree, chosen, "rng-seed", seed + LAYOUT_KASLR_SEED_BYTES, LAYOUT_RNG_SEED_BYTES);
+		dtb_tree_put(tree, chosen, "rng-seed", seed + LAYOUT_KASLR_SEED_BYTES, LAYOUT_RNG_SEED_BYTES);
 }
 
-static void remove_property(struct tree *tree, int node, const char *name)
-{
-	if (tree->status < 0)
-		return;
-	int status = fdt_delprop(tree->fdt, node, name);
-	if (status != -FDT_ERR_NOTFOUND)
-		tree->status = status;
-}
-
-static void boot_put(struct tree *tree, int chosen, const struct guest_config *config,
+static void boot_put(struct dtb_tree *tree, int chosen, const struct guest_config *config,
 		     const struct guest_layout *layout, int address_cells)
 {
 	if (config->bootargs != NULL && config->bootargs[0] != '\0')
-		put_text(tree, chosen, "bootargs", config->bootargs);
+		dtb_tree_put_text(tree, chosen, "bootargs", config->bootargs);
 	/* A tree dumped from a running machine has that machine's initrd in it. */
-	remove_property(tree, chosen, "linux,initrd-start");
-	remove_property(tree, chosen, "linux,initrd-end");
+	dtb_tree_remove(tree, chosen, "linux,initrd-start");
+	dtb_tree_remove(tree, chosen, "linux,initrd-end");
 	if (layout->initrd_bytes == 0)
 		return;
-	append_number(tree, chosen, "linux,initrd-start", address_cells, layout->initrd_ipa);
-	append_number(tree, chosen, "linux,initrd-end", address_cells, layout->initrd_ipa + layout->initrd_bytes);
+	dtb_tree_append(tree, chosen, "linux,initrd-start", address_cells, layout->initrd_ipa);
+	dtb_tree_append(tree, chosen, "linux,initrd-end", address_cells, layout->initrd_ipa + layout->initrd_bytes);
 }
 
-static void build(struct tree *tree, const struct guest_config *config, const struct guest_layout *layout)
+static void build(struct dtb_tree *tree, const struct guest_config *config, const struct guest_layout *layout)
 {
-	put_text(tree, 0, "compatible", "linux,dummy-virt");
-	put_cell(tree, 0, "#address-cells", CELLS_MAX);
-	put_cell(tree, 0, "#size-cells", CELLS_MAX);
-	put_text(tree, 0, "model", "linux,dummy-virt");
-	int chosen = node_add(tree, 0, "chosen");
+	dtb_tree_put_text(tree, 0, "compatible", "linux,dummy-virt");
+	dtb_tree_put_cell(tree, 0, "#address-cells", DTB_TREE_CELLS_MAX);
+	dtb_tree_put_cell(tree, 0, "#size-cells", DTB_TREE_CELLS_MAX);
+	dtb_tree_put_text(tree, 0, "model", "linux,dummy-virt");
+	int chosen = dtb_tree_add(tree, 0, "chosen");
 	seeds_add(tree, chosen, config->seed);
-	put_text(tree, chosen, "stdout-path", "/pl011@9000000");
-	boot_put(tree, chosen, config, layout, CELLS_MAX);
+	dtb_tree_put_text(tree, chosen, "stdout-path", "/pl011@9000000");
+	boot_put(tree, chosen, config, layout, DTB_TREE_CELLS_MAX);
 	clock_add(tree);
 	timer_add(tree);
 	cpus_add(tree, config->vcpu_count);
 	gic_add(tree, config->vcpu_count);
 	uart_add(tree);
 	rtc_add(tree);
-	memory_add(tree, config->ram_bytes, CELLS_MAX, CELLS_MAX);
+	memory_add(tree, config->ram_bytes, DTB_TREE_CELLS_MAX, DTB_TREE_CELLS_MAX);
 	psci_add(tree);
 }
 
-static void memory_remove(struct tree *tree)
+static void memory_remove(struct dtb_tree *tree)
 {
 	int node = fdt_first_subnode(tree->fdt, 0);
 	while (tree->status >= 0 && node >= 0) {
@@ -277,38 +211,28 @@ static void memory_remove(struct tree *tree)
 	}
 }
 
-/* The named child of the root, or -FDT_ERR_NOTFOUND; other failures stick. */
-static int node_find(struct tree *tree, const char *name)
-{
-	if (tree->status < 0)
-		return -FDT_ERR_NOTFOUND;
-	int node = fdt_subnode_offset(tree->fdt, 0, name);
-	if (node < 0 && node != -FDT_ERR_NOTFOUND)
-		tree->status = node;
-	return node;
-}
-
-static void patch(struct tree *tree, const struct guest_config *config, const struct guest_layout *layout)
+static void patch(struct dtb_tree *tree, const struct guest_config *config, const struct guest_layout *layout)
 {
 	int address_cells = fdt_address_cells(tree->fdt, 0);
 	int size_cells = fdt_size_cells(tree->fdt, 0);
-	if (address_cells < 1 || address_cells > CELLS_MAX || size_cells < 1 || size_cells > CELLS_MAX) {
+	if (address_cells < 1 || address_cells > DTB_TREE_CELLS_MAX || size_cells < 1 ||
+	    size_cells > DTB_TREE_CELLS_MAX) {
 		tree->status = -FDT_ERR_BADNCELLS;
 		return;
 	}
 	memory_remove(tree);
 	memory_add(tree, config->ram_bytes, address_cells, size_cells);
-	int chosen = node_find(tree, "chosen");
+	int chosen = dtb_tree_find(tree, "chosen");
 	if (chosen < 0)
-		chosen = node_add(tree, 0, "chosen");
+		chosen = dtb_tree_add(tree, 0, "chosen");
 	seeds_add(tree, chosen, config->seed);
 	boot_put(tree, chosen, config, layout, address_cells);
-	if (node_find(tree, "psci") < 0)
+	if (dtb_tree_find(tree, "psci") < 0)
 		psci_add(tree);
 }
 
 /* Makes the tree in `room_bytes` of memory; tree->fdt is the caller's to free. */
-static void attempt(struct tree *tree, size_t room_bytes, const void *user, const struct guest_config *config,
+static void attempt(struct dtb_tree *tree, size_t room_bytes, const void *user, const struct guest_config *config,
 		    const struct guest_layout *layout)
 {
 	tree->fdt = calloc(1, room_bytes);
@@ -354,7 +278,7 @@ static bool status_error(const struct guest_config *config, int status, struct e
 
 static bool make(const struct guest_config *config, const void *user, struct guest_layout *layout, struct error *error)
 {
-	struct tree tree = {.status = -FDT_ERR_NOSPACE};
+	struct dtb_tree tree = {.status = -FDT_ERR_NOSPACE};
 	/* Twice the limit: a tree may need more room while it is made than when it is packed. */
 	for (size_t room = room_bytes_first; room <= 2 * LAYOUT_DTB_BYTES_MAX && tree.status == -FDT_ERR_NOSPACE;
 	     room *= 2) {
