@@ -46,7 +46,7 @@ LIBRARY_SOURCES := $(wildcard gdbstub/*.c hv/error/*.c hv/host/*.c hv/shared/*.c
 HOST_SOURCES := $(LIBRARY_SOURCES) $(wildcard tools/*.c)
 HOST_OBJECTS := $(HOST_SOURCES:%.c=$(BUILD)/host/%.o)
 # The sqlite extension: the readers among the sources, once more, against the sqlite of the program that loads it.
-EXTENSION_SOURCES := $(filter-out tools/sql/sql_output%,$(wildcard tools/sql/*.c)) hv/error/error.c hv/host/event_console.c \
+EXTENSION_SOURCES := $(filter-out tools/sql/sql_output%,$(wildcard tools/sql/*.c)) $(wildcard hv/error/*.c) hv/host/event_console.c \
 	$(addprefix replay/trace/,console_lines.c event_stream.c event_text.c event_text_names.c utf8_text.c) \
 	$(addprefix storage/,chunk_decode.c chunk_model.c trace_cursor.c trace_db.c trace_format.c trace_keyframe_read.c trace_limit.c \
 	trace_meta.c trace_read.c trace_seal.c trace_seek.c trace_totals.c)
@@ -126,7 +126,7 @@ unit: $(BUILD)/unit-tests
 
 # Packets that no gdb would send, at the stub; FUZZ_COUNT of them.
 FUZZ_COUNT ?= 300000
-FUZZ_SOURCES := $(filter-out gdbstub/server%,$(wildcard gdbstub/*.c)) hv/shared/agent_expr.c hv/error/error.c tests/fuzz/fuzz_gdbstub.c
+FUZZ_SOURCES := $(filter-out gdbstub/server%,$(wildcard gdbstub/*.c)) hv/shared/agent_expr.c $(wildcard hv/error/*.c) tests/fuzz/fuzz_gdbstub.c
 $(BUILD)/fuzz_gdbstub: $(FUZZ_SOURCES:%.c=$(BUILD)/unit/%.o)
 	@echo "  LINK  $@"
 	@$(CC) $(HOST_CFLAGS) $(SANITIZE) $^ -o $@
@@ -152,10 +152,15 @@ guest-check: guests
 	tests/guest/run-on-qemu.sh $(BUILD)/guest
 
 EDITORS := $(BUILD)/tests/trace_edit $(BUILD)/tests/keyframe_edit
-$(EDITORS): $(BUILD)/tests/%: tests/replay/%.c $(filter $(BUILD)/host/storage/%,$(HOST_OBJECTS)) \
-		$(BUILD)/host/hv/error/error.o
+$(EDITORS): $(BUILD)/tests/%: tests/replay/%.c $(filter $(BUILD)/host/storage/% $(BUILD)/host/hv/error/%,$(HOST_OBJECTS))
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) $^ -lsqlite3 -llz4 -lzstd -lxxhash -o $@
+
+# An hvrec whose recording fails a CHECK.
+FAILING := $(BUILD)/tests/hvrec_failing
+$(FAILING): tests/replay/failing.c $(HOST_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) $^ -Wl,--wrap=hints_see -Wl,--wrap=trace_append $(HOST_LIBS) -o $@
 
 # What a taken-over process would try: in the machine's place, and inside hvrec.
 ESCAPES := $(BUILD)/tests/escape $(BUILD)/tests/escape.so
@@ -169,7 +174,7 @@ $(BUILD)/checkpoint_cost: $(BUILD)/host/tests/bench/checkpoint_cost.o $(LIBRARY_
 	@echo "  LINK  $@"
 	@$(CC) $(HOST_CFLAGS) $(LDFLAGS) $^ $(HOST_LIBS) -o $@
 
-replay-check: all debug-build guests $(EDITORS) $(ESCAPES)
+replay-check: all debug-build guests $(EDITORS) $(ESCAPES) $(FAILING)
 	tools/fetch-guest --out $(BUILD)/guest
 	tools/fetch-qemu --out $(BUILD)/qemu
 	status=0; for run in tests/replay/run tests/gdb/run; do BUILD=$(BUILD) $$run || status=1; done; exit $$status
@@ -199,7 +204,7 @@ kvm-unit-tests: all
 rtos: all
 	BUILD=$(BUILD) tests/rtos $(if $(NUTTX),nuttx=$(NUTTX)) $(if $(LK),lk=$(LK))
 
-soak: deps-check all debug-build guests $(EDITORS) $(ESCAPES)
+soak: deps-check all debug-build guests $(EDITORS) $(ESCAPES) $(FAILING)
 	tools/fetch-guest --out $(BUILD)/guest
 	tools/fetch-qemu --out $(BUILD)/qemu
 	$(MAKE) deb
@@ -209,8 +214,7 @@ soak: deps-check all debug-build guests $(EDITORS) $(ESCAPES)
 	$(MAKE) guest-check replay-check QEMU=$(abspath $(BUILD))/qemu/trixie/qemu-system-aarch64
 	$(MAKE) fuzz FUZZ_COUNT=10000000 FUZZ_TRACE_COUNT=5000000
 
-$(BUILD)/tests/decode_rate: tests/bench/decode_rate.c $(filter $(BUILD)/host/storage/%,$(HOST_OBJECTS)) \
-		$(BUILD)/host/hv/error/error.o
+$(BUILD)/tests/decode_rate: tests/bench/decode_rate.c $(filter $(BUILD)/host/storage/% $(BUILD)/host/hv/error/%,$(HOST_OBJECTS))
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) $^ -lsqlite3 -llz4 -lzstd -lxxhash -o $@
 

@@ -1,6 +1,7 @@
 /* A slice is some ten milliseconds of compression, for which events wait in the queue. The keyframe itself is written
  * when all events before it are. */
 #include "recorder/keyframe_writer.h"
+#include "hv/error/check.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@ enum { SLICE_PAGES = 4 * TRACE_GROUP_PAGES_MAX };
 
 void keyframe_writer_begin(struct keyframe_writer *keyframes, struct capture *capture)
 {
+	CHECK(!keyframes->capture);
 	keyframes->capture = capture;
 	keyframes->done = 0;
 }
@@ -105,8 +107,10 @@ void keyframe_writer_step(struct keyframe_writer *keyframes, struct trace_writer
 	size_t left = capture->page_count - keyframes->done;
 	size_t count = left < SLICE_PAGES ? left : SLICE_PAGES;
 	struct trace_page *pages = capture->pages + keyframes->done;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		CHECK(keyframes->done + i == 0 || capture->pages[keyframes->done + i - 1].index < pages[i].index);
 		page_compare(keyframes, &pages[i]);
+	}
 	if (count > 0)
 		trace_put_pages(trace, pages, count, error);
 	keyframes->done += count;

@@ -1,16 +1,22 @@
 /* One queue, one mutex, one thread. A keyframe is written a slice at a time, so that events and commits do not wait for
- * it. */
+ * it.
+ * 1. The queue holds at most QUEUE_EVENTS, and there is at most one keyframe on its way.
+ * 2. Only the writer thread touches the trace. If a CHECK fails elsewhere, that thread still writes what it was given.
+ */
 #include "recorder/writer.h"
 #include "hv/abi/types.h"
+#include "hv/error/check.h"
 #include "hv/host/session.h"
 #include "recorder/keyframe_writer.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { QUEUE_EVENTS = 1 << 17, BATCH_EVENTS = 1 << 14 };
+enum { QUEUE_EVENTS = 1 << 17, BATCH_EVENTS = 1 << 14, RESCUE_S_MAX = 5 };
 #define COMMIT_INTERVAL_NS INT64_C(400000000)
 
 struct writer {
@@ -18,12 +24,13 @@ struct writer {
 	pthread_t thread;
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
-	bool stopping;
+	bool stopping, ended; /* the thread is to end, has ended */
+	struct check_rescue rescue;
 	struct error error;
 	struct keyframe_writer keyframes; /* the thread's own, but for `given` */
 	struct capture *given;            /* a keyframe that the thread has not begun; NULL: none */
 	bool keyframe_busy;               /* it has one, given or begun */
-	uint64_t appended;                /* events */
+	uint64_t appended, committed;     /* events */
 	size_t first, count;              /* of queue, a ring */
 	struct event queue[QUEUE_EVENTS];
 	struct event batch[BATCH_EVENTS];
@@ -57,7 +64,8 @@ static void work(struct writer *writer, size_t count, bool last, int64_t *next_c
 		keyframe_writer_step(&writer->keyframes, writer->trace, writer->appended, error);
 	while (last && keyframe_writer_busy(&writer->keyframes, writer->appended) && error->status == STATUS_OK);
 	if (last || session_now_ns() >= *next_commit) {
-		trace_commit(writer->trace, error);
+		if (trace_commit(writer->trace, error))
+			__atomic_store_n(&writer->committed, writer->appended, __ATOMIC_RELAXED);
 		*next_commit = session_now_ns() + COMMIT_INTERVAL_NS;
 	}
 }
@@ -84,28 +92,63 @@ static void *writer_main(void *argument)
 		if (writer->error.status == STATUS_OK)
 			writer->error = error;
 	}
+	writer->ended = true;
+	pthread_cond_broadcast(&writer->changed);
 	pthread_mutex_unlock(&writer->mutex);
 	return NULL;
+}
+
+/* A CHECK failed, in any thread. Where it was this one's own, the trace may be in the middle of a change: what was
+ * committed before is what is kept. */
+static void writer_rescue(void *context, char *kept, size_t bytes)
+{
+	struct writer *writer = context;
+	struct timespec until;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += RESCUE_S_MAX;
+	int busy = pthread_equal(pthread_self(), writer->thread)
+			   ? EBUSY
+			   : pthread_mutex_clocklock(&writer->mutex, CLOCK_MONOTONIC, &until);
+	if (busy == 0 || busy == EDEADLK) { /* EDEADLK: the thread that failed has the mutex already */
+		writer->stopping = true;
+		pthread_cond_broadcast(&writer->changed);
+		while (!writer->ended && pthread_cond_timedwait(&writer->changed, &writer->mutex, &until) == 0)
+			;
+	}
+	snprintf(kept, bytes, "the trace is kept up to event %llu",
+		 (unsigned long long)__atomic_load_n(&writer->committed, __ATOMIC_RELAXED));
+}
+
+/* A mutex that says so when its own thread wants it once more, and a condition that waits by session_now_ns's clock. */
+static void locks_init(struct writer *writer)
+{
+	pthread_mutexattr_t mutex;
+	pthread_condattr_t changed;
+	pthread_mutexattr_init(&mutex);
+	pthread_mutexattr_settype(&mutex, PTHREAD_MUTEX_ERRORCHECK);
+	pthread_mutex_init(&writer->mutex, &mutex);
+	pthread_mutexattr_destroy(&mutex);
+	pthread_condattr_init(&changed);
+	pthread_condattr_setclock(&changed, CLOCK_MONOTONIC);
+	pthread_cond_init(&writer->changed, &changed);
+	pthread_condattr_destroy(&changed);
 }
 
 struct writer *writer_start(struct trace_writer *trace, struct writer_keep keep, struct error *error)
 {
 	struct writer *writer = calloc(1, sizeof(*writer));
-	pthread_condattr_t attributes;
 	if (!writer)
 		return error_set(error, STATUS_FAILED, "out of memory"), NULL;
 	writer->trace = trace;
 	writer->keyframes.keep = keep;
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&writer->changed, &attributes);
-	pthread_condattr_destroy(&attributes);
-	pthread_mutex_init(&writer->mutex, NULL);
+	locks_init(writer);
 	int failed = pthread_create(&writer->thread, NULL, writer_main, writer);
 	if (failed != 0) {
 		free(writer);
 		return error_set(error, STATUS_FAILED, "cannot start the writer thread: %s", strerror(failed)), NULL;
 	}
+	writer->rescue = (struct check_rescue){.run = writer_rescue, .context = writer};
+	check_rescue_add(&writer->rescue);
 	return writer;
 }
 
@@ -120,6 +163,7 @@ size_t writer_room(struct writer *writer)
 void writer_give(struct writer *writer, const struct event *events, size_t count)
 {
 	pthread_mutex_lock(&writer->mutex);
+	CHECK(count <= QUEUE_EVENTS - writer->count);
 	for (size_t i = 0; i < count; i++)
 		writer->queue[(writer->first + writer->count + i) % QUEUE_EVENTS] = events[i];
 	writer->count += count;
@@ -139,6 +183,7 @@ bool writer_wants_keyframe(struct writer *writer)
 void writer_give_keyframe(struct writer *writer, struct capture *capture)
 {
 	pthread_mutex_lock(&writer->mutex);
+	CHECK(!writer->keyframe_busy);
 	writer->given = capture;
 	writer->keyframe_busy = true;
 	pthread_cond_signal(&writer->changed);
@@ -160,6 +205,7 @@ bool writer_stop(struct writer *writer, struct error *error)
 	pthread_cond_signal(&writer->changed);
 	pthread_mutex_unlock(&writer->mutex);
 	pthread_join(writer->thread, NULL);
+	check_rescue_remove(&writer->rescue);
 	bool healthy = writer_healthy(writer, error);
 	pthread_cond_destroy(&writer->changed);
 	pthread_mutex_destroy(&writer->mutex);

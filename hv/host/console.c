@@ -1,6 +1,7 @@
 /* Console output and input, and the terminal. */
 #include "hv/host/console.h"
 #include "hv/abi/types.h"
+#include "hv/error/check.h"
 #include "hv/host/path.h"
 
 #include <errno.h>
@@ -26,8 +27,15 @@ void console_restore(void)
 	terminal_changed = false;
 }
 
+static void terminal_rescue(void *context, char *kept, size_t bytes)
+{
+	(void)context, (void)kept, (void)bytes;
+	console_restore();
+}
+
 static bool terminal_raw(struct error *error)
 {
+	static struct check_rescue rescue = {.run = terminal_rescue};
 	struct termios raw;
 	if (tcgetattr(STDIN_FILENO, &terminal_before) != 0)
 		return error_set(error, STATUS_FAILED, "cannot read the terminal's settings: %s", strerror(errno));
@@ -38,6 +46,7 @@ static bool terminal_raw(struct error *error)
 	raw.c_cc[VTIME] = 0;
 	terminal_changed = true;
 	atexit(console_restore);
+	check_rescue_add(&rescue);
 	if (tcsetattr(STDIN_FILENO, TCSANOW, &raw) != 0)
 		return error_set(error, STATUS_FAILED, "cannot put the terminal into raw mode: %s", strerror(errno));
 	return true;

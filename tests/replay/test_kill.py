@@ -2,6 +2,8 @@
 import contextlib
 import json
 import os
+import re
+import shutil
 import signal
 import sqlite3
 import threading
@@ -158,6 +160,29 @@ def kill_of_a_replay_leaves_nothing():
         harness.no_strays()
         harness.only_files("trace")
         check(contents("trace") == before, "the trace was changed")
+
+
+@test
+def a_failed_check_of_hvrec_keeps_the_recording():
+    shutil.copy(os.path.join(harness.BUILD, "tests", "hvrec_failing"), "failing")
+    os.symlink(os.path.join(harness.BUILD, "hv.elf"), "hv.elf")
+    for place in ("loop", "writer"):
+        environment = harness.environment(HVREC_TEST_FAIL=place)
+        result = harness.hvrec("record", "-o", "trace", "--quiet", payload("ticks"), "forever",
+                               program=os.path.abspath("failing"), env=environment)
+        line = re.fullmatch(rb"hvrec: a bug of hvrec, please report it: [\w/]+\.c, line \d+: .*; "
+                            rb"the trace is kept up to event (\d+)\n", result.err)
+        check(result.status == -signal.SIGABRT and line, f"{place}: status {result.status}, {result.err!r}")
+        harness.no_strays()
+        kept, events = int(line[1]), harness.events("trace")
+        check(len(events) == kept, f"{place}: {len(events)} events are kept, it said {kept}")
+        check(place == "writer" or kept >= 20000, f"only {kept} events are kept")
+        check(not is_complete(), "the trace says that it is complete")
+        console = replay(hashed=False).out
+        check(console.startswith(result.out) or result.out.startswith(console), f"{place}: another console")
+        check(place == "writer" or len(console) >= len(result.out), f"{place}: what was printed is not kept")
+        with contextlib.suppress(FileNotFoundError):
+            os.remove("core")
 
 
 @test
