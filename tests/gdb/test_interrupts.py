@@ -2,7 +2,7 @@
 the time."""
 import rsp
 import session
-from session import SOAK, Failed, check, harness, rng, test
+from session import SOAK, check, harness, rng, test
 
 PLACES = 100 if SOAK else 6
 STEPS = 300 if SOAK else 40
@@ -179,9 +179,7 @@ def mirrored(client, trace, start):
         visited.append(snapshot(client))
     for expected in reversed(visited[:-1]):
         stop = client.reverse_step()
-        if snapshot(client) != expected:
-            raise Failed(f"from {start}, backwards at {client.n} instead of {expected[0]}; the trace is kept as "
-                         f"{harness.keep(trace)}")
+        check(snapshot(client) == expected, f"from {start}, backwards at {client.n} instead of {expected[0]}", trace)
     return visited[-1][0] - start
 
 

@@ -1,7 +1,7 @@
 """Stepping through the Debian kernel: backwards it visits what it visited forwards, and QEMU's own test of that."""
 import rsp
 import session
-from session import SOAK, Failed, check, harness, rng, test
+from session import SOAK, check, harness, rng, test
 
 PLACES = 50 if SOAK else 3
 STEPS = 1000 if SOAK else 30
@@ -44,9 +44,7 @@ def mirrored(client, trace, start):
         stop = client.reverse_step()
         check(stop.kind == "signal" and stop.signal == 5, f"reverse step to {start + i}: {stop}")
         for what, now, before in zip(("position", "registers", "memory"), snapshot(client), visited[i]):
-            if now != before:
-                raise Failed(f"from {start}, backwards at {start + i}: other {what} than forwards; the trace is kept "
-                             f"as {harness.keep(trace)}")
+            check(now == before, f"from {start}, backwards at {start + i}: other {what} than forwards", trace)
     return len({memory for _, _, memory in visited})
 
 

@@ -5,7 +5,8 @@ A test program is a file test_*.py with functions marked @test, and ends in `har
 1. Every test gets an empty folder of its own, which is also its working folder, and is removed afterwards.
 2. Every process that a test starts carries MARK in its environment, so that strays are found in /proc, whoever their
    parent is by now, and killed. A stray is a failure of the test.
-3. The trace of a replay that did not agree is kept in $BUILD/failed, for whoever looks into it.
+3. The trace of a replay that should have agreed and did not is kept in $BUILD/failed, for whoever looks into it. A test
+   that passes leaves nothing there.
 """
 import contextlib
 import os
@@ -28,6 +29,7 @@ MARK = "HVREC_TEST_MARK"
 SECONDS_MAX = 600  # of one run of hvrec, on a machine that is busy with much else
 
 tests = []
+kept_files = []  # by the test that runs
 mark = f"{os.getpid()}-{time.time_ns()}"
 seed = int(os.environ.get("SEED") or random.SystemRandom().randrange(1 << 32))
 rng = random.Random(seed)
@@ -46,9 +48,10 @@ def test(function):
     return function
 
 
-def check(good, why):
+def check(good, why, trace=None):
+    """Fails the test unless `good`; a `trace` that has to do with it is kept."""
     if not good:
-        raise Failed(why)
+        raise Failed(f"{why}; the trace is kept as {keep(trace)}" if trace else why)
 
 
 def payload(name):
@@ -122,6 +125,7 @@ def keep(trace):
     for suffix in ("", "-wal", "-shm"):
         if os.path.exists(trace + suffix):
             shutil.copy(trace + suffix, kept + suffix)
+            kept_files.append(kept + suffix)
     return kept
 
 
@@ -227,9 +231,17 @@ def only_files(*allowed):
     check(not left, f"files left behind: {sorted(left)}")
 
 
+def nothing_kept():
+    """Expects that a test that passes kept no trace; what it kept is removed."""
+    for path in kept_files:
+        os.remove(path)
+    check(not kept_files, f"passes, and kept {kept_files}")
+
+
 def run_one(function):
     global current_name
     current_name = function.__name__
+    kept_files.clear()
     home = os.getcwd()
     folder = tempfile.mkdtemp(dir=os.environ["TEST_FOLDER"])
     os.chdir(folder)
@@ -237,6 +249,7 @@ def run_one(function):
     try:
         function()
         no_strays()
+        nothing_kept()
         return f"ok {current_name}", True
     except Skipped as why:
         return f"ok {current_name} # SKIP {why}", True

@@ -39,8 +39,7 @@ def typed(*arguments):
 
 def agrees(command, trace, arguments):
     result = harness.hvrec(command, trace)
-    if result.status != 0:
-        raise harness.Failed(f"{command} of {arguments}: {result}; the trace is kept as {harness.keep(trace)}")
+    check(result.status == 0, f"{command} of {arguments}: {result}", trace)
 
 
 def part_agrees(arguments):

@@ -13,7 +13,7 @@ MMIO_READ, MMIO_WRITE, SMCCC_CALL, EXIT, IDLE, INPUT, INJECT, END = 1, 2, 7, 9, 
 def refusal(path, what, allowed=(1, 2)):
     """Replays a damaged trace. The divergence report may show registers; what counts is its last line."""
     result = hvrec("replay", path, seconds=SECONDS)
-    check(result.status in allowed, f"{what}: {result}; kept as {harness.keep(path) if result.status != 0 else path}")
+    check(result.status in allowed, f"{what}: {result}", path)
     if result.status != 0:
         lines = result.err.decode(errors="replace").splitlines()
         check(lines and lines[-1].startswith("hvrec replay: "), f"{what}: no error line: {lines}")

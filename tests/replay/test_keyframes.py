@@ -34,7 +34,7 @@ def contents(path):
 
 def verify(trace="trace", jobs=2, hashed=True):
     result = hvrec("verify", "-j", str(jobs), trace)
-    check(result.status == 0, f"verify -j {jobs}: {result}; kept as {harness.keep(trace) if result.status else trace}")
+    check(result.status == 0, f"verify -j {jobs}: {result}", trace)
     check(not hashed or b"the final state hash agrees" in result.err, f"verify: no final state: {result}")
     return result
 

@@ -17,7 +17,7 @@ def qemus():
 
 def agrees(*command):
     result = hvrec(*command)
-    check(result.status == 0, f"{' '.join(command)}: {result}; the trace is kept as {harness.keep('trace')}")
+    check(result.status == 0, f"{' '.join(command)}: {result}", "trace")
 
 
 def length():
