@@ -1,5 +1,6 @@
 /* Console input: read, held back, released line by line. */
 #include "recorder/input.h"
+#include "hv/error/check.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -61,6 +62,7 @@ int input_fd(const struct input *input)
 bool input_take(struct input *input)
 {
 	size_t count = 0;
+	CHECK(input->held_first + input->held_count <= INPUT_HELD_BYTES);
 	memmove(input->held, input->held + input->held_first, input->held_count);
 	input->held_first = 0;
 	switch (console_read(input->console, input->held + input->held_count, INPUT_HELD_BYTES - input->held_count,
@@ -108,6 +110,7 @@ bool input_release(struct input *input)
 	struct hv_mailbox *mailbox = input->machine->mailbox;
 	uint64_t ring_bytes = input->machine->boot->input_ring_bytes;
 	uint64_t before = mailbox->input_head, head = before;
+	CHECK(before - mailbox->input_tail <= ring_bytes);
 	uint64_t end = machine_index_load(&mailbox->input_tail) + ring_bytes;
 	for (uint8_t byte; head < end && byte_next(input, &byte); head++)
 		input->machine->input[head % ring_bytes] = byte;

@@ -1,5 +1,6 @@
 /* Asking for keyframes and copying what they need. */
 #include "recorder/keyframes.h"
+#include "hv/error/check.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,7 @@ static bool pages_copy(struct capture *capture, const struct keyframes *keyframe
 	for (uint64_t i = 0; i < keyframes->dirty.page_count; i++) {
 		if (!dirty_is(&keyframes->dirty, i))
 			continue;
+		CHECK(capture->page_count < count); /* hv stands still, so they are what was counted */
 		uint8_t *bytes = capture->bytes + capture->page_count * TRACE_PAGE_BYTES;
 		memcpy(bytes, machine->guest_ram + i * TRACE_PAGE_BYTES, TRACE_PAGE_BYTES);
 		capture->pages[capture->page_count++] = (struct trace_page){i, bytes};

@@ -3,6 +3,7 @@
  * It sleeps in poll until the doorbell, input, a signal, or 20 ms, whatever is first. The machine rings only when it
  * needs something, so events wait in the ring for up to 20 ms. */
 #include "recorder/record.h"
+#include "hv/error/check.h"
 #include "hv/host/machine.h"
 #include "hv/host/machine_process.h"
 #include "hv/host/path.h"
@@ -77,6 +78,7 @@ static bool events_drain(struct recording *r)
 		uint64_t slot = tail % r->machine->boot->event_ring_count;
 		uint64_t to_end = r->machine->boot->event_ring_count - slot;
 		size_t room = writer_room(r->writer);
+		CHECK(count <= r->machine->boot->event_ring_count);
 		if (count == 0 || room == 0)
 			return count != 0;
 		count = count < to_end ? count : to_end;

@@ -1,5 +1,6 @@
 /* What trace_write.c is made of: the prepared statements, the sticky failure; and the puts of metadata and named files.
  */
+#include "hv/error/check.h"
 #include "storage/trace_writer.h"
 
 #include <errno.h>
@@ -35,6 +36,7 @@ bool trace_writer_begin(struct trace_writer *w)
 bool trace_writer_step(struct trace_writer *w, enum trace_statement which, bool *found)
 {
 	errno = 0;
+	CHECK(w->failed.status == STATUS_OK && w->in_transaction);
 	int code = sqlite3_step(w->statements[which]);
 	bool good = code == SQLITE_DONE || code == SQLITE_ROW ||
 		    trace_writer_fail(w, code); /* before reset forgets errno */

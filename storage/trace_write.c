@@ -2,6 +2,7 @@
  * small chunk, and when the group is full, or the trace is finished, one full chunk takes the place of the small ones.
  * 1. No chunk crosses a multiple of CHUNK_EVENTS_MAX, so a finished trace does not depend on when commits came.
  * 2. `failed` is sticky: once it is set no call touches the file. */
+#include "hv/error/check.h"
 #include "storage/chunk.h"
 #include "storage/trace_create.h"
 #include "storage/trace_seal.h"
@@ -62,6 +63,7 @@ static bool put_chunk(struct trace_writer *w, size_t first)
 	uint8_t *raw = NULL;
 	size_t raw_bytes = 0;
 	size_t stored_bytes = 0;
+	CHECK(w->group_first % CHUNK_EVENTS_MAX + w->event_count <= CHUNK_EVENTS_MAX);
 	if (!chunk_encode(w->events + first, w->event_count - first, chunk.start_idle_ns, &raw, &raw_bytes, &w->failed))
 		return false;
 	chunk.raw_bytes = raw_bytes;

@@ -2,6 +2,7 @@
 #include "hv/core/gate_half.h"
 #include "hv/arch/arch.h"
 #include "hv/arch/hot.h"
+#include "hv/arch/panic.h"
 #include "hv/core/asking.h"
 #include "hv/core/patch.h"
 #include "hv/core/publish.h"
@@ -26,6 +27,7 @@ static HV_APART void room_wait(void)
 		if (room() == 0)
 			ring_wait();
 	}
+	CHECK(room() <= hv.boot->event_ring_count);
 	ring_events_from(hv.mailbox->event_head, room());
 }
 
@@ -39,8 +41,10 @@ static struct event *event_room(void)
 /* Appends the event that was written there. */
 static void appended(const struct event *event)
 {
-	if (event->kind == EVENT_EXIT)
+	if (event->kind == EVENT_EXIT) {
+		CHECK(last_n == UINT64_MAX || event->n >= last_n);
 		exit_is_first = event->n != last_n;
+	}
 	last_n = event->n;
 	ring_events.next++;
 	ring_index_store(&hv.mailbox->event_head, hv.mailbox->event_head + 1);
@@ -95,6 +99,7 @@ bool record_input(uint8_t *byte)
 	uint64_t tail = hv.mailbox->input_tail;
 	if (!input_ready())
 		return false;
+	CHECK(hv.mailbox->input_head - tail <= hv.boot->input_ring_bytes);
 	*byte = slots[tail & (hv.boot->input_ring_bytes - 1)];
 	ring_index_store(&hv.mailbox->input_tail, tail + 1);
 	return true;

@@ -8,6 +8,7 @@
 #include "hv/abi/esr.h"
 #include "hv/abi/field.h"
 #include "hv/arch/hot.h"
+#include "hv/arch/panic.h"
 #include "hv/core/hv.h"
 #include "hv/core/publish.h"
 #include "hv/core/ring.h"
@@ -26,6 +27,7 @@ static HV_APART const struct event *event_await(void)
 		bool last = hv.mailbox->events_ended;
 		__atomic_thread_fence(__ATOMIC_ACQUIRE); /* the head is at least as new as the flag */
 		uint64_t count = ring_index_load(&hv.mailbox->event_head) - tail;
+		CHECK(count <= hv.boot->event_ring_count);
 		if (count != 0) {
 			ring_events_from(tail, count);
 			return ring_events.next;

@@ -12,6 +12,7 @@
 #include "hv/core/patch.h"
 #include "hv/arch/arch.h"
 #include "hv/arch/hot.h"
+#include "hv/arch/panic.h"
 #include "hv/core/hv.h"
 
 #define MRS_CNTPCT   UINT32_C(0xd53be020)
@@ -43,9 +44,12 @@ static bool word_put(uint64_t ipa)
 	return true;
 }
 
+/* It is there still: whoever else writes to its page takes it out before. */
 static void word_take(uint64_t ipa)
 {
-	*hv_ram_word((ipa_t){ipa}) ^= MRS_SWAPPED;
+	volatile uint32_t *word = hv_ram_word((ipa_t){ipa});
+	CHECK(word && (*word & ~MRS_RT_MASK) == MRS_CNTVCT);
+	*word ^= MRS_SWAPPED;
 	arch_page_execute_only(page_of(ipa), false);
 }
 

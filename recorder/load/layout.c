@@ -5,6 +5,7 @@
 #include "recorder/load/layout.h"
 
 #include "hv/abi/descriptor.h"
+#include "hv/error/check.h"
 #include "recorder/load/dtb.h"
 #include "recorder/load/image.h"
 #include <inttypes.h>
@@ -77,14 +78,27 @@ static bool dtb_load(const struct guest_config *config, const struct guest_ram *
 	return true;
 }
 
+/* What layout.h promises of the places. */
+static void places_check(const struct guest_layout *layout)
+{
+	uint64_t kernel_end = layout->kernel_ipa + layout->kernel_bytes;
+	uint64_t dtb_end = layout->dtb_ipa + layout->dtb_bytes;
+	uint64_t initrd_end = layout->initrd_bytes ? layout->initrd_ipa + layout->initrd_bytes : kernel_end;
+	CHECK(layout->initrd_bytes == 0 || layout->initrd_ipa >= kernel_end);
+	CHECK(layout->dtb_ipa >= initrd_end || dtb_end <= layout->kernel_ipa);
+	CHECK(layout->dtb_ipa / DTB_ALIGN_BYTES == (dtb_end - 1) / DTB_ALIGN_BYTES);
+}
+
 bool layout_load(const struct guest_config *config, uint8_t *ram, struct guest_layout *layout, struct error *error)
 {
 	*layout = (struct guest_layout){0};
 	const struct guest_ram guest_ram = {.start = ram, .bytes = config->ram_bytes};
 	if (config_check(config, error) && image_load(config, &guest_ram, layout, error) &&
 	    initrd_load(config, &guest_ram, layout, error) && dtb_make(config, layout, error) &&
-	    dtb_load(config, &guest_ram, layout, error))
+	    dtb_load(config, &guest_ram, layout, error)) {
+		places_check(layout);
 		return true;
+	}
 	free(layout->dtb);
 	layout->dtb = NULL;
 	layout->dtb_bytes = 0;

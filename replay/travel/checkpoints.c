@@ -1,6 +1,7 @@
 /* Taking, restoring and dropping checkpoints. */
 #include "replay/travel/checkpoints.h"
 #include "hv/abi/descriptor.h"
+#include "hv/error/check.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,7 @@ void checkpoints_free(struct checkpoints *checkpoints)
 static bool add(struct checkpoints *checkpoints, uint64_t n, uint64_t next_event)
 {
 	struct checkpoint *new = &checkpoints->at[checkpoints->count];
+	CHECK(checkpoints->count < CHECKPOINTS_MAX);
 	*new = (struct checkpoint){.n = n, .next_event = next_event, .state = malloc(sizeof(*new->state))};
 	checkpoints->count += new->state != NULL;
 	return new->state != NULL;
@@ -224,6 +226,7 @@ static size_t least_useful(const struct checkpoints *checkpoints, uint64_t near_
 bool checkpoints_drop(struct checkpoints *checkpoints, size_t index)
 {
 	bool last = index + 1 == checkpoints->count;
+	CHECK(index > 0 && index < checkpoints->count);
 	if (!last && !pages_merge(&checkpoints->at[index], &checkpoints->at[index + 1]))
 		return false;
 	if (checkpoints->table_at == index)
@@ -251,6 +254,8 @@ size_t checkpoints_take(struct checkpoints *checkpoints, const struct engine *en
 	const struct guest_state *state = engine_state(engine);
 	struct checkpoint new = {.n = state->n, .next_event = engine_next_event(engine)};
 	size_t place = base + 1;
+	CHECK(base < checkpoints->count && checkpoints->at[base].n <= new.n);
+	CHECK(place == checkpoints->count || new.n <= checkpoints->at[place].n);
 	new.state = malloc(sizeof(*new.state));
 	/* Still one too many: there was no memory to drop it. */
 	if (!new.state || !pages_keep_written(engine, &new) || checkpoints->count > CHECKPOINTS_MAX) {
@@ -339,6 +344,7 @@ static struct engine_page *pages_that_differ(struct checkpoints *checkpoints, co
 bool checkpoints_restore(struct checkpoints *checkpoints, struct engine *engine, size_t base, size_t target,
 			 struct error *error)
 {
+	CHECK(base < checkpoints->count && target < checkpoints->count);
 	const struct checkpoint *to = &checkpoints->at[target];
 	struct engine_page *pages = NULL;
 	size_t count = 0;

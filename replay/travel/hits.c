@@ -1,5 +1,6 @@
 /* Arrays: a set has few stretches, for they grow together. */
 #include "replay/travel/hits.h"
+#include "hv/error/check.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ bool hit_list_add(struct hit_list *list, const struct hit *hit)
 		struct hit *last = &list->at[list->count - 1];
 		if (last->n == hit->n && last->rank == hit->rank)
 			return true;
+		CHECK(last->n <= hit->n);
 	}
 	if (list->count == list->room) {
 		size_t room = list->room == 0 ? 64 : list->room * 2;
@@ -149,6 +151,16 @@ static bool join(struct hit_set *set, size_t i)
 	return true;
 }
 
+/* The stretch is right where it is: what was known stands before and after it. */
+static void stretch_check(const struct hit_set *set, size_t at)
+{
+	const struct hit_stretch *stretch = &set->at[at];
+	const struct hit_list *hits = &stretch->hits;
+	CHECK(at == 0 || set->at[at - 1].high <= stretch->low);
+	CHECK(at + 1 == set->count || stretch->high <= set->at[at + 1].low);
+	CHECK(hits->count == 0 || (hits->at[0].n >= stretch->low && hits->at[hits->count - 1].n < stretch->high));
+}
+
 bool hits_learn(struct hit_set *set, uint64_t low, uint64_t high, struct hit_list *list)
 {
 	size_t at = stretch_at(set, low);
@@ -171,6 +183,7 @@ bool hits_learn(struct hit_set *set, uint64_t low, uint64_t high, struct hit_lis
 	larger[at] = (struct hit_stretch){low, high, *list};
 	set->count++;
 	*list = (struct hit_list){0};
+	stretch_check(set, at);
 	bool joined = at + 1 == set->count || larger[at + 1].low != high || join(set, at);
 	if (joined && at > 0 && larger[at - 1].high == low)
 		joined = join(set, at - 1);

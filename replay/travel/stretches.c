@@ -1,5 +1,6 @@
 /* An array: there are some hundreds at most. */
 #include "replay/travel/stretches.h"
+#include "hv/error/check.h"
 
 #include <stdlib.h>
 
@@ -17,8 +18,10 @@ bool stretches_divide(struct stretches *stretches, uint64_t low, uint64_t high, 
 		at[found].low = positions[i];
 	}
 	at[found++].high = high;
-	for (size_t i = 0; i < found; i++)
+	for (size_t i = 0; i < found; i++) {
+		CHECK(at[i].low <= at[i].high);
 		at[i].state = STRETCH_FREE;
+	}
 	*stretches = (struct stretches){at, found};
 	return true;
 }
