@@ -169,7 +169,7 @@ $(ESCAPES): tests/replay/escape.c
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) $(ESCAPE_FLAGS) $< -o $@
 
-$(BUILD)/checkpoint_cost: $(BUILD)/host/tests/bench/checkpoint_cost.o $(LIBRARY_SOURCES:%.c=$(BUILD)/host/%.o)
+$(BUILD)/checkpoint_cost: $(BUILD)/host/tests/bench/checkpoint_cost.o $(filter-out $(BUILD)/host/tools/%,$(HOST_OBJECTS))
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	@$(CC) $(HOST_CFLAGS) $(LDFLAGS) $^ $(HOST_LIBS) -o $@
@@ -189,7 +189,7 @@ check:
 	@tests/step "walls between the folders" $(MAKE) headers-check circles-check
 	@tests/step "clang-tidy, cppcheck, clang" $(MAKE) lint clang
 	@tests/step "build of the unit tests and fuzzers" $(MAKE) --quiet --jobs $(JOBS) all guests $(BUILD)/unit-tests \
-		$(BUILD)/fuzz_gdbstub $(BUILD)/fuzz_trace $(EDITORS)
+		$(BUILD)/fuzz_gdbstub $(BUILD)/fuzz_trace $(BUILD)/checkpoint_cost $(BUILD)/tests/decode_rate $(EDITORS)
 	@tests/step "Debian package" $(MAKE) --quiet deb-check
 	@tests/step "unit tests" $(MAKE) unit
 	@tests/step "fuzzers" $(MAKE) fuzz

@@ -76,10 +76,10 @@ enum hv_command {
 	HV_COMMAND_LOAD = 2, /* become final_state: copy page_count pages from the staging room, forget translations */
 };
 
-/* Why a run stopped. */
+/* Why a run stopped, in HV_STATE_STOPPED and HV_STATE_ENDED. */
 enum hv_stop {
 	HV_STOP_UNTIL = 0,       /* at run_until_n */
-	HV_STOP_END = 1,         /* the trace has no more */
+	HV_STOP_END = 1,         /* the trace has no more, or the guest ended it (end_reason) */
 	HV_STOP_BREAKPOINT = 2,  /* before the instruction at pc */
 	HV_STOP_WATCHPOINT = 3,  /* before the access to stop_address */
 	HV_STOP_INTERRUPTED = 4, /* the host rang */

@@ -241,6 +241,7 @@ HV_APART void gate_end(enum end_reason reason)
 	if (hv.ended)
 		return;
 	hv.mailbox->end_reason = reason;
+	hv.mailbox->stop = HV_STOP_END;
 	interrupts_fold(); /* equal guests have equal bytes, however they were stopped */
 	publish_end(HV_STATE_ENDED);
 }
@@ -252,10 +253,12 @@ bool gate_end_due(void)
 		return true;
 	if (!HALF(end_due(&reason)))
 		return false;
-	if (reason != 0)
+	if (reason != 0) {
 		gate_end((enum end_reason)reason);
-	else
-		publish_end(HV_STATE_ENDED); /* the run was to stop here, or its trace has no more */
+	} else {
+		hv.mailbox->stop = half_stop();
+		publish_end(HV_STATE_ENDED);
+	}
 	return true;
 }
 

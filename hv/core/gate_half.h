@@ -47,6 +47,14 @@ insn_t divert_next_stop(insn_t deadline, insn_t alarm);
 insn_t record_stop_at_rest(insn_t alarm);
 insn_t replay_stop_at_rest(insn_t alarm);
 
+/* Why a run ends here that the guest did not end: it was to stop here, the host rang, or its trace has no more. */
+static inline enum hv_stop half_stop(void)
+{
+	if (hv.guest.n >= hv.until_n)
+		return HV_STOP_UNTIL;
+	return hv.mailbox->interrupt ? HV_STOP_INTERRUPTED : HV_STOP_END;
+}
+
 /* The event of this kind at the current position. */
 static inline void half_event(struct event *event, enum event_kind kind, uint64_t address, uint64_t value, uint8_t size)
 {

@@ -75,6 +75,7 @@ static bool agrees(const struct event *actual, bool inexact)
 {
 	const struct event *expected = next_event();
 	if (!expected) {
+		hv.mailbox->stop = half_stop();
 		publish_end(HV_STATE_ENDED); /* an incomplete trace may end between two events of one position */
 		return true;
 	}

@@ -62,7 +62,6 @@ void service_run(void)
 		enum hv_command command = command_wait();
 		hv.ended = false;
 		hv.mailbox->end_reason = 0;
-		hv.mailbox->stop = HV_STOP_UNTIL;
 		__atomic_store_n(&hv.mailbox->state, (uint32_t)HV_STATE_RUNNING, __ATOMIC_RELEASE);
 		if (command == HV_COMMAND_LOAD) {
 			load();

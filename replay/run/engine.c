@@ -100,18 +100,21 @@ static bool command(struct engine *engine, enum hv_command kind, bool can_be_wok
 	return !engine->diverted || engine_ring_serve(engine, error);
 }
 
-static enum stop_kind stop_of(const struct engine *engine, uint64_t until_n, struct error *error)
+static enum stop_kind stop_of(const struct engine *engine, struct error *error)
 {
+	static const enum stop_kind kinds[] = {
+		[HV_STOP_UNTIL] = STOP_NONE,
+		[HV_STOP_END] = STOP_END,
+		[HV_STOP_BREAKPOINT] = STOP_BREAKPOINT,
+		[HV_STOP_WATCHPOINT] = STOP_WATCHPOINT,
+		[HV_STOP_INTERRUPTED] = STOP_INTERRUPTED,
+	};
 	const struct hv_mailbox *mailbox = engine->machine->mailbox;
+	uint32_t stop = mailbox->stop; /* once: the machine may write there */
 	switch (machine_state(engine->machine)) {
 	case HV_STATE_STOPPED:
-		return mailbox->stop == HV_STOP_WATCHPOINT ? STOP_WATCHPOINT : STOP_BREAKPOINT;
 	case HV_STATE_ENDED:
-		if (mailbox->end_reason != 0)
-			return STOP_END;
-		if (mailbox->now_n >= until_n)
-			return STOP_NONE;
-		return mailbox->interrupt ? STOP_INTERRUPTED : STOP_END;
+		return stop < sizeof(kinds) / sizeof(kinds[0]) ? kinds[stop] : STOP_END;
 	case HV_STATE_DIVERGED:
 		divergence_report(mailbox, engine->first_event, error);
 		return STOP_FAILED;
@@ -152,7 +155,7 @@ static struct stop run(struct engine *engine, const struct engine_order *order, 
 	points_arm(engine, order);
 	if (!command(engine, HV_COMMAND_RUN, order->can_be_woken, error))
 		return (struct stop){STOP_FAILED, 0};
-	struct stop stop = {stop_of(engine, order->until_n, error), 0};
+	struct stop stop = {stop_of(engine, error), 0};
 	if (interruption_take(engine->interruption) && stop.kind != STOP_FAILED)
 		stop.kind = STOP_INTERRUPTED;
 	if (stop.kind == STOP_BREAKPOINT || stop.kind == STOP_WATCHPOINT)
