@@ -381,6 +381,34 @@ Test(image, elf_exec_goes_to_physical_addresses)
 	free(ram);
 }
 
+/* A loader needs no sections: strip may have cut them, and nothing says that they are good. */
+Test(image, elf_sections_do_not_matter)
+{
+	static const struct {
+		uint64_t offset;
+		uint16_t count, entry_bytes, names;
+	} cases[] = {{UINT64_MAX, 5, sizeof(Elf64_Shdr), 4},
+		     {UINT64_MAX - 3, 0, sizeof(Elf64_Shdr), 0},
+		     {1 << 20, 5, sizeof(Elf64_Shdr), 1},
+		     {64, UINT16_MAX, sizeof(Elf64_Shdr), UINT16_MAX},
+		     {3, 2, sizeof(Elf64_Shdr), 9},
+		     {64, 2, 7, 1},
+		     {64, 0, 0, 0},
+		     {sizeof(struct elf_file) - 8, 0, sizeof(Elf64_Shdr), 0}};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct elf_file file = elf_exec();
+		uint8_t *ram;
+		struct guest_layout layout;
+		struct error error;
+		file.header.e_shoff = cases[i].offset;
+		file.header.e_shnum = cases[i].count;
+		file.header.e_shentsize = cases[i].entry_bytes;
+		file.header.e_shstrndx = cases[i].names;
+		cr_expect(small_load(&file, sizeof(file), &ram, &layout, &error), "%zu: %s", i, error.text);
+		free(ram);
+	}
+}
+
 Test(image, elf_pie_is_relocated)
 {
 	struct elf_file file = elf_pie();

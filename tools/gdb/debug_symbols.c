@@ -1,14 +1,17 @@
-/* Reads the trace and the ELF headers. A file that is linked into the upper half of the addresses is a kernel. */
+/* Reads the trace and, by libelf, the ELF headers. A file that is linked into the upper half of the addresses is a
+ * kernel. */
 #include "tools/gdb/debug_symbols.h"
 #include "replay/travel/kernel_search.h"
 #include "storage/trace.h"
 #include "tools/gdb/kernel_symbols.h"
 
-#include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Of a program's beginning, by which it is found in a flat image. */
 enum { START_BYTES = 64, START_BYTES_MIN = 16 };
@@ -21,26 +24,23 @@ struct elf_facts {
 	uint8_t start[START_BYTES];
 };
 
-static bool header_read(FILE *file, Elf64_Ehdr *header)
+static bool is_ours(Elf *elf, GElf_Ehdr *header)
 {
-	return fread(header, sizeof(*header), 1, file) == 1 && memcmp(header->e_ident, ELFMAG, SELFMAG) == 0 &&
+	return elf && elf_kind(elf) == ELF_K_ELF && gelf_getehdr(elf, header) &&
 	       header->e_ident[EI_CLASS] == ELFCLASS64 && header->e_ident[EI_DATA] == ELFDATA2LSB &&
 	       header->e_machine == EM_AARCH64;
 }
 
-/* A kernel's _text is where its lowest section is; a segment may begin before, with the ELF's own header. */
-static bool facts_read(FILE *file, struct elf_facts *facts)
+/* Finds the lowest section in memory. False: a section header cannot be read. libelf takes a table that is not all in
+ * the file for none. */
+static bool start_find(Elf *elf, const GElf_Ehdr *header, struct elf_facts *facts)
 {
-	Elf64_Ehdr header;
-	Elf64_Shdr section;
-	*facts = (struct elf_facts){.start_va = UINT64_MAX};
-	if (!header_read(file, &header))
+	size_t count;
+	GElf_Shdr section;
+	if (elf_getshdrnum(elf, &count) != 0 || count < header->e_shnum)
 		return false;
-	facts->movable = header.e_type == ET_DYN;
-	facts->placed = header.e_type == ET_EXEC && header.e_phnum == 0;
-	for (unsigned i = 0; i < header.e_shnum; i++) {
-		uint64_t offset = header.e_shoff + (uint64_t)i * header.e_shentsize;
-		if (fseeko(file, (off_t)offset, SEEK_SET) != 0 || fread(&section, sizeof(section), 1, file) != 1)
+	for (size_t i = 0; i < count; i++) {
+		if (!gelf_getshdr(elf_getscn(elf, i), &section))
 			return false;
 		if (!(section.sh_flags & SHF_ALLOC) || section.sh_addr >= facts->start_va)
 			continue;
@@ -50,8 +50,32 @@ static bool facts_read(FILE *file, struct elf_facts *facts)
 	}
 	if (facts->start_bytes > START_BYTES)
 		facts->start_bytes = START_BYTES;
-	if (facts->start_bytes > 0 && (fseeko(file, (off_t)facts->start_offset, SEEK_SET) != 0 ||
-				       fread(facts->start, facts->start_bytes, 1, file) != 1))
+	return true;
+}
+
+static bool start_read(Elf *elf, struct elf_facts *facts)
+{
+	if (facts->start_bytes == 0)
+		return true;
+	if (facts->start_offset > INT64_MAX)
+		return false;
+	const Elf_Data *data = elf_getdata_rawchunk(elf, (int64_t)facts->start_offset, facts->start_bytes, ELF_T_BYTE);
+	if (!data)
+		return false;
+	memcpy(facts->start, data->d_buf, facts->start_bytes);
+	return true;
+}
+
+/* A kernel's _text is where its lowest section is; a segment may begin before, with the ELF's own header. */
+static bool facts_read(Elf *elf, struct elf_facts *facts)
+{
+	GElf_Ehdr header;
+	*facts = (struct elf_facts){.start_va = UINT64_MAX};
+	if (!is_ours(elf, &header))
+		return false;
+	facts->movable = header.e_type == ET_DYN;
+	facts->placed = header.e_type == ET_EXEC && header.e_phnum == 0;
+	if (!start_find(elf, &header, facts) || !start_read(elf, facts))
 		return false;
 	facts->kernel = !facts->placed && facts->start_va != UINT64_MAX && facts->start_va >> 63;
 	return true;
@@ -59,11 +83,14 @@ static bool facts_read(FILE *file, struct elf_facts *facts)
 
 static bool facts_get(const char *path, struct elf_facts *facts, struct error *error)
 {
-	FILE *file = fopen(path, "re");
-	if (!file)
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
 		return error_set(error, STATUS_FAILED, "cannot open the symbols %s: %s", path, strerror(errno));
-	bool good = facts_read(file, facts);
-	fclose(file);
+	elf_version(EV_CURRENT);
+	Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
+	bool good = facts_read(elf, facts);
+	elf_end(elf);
+	close(fd);
 	return good || error_set(error, STATUS_FAILED, "the symbols %s are no ELF for AArch64", path);
 }
 
