@@ -238,6 +238,8 @@ format:
 
 format-check:
 	@clang-format --dry-run -Werror $(C_FILES)
+	@wc -l $(filter-out tests/%,$(C_FILES)) | \
+		awk '$$1 > 400 && $$2 != "total" { print $$2 ": " $$1 " lines, more than 400"; bad = 1 } END { exit bad }'
 
 # The whole of it with clang too, for both sides; nothing of it is linked. Files are given out JOBS at a time.
 CLANG_HV_FLAGS = $(filter-out -fno-pic -no-pie,$(HV_CFLAGS)) --target=aarch64-none-elf -Wno-unused-command-line-argument

@@ -19,8 +19,7 @@ struct session {
 	const char *trace;
 	const char *at; /* NULL: the start */
 	unsigned jobs;
-	const char *files[DEBUG_SYMBOLS_MAX];
-	size_t file_count;
+	struct debug_symbols_files files;
 	char **gdb_arguments; /* NULL behind the last */
 	size_t gdb_argument_count;
 	char folder[PATH_BYTES], socket[PATH_BYTES], made[PATH_BYTES];
@@ -135,8 +134,7 @@ static void run(const struct session *session, const char *gdb, const char *comm
 		.trace = session->trace, .address = address, .at = session->at, .jobs = session->jobs, .placed = true};
 	/* The replay starts while the symbols are made. */
 	bool good = debug_server_start(&server, &served, error) &&
-		    debug_symbols_find(&symbols, session->trace, session->files, session->file_count, session->made,
-				       &note, error) &&
+		    debug_symbols_find(&symbols, session->trace, &session->files, session->made, &note, error) &&
 		    debug_server_wait(&server, error);
 	if (good && note.status != STATUS_OK)
 		fprintf(stderr, "hvrec debug: no symbols: %s\n", note.text);
@@ -148,9 +146,9 @@ static void run(const struct session *session, const char *gdb, const char *comm
 static bool symbols_take(const char *option, const char *text, void *into, struct error *error)
 {
 	struct session *session = into;
-	if (session->file_count == DEBUG_SYMBOLS_MAX)
-		return error_set(error, STATUS_FAILED, "more than %d %s", DEBUG_SYMBOLS_MAX - 1, option);
-	session->files[session->file_count++] = text;
+	if (session->files.count == DEBUG_SYMBOLS_FILES_MAX)
+		return error_set(error, STATUS_FAILED, "more than %d %s", DEBUG_SYMBOLS_FILES_MAX, option);
+	session->files.at[session->files.count++] = text;
 	return true;
 }
 

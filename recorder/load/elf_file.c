@@ -24,5 +24,5 @@ Elf_Data *elf_file_piece(const struct elf_file *elf, uint64_t offset, uint64_t b
 bool elf_file_refuse_dynamic(const struct elf_file *elf)
 {
 	return elf_file_refuse(elf, "needs a dynamic linker: link it with -static, or with -static-pie or "
-			   "-Wl,--no-dynamic-linker");
+				    "-Wl,--no-dynamic-linker");
 }

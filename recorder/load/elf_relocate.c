@@ -1,5 +1,6 @@
-/* The file says where the tables of relocations are in memory, and there they are read, from the guest's RAM: an earlier relocation may have changed what a later one says. A relocation that points
- * outside the segments is an error. */
+/* The file says where the tables of relocations are in memory, and there they are read, from the guest's RAM: an
+ * earlier relocation may have changed what a later one says. A relocation that points outside the segments is an error.
+ */
 #include "recorder/load/elf_relocate.h"
 
 #include <inttypes.h>
@@ -55,9 +56,9 @@ static bool dynamic_check(const struct elf_file *elf, const GElf_Dyn *entry)
 	    (entry->d_tag == DT_RELRENT && value != sizeof(uint64_t)) ||
 	    (entry->d_tag == DT_PLTREL && value != DT_RELA) || (entry->d_tag == DT_RELSZ && value != 0))
 		return elf_file_refuse(elf,
-			      "relocation tables that AArch64 does not have (tag %" PRId64 ", value %" PRIu64
-			      "): link it again for aarch64",
-			      (int64_t)entry->d_tag, value);
+				       "relocation tables that AArch64 does not have (tag %" PRId64 ", value %" PRIu64
+				       "): link it again for aarch64",
+				       (int64_t)entry->d_tag, value);
 	return true;
 }
 
@@ -66,8 +67,9 @@ static bool dynamic_read(const struct elf_file *elf, struct dynamic *dynamic)
 	Elf_Data *table = elf_file_piece(elf, elf->dynamic_offset, elf->dynamic_bytes, ELF_T_DYN);
 	GElf_Dyn entry;
 	if (!table)
-		return elf_file_refuse(elf, "the ELF dynamic section is outside the file of %zu bytes: get the file again",
-			      elf->file->bytes);
+		return elf_file_refuse(elf,
+				       "the ELF dynamic section is outside the file of %zu bytes: get the file again",
+				       elf->file->bytes);
 	for (int i = 0; gelf_getdyn(table, i, &entry) && entry.d_tag != DT_NULL; i++) {
 		if (!dynamic_check(elf, &entry))
 			return false;
@@ -87,7 +89,8 @@ static uint8_t *loaded_at(const struct elf_file *elf, uint64_t va, uint64_t byte
 	return NULL;
 }
 
-static bool table_find(const struct elf_file *elf, const struct table *table, uint64_t entry_bytes, const uint8_t **start)
+static bool table_find(const struct elf_file *elf, const struct table *table, uint64_t entry_bytes,
+		       const uint8_t **start)
 {
 	*start = NULL;
 	if (table->bytes == 0)
@@ -95,9 +98,9 @@ static bool table_find(const struct elf_file *elf, const struct table *table, ui
 	*start = loaded_at(elf, table->va, table->bytes);
 	if (*start == NULL || table->bytes % entry_bytes != 0)
 		return elf_file_refuse(elf,
-			      "the relocation table at 0x%" PRIx64 " (0x%" PRIx64
-			      " bytes) is outside the ELF segments or cut: link it again",
-			      table->va, table->bytes);
+				       "the relocation table at 0x%" PRIx64 " (0x%" PRIx64
+				       " bytes) is outside the ELF segments or cut: link it again",
+				       table->va, table->bytes);
 	return true;
 }
 
@@ -105,7 +108,8 @@ static bool word_relocate(const struct elf_file *elf, uint64_t va, bool has_adde
 {
 	uint8_t *place = loaded_at(elf, va, sizeof(addend));
 	if (place == NULL)
-		return elf_file_refuse(elf, "a relocation at 0x%" PRIx64 " is outside the ELF segments: link it again", va);
+		return elf_file_refuse(elf, "a relocation at 0x%" PRIx64 " is outside the ELF segments: link it again",
+				       va);
 	if (!has_addend)
 		memcpy(&addend, place, sizeof(addend));
 	addend += elf->bias;
@@ -125,11 +129,12 @@ static bool rela_apply(const struct elf_file *elf, const struct table *table)
 		if (type == R_AARCH64_NONE)
 			continue;
 		if (type != R_AARCH64_RELATIVE)
-			return elf_file_refuse(elf,
-				      "relocation type %" PRIu64 " at 0x%" PRIx64
-				      ", and only R_AARCH64_RELATIVE is supported: link it with -static-pie and "
-				      "no undefined symbols",
-				      type, rela.r_offset);
+			return elf_file_refuse(
+				elf,
+				"relocation type %" PRIu64 " at 0x%" PRIx64
+				", and only R_AARCH64_RELATIVE is supported: link it with -static-pie and "
+				"no undefined symbols",
+				type, rela.r_offset);
 		if (!word_relocate(elf, rela.r_offset, true, (uint64_t)rela.r_addend))
 			return false;
 	}

@@ -103,6 +103,7 @@ static bool file_write(const char *path, const void *data, size_t bytes, struct 
 }
 
 struct guest_facts {
+	const char *trace;
 	bool linux_image, elf, flat;
 	uint64_t load_offset, entry_ipa; /* a flat image is at its entry */
 	void *program;
@@ -112,7 +113,7 @@ struct guest_facts {
 static bool guest_get(const char *path, struct guest_facts *guest, struct error *error)
 {
 	char *kind = NULL;
-	*guest = (struct guest_facts){0};
+	*guest = (struct guest_facts){.trace = path};
 	struct trace_reader *trace = trace_open(path, error);
 	if (trace && trace_get_text(trace, TRACE_META_KERNEL_KIND, &kind, error) == TRACE_FOUND) {
 		guest->linux_image = strcmp(kind, "Linux Image") == 0;
@@ -144,18 +145,18 @@ static void add(struct debug_symbols *symbols, const char *path, uint64_t offset
 	symbols->at[symbols->count++].offset = offset;
 }
 
-static bool files_add(struct debug_symbols *symbols, const struct guest_facts *guest, const char *trace,
-		      const char *const *files, size_t file_count, bool *has_kernel, struct error *error)
+static bool files_add(struct debug_symbols *symbols, const struct guest_facts *guest,
+		      const struct debug_symbols_files *files, bool *has_kernel, struct error *error)
 {
 	struct kernel kernel = {0};
-	for (size_t i = 0; i < file_count && error->status == STATUS_OK; i++) {
+	for (size_t i = 0; i < files->count && error->status == STATUS_OK; i++) {
 		struct elf_facts facts = {0};
 		uint64_t offset = 0;
-		if (!facts_get(files[i], &facts, error))
+		if (!facts_get(files->at[i], &facts, error))
 			break;
 		bool placed = guest->linux_image && facts.kernel;
 		if (placed && !*has_kernel &&
-		    (!kernel_load(trace, &kernel, error) || !kernel_search_trace(trace, &kernel, error)))
+		    (!kernel_load(guest->trace, &kernel, error) || !kernel_search_trace(guest->trace, &kernel, error)))
 			break;
 		if (placed)
 			offset = kernel.va - facts.start_va;
@@ -164,14 +165,14 @@ static bool files_add(struct debug_symbols *symbols, const struct guest_facts *g
 		else if (guest->flat)
 			offset = flat_offset(guest, &facts);
 		*has_kernel |= placed || (guest->linux_image && facts.placed);
-		add(symbols, files[i], offset);
+		add(symbols, files->at[i], offset);
 	}
 	kernel_free(&kernel);
 	return error->status == STATUS_OK;
 }
 
 /* The guest's own program, first. */
-static bool own_add(struct debug_symbols *symbols, const struct guest_facts *guest, const char *trace, const char *made,
+static bool own_add(struct debug_symbols *symbols, const struct guest_facts *guest, const char *made,
 		    struct error *note, struct error *error)
 {
 	if (guest->elf) {
@@ -181,14 +182,14 @@ static bool own_add(struct debug_symbols *symbols, const struct guest_facts *gue
 	if (guest->linux_image) {
 		struct kernel kernel;
 		size_t count;
-		if (kernel_symbols_write(trace, made, NULL, &kernel, &count, note))
+		if (kernel_symbols_write(guest->trace, made, NULL, &kernel, &count, note))
 			add(symbols, made, 0);
 		kernel_free(&kernel);
 	}
 	return true;
 }
 
-bool debug_symbols_find(struct debug_symbols *symbols, const char *trace, const char *const *files, size_t file_count,
+bool debug_symbols_find(struct debug_symbols *symbols, const char *trace, const struct debug_symbols_files *files,
 			const char *made, struct error *note, struct error *error)
 {
 	struct guest_facts guest;
@@ -196,12 +197,9 @@ bool debug_symbols_find(struct debug_symbols *symbols, const char *trace, const 
 	bool has_own = false;
 	*symbols = (struct debug_symbols){0};
 	*note = (struct error){.status = STATUS_OK};
-	if (file_count >= DEBUG_SYMBOLS_MAX)
-		return error_set(error, STATUS_FAILED, "more than %d --symbols", DEBUG_SYMBOLS_MAX - 1);
-	bool good = guest_get(trace, &guest, error) &&
-		    files_add(&of_files, &guest, trace, files, file_count, &has_own, error);
-	has_own |= guest.elf && file_count > 0;
-	good = good && (has_own || own_add(symbols, &guest, trace, made, note, error));
+	bool good = guest_get(trace, &guest, error) && files_add(&of_files, &guest, files, &has_own, error);
+	has_own |= guest.elf && files->count > 0;
+	good = good && (has_own || own_add(symbols, &guest, made, note, error));
 	for (size_t i = 0; i < of_files.count; i++)
 		add(symbols, of_files.at[i].path, of_files.at[i].offset);
 	free(guest.program);
