@@ -6,7 +6,8 @@
  *   IDLE --'$'--> BODY --'#'--> CHECK_HIGH --> CHECK_LOW --> FRAME_PACKET or FRAME_CORRUPT, IDLE
  *
  * 1. 0x03 is an interrupt between packets only: inside of one it is binary data.
- * 2. At most FRAME_BYTES_MAX bytes of a packet are kept; a longer one is read to its end and told as FRAME_TOO_LONG. */
+ * 2. At most FRAME_BYTES_MAX bytes of a packet are kept; a longer one is read to its end and reported as
+ * FRAME_TOO_LONG. */
 #pragma once
 #include "gdbstub/text.h"
 
@@ -32,7 +33,7 @@ struct frame {
 	char check_high;
 };
 
-/* Takes the next byte of input. Cannot fail: no memory is told as FRAME_TOO_LONG. */
+/* Takes the next byte of input. Cannot fail: no memory is reported as FRAME_TOO_LONG. */
 enum frame_event frame_byte(struct frame *frame, uint8_t byte);
 
 /* Adds a packet to `output`, with runs of equal bytes shortened ("Overview", run-length encoding). Bytes that need an

@@ -176,7 +176,7 @@ static void take_event(struct gdbstub *stub, enum frame_event event)
 		if (stub->state == STUB_RUNNING || stub->state == STUB_MONITOR)
 			stub->ops->interrupt(stub->context);
 		else if (stub->state == STUB_STOPPED)
-			stub->is_interrupted = true; /* it crossed a stop after which gdb may go on by itself */
+			stub->is_interrupted = true; /* it crossed a stop after which gdb may go on unasked */
 		break;
 	}
 }
@@ -252,7 +252,8 @@ void gdbstub_print(struct gdbstub *stub, const char *text, size_t count)
 		put_text(stub, text, count);
 }
 
-/* What is held stays held: it may be the reply. An empty text shows nothing, and tells gdb that the target is there. */
+/* What is held stays held: it may be the reply. An empty text shows nothing, but gdb knows by it that the target is
+ * there. */
 void gdbstub_progress(struct gdbstub *stub, const char *text, size_t count)
 {
 	const bool is_held = stub->held.count > 0;

@@ -35,7 +35,7 @@ bool gdbstub_is_leaving(const struct gdbstub *stub);
 /* The target runs, or a monitor command does. */
 bool gdbstub_is_busy(const struct gdbstub *stub);
 
-/* What is to be sent to the client; valid until the next call. gdbstub_sent tells how many bytes were. */
+/* What is to be sent to the client; valid until the next call. gdbstub_sent says how many bytes were. */
 const void *gdbstub_output(const struct gdbstub *stub, size_t *count);
 void gdbstub_sent(struct gdbstub *stub, size_t count);
 
@@ -48,7 +48,7 @@ void gdbstub_stopped(struct gdbstub *stub, const struct target_stop *stop);
 bool gdbstub_wants_stop(const struct gdbstub *stub, const struct target_stop *stop);
 
 /* For the target that decides conditions itself where it meets a breakpoint: those of the one breakpoint (watchpoint)
- * of this kind at (around) `address`, each agent expression behind a length of 4 bytes, little-endian. NULL: it has
+ * of this kind at (around) `address`, each agent expression after a length of 4 bytes, little-endian. NULL: it has
  * none, or there is not one alone. Valid while the target runs. */
 const uint8_t *gdbstub_conditions(const struct gdbstub *stub, enum target_break_kind kind, uint64_t address,
 				  size_t *bytes);

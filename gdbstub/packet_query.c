@@ -90,8 +90,8 @@ enum packet_reply packet_refused(struct gdbstub *stub, struct args *args)
 	return PACKET_TEXT;
 }
 
-/* For LLDB, which else takes a watchpoint for one that reports behind the access, and stops at it again and again; and
- * which waits a second for a packet unless it is told to wait longer. */
+/* For LLDB, which else takes a watchpoint for one that reports after the access, and stops at it again and again; and
+ * which waits a second for a packet unless it is asked to wait longer. */
 enum packet_reply packet_host(struct gdbstub *stub, struct args *args)
 {
 	static const char triple[] = "aarch64-unknown-unknown";

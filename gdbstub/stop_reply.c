@@ -24,7 +24,7 @@ static void put_register(struct gdbstub *stub, struct text *reply, uint32_t numb
 	text_byte(reply, ';');
 }
 
-/* gdb wants to be told of breakpoints only if it said that it knows how. */
+/* gdb wants breakpoints reported as such only if it said that it knows them. */
 static void put_breakpoint(const struct gdbstub *stub, struct text *reply)
 {
 	if (stub->stop.kind == TARGET_BREAK_SOFTWARE && stub->knows_swbreak)

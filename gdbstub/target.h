@@ -4,7 +4,7 @@
  * 1. A thread is a vCPU, by its index from 0. Registers are numbered as in gdb_registers.def.
  * 2. All operations are called from gdbstub_feed, gdbstub_wants_stop or gdbstub_disconnect, and, `interrupt`, `detach`
  *    and `kill` apart, only while the target stands still.
- * 3. They answer at once, but for `resume` and `monitor`, which begin something: its end is told to the stub with
+ * 3. They answer at once, but for `resume` and `monitor`, which begin something: its end is reported to the stub with
  *    gdbstub_stopped and gdbstub_monitor_done, from inside the operation or at any time later.
  * 4. An operation that fails leaves the target as it was. Addresses come from gdb: every value is possible. */
 #pragma once
@@ -121,7 +121,7 @@ struct target_ops {
 	void (*resume)(void *context, const struct target_resume *resume);
 
 	/* While the target runs, in either direction, or a monitor command does: end it soon (a running target with
-	 * signal 2). Only a request: another stop may come first, and only one stop is to be told. */
+	 * signal 2). Only a request: another stop may come first, and only one stop is to be reported. */
 	void (*interrupt)(void *context);
 
 	/* The client went away (detached, or its connection broke), respectively asked for the target's end (not in

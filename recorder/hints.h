@@ -6,7 +6,7 @@
 struct hints {
 	const void *program; /* the file that runs, if it is no kernel; the caller's */
 	size_t program_bytes;
-	struct event first; /* external abort, or of a GICv2, which tells more; its kind is 0 if there was none */
+	struct event first; /* external abort, or of a GICv2, which says more; its kind is 0 if there was none */
 };
 
 /* Looks at events as they come. */

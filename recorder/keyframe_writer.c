@@ -67,7 +67,7 @@ static bool is_enough(const struct writer_keep *keep, const struct keyframe_mark
 	       (keep->bytes != 0 && bytes - mark->bytes >= keep->bytes);
 }
 
-/* The trace then starts at the last keyframe that leaves enough behind it. */
+/* The trace then starts at the last keyframe that leaves enough after it. */
 static bool forget(struct keyframe_writer *keyframes, struct trace_writer *trace, struct error *error)
 {
 	const struct keyframe_mark *marks = keyframes->marks;

@@ -23,7 +23,7 @@ void keyframes_close(struct keyframes *keyframes)
 void keyframes_request(struct keyframes *keyframes, int64_t now_ns)
 {
 	struct hv_mailbox *mailbox = keyframes->machine->mailbox;
-	/* hv tells the position at exits: one that stays the same means that the guest computes, or sleeps. */
+	/* hv shows the position at exits: one that stays the same means that the guest computes, or sleeps. */
 	uint64_t now_n = machine_index_load(&mailbox->now_n);
 	bool hardly_moved = now_n - keyframes->last_n < INSNS_MIN && now_n != keyframes->seen_n;
 	keyframes->seen_n = now_n;

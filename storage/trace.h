@@ -175,7 +175,7 @@ struct trace_cursor *trace_seek_ns(struct trace_reader *r, uint64_t ns, struct e
 
 /* What the events of each kind take in the file; [0]: what a chunk takes at any rate, and kinds that do not exist. The
  * sums are trace_totals' raw_bytes and stored_bytes. An event's raw bytes are those that its decoding takes; compressed
- * ones cannot be told apart, so each chunk's are shared out in the proportion of its raw ones. */
+ * ones cannot be kept apart, so each chunk's are shared out in the proportion of its raw ones. */
 struct trace_weights {
 	uint64_t raw_bytes[EVENT_KIND_MAX + 1];
 	uint64_t stored_bytes[EVENT_KIND_MAX + 1];

@@ -64,7 +64,7 @@ static bool keyframe_add(struct trace_keyframe **keyframes, size_t *count, const
 	return true;
 }
 
-/* Whether the row, behind the `count` keyframes that are known, can be one. sqlite's order is that of signed numbers.
+/* Whether the row, after the `count` keyframes that are known, can be one. sqlite's order is that of signed numbers.
  */
 static bool keyframe_possible(struct trace_reader *r, const struct trace_keyframe *known, size_t count,
 			      const struct trace_keyframe *row, struct error *error)

@@ -35,7 +35,7 @@ struct trace_pages {
 	int fd, wal_fd;
 	size_t page_bytes;
 	uint64_t file_pages;
-	uint64_t limit;       /* pages behind it are no part of the database */
+	uint64_t limit;       /* pages after it are no part of the database */
 	struct frame *frames; /* sorted by page, the newest of each last */
 	size_t frame_count, frame_room;
 	uint8_t *page;
@@ -208,8 +208,8 @@ size_t trace_pages_bytes(const struct trace_pages *p)
 	return p->page_bytes;
 }
 
-/* The index of the first frame behind all of page `page`. */
-static size_t frame_behind(const struct trace_pages *p, uint32_t page)
+/* The index of the first frame after all of page `page`. */
+static size_t frame_after(const struct trace_pages *p, uint32_t page)
 {
 	size_t low = 0, high = p->frame_count;
 	while (low < high) {
@@ -228,8 +228,8 @@ uint32_t trace_pages_next(const struct trace_pages *p, uint32_t after)
 		return 0;
 	if (after < p->file_pages)
 		return after + 1;
-	size_t behind = frame_behind(p, after);
-	return behind < p->frame_count && p->frames[behind].page <= p->limit ? p->frames[behind].page : 0;
+	size_t next = frame_after(p, after);
+	return next < p->frame_count && p->frames[next].page <= p->limit ? p->frames[next].page : 0;
 }
 
 const uint8_t *trace_pages_get(struct trace_pages *p, uint32_t number)
@@ -238,9 +238,9 @@ const uint8_t *trace_pages_get(struct trace_pages *p, uint32_t number)
 		return NULL;
 	if (number == p->page_number) /* row after row of it */
 		return p->page;
-	size_t behind = frame_behind(p, number);
-	if (behind > 0 && p->frames[behind - 1].page == number)
-		read_at(p->wal_fd, p->page, p->page_bytes, p->frames[behind - 1].offset);
+	size_t next = frame_after(p, number);
+	if (next > 0 && p->frames[next - 1].page == number)
+		read_at(p->wal_fd, p->page, p->page_bytes, p->frames[next - 1].offset);
 	else if (number <= p->file_pages)
 		read_at(p->fd, p->page, p->page_bytes, (uint64_t)(number - 1) * p->page_bytes);
 	else

@@ -17,7 +17,7 @@ void trace_pages_close(struct trace_pages *pages);
 /* Bytes of a page: a power of two from 512 to 65536. Cannot fail. */
 size_t trace_pages_bytes(const struct trace_pages *pages);
 
-/* The number of the first page behind page `after` (0: of all); 0 if there is none. Cannot fail. */
+/* The number of the first page after page `after` (0: of all); 0 if there is none. Cannot fail. */
 uint32_t trace_pages_next(const struct trace_pages *pages, uint32_t after);
 
 /* Page `number`, from the -wal if it is there; zeroes in place of what cannot be read. Valid until the next call.

@@ -61,7 +61,7 @@ static uint64_t local_bytes(uint64_t payload_bytes, size_t usable, bool table)
 	return kept <= most ? kept : least;
 }
 
-/* Reads what is behind the `done` bytes that record->payload has. */
+/* Reads what is after the `done` bytes that record->payload has. */
 static bool overflow_read(struct trace_pages *pages, uint32_t next, struct trace_record *record, uint64_t done,
 			  uint64_t payload_bytes)
 {
@@ -99,11 +99,11 @@ static bool payload_read(struct trace_pages *pages, struct reader *r, bool table
 	if (*payload_bytes < 1 || *payload_bytes > trace_pages_total_bytes(pages))
 		return false;
 	uint64_t local = local_bytes(*payload_bytes, trace_pages_bytes(pages), table);
-	uint64_t behind = local < *payload_bytes ? 4 : 0;
-	if ((uint64_t)(r->end - r->at) < local + behind || !room_make(record, *payload_bytes))
+	uint64_t link_bytes = local < *payload_bytes ? 4 : 0;
+	if ((uint64_t)(r->end - r->at) < local + link_bytes || !room_make(record, *payload_bytes))
 		return false;
 	memcpy(record->payload, r->at, (size_t)local);
-	return !behind || overflow_read(pages, trace_pages_u32(r->at + local), record, local, *payload_bytes);
+	return !link_bytes || overflow_read(pages, trace_pages_u32(r->at + local), record, local, *payload_bytes);
 }
 
 static uint64_t integer_bytes(uint64_t serial)

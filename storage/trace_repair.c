@@ -113,7 +113,7 @@ static bool chunk_take(struct repair *r, const struct trace_salvage_chunk *chunk
 	return true;
 }
 
-/* The number of events that there were, at least, as far as what is left tells. A damaged chunk's word counts only
+/* The number of events that there were, at least, as far as what is left shows. A damaged chunk's word counts only
  * where the new trace ends. */
 static uint64_t event_count_before(const struct repair *r)
 {

@@ -1,5 +1,5 @@
 /* RAM at a keyframe is made of all page groups up to its end, so one group that is lost takes with it every keyframe
- * behind it. A keyframe that is lost alone does not: its groups become part of the next one. */
+ * after it. A keyframe that is lost alone does not: its groups become part of the next one. */
 #include "storage/trace_repair_keyframes.h"
 #include "storage/bytes.h"
 
@@ -10,11 +10,11 @@ struct taking {
 	struct trace_writer *out;
 	struct error *error;
 	size_t group_at;    /* the first of found->groups that was not put yet */
-	uint64_t group_end; /* ids below are there; behind the last keyframe that was put */
+	uint64_t group_end; /* ids below are there; after the last keyframe that was put */
 	uint64_t next_event;
 };
 
-/* The first row of a group at or behind `id`. */
+/* The first row of a group at or after `id`. */
 static size_t group_place(const struct trace_salvage *s, uint64_t id)
 {
 	size_t low = 0, high = s->group_count;

@@ -1,7 +1,7 @@
-/* One pass over the pages. A row's table is told by its columns: a chunk has eight, of which one is a blob, a keyframe
- * eight with two, a page group six, a blob a hash, a size and data; metadata and named files have a text as their key.
- * What is left of deleted rows is harmless: a chunk or blob that is what its checksum or hash says is right wherever it
- * was found. */
+/* One pass over the pages. A row's table is recognized by its columns: a chunk has eight, of which one is a blob, a
+ * keyframe eight with two, a page group six, a blob a hash, a size and data; metadata and named files have a text as
+ * their key. What is left of deleted rows is harmless: a chunk or blob that is what its checksum or hash says is right
+ * wherever it was found. */
 #include "storage/trace_salvage.h"
 #include "storage/chunk.h"
 #include "storage/trace.h"

@@ -7,7 +7,7 @@
 struct trace_salvage_chunk {
 	struct trace_chunk row;
 	struct trace_cell cell;
-	bool sound; /* its checksum is right; otherwise it only tells of what is lost */
+	bool sound; /* its checksum is right; otherwise it only shows what is lost */
 };
 
 struct trace_salvage_meta {
@@ -30,7 +30,7 @@ struct trace_salvage_keyframe {
 	struct trace_keyframe row;
 	uint64_t state_bytes;
 	struct trace_cell cell;
-	bool sound; /* its checksum is right; otherwise it only tells of what is lost */
+	bool sound; /* its checksum is right; otherwise it only shows what is lost */
 };
 
 struct trace_salvage_group {

@@ -68,7 +68,7 @@ static bool chunk_find(struct trace_cursor *c, const char *sql, uint64_t paramet
 	return found == TRACE_FOUND;
 }
 
-/* The limit of a search; the place is the first event at or behind it. */
+/* The limit of a search; the place is the first event at or after it. */
 struct limit {
 	uint64_t value;
 	bool is_time; /* guest time, else n */

@@ -20,7 +20,7 @@ struct session {
 	const char *at; /* NULL: the start */
 	unsigned jobs;
 	struct debug_symbols_files files;
-	char **gdb_arguments; /* NULL behind the last */
+	char **gdb_arguments; /* NULL after the last */
 	size_t gdb_argument_count;
 	char folder[PATH_BYTES], socket[PATH_BYTES], made[PATH_BYTES];
 	sigset_t signals;

@@ -22,7 +22,7 @@ enum { WIDTH_DEFAULT = 180, COLUMN_MIN = 60, ROW_BYTES = EVENT_TEXT_BYTES + 128 
 static const char *const titles[TRACE_DIFF_COUNT] = {
 	[TRACE_DIFF_EXACT] = "first difference",
 	[TRACE_DIFF_TIME] = "first difference in more than time and place",
-	[TRACE_DIFF_TRAPS] = "first such difference in what the guest did by itself (traps)",
+	[TRACE_DIFF_TRAPS] = "first such difference in what the guest itself did (traps)",
 	[TRACE_DIFF_DIGITS] = "first such difference, whatever digits it prints",
 	[TRACE_DIFF_INPUT] = "first difference in console input",
 };
@@ -46,7 +46,7 @@ static void print_input(const char *name, const char *a, const char *b, void *co
 		printf("  %s\n", name);
 }
 
-/* One side of a row; empty behind the last event. */
+/* One side of a row; empty after the last event. */
 static void row_text(const struct event_at *at, char *text, size_t bytes)
 {
 	char meaning[EVENT_TEXT_BYTES];
@@ -190,7 +190,7 @@ static bool context_take(const char *option, const char *text, void *into, struc
 }
 
 static const struct option_row rows[] = {
-	{"context", 0, "K", "print K events before and behind a difference (default: 3)", context_take,
+	{"context", 0, "K", "print K events before and after a difference (default: 3)", context_take,
 	 offsetof(struct comparison, context)},
 	{0},
 };

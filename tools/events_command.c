@@ -198,7 +198,7 @@ void events_command(int argc, char **argv, struct error *error)
 	if (first == 0)
 		return;
 	if (options.filter.from_n > options.filter.to_n) {
-		error_set(error, STATUS_FAILED, "--from is behind --to");
+		error_set(error, STATUS_FAILED, "--from is after --to");
 		return;
 	}
 	sandbox_enter(&(struct sandbox_files){.traces = {argv[first]}}, SANDBOX_NO_NETWORK | SANDBOX_NO_PROCESSES);

@@ -1,7 +1,7 @@
 /* hvrec extract: the recorded files, byte for byte, and the console and command line, as files of one folder.
  *
  * 1. Nothing is overwritten without --force, and then each file is replaced at once, when its successor is whole.
- * 2. No name from the trace becomes a path: those of FILES do, and ram/ with a number behind it.
+ * 2. No name from the trace becomes a path: those of FILES do, and ram/ with a number after it.
  * 3. What is asked for is known to be in the trace, and not yet in the folder, before the first file is written. */
 #include "hv/host/event_console.h"
 #include "hv/host/sandbox.h"

@@ -27,7 +27,7 @@ static void table_make(const struct command_options *command, struct getopt_tabl
 	char *letters = table->letters;
 	if (command->options_first)
 		*letters++ = '+';
-	*letters++ = ':'; /* a missing value is told from an unknown option */
+	*letters++ = ':'; /* a missing value is not an unknown option */
 	for (const struct option_row *row = command->rows; row->name && count < ROWS_MAX; row++, count++) {
 		table->long_options[count] = (struct option){.name = row->name,
 							     .has_arg = value_is_optional(row) ? optional_argument

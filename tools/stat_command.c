@@ -127,7 +127,7 @@ static void print_registers(const struct trace_stat *stat)
 	if (stat->register_count > REGISTERS_PRINTED)
 		printf("  and %zu more\n", stat->register_count - REGISTERS_PRINTED);
 	if (stat->register_other > 0)
-		printf("  %-28s %10" PRIu64 " in all\n", "others, not told apart", stat->register_other);
+		printf("  %-28s %10" PRIu64 " in all\n", "others, not counted one by one", stat->register_other);
 }
 
 static void print_text(const char *path, const struct trace_stat *stat)

@@ -26,7 +26,7 @@ static const struct command_options command_options = {
 	.head = "usage: hvrec trim TRACE -o FILE [--from N] [--to N]\n"
 		"\n"
 		"Writes a smaller trace that replays the positions from N to N: it starts at the last keyframe at or\n"
-		"before --from and ends at the first event at or behind --to.\n",
+		"before --from and ends at the first event at or after --to.\n",
 	.rows = rows,
 	.argument_min = 1,
 	.argument_max = 1,
@@ -55,7 +55,7 @@ void trim_command(int argc, char **argv, struct error *error)
 		return;
 	}
 	if (options.first_n > options.last_n) {
-		error_set(error, STATUS_FAILED, "--from is behind --to");
+		error_set(error, STATUS_FAILED, "--from is after --to");
 		return;
 	}
 	sandbox_enter(&(struct sandbox_files){.traces = {argv[first]}, .outputs = options.output},

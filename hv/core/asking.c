@@ -1,4 +1,4 @@
-/* What the guest has done with its UART so far, as far as it tells whether the guest wants input. */
+/* What the guest has done with its UART so far, as far as it shows whether the guest wants input. */
 #include "hv/core/asking.h"
 #include "hv/arch/hot.h"
 #include "hv/dev/pl011.h"

@@ -144,7 +144,7 @@ void exclusive_step_begin(void)
 		monitor_clear();
 }
 
-/* How many instructions ago the guest, as the code before pc tells, executed the load of a sequence in which it stands;
+/* How many instructions ago the guest, as the code before pc shows, executed the load of a sequence in which it stands;
  * 0: it stands in none. */
 static uint32_t load_look_back(struct decode_exclusive *load)
 {

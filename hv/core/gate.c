@@ -269,5 +269,7 @@ insn_t gate_next_stop(insn_t deadline, insn_t alarm)
 
 insn_t gate_stop_at_rest(insn_t alarm)
 {
-	return hv.ended ? (insn_t){0} : HALF(stop_at_rest(alarm));
+	if (hv.ended)
+		return (insn_t){0};
+	return HALF(stop_at_rest(alarm));
 }

@@ -69,7 +69,7 @@ bool record_exit(uint32_t *reason)
 }
 
 /* The host clears the dirty state of stage 2 meanwhile, which counts only when no translation remembers it. It takes
- * some milliseconds, and a sleep would take in interrupts here, so hv stays awake. Behind a trap that did not retire
+ * some milliseconds, and a sleep would take in interrupts here, so hv stays awake. After a trap that did not retire
  * there is no place for a keyframe: a replay to this position stops before it. */
 void record_keyframe(void)
 {

@@ -6,7 +6,7 @@
 
 static uint64_t start_ticks;
 
-/* Behind machine version 1, whose guests saw the counters begin at 0. */
+/* After machine version 1, whose guests saw the counters begin at 0. */
 void guest_clock_init(void)
 {
 	start_ticks = hv.boot->machine_version > 1 ? GUEST_COUNTER_START : 0;

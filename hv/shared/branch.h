@@ -1,4 +1,4 @@
-/* Where an A64 instruction leads, as far as its word tells. */
+/* Where an A64 instruction leads, as far as its word says. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* Exclusive sequences are short and straight (Arm ARM B2.9.5), so the instructions before pc tell whether one is open
+/* Exclusive sequences are short and straight (Arm ARM B2.9.5), so the instructions before pc show whether one is open
  * there. */
 #pragma once
 #include <stdbool.h>

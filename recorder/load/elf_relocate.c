@@ -141,7 +141,7 @@ static bool rela_apply(const struct elf_file *elf, const struct table *table)
 	return true;
 }
 
-/* An even word is an address to relocate; an odd one has a bit for each of the 63 words behind the last. */
+/* An even word is an address to relocate; an odd one has a bit for each of the 63 words after the last. */
 static bool relr_apply(const struct elf_file *elf, const struct table *table)
 {
 	const uint8_t *start;

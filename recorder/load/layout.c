@@ -1,4 +1,4 @@
-/* Lays a guest out in its RAM: the kernel where its format says, the initrd behind it, the device tree behind that.
+/* Lays a guest out in its RAM: the kernel where its format says, the initrd after it, the device tree after that.
  * Called once by the recorder before the machine starts; a replay takes the device tree from the trace and repeats it.
  *
  * RAM, from GUEST_RAM_IPA: [device tree's copy, if not Linux] kernel … [min(half, 128 MiB)] initrd, device tree. */

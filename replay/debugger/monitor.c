@@ -26,7 +26,7 @@ static const struct row {
 	 "Instruction, guest time, the next event, vCPU and pc; and the console's last lines.\n"},
 	{"seek", monitor_seek, RETURNS, " N | event K | time SECONDS | P% | start | end", "go there",
 	 "N is a number of instructions, with k, M or G for powers of 1000. A trap's place is before its instruction,\n"
-	 "an interrupt's behind it. Guest time has nine digits behind the point; inside idle time it is where the "
+	 "an interrupt's after it. Guest time has nine digits after the point; inside idle time it is where the "
 	 "guest went idle.\n"},
 	{"back", monitor_seek_back, RETURNS, " [N]", "N instructions back", "One without N. Ends at the start.\n"},
 	{"forward", monitor_seek_forward, RETURNS, " [N]", "N instructions on", "One without N. Ends at the end.\n"},
@@ -65,9 +65,11 @@ static const struct row {
 	{"verify", monitor_verify, REFUSED, "", "replay everything and compare",
 	 "Every event from the start to the end, and the final state. Stays at this place.\n"},
 	{"divert", monitor_diversion_begin, WORKS, "", "begin a diversion here, which calls do not end",
-	 "A guest that runs on by itself from here. Without this one that begins with a call ends with it.\n"},
+	 "A guest that runs on without the recording from here. Without this one that begins with a call ends with "
+	 "it.\n"},
 	{"back-to-replay", monitor_diversion_back, WORKS, "", "leave a diversion, back to the recording",
-	 "Writing registers or memory begins a diversion: a guest that runs on by itself and is thrown away.\n"},
+	 "Writing registers or memory begins a diversion: a guest that runs on without the recording and is thrown "
+	 "away.\n"},
 	{"help", help, WORKS, " [COMMAND]", "this, or more about one command", ""},
 };
 enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };

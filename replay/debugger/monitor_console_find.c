@@ -18,7 +18,7 @@ static bool ends_here(struct monitor *monitor, uint64_t index, const char *text,
 	}
 }
 
-/* The write of the last byte of `text` whose effect is next behind `here_n`, or last before it. events_count: there is
+/* The write of the last byte of `text` whose effect is next after `here_n`, or last before it. events_count: there is
  * none, or the trace is damaged. */
 static uint64_t find(struct monitor *monitor, const char *text, bool forwards, uint64_t here_n, struct error *error)
 {

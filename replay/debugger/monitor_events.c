@@ -79,7 +79,7 @@ bool monitor_events(struct monitor *monitor, const char *argument)
 	return print_events(monitor, from, to < count ? to + 1 : count);
 }
 
-/* Goes to the next position behind this one, or the last one before it, that has an event like that. */
+/* Goes to the next position after this one, or the last one before it, that has an event like that. */
 static bool go_to_wanted(struct monitor *monitor, const struct event_filter *wanted, bool forwards)
 {
 	struct error error = {.status = STATUS_OK};

@@ -1,4 +1,4 @@
-/* next and prev with an exception that the guest takes at EL1: the place is its vector, where the syndrome tells of it.
+/* next and prev with an exception that the guest takes at EL1: the place is its vector, where the syndrome shows it.
  *
  * They are found by breakpoints on the vectors, those of now and those that the guest had at any of the checkpoints: a
  * kernel with page table isolation has two tables. One that only stood between checkpoints is not known. */

@@ -88,7 +88,7 @@ static void value_text(const struct monitor *monitor, const struct watched *watc
 				 bytes[i]);
 }
 
-/* Goes right behind the last write before here, in this address space. STOP_FAILED, STOP_INTERRUPTED: error set. */
+/* Goes right after the last write before here, in this address space. STOP_FAILED, STOP_INTERRUPTED: error set. */
 static enum stop_kind last_write(struct monitor *monitor, const struct watched *watched, struct error *error)
 {
 	struct search search = {.points = {watched->points, watched->point_count, NULL}, .reverse = true};
@@ -104,7 +104,7 @@ static enum stop_kind last_write(struct monitor *monitor, const struct watched *
 	return STOP_FAILED;
 }
 
-/* From right behind the write to the instruction that does it. */
+/* From right after the write to the instruction that does it. */
 static bool show_write(struct monitor *monitor, const struct watched *watched)
 {
 	char before[VALUE_TEXT_BYTES], after[VALUE_TEXT_BYTES];

@@ -88,13 +88,13 @@ static void interrupt(void *context)
 	target->interrupted = true;
 }
 
-/* What runs was interrupted; its end is told as always. The next client finds the guest where this one left it, or left
- * the recording. */
+/* What runs was interrupted; its end is reported as always. The next client finds the guest where this one left it, or
+ * left the recording. */
 static void client_gone(void *context)
 {
 	struct replay_target *target = context;
 	target->client_left = diversion_is_on(target->timeline);
-	target->skips_brk = target->calls_told = false;
+	target->skips_brk = target->calls_known = false;
 }
 
 static bool restart(void *context)

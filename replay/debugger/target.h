@@ -7,13 +7,14 @@ struct replay_target;
 
 extern const struct target_ops replay_target_ops;
 
-/* NULL: out of memory. `timeline` must outlive it. `placed`: gdb has the symbols where they belong, and is not told. */
+/* NULL: out of memory. `timeline` must outlive it. `placed`: gdb has the symbols where they belong, and needs no
+ * offset. */
 struct replay_target *replay_target_new(struct timeline *timeline, bool placed);
 void replay_target_free(struct replay_target *target);
 /* Whom to tell of stops; once, before the first client. */
 void replay_target_attach(struct replay_target *target, struct gdbstub *stub);
 
-/* To be called now and then while it runs: tells gdb's console of a search that takes long. */
+/* To be called now and then while it runs: reports a search on gdb's console, one that takes long. */
 void replay_target_progress(struct replay_target *target, int64_t now_ns);
 /* Whether a monitor command is under way. */
 bool replay_target_in_monitor(const struct replay_target *target);

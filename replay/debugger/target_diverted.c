@@ -30,7 +30,7 @@ void replay_target_listen(struct replay_target *target)
 	engine_listen(timeline_engine(target->timeline), console_print, target);
 }
 
-/* Why a diverted guest does not go on by itself. What hv does not support it says itself. */
+/* Why a diverted guest does not go on. What hv does not support it says itself. */
 static void say_end(const struct replay_target *target)
 {
 	const struct engine *engine = timeline_engine(target->timeline);

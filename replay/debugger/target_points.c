@@ -79,7 +79,7 @@ static uint64_t piece_bytes(uint64_t at, uint64_t left)
 	return bytes;
 }
 
-/* The point of a breakpoint, or that of a watched range which begins `done` bytes behind its start. */
+/* The point of a breakpoint, or that of a watched range which begins `done` bytes after its start. */
 static struct hv_debug_point point_of(const struct target_breakpoint *breakpoint, uint64_t done)
 {
 	uint32_t access = access_of(breakpoint->kind);

@@ -27,11 +27,11 @@ void replay_target_progress(struct replay_target *target, int64_t now_ns)
 		return;
 	if (target->search_from_n != progress.from_n || target->search_ns == 0) {
 		target->search_from_n = progress.from_n;
-		target->search_ns = target->told_ns = now_ns;
+		target->search_ns = target->said_ns = now_ns;
 	}
-	if (now_ns - target->told_ns < TALK_NS || progress.done == 0)
+	if (now_ns - target->said_ns < TALK_NS || progress.done == 0)
 		return;
-	target->told_ns = now_ns;
+	target->said_ns = now_ns;
 	double spent_s = (double)(now_ns - target->search_ns) / S_NS, done = (double)progress.done;
 	double left = (double)progress.left;
 	snprintf(text, sizeof(text), "searching %s: %.0f M instructions done, %.0f M left at most (%.0f %%, %.0f s)\n",

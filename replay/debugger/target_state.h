@@ -15,20 +15,20 @@ struct replay_target {
 	uint8_t *conditions; /* of the points, while they run */
 	size_t condition_bytes;
 	char *monitor_line;                            /* a command under way; NULL: none */
-	bool monitor_ending, monitor_over, monitor_ok; /* over: its end is to be told, `ok` or not */
+	bool monitor_ending, monitor_over, monitor_ok; /* over: its end is to be reported, `ok` or not */
 	bool running, interrupted;
 	bool skip_access; /* gdb did not want the access that it has just come to */
 	uint64_t stepped; /* instructions of a range, one by one */
-	bool pass;        /* a breakpoint at this place has been told */
+	bool pass;        /* a breakpoint at this place has been reported */
 	/* A step over an interrupt (target_steps.c): its handler is being run through, forwards until `interrupted_at`
 	 * is come to again, backwards to before it. */
 	bool passing, stepped_back;
 	struct exception_context interrupted_at;
 	struct timeline_place entry; /* of the handler, where it is gone through backwards */
 	bool client_left;
-	bool skips_brk;             /* gdb has moved pc from a BRK of the guest's to behind it */
-	bool calls_told;            /* the user knows that calls are diversions */
-	int64_t search_ns, told_ns; /* when the search began that is going on, and something was said of it */
+	bool skips_brk;             /* gdb has moved pc from a BRK of the guest's to after it */
+	bool calls_known;           /* the user knows that calls are diversions */
+	int64_t search_ns, said_ns; /* when the search began that is going on, and something was said of it */
 	uint64_t search_from_n;
 	struct error broken; /* a write found the machine broken */
 	struct target_resume resume;
@@ -75,8 +75,8 @@ struct stop replay_target_step_back(struct replay_target *target, struct error *
 struct stop replay_target_pass(struct replay_target *target, struct error *error);
 /* At the vector of an interrupt that came in a step: it is passed over from here, if steps do. */
 bool replay_target_pass_begin(struct replay_target *target);
-/* At a breakpoint while `passing` is set, forwards: whether it is none to be told; `passing` is off if the handler has
- * returned. */
+/* At a breakpoint while `passing` is set, forwards: whether it is none to be reported; `passing` is off if the handler
+ * has returned. */
 bool replay_target_pass_goes_on(struct replay_target *target, uint64_t address);
 /* gdb's points and this one, to be freed. NULL: error set. */
 struct hv_debug_point *replay_target_points_and(const struct replay_target *target, uint64_t address,
@@ -84,8 +84,8 @@ struct hv_debug_point *replay_target_points_and(const struct replay_target *targ
 
 /* One turn of a resume in the recording, to be reported. STOP_NONE: the next turn goes on with it. */
 struct stop replay_target_turn(struct replay_target *target, struct error *error);
-/* Of an access that was come to, in the recording: *address of the watchpoint that gdb is to be told of. False: error
- * set. */
+/* Of an access that was come to, in the recording: *address of the watchpoint that is to be reported to gdb. False:
+ * error set. */
 bool replay_target_watch_choose(struct replay_target *target, uint64_t *address, struct error *error);
 /* The same in a diversion. */
 struct stop replay_target_turn_diverted(struct replay_target *target, struct error *error);

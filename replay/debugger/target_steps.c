@@ -1,7 +1,7 @@
 /* Steps that pass over interrupts, as those of QEMU's stub do by default. A live machine holds interrupts back for a
  * step; a recording has them where they are, so the handler is run through, and the step goes on from where it returns:
  *
- *	forwards    place ──interrupt──> vector … handler … ERET ──> place again ──step──> behind it
+ *	forwards    place ──interrupt──> vector … handler … ERET ──> place again ──step──> after it
  *	backwards   the same, the other way: from a place that a handler returned to, to the place before it
  *
  * 1. The place is known again by its registers, which an interrupt gives back, and SP_EL1, by which the threads differ.
@@ -49,7 +49,7 @@ bool replay_target_pass_begin(struct replay_target *target)
 	return true;
 }
 
-/* Behind a step from `before` that may have been an interrupt: if it was, back to its vector, to pass over it. */
+/* After a step from `before` that may have been an interrupt: if it was, back to its vector, to pass over it. */
 static struct stop look_for_interrupt(struct replay_target *target, struct timeline_place before, struct error *error)
 {
 	struct hv_debug_point points[EXCEPTION_VECTORS] = {0};

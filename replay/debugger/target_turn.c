@@ -64,7 +64,7 @@ static struct stop run_in_range(struct replay_target *target, struct error *erro
 	if (stop.kind != STOP_BREAKPOINT || !is_among(exits, exit_count, stop.address))
 		return stop;
 	target->skip_access = false; /* it was passed on the way */
-	/* A step to a vector is one to behind its first instruction. A breakpoint of gdb's there is reported
+	/* A step to a vector is one to after its first instruction. A breakpoint of gdb's there is reported
 	 * as the end of a step. */
 	if (timeline_is_vector(target->timeline, stop.address) && !replay_target_is_breakpoint(target, stop.address))
 		return replay_target_pass_begin(target) ? (struct stop){STOP_NONE, 0} : step(target, error);

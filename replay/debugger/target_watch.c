@@ -1,6 +1,6 @@
-/* One store may write into several watched ranges. gdb is told of one, looks whether its value has changed, and goes on
- * if not: so it is told of one whose value changes, or else of one that it looks at whatever the value does (awatch,
- * rwatch). */
+/* One store may write into several watched ranges. One is reported to gdb, which looks whether its value has changed,
+ * and goes on if not: so one whose value changes is reported, or else one that it looks at whatever the value does
+ * (awatch, rwatch). */
 #include "replay/guest/guest_memory.h"
 #include "replay/travel/travel.h"
 #include "replay/debugger/target_state.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a store may write around a watched address: DC ZVA's 64 bytes, the largest, before it or behind. */
+/* What a store may write around a watched address: DC ZVA's 64 bytes, the largest, before it or after. */
 enum { SPAN_BYTES = 64, WINDOW_BYTES = 2 * SPAN_BYTES, READ_BYTES = 16 };
 
 struct window {
@@ -94,21 +94,21 @@ static bool choose_read(struct replay_target *target, struct timeline_place here
 bool replay_target_watch_choose(struct replay_target *target, uint64_t *address, struct error *error)
 {
 	struct timeline_place here = timeline_place(target->timeline);
-	uint64_t told = *address;
-	if (!has_neighbour(target, told))
+	uint64_t reported = *address;
+	if (!has_neighbour(target, reported))
 		return true;
-	struct window before = window_read(target, told);
+	struct window before = window_read(target, reported);
 	if (!timeline_goto(target->timeline, target->resume.reverse ? here.n - 1 : here.n + 1, error))
 		return false;
-	struct window after = window_read(target, told);
+	struct window after = window_read(target, reported);
 	bool changed = false, found = false;
 	for (size_t i = 0; i < target->point_count && !found; i++) {
 		const struct hv_debug_point *point = &target->points[i];
 		if (!is_write_watch(point) || !is_changed(point, &before, &after))
 			continue;
 		changed = true;
-		found = is_in(point, told);
-		*address = found ? told : point->address;
+		found = is_in(point, reported);
+		*address = found ? reported : point->address;
 	}
 	return timeline_return(target->timeline, here, error) && (changed || choose_read(target, here, address, error));
 }

@@ -1,8 +1,8 @@
 /* What gdb writes. The user's writes begin a diversion; two that gdb does for itself do not change the guest:
  *
- * 1. At a breakpoint on a BRK of the guest's, gdb moves pc behind it before it resumes, since on a live machine the BRK
- * would be taken for gdb's own. Here the guest takes its BRK as recorded. The breakpoint being inserted tells this from
- * a user who sets pc.
+ * 1. At a breakpoint on a BRK of the guest's, gdb moves pc after it before it resumes, since on a live machine the BRK
+ * would be taken for gdb's own. Here the guest takes its BRK as recorded. That the breakpoint is inserted distinguishes
+ * this from a user who sets pc.
  * 2. A call of a function ends with the registers put back, and the diversion with it. */
 #include "gdbstub/gdb_registers.h"
 #include "replay/travel/diversion.h"
@@ -58,13 +58,13 @@ static bool register_write(struct replay_target *target, uint32_t thread, uint32
 /* Another write: the one to pc was the user's, too. */
 static void skip_brk_now(struct replay_target *target, uint32_t thread)
 {
-	const struct target_value behind = {vcpu_of(target, thread)->pc + 4, 0};
+	const struct target_value after = {vcpu_of(target, thread)->pc + 4, 0};
 	if (target->skips_brk)
-		register_write(target, thread, GDB_REG_pc, &behind);
+		register_write(target, thread, GDB_REG_pc, &after);
 	target->skips_brk = false;
 }
 
-/* gdb is told at its next resume if this fails. */
+/* If this fails gdb learns of it at its next resume. */
 static void leave_if_over(struct replay_target *target)
 {
 	if (diversion_is_over(target->timeline))
@@ -95,16 +95,16 @@ bool replay_target_memory_write(void *context, uint32_t thread, struct target_ad
 	return diversion_memory_write(target->timeline, thread, (va_t){address.v}, bytes, count, &target->broken);
 }
 
-/* Calls are told of once: a condition may make thousands. */
+/* Calls are announced once: a condition may make thousands. */
 bool replay_target_notice(void *context, char *text)
 {
 	struct replay_target *target = context;
 	if (!diversion_tell(target->timeline))
 		return false;
-	bool call = diversion_is_call(target->timeline), told = call && target->calls_told;
+	bool call = diversion_is_call(target->timeline), known = call && target->calls_known;
 	struct timeline_place origin = diversion_origin(target->timeline);
-	target->calls_told = call;
+	target->calls_known = call;
 	snprintf(text, TARGET_TEXT_BYTES, "diversion from instruction %" PRIu64 ", pc %#" PRIx64 "%s\n", origin.n,
 		 origin.pc, call ? ", for a call; it ends with the call" : "; monitor back-to-replay leads back");
-	return !told;
+	return !known;
 }

@@ -21,7 +21,7 @@ struct exception_context {
 	uint64_t x[31];
 	uint64_t pc, pstate;
 	uint64_t sp;     /* the one in use */
-	uint64_t sp_el1; /* of EL0 it tells the threads apart */
+	uint64_t sp_el1; /* of EL0 it distinguishes the threads */
 };
 
 /* That of the place where the vCPU stands, and, at a vector, of the place that the exception came from. */
@@ -29,7 +29,7 @@ struct exception_context exceptions_context(const struct vcpu_state *vcpu);
 struct exception_context exceptions_context_taken(const struct vcpu_state *vcpu);
 bool exceptions_context_equal(const struct exception_context *a, const struct exception_context *b);
 
-/* Whether the vCPU, now behind one instruction from `pc` on, may have taken an interrupt instead of it; and whether it
+/* Whether the vCPU, now after one instruction from `pc` on, may have taken an interrupt instead of it; and whether it
  * may just have returned to where it stands. False is sure. */
 bool exceptions_may_be_taken(const struct vcpu_state *vcpu, uint64_t pc);
 bool exceptions_may_be_returned(const struct vcpu_state *vcpu);

@@ -1,4 +1,4 @@
-/* What hv/shared/exclusive_code.c tells, of code in guest RAM. */
+/* What hv/shared/exclusive_code.c finds, in code in guest RAM. */
 #include "replay/guest/exclusive.h"
 #include "hv/shared/branch.h"
 #include "hv/shared/exclusive_code.h"

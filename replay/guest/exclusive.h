@@ -11,6 +11,6 @@ bool exclusive_ends_here(struct guest_memory memory, const struct vcpu_state *vc
 
 enum { EXCLUSIVE_EXITS_MAX = 4 };
 
-/* If a sequence begins with the instruction at pc: the addresses at which it is over, behind its store and where its
+/* If a sequence begins with the instruction at pc: the addresses at which it is over, after its store and where its
  * branches lead, and how many they are. 0: none begins, or it is none that this function knows. */
 size_t exclusive_exits(struct guest_memory memory, const struct vcpu_state *vcpu, uint64_t exits[EXCLUSIVE_EXITS_MAX]);

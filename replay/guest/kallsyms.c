@@ -64,7 +64,7 @@ static size_t token_bytes(const struct image *image, size_t offset, size_t end)
 	return SIZE_MAX;
 }
 
-/* Whether the tokens at `table` are one behind the other, as the index says, up to padding before the index. */
+/* Whether the tokens at `table` are one after the other, as the index says, up to padding before the index. */
 static bool table_agrees(const struct image *image, size_t table, size_t token_index)
 {
 	const uint8_t *index = image->at + token_index;

@@ -23,7 +23,7 @@ static bool add(struct exits *exits, uint64_t address)
 	return true;
 }
 
-/* MSR VBAR_EL1 and both forms of MSR SPSel, behind which exceptions lead elsewhere. */
+/* MSR VBAR_EL1 and both forms of MSR SPSel, after which exceptions lead elsewhere. */
 static bool moves_vectors(uint32_t word)
 {
 	return (word & 0xffffffe0) == 0xd518c000 || (word & 0xffffffe0) == 0xd5184200 ||

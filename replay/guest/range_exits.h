@@ -4,7 +4,7 @@
 
 enum { RANGE_EXITS_MAX = 64 };
 
-/* The addresses that the vCPU comes to first when it leaves [start, end): those behind branches out of it, its end, the
+/* The addresses that the vCPU comes to first when it leaves [start, end): those after branches out of it, its end, the
  * vectors of exceptions; and the instructions in it that may lead anywhere. Answers how many; 0: it is not known. */
 size_t range_exits(struct guest_memory memory, const struct vcpu_state *vcpu, uint64_t start, uint64_t end,
 		   uint64_t exits[RANGE_EXITS_MAX]);

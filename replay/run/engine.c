@@ -263,7 +263,7 @@ struct stop engine_run_diverted(struct engine *engine, const struct engine_order
 	enum end_reason ended = engine_end_reason(engine);
 	if (!engine->changed && (ended == END_REASON_POWER_OFF || ended == END_REASON_RESET))
 		return (struct stop){STOP_END,
-				     0}; /* it is off, and hv would go on behind the call that switched it off */
+				     0}; /* it is off, and hv would go on after the call that switched it off */
 	engine->machine->mailbox->page_count = 0;
 	if (engine->changed && !command(engine, HV_COMMAND_LOAD, false, error))
 		return (struct stop){STOP_FAILED, 0};

@@ -81,8 +81,8 @@ void engine_pages_written(const struct engine *engine, uint64_t *pages);
 struct guest_state *engine_change(struct engine *engine);
 /* Writes guest RAM, inside of one page: `offset` in RAM, up to 4096 bytes. Diverts the guest. */
 bool engine_write(struct engine *engine, uint64_t offset, const void *bytes, size_t count, struct error *error);
-/* engine_run for a diverted guest, which runs by itself: no events, no input, idle time passes at once. STOP_END: the
- * guest came to an end of its own, enum end_reason. */
+/* engine_run for a diverted guest, which runs without the recording: no events, no input, idle time passes at once.
+ * STOP_END: the guest came to an end of its own, enum end_reason. */
 struct stop engine_run_diverted(struct engine *engine, const struct engine_order *order, struct error *error);
 enum end_reason engine_end_reason(const struct engine *engine);
 /* With END_REASON_UNSUPPORTED: what hv says of it, up to HV_TEXT_BYTES. */

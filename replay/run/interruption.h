@@ -14,10 +14,10 @@ struct interruption {
 	void *context;
 	struct pollfd wake[INTERRUPTION_WAKE_MAX]; /* any of these readable: end a run that can be woken */
 	nfds_t wake_count;
-	bool ending; /* tick wanted the end, and nobody was told yet */
+	bool ending; /* tick wanted the end, and nobody knows yet */
 };
 
-/* Calls tick. What wants the end may come while a run is stopping on its own, so it is kept until somebody is told. */
+/* Calls tick. What wants the end may come while a run is stopping on its own, so it is kept until somebody asks. */
 void interruption_tick(struct interruption *interruption);
 /* Whether tick wanted the end; says so once. */
 bool interruption_take(struct interruption *interruption);

@@ -1,4 +1,4 @@
-/* What ended a run, a search or a step: one list for the engine, the timeline and what gdb is told of. Each of them
+/* What ended a run, a search or a step: one list for the engine, the timeline and what gdb gets reported. Each of them
  * answers with some of these, and says at its declaration with which. */
 #pragma once
 #include <stdint.h>

@@ -98,7 +98,7 @@ static bool keyframe_agrees(struct engine *engine, size_t keyframe, struct error
 	return good || error_set(error, STATUS_FAILED, "out of memory");
 }
 
-/* ---- intervals: 0 is from the start to the first keyframe behind it ---- */
+/* ---- intervals: 0 is from the start to the first keyframe after it ---- */
 
 /* The keyframe that the interval starts at; SIZE_MAX: the trace's beginning. */
 static size_t interval_start(const struct verifying *v, size_t interval)

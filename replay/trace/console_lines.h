@@ -14,7 +14,7 @@ struct console_line {
 	uint64_t n;
 	uint64_t guest_ns;
 	bool found;       /* the text that is looked for ends in it */
-	uint64_t found_n; /* position just behind the write of that text's last byte, as `monitor next console` goes */
+	uint64_t found_n; /* position just after the write of that text's last byte, as `monitor next console` goes */
 };
 
 struct console_lines {

@@ -49,7 +49,7 @@ static const struct device_register *register_find(enum device_kind kind, uint64
 	return NULL;
 }
 
-/* "UARTDR", "GICD_ISENABLER1"; "+1" behind it for an access that does not begin where the register does. */
+/* "UARTDR", "GICD_ISENABLER1"; "+1" after it for an access that does not begin where the register does. */
 static void register_text(const struct device *device, uint64_t offset, char *text, size_t bytes)
 {
 	bool second_frame = device->kind == GICR && offset >= GICR_SGI_FRAME_OFFSET;

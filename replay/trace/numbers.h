@@ -10,7 +10,7 @@ bool numbers_value(const char *text, uint64_t *value);
 /* The same with an optional k, M or G (powers of 1000), as --max-instructions takes it. */
 bool numbers_count(const char *text, uint64_t *value);
 
-/* A decimal number with up to nine digits behind the point, in billionths: "1.5" is 1500000000. */
+/* A decimal number with up to nine digits after the point, in billionths: "1.5" is 1500000000. */
 bool numbers_billionths(const char *text, uint64_t *value);
 
 /* "12.5%", up to 100%; a ratio of 0 to 1. */

@@ -8,7 +8,7 @@ enum trace_diff_by {
 	TRACE_DIFF_EXACT,  /* every field of every event */
 	TRACE_DIFF_TIME,   /* every event, but not when and where: n, the page of pc; of asynchronous ones all of pc and
 			      the hash; idle time, timers' values */
-	TRACE_DIFF_TRAPS,  /* the same, only of traps, what the guest did by itself */
+	TRACE_DIFF_TRAPS,  /* the same, only of traps, what the guest itself did */
 	TRACE_DIFF_DIGITS, /* the same, and printed digits are alike: a kernel prints times and addresses */
 	TRACE_DIFF_INPUT,  /* only the bytes that were typed */
 	TRACE_DIFF_COUNT,
@@ -22,7 +22,7 @@ struct trace_diff_place {
 	uint64_t same_count;  /* pairs before it that are alike */
 };
 
-/* From where on they are compared: 0, or, if one of them starts at a keyframe and the other one elsewhere, behind the
+/* From where on they are compared: 0, or, if one of them starts at a keyframe and the other one elsewhere, after the
  * position of the later start, where both have all events. Cannot fail. */
 uint64_t trace_diff_first_n(const struct trace_reader *a, const struct trace_reader *b);
 

@@ -18,7 +18,7 @@ struct trace_stat {
 	uint64_t start_ns;
 	uint64_t event_count;  /* from there on, like all that follows */
 	uint64_t instructions; /* up to the last event */
-	uint64_t guest_ns;     /* up to behind it */
+	uint64_t guest_ns;     /* up to after it */
 	uint64_t idle_ns;
 	uint64_t kinds[EVENT_KIND_MAX + 1];     /* events; [0]: kinds that do not exist */
 	uint64_t exits[TRACE_STAT_REASONS];     /* EXITs by enum exit_reason; [0]: others */

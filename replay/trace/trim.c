@@ -88,7 +88,7 @@ static bool keyframe_put(struct trimming *t, size_t at)
 	return good || error_set(t->error, STATUS_FAILED, "out of memory");
 }
 
-/* A keyframe behind the first: its own pages, and the list of those that are the same again. */
+/* A keyframe after the first: its own pages, and the list of those that are the same again. */
 static bool keyframe_copy(struct trimming *t, size_t at)
 {
 	const struct keyframe *keyframe = &t->index.at[at];
@@ -113,7 +113,7 @@ static bool first_keyframe_copy(struct trimming *t)
 	return good || error_set(t->error, STATUS_FAILED, "out of memory");
 }
 
-/* Where the new trace's events end: behind all events of the first position at or behind last_n that has any from
+/* Where the new trace's events end: after all events of the first position at or after last_n that has any from
  * `first` on. Those of the start's own position are mostly before it. */
 static bool end_find(struct trimming *t, uint64_t first, uint64_t *end)
 {
@@ -176,7 +176,7 @@ static bool copy(struct trimming *t)
 	       events_copy(t, first, end) && keyframes_copy(t, end);
 }
 
-/* Finds where the new trace starts: at a keyframe with an event behind it, which a killed recording's last one may not
+/* Finds where the new trace starts: at a keyframe with an event after it, which a killed recording's last one may not
  * have. Without any event guest time would be lost. */
 static bool start_find(struct trimming *t, uint64_t first_n)
 {
@@ -187,7 +187,7 @@ static bool start_find(struct trimming *t, uint64_t first_n)
 		return false;
 	if (first_n > last_n)
 		return error_set(t->error, STATUS_FAILED,
-				 "--from %llu is behind the end of the trace at instruction %llu",
+				 "--from %llu is after the end of the trace at instruction %llu",
 				 (unsigned long long)first_n, (unsigned long long)last_n);
 	t->first = keyframe_index_before(&t->index, first_n > start_n ? first_n : start_n);
 	while (t->first != SIZE_MAX && (t->first > 0 || start_n == 0) &&

@@ -10,7 +10,7 @@ struct trim_result {
 };
 
 /* Writes to `to` what of trace `from` is needed to replay positions first_n to last_n: from the last keyframe at or
- * before first_n that an event follows to the first event behind it that is at or behind last_n. Positions and event
+ * before first_n that an event follows to the first event after it that is at or after last_n. Positions and event
  * numbers stay what they were. On failure there is no `to`. */
 bool trim_run(const char *from, const char *to, uint64_t first_n, uint64_t last_n, struct trim_result *result,
 	      struct error *error);

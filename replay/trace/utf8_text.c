@@ -10,7 +10,7 @@ static bool within(uint8_t byte, uint8_t low, uint8_t high)
 	return byte >= low && byte <= high;
 }
 
-/* The second byte has narrower bounds behind some first ones. */
+/* The second byte has narrower bounds after some first ones. */
 static bool second_good(uint8_t first, uint8_t second)
 {
 	uint8_t low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;

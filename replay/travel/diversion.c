@@ -58,8 +58,8 @@ bool diversion_is_over(const struct timeline *t)
 
 bool diversion_tell(struct timeline *t)
 {
-	bool tell = diversion_is_on(t) && !t->diversion.is_told;
-	t->diversion.is_told = true;
+	bool tell = diversion_is_on(t) && !t->diversion.is_said;
+	t->diversion.is_said = true;
 	return tell;
 }
 

@@ -1,10 +1,12 @@
-/* Diversions: the guest is changed at a place of the timeline and runs on by itself, until the timeline goes back.
+/* Diversions: the guest is changed at a place of the timeline and runs on without the recording, until the timeline
+ * goes back.
  *
  * 1. The first change begins one; every goto, and diversion_leave, ends it. Nothing of it stays
  * (hv/core/gate_divert.c).
  * 2. No checkpoint is taken in it, and travel_continue is not called.
  * 3. One that gdb began to call a function ends when gdb has put the registers back (diversion_is_over). Memory is not
- * looked at for that, so what gdb pushes for a call is told from what the user writes by the stack: below its pointer.
+ * looked at for that, so what gdb pushes for a call is distinguished from what the user writes by the stack: below its
+ * pointer.
  * 4. A stop inside an exclusive sequence makes its store fail once more (I8), so a step that would end there goes on to
  *    its end. A diversion that begins inside of one, or a breakpoint there, has that one failure. */
 #pragma once
@@ -19,7 +21,7 @@ void diversion_begin(struct timeline *timeline);
 bool diversion_is_call(const struct timeline *timeline);
 /* Whether gdb has put back all registers, as it does after a call, and no more was written than a call needs. */
 bool diversion_is_over(const struct timeline *timeline);
-/* Whether the user is still to be told of it. True once. */
+/* Whether the user does not know of it yet. True once. */
 bool diversion_tell(struct timeline *timeline);
 
 /* Gives a vCPU the registers `changed`. `of_call`: gdb puts them back after a call. What is there already is no change.

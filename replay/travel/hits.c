@@ -35,7 +35,7 @@ bool hit_list_add(struct hit_list *list, const struct hit *hit)
 	return true;
 }
 
-/* The first hit at or behind `n`. */
+/* The first hit at or after `n`. */
 static size_t find(const struct hit_list *list, uint64_t n)
 {
 	size_t low = 0, high = list->count;
@@ -60,7 +60,7 @@ void hit_list_free(struct hit_list *list)
 	*list = (struct hit_list){0};
 }
 
-/* `more` goes behind `list`, and is empty then. */
+/* `more` goes after `list`, and is empty then. */
 static bool append(struct hit_list *list, struct hit_list *more)
 {
 	size_t count = list->count + more->count;
@@ -130,7 +130,7 @@ static size_t hit_count(const struct hit_set *set)
 	return count;
 }
 
-/* The first stretch that ends at or behind `n`. */
+/* The first stretch that ends at or after `n`. */
 static size_t stretch_at(const struct hit_set *set, uint64_t n)
 {
 	size_t i = 0;
@@ -197,18 +197,18 @@ bool hits_before(const struct hit_set *set, uint64_t *n, struct hit *hit)
 	size_t i = stretch_at(set, *n);
 	if (i == set->count || set->at[i].low >= *n)
 		return false;
-	size_t behind = find(&set->at[i].hits, *n);
-	if (behind > 0)
-		*hit = set->at[i].hits.at[behind - 1];
+	size_t after = find(&set->at[i].hits, *n);
+	if (after > 0)
+		*hit = set->at[i].hits.at[after - 1];
 	else
 		*n = set->at[i].low;
-	return behind > 0;
+	return after > 0;
 }
 
 uint64_t hits_unknown_from(const struct hit_set *set, uint64_t low, uint64_t n)
 {
 	size_t i = stretch_at(set, n);
-	/* Stretch i begins at or behind n, or ends there. */
+	/* Stretch i begins at or after n, or ends there. */
 	uint64_t from = i > 0 ? set->at[i - 1].high : low;
 	return from > low ? from : low;
 }

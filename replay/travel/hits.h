@@ -31,9 +31,9 @@ struct hit_list {
 	size_t count, room;
 };
 
-/* Appends a hit behind those that there are; one that is already the last is not added again. False: out of memory. */
+/* Appends a hit after those that there are; one that is already the last is not added again. False: out of memory. */
 bool hit_list_add(struct hit_list *list, const struct hit *hit);
-/* Forgets those at or behind `n`. */
+/* Forgets those at or after `n`. */
 void hit_list_cut(struct hit_list *list, uint64_t n);
 void hit_list_free(struct hit_list *list);
 

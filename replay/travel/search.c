@@ -182,7 +182,7 @@ static struct stop run_on(struct timeline *t, struct points points, uint64_t lim
 		if (stop.kind == STOP_END)
 			return none;
 		if (stop.kind == STOP_INTERRUPTED) {
-			/* Who goes on from here takes a breakpoint here for one that was told. */
+			/* Who goes on from here takes a breakpoint here for one that was reported. */
 			struct stop here = search_breakpoint_here(t, points);
 			return here.kind == STOP_BREAKPOINT ? here : stop;
 		}
@@ -210,8 +210,8 @@ struct hit search_hit_here(const struct timeline *t, struct stop stop)
 	return (struct hit){timeline_n(t), rank, stop};
 }
 
-/* Where to halve [low, high): where the recording stopped by itself, for a checkpoint is there for the taking, or else
- * anywhere. 0: so little is not worth it. */
+/* Where to halve [low, high): where the recording stopped of its own accord, for a checkpoint is there for the taking,
+ * or else anywhere. 0: so little is not worth it. */
 static uint64_t middle_of(struct timeline *t, uint64_t low, uint64_t high, struct error *error)
 {
 	uint64_t half = (high - low) / 2;

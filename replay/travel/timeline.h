@@ -2,8 +2,8 @@
  *
  * 1. Every stop is a view. Stepping and seeking load the checkpoint before and run through it. A search for hits runs
  * on from a view where the code before pc shows no open exclusive sequence, the one thing that a stop undoes (I8).
- * 2. Checkpoints stand where the recording stopped by itself (after a trap, or at an asynchronous exit), and where it
- *    is shown that the guest does not notice a stop. */
+ * 2. Checkpoints stand where the recording stopped of its own accord (after a trap, or at an asynchronous exit), and
+ * where it is shown that the guest does not notice a stop. */
 #pragma once
 #include "replay/guest/guest_memory.h"
 #include "replay/run/stop.h"

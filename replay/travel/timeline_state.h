@@ -27,7 +27,7 @@ struct timeline {
 		struct timeline_place origin; /* where it left the recording */
 		struct vcpu_state vcpu;       /* as it was there */
 		bool is_kept;                 /* more was written than what a call of gdb's writes and puts back */
-		bool is_told;
+		bool is_said;
 	} diversion;           /* replay/travel/diversion.h */
 	struct scouts *scouts; /* NULL: it searches alone */
 	bool is_scout;
@@ -50,7 +50,7 @@ bool timeline_load(struct timeline *t, size_t target, struct error *error);
 /* Takes a checkpoint at the current place, which must be one to go on from. */
 bool timeline_checkpoint_here(struct timeline *t, struct error *error);
 
-/* The first position in (low, high] where the recording stopped by itself; 0: there is none, or error set. */
+/* The first position in (low, high] where the recording stopped of its own accord; 0: there is none, or error set. */
 uint64_t timeline_safe_first(struct timeline *t, uint64_t low, uint64_t high, struct error *error);
 
 /* Whether the current place is inside an exclusive sequence. */

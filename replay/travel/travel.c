@@ -53,7 +53,7 @@ static struct stop continue_with_scouts(struct timeline *t, const struct search 
 		return found.stop;
 	if (hit_is_one(&found) ? !search_goto_hit(t, found.n, &found.stop, error) : !timeline_goto(t, found.n, error))
 		return failed;
-	/* Who goes on from here takes a breakpoint here for one that was told. */
+	/* Who goes on from here takes a breakpoint here for one that was reported. */
 	struct stop breakpoint = search_breakpoint_here(t, search->points);
 	return found.stop.kind == STOP_INTERRUPTED && breakpoint.kind == STOP_BREAKPOINT ? breakpoint : found.stop;
 }

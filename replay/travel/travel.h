@@ -23,9 +23,9 @@ uint64_t travel_searched_back(struct timeline *timeline, struct points points);
 /* Goes on to the next place, or back to the last one, where one of the points, of which there may be any number, is
  * hit: an instruction about to be executed, or data about to be accessed. Without one: to the end of that direction,
  * STOP_END or STOP_BEGIN. A breakpoint at the current place does not count, an access there does; backwards an access
- * stops right behind it (gdb's way of aarch64 watchpoints). */
+ * stops right after it (gdb's way of aarch64 watchpoints). */
 struct stop travel_continue(struct timeline *timeline, const struct search *search, struct error *error);
 /* One instruction on or back, or from a vector that shares its position back to the place before: STOP_STEPPED. Or what
- * stops a continue in that direction before it or behind it: a watched access, a breakpoint at such a vector, the start
+ * stops a continue in that direction before it or after it: a watched access, a breakpoint at such a vector, the start
  * or end. */
 struct stop travel_step(struct timeline *timeline, const struct search *search, struct error *error);

@@ -15,7 +15,7 @@ struct debug_server {
 bool debug_server_start(struct debug_server *server, const struct gdb_session *session, struct error *error);
 /* Waits until gdb can connect. False: the replay could not begin; error set to why. */
 bool debug_server_wait(struct debug_server *server, struct error *error);
-/* Ends the replay. Sets `error` if it had failed by itself. */
+/* Ends the replay. Sets `error` if it had failed of its own accord. */
 void debug_server_stop(struct debug_server *server, struct error *error);
 
 /* The gdb to run: HVREC_GDB, or gdb-multiarch, or gdb if it knows aarch64. NULL: error set. */

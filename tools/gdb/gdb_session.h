@@ -8,7 +8,7 @@ struct gdb_session {
 	const char *at;      /* where it begins, as `monitor seek` takes it; NULL: at the start */
 	unsigned jobs;       /* machines that search at a time */
 	bool quiet;
-	bool placed; /* gdb was given symbols at the right place: it need not be told of it */
+	bool placed; /* gdb was given symbols at the right place, and needs no offset */
 };
 
 /* Serves the trace until the user ends it or, with "-", gdb leaves. */

@@ -1,4 +1,4 @@
-/* A keyframe's guest time is known when the scan comes to the event behind it. */
+/* A keyframe's guest time is known when the scan comes to the event after it. */
 #include "tools/report/report_keyframes.h"
 
 #include <stdlib.h>

@@ -59,13 +59,13 @@ static int console_close(sqlite3_vtab_cursor *cursor)
 	return SQLITE_OK;
 }
 
-static bool behind(const struct sql_range *range, const struct event_at *at)
+static bool is_after(const struct sql_range *range, const struct event_at *at)
 {
 	return at->index > range->last[SQL_RANGE_EVENT] || at->event.n > range->last[SQL_RANGE_N] ||
 	       at->guest_ns > range->last[SQL_RANGE_TIME_NS];
 }
 
-/* Scans on until a line is complete. A line that begins in the range may be completed behind it. */
+/* Scans on until a line is complete. A line that begins in the range may be completed after it. */
 static bool line_next(struct console_cursor *c, struct error *error)
 {
 	struct event_at at;
@@ -73,7 +73,7 @@ static bool line_next(struct console_cursor *c, struct error *error)
 		c->scanned = !sql_table_next((struct sql_table *)c->base.pVtab, c->stream, &at, error);
 		if (c->scanned)
 			break;
-		if (!c->lines.open && behind(&c->range, &at))
+		if (!c->lines.open && is_after(&c->range, &at))
 			return false;
 		if (console_lines_take(&c->lines, &at))
 			return true;

@@ -1,5 +1,5 @@
 /* The table events: one row for each event, its rowid the event's index. A scan begins in the chunk that the range
- * begins in and ends behind the range, so that no other chunk is read. What is not asked for is not decoded. */
+ * begins in and ends after the range, so that no other chunk is read. What is not asked for is not decoded. */
 #include "replay/trace/event_text.h"
 #include "tools/sql/sql_range.h"
 #include "tools/sql/sql_table.h"
@@ -57,7 +57,7 @@ static int events_close(sqlite3_vtab_cursor *cursor)
 	return SQLITE_OK;
 }
 
-static bool behind(const struct sql_range *range, const struct event_at *at)
+static bool is_after(const struct sql_range *range, const struct event_at *at)
 {
 	return at->index > range->last[SQL_RANGE_EVENT] || at->event.n > range->last[SQL_RANGE_N] ||
 	       at->guest_ns > range->last[SQL_RANGE_TIME_NS];
@@ -70,12 +70,12 @@ static int events_next(sqlite3_vtab_cursor *cursor)
 	bool found;
 	do
 		found = sql_table_next((struct sql_table *)cursor->pVtab, c->stream, &c->at, &error);
-	while (found && c->range.kind && c->at.event.kind != c->range.kind && !behind(&c->range, &c->at));
-	c->at_end = !found || behind(&c->range, &c->at);
+	while (found && c->range.kind && c->at.event.kind != c->range.kind && !is_after(&c->range, &c->at));
+	c->at_end = !found || is_after(&c->range, &c->at);
 	return error.status == STATUS_OK ? SQLITE_OK : sql_table_fail(cursor->pVtab, &error);
 }
 
-/* A cursor where the range begins; *empty if that is behind the last event. */
+/* A cursor where the range begins; *empty if that is after the last event. */
 static struct trace_cursor *seek(struct trace_reader *trace, const struct sql_range *range, bool *empty,
 				 struct error *error)
 {

@@ -14,7 +14,7 @@ static void chunks_read(sqlite3_context *context, int argument_count, sqlite3_va
 	sql_table_result(context, connection->chunks_read);
 }
 
-/* Guest time is known at events: n, and the idle time before the next event, or, at the end, behind the last one. A
+/* Guest time is known at events: n, and the idle time before the next event, or, at the end, after the last one. A
  * keyframe that was committed before its events is none yet. Without the casts the columns would have no type, and no
  * number be equal to a text with its digits. */
 #define KEYFRAMES                                                                                                      \
