@@ -116,9 +116,12 @@ $(BUILD)/tests/unit/%_cases.h: tests/unit/make-%-cases.sh
 	@mkdir -p $(@D)
 	AS=$(CROSS)as OBJCOPY=$(CROSS)objcopy $< > $@
 
+# These can be made to fail: tests/unit/fail_alloc.h.
+UNIT_WRAPPED := malloc calloc realloc reallocarray free strdup strndup asprintf open_memstream realpath fopen XXH3_createState \
+	XXH3_freeState ZSTD_compress ZSTD_decompress LZ4_compress_HC inflateInit2_
 $(BUILD)/unit-tests: $(UNIT_OBJECTS)
 	@echo "  LINK  $@"
-	@$(CC) $(HOST_CFLAGS) $(SANITIZE) $(UNIT_OBJECTS) -lcriterion $(HOST_LIBS) -o $@
+	@$(CC) $(HOST_CFLAGS) $(SANITIZE) $(UNIT_OBJECTS) $(UNIT_WRAPPED:%=-Wl,--wrap=%) -lcriterion $(HOST_LIBS) -o $@
 
 # Criterion itself leaves a few bytes at its exit, so leaks are not looked for here.
 unit: $(BUILD)/unit-tests

@@ -26,7 +26,8 @@ struct chunk_events {
 	uint64_t start_idle_ns; /* comes out */
 };
 
-/* Decodes. Fails on malformed bytes; *events, and what it has room for, is undefined then. */
+/* Decodes. Fails on malformed bytes, and without memory (errno is ENOMEM then); *events, and what it has room for, is
+ * undefined then. */
 bool chunk_decode(const uint8_t *raw, size_t raw_bytes, struct chunk_events *events, struct error *error);
 
 /* The chunk's raw bytes by the kind that they are there for; [0]: the header, and kinds that do not exist. An event's

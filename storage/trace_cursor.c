@@ -4,6 +4,7 @@
 #include "storage/trace_cursor.h"
 #include "storage/trace_format.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,11 @@ static bool damaged(struct trace_cursor *c, const char *what)
 	return error_set(&c->failed, STATUS_FAILED,
 			 "%s: is damaged from event %llu on: %s; copy it again, or try hvrec repair", c->reader->path,
 			 (unsigned long long)c->wanted, what);
+}
+
+static bool no_memory(struct trace_cursor *c)
+{
+	return error_set(&c->failed, STATUS_FAILED, "%s: no memory", c->reader->path);
 }
 
 static bool row_get(struct trace_cursor *c, struct trace_chunk *chunk)
@@ -70,14 +76,15 @@ static bool data_decode(struct trace_cursor *c, const struct trace_chunk *chunk)
 		return damaged(c, "a checksum does not match");
 	uint8_t *raw = trace_decompress(stored, stored_bytes, chunk->raw_bytes);
 	if (!raw)
-		return damaged(c, "a chunk cannot be decompressed");
+		return errno == ENOMEM ? no_memory(c) : damaged(c, "a chunk cannot be decompressed");
 	struct error why = {0};
 	struct chunk_events events = {.at = c->events, .count = (size_t)chunk->event_count};
 	struct chunk_weights weights = {0};
+	errno = 0;
 	bool good = chunk_weigh(raw, (size_t)chunk->raw_bytes, &events, c->weights ? &weights : NULL, &why);
 	free(raw);
 	if (!good)
-		return damaged(c, why.text);
+		return errno == ENOMEM ? no_memory(c) : damaged(c, why.text);
 	if (c->weights && chunk->raw_bytes > 0)
 		weigh(c->weights, &weights, chunk->raw_bytes, stored_bytes);
 	return events.start_idle_ns == chunk->start_idle_ns || damaged(c, "a chunk and its row disagree");
@@ -102,7 +109,7 @@ static bool room_make(struct trace_cursor *c, size_t event_count)
 	free(c->events);
 	c->events = malloc(event_count * sizeof(*c->events));
 	c->event_room = c->events ? event_count : 0;
-	return c->events || error_set(&c->failed, STATUS_FAILED, "%s: no memory", c->reader->path);
+	return c->events || no_memory(c);
 }
 
 bool trace_cursor_load(struct trace_cursor *c)

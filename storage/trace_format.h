@@ -44,12 +44,13 @@ void trace_blob_hash(const void *data, size_t bytes, uint8_t hash[TRACE_HASH_BYT
 /* One lz4 block, malloc'd; NULL without memory. `small`: take the time that the best compression needs. */
 uint8_t *trace_compress(const void *raw, size_t raw_bytes, bool small, size_t *stored_bytes);
 
-/* Undoes it into malloc'd memory of raw_bytes + 1, the last one 0. NULL if the block does not hold exactly raw_bytes,
- * or cannot (raw_bytes is not trusted: it is compared with lz4's largest ratio before anything is allocated). */
+/* Undoes it into malloc'd memory of raw_bytes + 1, the last one 0. NULL: errno is ENOMEM without memory; or else
+ * EBADMSG, if the block does not hold exactly raw_bytes, or cannot (raw_bytes is not trusted: it is compared with lz4's
+ * largest ratio before anything is allocated). */
 uint8_t *trace_decompress(const void *stored, size_t stored_bytes, uint64_t raw_bytes);
 
-/* The pages of a group: one zstd frame, malloc'd; NULL without memory. Undone into malloc'd memory; NULL if it does not
- * hold exactly `raw_bytes`, or that is more than a group has. */
+/* The pages of a group: one zstd frame, malloc'd; NULL without memory. Undone into malloc'd memory; NULL: errno is
+ * ENOMEM without memory; or else EBADMSG, if it does not hold exactly `raw_bytes`, or that is more than a group has. */
 uint8_t *trace_pages_compress(const void *raw, size_t raw_bytes, size_t *stored_bytes);
 uint8_t *trace_pages_decompress(const void *stored, size_t stored_bytes, uint64_t raw_bytes);
 

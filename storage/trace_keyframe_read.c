@@ -4,6 +4,7 @@
 #include "storage/trace_format.h"
 #include "storage/trace_reader.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,11 @@ static bool damaged(const struct trace_reader *r, uint64_t n, const char *what, 
 	return error_set(error, STATUS_FAILED,
 			 "%s: is damaged: its keyframe at n %llu: %s; copy it again, or try hvrec repair", r->path,
 			 (unsigned long long)n, what);
+}
+
+static bool no_memory(const struct trace_reader *r, struct error *error)
+{
+	return error_set(error, STATUS_FAILED, "%s: no memory", r->path);
 }
 
 static bool group_damaged(const struct trace_reader *r, uint64_t id, const char *what, struct error *error)
@@ -119,7 +125,7 @@ bool trace_get_keyframes(struct trace_reader *r, struct trace_keyframe **keyfram
 		return true;
 	free(*keyframes);
 	*keyframes = NULL;
-	return error_set(error, STATUS_FAILED, "%s: no memory", r->path);
+	return no_memory(r, error);
 }
 
 /* The page indexes of `same`. */
@@ -177,7 +183,8 @@ bool trace_get_keyframe_state(struct trace_reader *r, const struct trace_keyfram
 	if (raw)
 		memcpy(state, raw, state_bytes);
 	else if (good)
-		good = damaged(r, keyframe->n, "its state cannot be decompressed", error);
+		good = errno == ENOMEM ? no_memory(r, error)
+				       : damaged(r, keyframe->n, "its state cannot be decompressed", error);
 	free(raw);
 	sqlite3_finalize(row.statement);
 	return good;
@@ -190,9 +197,9 @@ bool trace_get_keyframe_same(struct trace_reader *r, const struct trace_keyframe
 	*same = NULL;
 	bool good = row_get(r, keyframe, &row, error);
 	if (good && !same_decode(row.same, same, count)) {
+		good = *same ? damaged(r, keyframe->n, "its page list is no list", error) : no_memory(r, error);
 		free(*same);
 		*same = NULL;
-		good = damaged(r, keyframe->n, "its page list is no list", error);
 	}
 	sqlite3_finalize(row.statement);
 	return good;
@@ -222,7 +229,7 @@ bool trace_get_groups(struct trace_reader *r, uint64_t end, uint64_t **ids, size
 		return true;
 	free(*ids);
 	*ids = NULL;
-	return error_set(error, STATUS_FAILED, "%s: no memory", r->path);
+	return no_memory(r, error);
 }
 
 /* The row's page count and the blob in `column`, which `checksum_column` vouches for; 0: damaged. */
@@ -274,7 +281,8 @@ bool trace_get_group(struct trace_reader *r, uint64_t id, uint8_t pages[TRACE_GR
 	if (raw)
 		memcpy(pages, raw, raw_bytes);
 	else if (count > 0)
-		count = group_damaged(r, id, "it cannot be decompressed", error);
+		count = errno == ENOMEM ? no_memory(r, error)
+					: group_damaged(r, id, "it cannot be decompressed", error);
 	free(raw);
 	sqlite3_finalize(row);
 	return count > 0;

@@ -64,20 +64,25 @@ static enum trace_found meta_wrong(struct trace_reader *r, const char *key, cons
 	return TRACE_FAILED;
 }
 
+static enum trace_found no_memory(struct trace_reader *r, struct error *error)
+{
+	error_set(error, STATUS_FAILED, "%s: no memory", r->path);
+	return TRACE_FAILED;
+}
+
 enum trace_found trace_get_text(struct trace_reader *r, enum trace_meta_text key, char **value, struct error *error)
 {
 	sqlite3_stmt *statement = NULL;
 	enum trace_found found = meta_find(r, trace_meta_text_key(key), &statement, error);
 	if (found == TRACE_FOUND) {
-		const char *text = NULL;
-		if (sqlite3_column_type(statement, 0) == SQLITE_TEXT &&
-		    sqlite3_column_bytes(statement, 0) <= TRACE_TEXT_BYTES_MAX)
-			text = (const char *)sqlite3_column_text(statement, 0);
+		bool good = sqlite3_column_type(statement, 0) == SQLITE_TEXT &&
+			    sqlite3_column_bytes(statement, 0) <= TRACE_TEXT_BYTES_MAX;
+		const char *text = good ? (const char *)sqlite3_column_text(statement, 0) : NULL;
 		char *copy = text ? strdup(text) : NULL;
 		if (copy)
 			*value = copy;
 		else
-			found = meta_wrong(r, trace_meta_text_key(key), "a text", error);
+			found = good ? no_memory(r, error) : meta_wrong(r, trace_meta_text_key(key), "a text", error);
 	}
 	sqlite3_finalize(statement);
 	return found;
@@ -97,12 +102,13 @@ enum trace_found trace_get_u64(struct trace_reader *r, enum trace_meta_number ke
 	return found;
 }
 
-/* The file of the row (hash, raw_bytes, data), or NULL if it is not what its hash says. */
+/* The file of the row (hash, raw_bytes, data). NULL: errno is ENOMEM, or it is not what its hash says. */
 static uint8_t *blob_unpack(sqlite3_stmt *statement, size_t *bytes)
 {
 	uint8_t hash[TRACE_HASH_BYTES];
 	uint64_t raw_bytes = trace_u64_from_sql(sqlite3_column_int64(statement, 1));
 	const void *expected = sqlite3_column_blob(statement, 0);
+	errno = 0;
 	if (sqlite3_column_bytes(statement, 0) != TRACE_HASH_BYTES || !expected)
 		return NULL;
 	const void *stored = sqlite3_column_blob(statement, 2);
@@ -112,6 +118,7 @@ static uint8_t *blob_unpack(sqlite3_stmt *statement, size_t *bytes)
 	trace_blob_hash(raw, (size_t)raw_bytes, hash);
 	if (memcmp(hash, expected, TRACE_HASH_BYTES) != 0) {
 		free(raw);
+		errno = 0;
 		return NULL;
 	}
 	*bytes = (size_t)raw_bytes;
@@ -130,6 +137,8 @@ enum trace_found trace_get_file(struct trace_reader *r, const char *name, void *
 		uint8_t *raw = blob_unpack(statement, bytes);
 		if (raw) {
 			*data = raw;
+		} else if (errno == ENOMEM) {
+			found = no_memory(r, error);
 		} else {
 			error_set(error, STATUS_FAILED,
 				  "%s: is damaged: its file '%s'; copy it again, or try hvrec repair", r->path, name);

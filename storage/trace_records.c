@@ -6,6 +6,7 @@
 #include <string.h>
 
 enum { PAGE_INDEX_INNER = 2, PAGE_INDEX_LEAF = 10, PAGE_TABLE_LEAF = 13, FILE_HEADER_BYTES = 100 };
+enum { ROW_BYTES_MAX = 1000000000 }; /* sqlite's own limit */
 
 struct reader {
 	const uint8_t *at, *end;
@@ -96,7 +97,7 @@ static bool payload_read(struct trace_pages *pages, struct reader *r, bool table
 		return false;
 	record->has_rowid = table;
 	record->rowid = (int64_t)rowid;
-	if (*payload_bytes < 1 || *payload_bytes > trace_pages_total_bytes(pages))
+	if (*payload_bytes < 1 || *payload_bytes > ROW_BYTES_MAX || *payload_bytes > trace_pages_total_bytes(pages))
 		return false;
 	uint64_t local = local_bytes(*payload_bytes, trace_pages_bytes(pages), table);
 	uint64_t link_bytes = local < *payload_bytes ? 4 : 0;

@@ -39,8 +39,8 @@ struct trace_record {
 /* How many rows the page may hold; 0 if it is no page of rows. */
 uint16_t trace_records_count(struct trace_pages *pages, uint32_t page);
 
-/* Reads the row into *record, which starts as zeroes. False: there is none, it is damaged, or it has more columns than
- * any of a trace. */
+/* Reads the row into *record, which starts as zeroes. False: there is none, it is damaged, it has more columns than
+ * any of a trace, or there is no memory for it (errno is ENOMEM then). */
 bool trace_records_get(struct trace_pages *pages, struct trace_cell cell, struct trace_record *record);
 
 /* Frees what a record holds. */

@@ -8,6 +8,7 @@
 #include "storage/trace_repair_seal.h"
 #include "storage/trace_seal.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,14 +60,17 @@ static bool chunk_events(struct repair *r, const struct trace_salvage_chunk *chu
 	struct error why = {.status = STATUS_OK};
 	size_t count = (size_t)chunk->row.event_count, bytes = 0;
 	const uint8_t *stored = trace_salvage_chunk_data(r->found, chunk, &bytes);
-	uint8_t *raw = stored ? trace_decompress(stored, bytes, chunk->row.raw_bytes) : NULL;
+	struct trace_bytes packed = {stored, bytes};
+	uint8_t *raw = stored ? trace_salvage_decompress(r->found, packed, chunk->row.raw_bytes) : NULL;
 	bool room = raw && room_make(r, count);
 	struct chunk_events events = {.at = r->events, .count = count};
+	errno = 0;
 	bool good = room && chunk_decode(raw, (size_t)chunk->row.raw_bytes, &events, &why) &&
 		    events.start_idle_ns == chunk->row.start_idle_ns && r->events[0].n == chunk->row.first_n &&
 		    r->events[count - 1].n == chunk->row.last_n;
 	for (size_t i = 1; good && i < count; i++)
 		good = r->events[i].n >= r->events[i - 1].n;
+	r->found->no_memory |= raw && !good && errno == ENOMEM;
 	free(raw);
 	return good;
 }
@@ -226,6 +230,8 @@ static bool run(struct repair *r, const char *from)
 	if (r->error->status == STATUS_OK)
 		trace_repair_keyframes(r->found, r->out, r->start, r->next_event, r->report, r->error);
 	files_take(r);
+	if (r->found->no_memory)
+		return error_set(r->error, STATUS_FAILED, "%s: no memory to repair it", from);
 	conclude(r);
 	metas_take(r);
 	return r->error->status == STATUS_OK && (!r->out || write_end(r));

@@ -78,7 +78,7 @@ static bool group_put(struct taking *t, const struct trace_salvage_group *group)
 	size_t count = (size_t)group->page_count;
 	if (!trace_salvage_group_data(t->found, group, &indexes, &data) || indexes.count != count * 4)
 		return false;
-	uint8_t *raw = trace_pages_decompress(data.data, data.count, count * TRACE_PAGE_BYTES);
+	uint8_t *raw = trace_salvage_pages_decompress(t->found, data, count * TRACE_PAGE_BYTES);
 	if (!raw)
 		return false;
 	struct cursor cursor = {.at = indexes.data, .end = (const uint8_t *)indexes.data + indexes.count};
@@ -122,7 +122,7 @@ static bool keyframe_put(struct taking *t, const struct trace_salvage_keyframe *
 	struct trace_bytes state, same;
 	if (!groups_put(t, group_end_of(row)) || !trace_salvage_keyframe_data(t->found, keyframe, &state, &same))
 		return false;
-	uint8_t *raw = trace_decompress(state.data, state.count, keyframe->state_bytes);
+	uint8_t *raw = trace_salvage_decompress(t->found, state, keyframe->state_bytes);
 	bool good = raw && same_put(t, same) &&
 		    trace_put_keyframe(t->out, row->n, row->next_event, raw, (size_t)keyframe->state_bytes, t->error);
 	free(raw);

@@ -30,7 +30,10 @@ bool trace_repair_seal_is_broken(struct trace_salvage *found)
 {
 	const char *seal_key = trace_meta_number_key(TRACE_META_CHECKSUM);
 	const struct trace_salvage_meta *seal = trace_salvage_meta_find(found, seal_key);
-	struct trace_sealing *sealing = seal && !seal->text ? trace_sealing_begin() : NULL;
+	if (!seal || seal->text)
+		return false;
+	struct trace_sealing *sealing = trace_sealing_begin();
+	found->no_memory |= !sealing;
 	if (!sealing)
 		return false;
 	uint64_t sealed = seal->number;

@@ -6,6 +6,7 @@
 #include "storage/chunk.h"
 #include "storage/trace.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,12 +32,23 @@ static void *room(void *array, size_t count, size_t entry_bytes)
 }
 
 /* A copy of a text column; NULL if it is none, is too long, holds a NUL, or there is no memory. */
-static char *text_of(const struct trace_column *column, size_t bytes_max)
+static char *text_of(struct trace_salvage *s, const struct trace_column *column, size_t bytes_max)
 {
 	if (column->type != TRACE_COLUMN_TEXT || column->byte_count > bytes_max ||
 	    memchr(column->bytes, 0, column->byte_count))
 		return NULL;
-	return strndup((const char *)column->bytes, column->byte_count);
+	char *copy = strndup((const char *)column->bytes, column->byte_count);
+	s->no_memory |= !copy;
+	return copy;
+}
+
+/* Reads a row into s->record. */
+static bool record_get(struct trace_salvage *s, struct trace_cell cell)
+{
+	errno = 0;
+	bool good = trace_records_get(s->pages, cell, &s->record);
+	s->no_memory |= !good && errno == ENOMEM;
+	return good;
 }
 
 static bool is_hash(const struct trace_column *column)
@@ -143,6 +155,7 @@ static bool blob_take(struct trace_salvage *s, struct trace_cell cell)
 static bool file_take(struct trace_salvage *s, char *name)
 {
 	struct trace_salvage_file *files = room(s->files, s->file_count, sizeof(*files));
+	s->no_memory |= !files;
 	if (!files)
 		return false;
 	s->files = files;
@@ -155,11 +168,12 @@ static bool file_take(struct trace_salvage *s, char *name)
 static bool meta_take(struct trace_salvage *s, char *key)
 {
 	const struct trace_column *value = &s->record.columns[1];
-	char *text = text_of(value, TRACE_TEXT_BYTES_MAX);
-	struct trace_salvage_meta *metas = NULL;
-	if (text || value->type == TRACE_COLUMN_INTEGER)
-		metas = room(s->metas, s->meta_count, sizeof(*metas));
+	char *text = text_of(s, value, TRACE_TEXT_BYTES_MAX);
+	if (!text && value->type != TRACE_COLUMN_INTEGER)
+		return false;
+	struct trace_salvage_meta *metas = room(s->metas, s->meta_count, sizeof(*metas));
 	if (!metas) {
+		s->no_memory = true;
 		free(text);
 		return false;
 	}
@@ -171,7 +185,7 @@ static bool meta_take(struct trace_salvage *s, char *key)
 /* A row of two columns with a text first: of `file` if the second is a hash, else of `meta`. */
 static void pair_take(struct trace_salvage *s)
 {
-	char *key = text_of(&s->record.columns[0], TRACE_NAME_BYTES_MAX);
+	char *key = text_of(s, &s->record.columns[0], TRACE_NAME_BYTES_MAX);
 	if (key && !(is_hash(&s->record.columns[1]) ? file_take(s, key) : meta_take(s, key)))
 		free(key);
 }
@@ -230,7 +244,7 @@ static bool pages_walk(struct trace_salvage *s)
 		uint16_t count = trace_records_count(s->pages, page);
 		for (uint16_t i = 0; i < count; i++) {
 			struct trace_cell cell = {page, i};
-			if (trace_records_get(s->pages, cell, &s->record) && !record_take(s, cell))
+			if ((record_get(s, cell) && !record_take(s, cell)) || s->no_memory)
 				return false;
 		}
 	}
@@ -273,16 +287,32 @@ void trace_salvage_close(struct trace_salvage *s)
 	free(s);
 }
 
+static uint8_t *decompressed(struct trace_salvage *s, uint8_t *raw)
+{
+	s->no_memory |= !raw && errno == ENOMEM;
+	return raw;
+}
+
+uint8_t *trace_salvage_decompress(struct trace_salvage *s, struct trace_bytes stored, uint64_t raw_bytes)
+{
+	return decompressed(s, trace_decompress(stored.data, stored.count, raw_bytes));
+}
+
+uint8_t *trace_salvage_pages_decompress(struct trace_salvage *s, struct trace_bytes stored, uint64_t raw_bytes)
+{
+	return decompressed(s, trace_pages_decompress(stored.data, stored.count, raw_bytes));
+}
+
 uint8_t *trace_salvage_contents(struct trace_salvage *s, const struct trace_salvage_file *file, size_t *bytes)
 {
 	for (size_t i = 0; i < s->blob_count; i++) {
 		uint8_t hash[TRACE_HASH_BYTES];
 		const struct trace_column *columns = s->record.columns;
-		if (memcmp(s->blobs[i].hash, file->hash, TRACE_HASH_BYTES) != 0 ||
-		    !trace_records_get(s->pages, s->blobs[i].cell, &s->record) || s->record.column_count != 3)
+		if (memcmp(s->blobs[i].hash, file->hash, TRACE_HASH_BYTES) != 0 || !record_get(s, s->blobs[i].cell) ||
+		    s->record.column_count != 3)
 			continue;
 		*bytes = (size_t)columns[1].integer;
-		uint8_t *raw = trace_decompress(columns[2].bytes, columns[2].byte_count, *bytes);
+		uint8_t *raw = trace_salvage_decompress(s, blob_of(&columns[2]), *bytes);
 		if (!raw)
 			continue;
 		trace_blob_hash(raw, *bytes, hash);
@@ -295,7 +325,7 @@ uint8_t *trace_salvage_contents(struct trace_salvage *s, const struct trace_salv
 
 const uint8_t *trace_salvage_chunk_data(struct trace_salvage *s, const struct trace_salvage_chunk *chunk, size_t *bytes)
 {
-	if (!trace_records_get(s->pages, chunk->cell, &s->record) || s->record.column_count != CHUNK_COLUMNS)
+	if (!record_get(s, chunk->cell) || s->record.column_count != CHUNK_COLUMNS)
 		return NULL;
 	*bytes = s->record.columns[CHUNK_DATA].byte_count;
 	return s->record.columns[CHUNK_DATA].bytes;
@@ -304,7 +334,7 @@ const uint8_t *trace_salvage_chunk_data(struct trace_salvage *s, const struct tr
 bool trace_salvage_keyframe_data(struct trace_salvage *s, const struct trace_salvage_keyframe *keyframe,
 				 struct trace_bytes *state, struct trace_bytes *same)
 {
-	if (!trace_records_get(s->pages, keyframe->cell, &s->record) || s->record.column_count != KEYFRAME_COLUMNS)
+	if (!record_get(s, keyframe->cell) || s->record.column_count != KEYFRAME_COLUMNS)
 		return false;
 	*state = blob_of(&s->record.columns[KEYFRAME_STATE]);
 	*same = blob_of(&s->record.columns[KEYFRAME_SAME]);
@@ -314,7 +344,7 @@ bool trace_salvage_keyframe_data(struct trace_salvage *s, const struct trace_sal
 bool trace_salvage_group_data(struct trace_salvage *s, const struct trace_salvage_group *group,
 			      struct trace_bytes *indexes, struct trace_bytes *data)
 {
-	if (!trace_records_get(s->pages, group->cell, &s->record) || s->record.column_count != GROUP_COLUMNS)
+	if (!record_get(s, group->cell) || s->record.column_count != GROUP_COLUMNS)
 		return false;
 	*indexes = blob_of(&s->record.columns[GROUP_INDEXES]);
 	*data = blob_of(&s->record.columns[GROUP_DATA]);

@@ -198,15 +198,16 @@ bool trace_finish(struct trace_writer *w, struct error *error)
 
 struct trace_writer *trace_create(const char *path, struct error *error)
 {
-	struct trace_writer *w = calloc(1, sizeof(*w));
-	if (!w || path[0] == 0 || path[0] == ':') { /* sqlite's names for databases that are no files */
-		free(w);
+	if (path[0] == 0 || path[0] == ':') { /* sqlite's names for databases that are no files */
 		error_set(error, STATUS_FAILED, "'%s': cannot create; name another trace", path);
 		return NULL;
 	}
+	struct trace_writer *w = calloc(1, sizeof(*w));
+	if (!w)
+		return error_set(error, STATUS_FAILED, "%s: no memory", path), NULL;
 	/* through a link, sqlite puts the -wal beside the file itself */
 	char *resolved = realpath(path, NULL);
-	w->path = resolved ? resolved : strdup(path);
+	w->path = resolved ? resolved : errno == ENOMEM ? NULL : strdup(path);
 	w->events = calloc(CHUNK_EVENTS_MAX, sizeof(*w->events));
 	w->lock_fd = -1;
 	if (!w->path || !w->events)
