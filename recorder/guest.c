@@ -72,7 +72,8 @@ static bool facts_put(struct trace_writer *trace, const struct record_options *o
 {
 	static const char *const kinds[] = {"Linux Image", "flat binary", "ELF", "ELF (PIE)"};
 	char hash[STATE_HASH_TEXT_BYTES];
-	return state_hash(machine, NULL, hash) && trace_put_text(trace, TRACE_META_INITIAL_RAM_HASH, hash, error) &&
+	return state_hash(machine, NULL, hash, error) &&
+	       trace_put_text(trace, TRACE_META_INITIAL_RAM_HASH, hash, error) &&
 	       trace_put_u64(trace, TRACE_META_MACHINE_VERSION, GUEST_MACHINE_VERSION, error) &&
 	       trace_put_text(trace, TRACE_META_KERNEL_NAME, base_name(options->kernel), error) &&
 	       trace_put_text(trace, TRACE_META_KERNEL_KIND, kinds[guest->layout.kind], error) &&

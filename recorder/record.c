@@ -250,7 +250,7 @@ static bool finish(struct recording *r, struct error *error)
 	char hash[STATE_HASH_TEXT_BYTES];
 	if (machine_state(r->machine) != HV_STATE_ENDED || mailbox->event_tail != mailbox->event_head)
 		return trace_commit(r->trace, error);
-	return state_hash(r->machine, &mailbox->final_state, hash) &&
+	return state_hash(r->machine, &mailbox->final_state, hash, error) &&
 	       trace_put_text(r->trace, TRACE_META_FINAL_STATE_HASH, hash, error) &&
 	       trace_put_u64(r->trace, TRACE_META_FINAL_N, mailbox->now_n, error) &&
 	       trace_put_u64(r->trace, TRACE_META_FINAL_NS, mailbox->now_ns, error) &&

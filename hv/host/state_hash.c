@@ -22,11 +22,12 @@ static void hash_pages(XXH3_state_t *hash, const struct machine *machine, uint64
 	}
 }
 
-bool state_hash(const struct machine *machine, const struct guest_state *state, char text[STATE_HASH_TEXT_BYTES])
+bool state_hash(const struct machine *machine, const struct guest_state *state, char text[STATE_HASH_TEXT_BYTES],
+		struct error *error)
 {
 	XXH3_state_t *hash = XXH3_createState();
 	if (!hash)
-		return false;
+		return error_set(error, STATUS_FAILED, "out of memory for the state hash");
 	XXH3_128bits_reset(hash);
 	if (state)
 		XXH3_128bits_update(hash, state, guest_state_bytes(machine->boot->machine_version));

@@ -159,10 +159,11 @@ bool monitor_memory_phys(struct monitor *monitor, const char *argument)
 bool monitor_memory_hash(struct monitor *monitor, const char *argument)
 {
 	char hash[STATE_HASH_TEXT_BYTES];
+	struct error error = {.status = STATUS_OK};
 	if (*argument)
 		return monitor_fail(monitor, "hash takes no argument\n");
-	if (!engine_memory_hash(timeline_engine(monitor->timeline), hash))
-		return monitor_fail(monitor, "out of memory\n");
+	if (!engine_memory_hash(timeline_engine(monitor->timeline), hash, &error))
+		return monitor_fail(monitor, "%s\n", error.text);
 	monitor_print(monitor, "memory %s\n", hash);
 	return true;
 }

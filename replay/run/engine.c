@@ -181,9 +181,9 @@ uint64_t engine_page_count(const struct engine *engine)
 	return engine->page_count;
 }
 
-bool engine_memory_hash(const struct engine *engine, char *hash)
+bool engine_memory_hash(const struct engine *engine, char *hash, struct error *error)
 {
-	return state_hash(engine->machine, NULL, hash);
+	return state_hash(engine->machine, NULL, hash, error);
 }
 
 uint64_t engine_page_set_words(const struct engine *engine)

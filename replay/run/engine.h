@@ -71,7 +71,7 @@ bool engine_load(struct engine *engine, const struct guest_state *state, uint64_
 uint64_t engine_page_count(const struct engine *engine);
 uint8_t *engine_page(const struct engine *engine, uint64_t index);
 /* The hash of all of guest RAM, into STATE_HASH_TEXT_BYTES (hv/host/state_hash.h). False: out of memory. */
-bool engine_memory_hash(const struct engine *engine, char *hash);
+bool engine_memory_hash(const struct engine *engine, char *hash, struct error *error);
 
 /* Words of a set of pages: page i is bit i % 64 of word i / 64. */
 uint64_t engine_page_set_words(const struct engine *engine);

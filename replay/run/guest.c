@@ -37,7 +37,7 @@ static bool ram_check(struct trace_reader *trace, const struct machine *machine,
 	char hash[STATE_HASH_TEXT_BYTES];
 	char *recorded = NULL;
 	enum trace_found found = trace_get_text(trace, TRACE_META_INITIAL_RAM_HASH, &recorded, error);
-	bool same = found == TRACE_FOUND && state_hash(machine, NULL, hash) && strcmp(hash, recorded) == 0;
+	bool same = found == TRACE_FOUND && state_hash(machine, NULL, hash, error) && strcmp(hash, recorded) == 0;
 	free(recorded);
 	return same ||
 	       error_set(error, STATUS_FAILED, "the trace's initial RAM is not what was recorded: it is damaged");

@@ -108,8 +108,8 @@ static bool final_state_check(struct replaying *r, struct error *error)
 	char hash[STATE_HASH_TEXT_BYTES];
 	if (!trace_is_complete(r->trace) || mailbox->end_reason == 0)
 		return true;
-	if (!state_hash(r->machine, &mailbox->final_state, hash))
-		return error_set(error, STATUS_FAILED, "out of memory");
+	if (!state_hash(r->machine, &mailbox->final_state, hash, error))
+		return false;
 	return text_is(r->trace, TRACE_META_FINAL_STATE_HASH, hash, error) ||
 	       error_set(error, STATUS_DIVERGED,
 			 "divergence: every event agreed, but the final state hash is %s and was another in the "

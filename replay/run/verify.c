@@ -31,12 +31,13 @@ struct verifying {
 
 bool verify_final_state(const struct engine *engine, struct error *error)
 {
-	char hash[STATE_HASH_TEXT_BYTES], *recorded = NULL;
+	char hash[STATE_HASH_TEXT_BYTES] = "", *recorded = NULL;
 	enum trace_found found = trace_get_text(engine->trace, TRACE_META_FINAL_STATE_HASH, &recorded, error);
 	if (found != TRACE_FOUND) /* incomplete, or trimmed */
 		return found == TRACE_ABSENT;
 	bool ended = engine->machine->mailbox->end_reason != 0;
-	bool same = ended && state_hash(engine->machine, engine_state(engine), hash) && strcmp(recorded, hash) == 0;
+	bool same =
+		ended && state_hash(engine->machine, engine_state(engine), hash, error) && strcmp(recorded, hash) == 0;
 	free(recorded);
 	if (!ended)
 		error_set(error, STATUS_DIVERGED, "divergence: the guest does not end where the recording does");

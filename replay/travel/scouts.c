@@ -138,6 +138,7 @@ static void *scout_main(void *context)
 struct scouts *scouts_new(const char *trace, uint64_t start_n, unsigned count, struct error *error)
 {
 	struct stat file;
+	pthread_condattr_t attributes;
 	struct scouts *scouts = calloc(1, sizeof(*scouts));
 	char *copy = strdup(trace);
 	bool known = scouts && copy && stat(trace, &file) == 0;
@@ -152,7 +153,10 @@ struct scouts *scouts_new(const char *trace, uint64_t start_n, unsigned count, s
 	scouts->start_n = start_n;
 	scouts->wanted = count < ENGINE_JOBS_MAX ? count : ENGINE_JOBS_MAX;
 	pthread_mutex_init(&scouts->mutex, NULL);
-	pthread_cond_init(&scouts->changed, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&scouts->changed, &attributes);
+	pthread_condattr_destroy(&attributes);
 	return scouts;
 }
 
@@ -255,7 +259,7 @@ static bool answer(const struct scouts *scouts, size_t *first, struct hit *found
 static void wait_a_little(struct scouts *scouts)
 {
 	struct timespec until;
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += WAIT_NS;
 	if (until.tv_nsec >= 1000000000) {
 		until.tv_sec++;

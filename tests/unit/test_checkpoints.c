@@ -8,6 +8,7 @@
 #include "replay/run/engine_state.h"
 #include "replay/travel/checkpoints.h"
 #include "storage/trace.h"
+#include "tests/unit/fail_alloc.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -302,4 +303,27 @@ Test(checkpoints, only_lines_that_differ_are_copied)
 	for (size_t i = 0; i < RAM_PAGES / 64; i++)
 		cr_expect_eq(written[i], 0, "what was written before is not forgotten");
 	expect_guest_at(FIRST_N);
+}
+
+/* Takes one, goes to the start and back to it. Whatever fails, the guest is where it was or at a checkpoint. */
+Test(checkpoints, without_memory_the_way_back_is_still_there)
+{
+	run_to(100);
+	take(100);
+	for (struct fail_alloc f = {0}; fail_alloc_next(&f);) {
+		restore(0);
+		restore(1);
+		run_to(250);
+		fail_alloc_arm(&f);
+		size_t taken = checkpoints_take(&checkpoints, &engine, base, NEAR, &f.error);
+		bool good = taken != SIZE_MAX && checkpoints_restore(&checkpoints, &engine, taken, taken, &f.error);
+		fail_alloc_judge(&f, good);
+		expect_guest_at(250);
+		base = good ? taken : base;
+		restore(0);
+		expect_guest_at(0);
+		restore(1);
+		if (taken != SIZE_MAX)
+			cr_assert(checkpoints_drop(&checkpoints, taken));
+	}
 }

@@ -94,7 +94,8 @@ static const char *hash_of(const struct machine *machine, const struct guest_sta
 	static char texts[4][STATE_HASH_TEXT_BYTES];
 	static unsigned turn;
 	char *text = texts[turn++ % 4];
-	cr_assert(state_hash(machine, state, text));
+	struct error error = {0};
+	cr_assert(state_hash(machine, state, text, &error), "%s", error.text);
 	cr_assert_eq(strlen(text), STATE_HASH_TEXT_BYTES - 1);
 	return text;
 }
