@@ -107,7 +107,7 @@ static void print_text(const char *path, const struct info *info)
 	       totals->keyframe_stored_bytes);
 	printf("files         %" PRIu64 ": %" PRIu64 " bytes raw, %" PRIu64 " stored\n", totals->file_count,
 	       totals->blob_raw_bytes, totals->blob_stored_bytes);
-	for (uint16_t kind = 1; kind <= EVENT_KIND_MAX; kind++) {
+	for (unsigned kind = 1; kind <= EVENT_KIND_MAX; kind++) {
 		if (stat->kinds[kind] > 0)
 			printf("  %-16s %10" PRIu64 "  %s\n", event_info(kind)->name, stat->kinds[kind],
 			       event_info(kind)->text);
@@ -146,7 +146,7 @@ static void print_json(const char *path, const struct info *info, struct error *
 	json_number(json, "keyframe_raw_bytes", totals->page_count * TRACE_PAGE_BYTES);
 	json_number(json, "keyframe_stored_bytes", totals->keyframe_stored_bytes);
 	json_object(json, "events");
-	for (uint16_t kind = 1; kind <= EVENT_KIND_MAX; kind++)
+	for (unsigned kind = 1; kind <= EVENT_KIND_MAX; kind++)
 		json_number(json, event_info(kind)->name, stat->kinds[kind]);
 	json_object_end(json);
 	json_bool(json, "complete", stat->complete);

@@ -4,9 +4,9 @@
  * YAJL prints in pieces of a few bytes, which are gathered here. They go to the stream when a document is whole, and
  * when an array begins, since the caller may write its elements by another struct json. */
 #include "tools/json.h"
+#include "hv/error/check.h"
 #include "replay/trace/utf8_text.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -96,8 +96,7 @@ void json_free(struct json *json)
 /* YAJL refuses only what is no JSON, such as a member without a name: our own bug. */
 static void check(yajl_gen_status status)
 {
-	assert(status == yajl_gen_status_ok);
-	(void)status;
+	CHECK(status == yajl_gen_status_ok);
 }
 
 static bool is_utf8(const char *text, size_t bytes)

@@ -97,13 +97,29 @@ static const struct option_row *row_find(const struct command_options *command, 
 	return NULL;
 }
 
+/* Whether several names begin with this word, which is a long option as it was given. */
+static bool is_ambiguous(const struct command_options *command, const char *word)
+{
+	size_t count = 0, bytes = strcspn(word, "=");
+	if (bytes < 2 || strncmp(word, "--", 2) != 0)
+		return false;
+	for (const struct option_row *row = command->rows; row->name; row++)
+		count += strncmp(row->name, word + 2, bytes - 2) == 0;
+	return count > 1;
+}
+
 /* What the user gave and getopt_long refused: a missing value (':'), a value too many, or no option at all ('?'). */
 static bool refuse(const struct command_options *command, int answer, char **argv, struct error *error)
 {
-	const struct option_row *row = row_find(command, optopt);
-	const char *why = answer == ':' ? "lacks its value" : row ? "takes no value" : "is unknown";
+	bool is_letter = optopt != 0 && optopt < ROW_FIRST;
+	bool is_known = row_find(command, optopt) || optopt == ANSWER_HELP;
+	const char *why = answer == ':'                                           ? "lacks its value"
+			  : is_known                                              ? "takes no value"
+			  : !is_letter && is_ambiguous(command, argv[optind - 1]) ? "is ambiguous"
+										  : "is unknown";
 	char letter[] = {'-', (char)optopt, 0};
-	bool is_letter = optopt > 0 && optopt < ROW_FIRST;
+	if (is_letter && (optopt < ' ' || optopt > '~'))
+		return error_set(error, STATUS_FAILED, "an option letter is no ASCII; see `hvrec %s --help`", argv[0]);
 	return error_set(error, STATUS_FAILED, "option %s %s; see `hvrec %s --help`",
 			 is_letter ? letter : argv[optind - 1], why, argv[0]);
 }

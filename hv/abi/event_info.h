@@ -40,7 +40,7 @@ struct event_info {
 };
 
 /* The kind's row; for a kind that does not exist one without a name, of EVENT_CLASS_UNKNOWN. Static. */
-static inline const struct event_info *event_info(uint16_t kind)
+static inline const struct event_info *event_info(uint32_t kind)
 {
 	static const struct event_info rows[EVENT_KIND_MAX + 1] = {
 		[0] = {.class = EVENT_CLASS_UNKNOWN},

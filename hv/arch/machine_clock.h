@@ -1,5 +1,6 @@
 /* The machine's own clock: CNTPCT_EL0, which counts 62.5 MHz ticks, and event counter 1 of the PMU, which counts the
- * same time in ns. Between them exact guest time is set up at each entry (hv/arch/world.S). */
+ * same time in ns. Between them exact guest time is set up at each entry (hv/arch/world.S). What hv/core and hv/board
+ * ask of it is in hv/arch/arch.h. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

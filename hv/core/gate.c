@@ -256,7 +256,7 @@ bool gate_end_due(void)
 	if (reason != 0) {
 		gate_end((enum end_reason)reason);
 	} else {
-		hv.mailbox->stop = half_stop();
+		hv.mailbox->stop = gate_half_stop();
 		publish_end(HV_STATE_ENDED);
 	}
 	return true;

@@ -17,6 +17,7 @@ static bool hang_seen;
 void divert_run_begin(void)
 {
 	hang_seen = false;
+	record_forget();
 	interrupts_fold();
 	timers_sample();
 	board_interrupts_set(BOARD_ALL);

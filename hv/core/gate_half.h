@@ -17,6 +17,9 @@ void replay_trap(enum event_kind kind, uint64_t address, uint64_t value, uint8_t
 void record_note(enum event_kind kind, uint64_t address, uint64_t value);
 void replay_note(enum event_kind kind, uint64_t address, uint64_t value);
 
+/* A guest is to be recorded, or diverted, that may be at an earlier position than the one before. */
+void record_forget(void);
+
 /* Whether there is an asynchronous exit here; *reason comes in as the machine's, 0: none. */
 bool record_exit(uint32_t *reason);
 bool replay_exit(uint32_t *reason);
@@ -48,7 +51,7 @@ insn_t record_stop_at_rest(insn_t alarm);
 insn_t replay_stop_at_rest(insn_t alarm);
 
 /* Why a run ends here that the guest did not end: it was to stop here, the host rang, or its trace has no more. */
-static inline enum hv_stop half_stop(void)
+static inline enum hv_stop gate_half_stop(void)
 {
 	if (hv.guest.n >= hv.until_n)
 		return HV_STOP_UNTIL;
@@ -56,7 +59,8 @@ static inline enum hv_stop half_stop(void)
 }
 
 /* The event of this kind at the current position. */
-static inline void half_event(struct event *event, enum event_kind kind, uint64_t address, uint64_t value, uint8_t size)
+static inline void gate_half_event(struct event *event, enum event_kind kind, uint64_t address, uint64_t value,
+				   uint8_t size)
 {
 	event->n = hv.guest.n;
 	event->pc = hv_vcpu()->pc;

@@ -53,9 +53,14 @@ static void appended(const struct event *event)
 static const struct event *append(enum event_kind kind, uint64_t address, uint64_t value, uint8_t size)
 {
 	struct event *event = event_room();
-	half_event(event, kind, address, value, size);
+	gate_half_event(event, kind, address, value, size);
 	appended(event);
 	return event;
+}
+
+void record_forget(void)
+{
+	last_n = UINT64_MAX;
 }
 
 void record_note(enum event_kind kind, uint64_t address, uint64_t value)
@@ -75,6 +80,7 @@ void record_keyframe(void)
 {
 	if (!hv.mailbox->keyframe_request || !exit_is_first)
 		return;
+	CHECK(!(hv_vcpu()->stepping & VCPU_PASSING)); /* the exit ended it, so the debug registers are the guest's */
 	publish(HV_STATE_KEYFRAME);
 	while (__atomic_load_n(&hv.mailbox->state, __ATOMIC_ACQUIRE) == HV_STATE_KEYFRAME)
 		arch_yield();

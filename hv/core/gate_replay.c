@@ -75,7 +75,7 @@ static bool agrees(const struct event *actual, bool inexact)
 {
 	const struct event *expected = next_event();
 	if (!expected) {
-		hv.mailbox->stop = half_stop();
+		hv.mailbox->stop = gate_half_stop();
 		publish_end(HV_STATE_ENDED); /* an incomplete trace may end between two events of one position */
 		return true;
 	}
@@ -92,14 +92,14 @@ static bool agrees(const struct event *actual, bool inexact)
 static HV_APART void differ(enum event_kind kind, uint64_t address, uint64_t value, uint8_t size)
 {
 	struct event event;
-	half_event(&event, kind, address, value, size);
+	gate_half_event(&event, kind, address, value, size);
 	diverged(&event);
 }
 
 void replay_trap(enum event_kind kind, uint64_t address, uint64_t value, uint8_t size, bool inexact)
 {
 	struct event event;
-	half_event(&event, kind, address, value, size);
+	gate_half_event(&event, kind, address, value, size);
 	if (!agrees(&event, inexact))
 		differ(kind, address, value, size);
 }

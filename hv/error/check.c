@@ -21,8 +21,13 @@ static _Thread_local bool ends_here;
 void check_rescue_add(struct check_rescue *rescue)
 {
 	pthread_mutex_lock(&mutex);
-	rescue->next = first;
-	first = rescue;
+	const struct check_rescue *at = first;
+	while (at && at != rescue)
+		at = at->next;
+	if (!at) {
+		rescue->next = first;
+		first = rescue;
+	}
 	pthread_mutex_unlock(&mutex);
 }
 

@@ -136,8 +136,8 @@ static bool print_exception(const struct monitor *monitor)
 	return true;
 }
 
-static enum stop_kind search_known(struct monitor *monitor, const struct kind *kind, const struct search *search,
-				   struct error *error)
+static enum stop_kind search_vectors(struct monitor *monitor, const struct kind *kind, const struct search *search,
+				     struct error *error)
 {
 	enum stop_kind kind_found;
 	do
@@ -161,7 +161,7 @@ static enum stop_kind search(struct monitor *monitor, const struct kind *kind, b
 		if (known > 0 && !timeline_return(monitor->timeline, origin, error))
 			return STOP_FAILED;
 		const struct search search = {.points = {vectors.at, vectors.count, NULL}, .reverse = !forwards};
-		enum stop_kind found = search_known(monitor, kind, &search, error);
+		enum stop_kind found = search_vectors(monitor, kind, &search, error);
 		if (found != none)
 			return found;
 	}

@@ -68,7 +68,7 @@ bool event_filter_add(struct event_filter *filter, const char *name)
 		filter->console = true;
 		return true;
 	}
-	for (uint16_t kind = 1; kind <= EVENT_KIND_MAX; kind++) {
+	for (unsigned kind = 1; kind <= EVENT_KIND_MAX; kind++) {
 		const struct event_info *info = event_info(kind);
 		if (group ? group->has(info) : strcasecmp(name, info->name) == 0)
 			kinds |= UINT32_C(1) << kind;

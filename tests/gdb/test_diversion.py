@@ -10,6 +10,7 @@ DIVERSIONS = 200 if SOAK else 6
 V0, FPSR, FPCR, SYSTEM_FIRST = 34, 66, 67, 68
 BRANCH_TO_SELF = bytes.fromhex("00000014")
 VBAR_EL1 = 82
+EXIT = 9  # the number of EVENT_EXIT
 EL2H = 0x3c9
 NEVER = bytes([0x22, 0, 0x27])  # an agent expression: 0
 UNMAPPED = 0xffff000000000000
@@ -165,6 +166,21 @@ def breakpoints_and_watchpoints_hit_while_they_last():
         client.remove(rsp.SOFTWARE, symbols["jobs_cost"])
         check(client.go_on().signal == 15, "no power off")
         check(client.go_back().kind == "begin", "reverse-continue does not come to the start")
+        verify(client)
+
+
+@test
+def a_second_diversion_may_begin_with_an_interrupt():
+    """Positions go back from one to the next. The place: long after an event, and before one that is an EXIT."""
+    with session.served("timer_virtual") as server, server.client() as client:
+        listed = harness.events("trace")
+        before, at = next((a, b) for a, b in zip(listed, listed[1:]) if b.kind == EXIT and b.n > a.n + 100000)
+        for _ in range(2):
+            client.seek((before.n + at.n) // 2)
+            client.set_register(28, 0x1234567)
+            stop = client.go_on()
+            check(stop.signal == 15, f"no power off: {stop.kind} {client.console!r}")
+            check(client.monitor("back-to-replay")[1], "there is no way back")
         verify(client)
 
 

@@ -122,7 +122,7 @@ Test(options, an_output_is_named_after_its_trace)
 struct taken {
 	const char *name, *place;
 	uint64_t count;
-	bool quiet;
+	bool quiet, counted;
 };
 
 static bool place_take(const char *option, const char *text, void *into, struct error *error)
@@ -135,6 +135,7 @@ static const struct option_row rows[] = {
 	{"place", 0, "[=PLACE]", "a place", place_take, offsetof(struct taken, place)},
 	{"count", 'c', "N", "a number", options_count, offsetof(struct taken, count)},
 	{"quiet", 'q', NULL, "nothing printed", options_flag, offsetof(struct taken, quiet)},
+	{"counted", 0, NULL, "nothing", options_flag, offsetof(struct taken, counted)},
 	{0},
 };
 
@@ -163,7 +164,7 @@ Test(options, a_row_takes_its_value_wherever_it_stands)
 	static const char *const lines[][WORDS_MAX] = {
 		{"do", "--name", "x", "--count=2k", "--place=here", "--quiet", "file"},
 		{"do", "file", "-nx", "-c", "2000", "--place=here", "-q"},
-		{"do", "-qn", "x", "file", "--cou", "2_000", "--place=here"},
+		{"do", "-qn", "x", "file", "--nam", "x", "-c", "2_000", "--place=here"},
 	};
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		char *argv[WORDS_MAX];
@@ -179,7 +180,7 @@ Test(options, a_row_takes_its_value_wherever_it_stands)
 	}
 }
 
-Test(options, a_value_that_may_be_left_out_is_only_that_behind_the_equals_sign)
+Test(options, a_value_that_may_be_left_out_is_only_that_after_the_equals_sign)
 {
 	static const char *const line[] = {"do", "--place", "there", NULL};
 	char *argv[WORDS_MAX];
@@ -213,9 +214,12 @@ Test(options, what_is_given_wrongly_is_named)
 	} cases[] = {
 		{{"do", "file", "--nonsense"}, "option --nonsense is unknown; see `hvrec do --help`"},
 		{{"do", "-z", "file"}, "option -z is unknown"},
+		{{"do", "--cou", "3", "file"}, "option --cou is ambiguous"},
 		{{"do", "file", "--name"}, "option --name lacks its value"},
 		{{"do", "file", "-c"}, "option -c lacks its value"},
 		{{"do", "file", "--quiet=yes"}, "option --quiet=yes takes no value"},
+		{{"do", "file", "--help=3"}, "option --help=3 takes no value"},
+		{{"do", "file", "-\xc3\xa9"}, "an option letter is no ASCII"},
 		{{"do", "--count", "many", "file"}, "--count many is not a number of instructions"},
 		{{"do", "-c", "many", "file"}, "--count many is not a number of instructions"},
 		{{"do"}, "give one or two files; see `hvrec do --help`"},

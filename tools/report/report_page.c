@@ -96,7 +96,7 @@ static void kinds_json(const struct report_facts *facts, struct json *json)
 	static const char *const classes[] = {
 		[EVENT_CLASS_TRAP] = "TRAP", [EVENT_CLASS_STOP] = "STOP", [EVENT_CLASS_NOTE] = "NOTE"};
 	json_array(json, "kinds");
-	for (uint16_t kind = 0; kind <= EVENT_KIND_MAX; kind++) {
+	for (unsigned kind = 0; kind <= EVENT_KIND_MAX; kind++) {
 		const struct event_info *info = event_info(kind);
 		json_array(json, NULL);
 		json_text(json, NULL, kind == 0 ? "UNKNOWN" : info->name);
