@@ -3,6 +3,7 @@
 #   make demo     installs what is missing, records a Debian kernel, replays it, goes back in it with gdb
 #   make check    installs what is missing, builds and tests everything: what CI runs
 #                 QEMU=PROGRAM: on another one than PATH's (tools/fetch-qemu brings Debian 13's)
+#   make coverage how much of the code the tests on the host run, and which functions never
 #   make soak     the long forms of the tests, and the short ones on another QEMU
 #   make kvm-unit-tests SRC=FOLDER   records and replays those of kvm-unit-tests (docs/KVM-UNIT-TESTS.md)
 #   make rtos NUTTX=FILE LK=FILE     records, replays and verifies these RTOSes (docs/RTOS.md)
@@ -54,7 +55,7 @@ EXTENSION_OBJECTS := $(EXTENSION_SOURCES:%.c=$(BUILD)/extension/%.o)
 C_FILES = $(shell git ls-files '*.c' '*.h')
 
 .DELETE_ON_ERROR:
-.PHONY: all guests check unit guest-check replay-check kvm-unit-tests rtos fuzz demo soak bench decode-bench debug debug-build install \
+.PHONY: all guests check unit coverage guest-check replay-check kvm-unit-tests rtos fuzz demo soak bench decode-bench debug debug-build install \
 	deb deb-check clean deps deps-check format format-check headers-check circles-check lint clang
 
 all: $(BUILD)/hvrec $(BUILD)/hv.elf $(BUILD)/hvrec_sqlite.so
@@ -150,6 +151,15 @@ fuzz: $(BUILD)/fuzz_gdbstub $(BUILD)/fuzz_trace
 	half=$$(($(FUZZ_TRACE_COUNT) / 2)); $(BUILD)/fuzz_trace $$half 1 & first=$$!; status=0; \
 		$(BUILD)/fuzz_trace $$half 2 || status=1; wait $$first && exit $$status
 
+# What the tests on the host run of the host's code, and of hv's core and devices: unit tests and fuzzers. The programs of
+# the end-to-end tests may write no counts: they are confined.
+COVERAGE_FLAGS := --coverage -fsanitize=address -Wl,-u,__gcov_dump
+coverage:
+	@mkdir -p $(BUILD)/coverage
+	@find $(BUILD)/coverage -name '*.gcda' -delete
+	@$(MAKE) --quiet BUILD=$(BUILD)/coverage SANITIZE="$(COVERAGE_FLAGS)" FUZZ_COUNT=20000 FUZZ_TRACE_COUNT=1000 unit fuzz
+	@tests/coverage $(BUILD)/coverage/unit
+
 # The payloads pass on plain QEMU too: they test hv's machine against the real board.
 guest-check: guests
 	tests/guest/run-on-qemu.sh $(BUILD)/guest
@@ -163,7 +173,8 @@ $(EDITORS): $(BUILD)/tests/%: tests/replay/%.c $(filter $(BUILD)/host/storage/% 
 FAILING := $(BUILD)/tests/hvrec_failing
 $(FAILING): tests/replay/failing.c $(HOST_OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(HOST_CFLAGS) $^ -Wl,--wrap=hints_see -Wl,--wrap=trace_append $(HOST_LIBS) -o $@
+	@echo "  LINK  $@"
+	@$(CC) $(HOST_CFLAGS) $^ -Wl,--wrap=hints_see -Wl,--wrap=trace_append $(HOST_LIBS) -o $@
 
 # What a taken-over process would try: in the machine's place, and inside hvrec.
 ESCAPES := $(BUILD)/tests/escape $(BUILD)/tests/escape.so
