@@ -10,6 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What a trace needs to be replayed: the behaviour of everything that hv emulates, and the layout of struct
+ * guest_state. A change that makes an older trace replay differently gets a new number, and asks
+ * hv_boot.machine_version where the two part:
+ *   1  the first
+ *   2  the guest's counters begin at GUEST_COUNTER_START; CNTPCT_EL0 is no event, and polled without traps
+ *      (hv/core/patch.c); reads of ID registers trap */
+#define GUEST_MACHINE_VERSION 2
+
 enum { GUEST_BREAKPOINT_COUNT = 6, GUEST_WATCHPOINT_COUNT = 4, GUEST_LR_COUNT = 4 };
 
 /* The registers of one vCPU; names as in the Arm ARM. x .. pstate are what an exit saves, in world.S's order. */

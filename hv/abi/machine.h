@@ -3,14 +3,6 @@
 #pragma once
 #include <stdint.h>
 
-/* What a trace needs to be replayed: the behaviour of everything that hv emulates, and the layout of struct
- * guest_state. A change that makes an older trace replay differently gets a new number, and asks
- * hv_boot.machine_version where the two part:
- *   1  the first
- *   2  the guest's counters begin at GUEST_COUNTER_START; CNTPCT_EL0 is no event, and polled without traps
- *      (hv/core/patch.c); reads of ID registers trap */
-#define GUEST_MACHINE_VERSION 2
-
 /* Empty flash, as QEMU's board has it without an image: reads as zero, and does not take what is written. In version 1
  * there was nothing here. */
 #define GUEST_FLASH_IPA           UINT64_C(0x00000000)

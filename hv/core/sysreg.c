@@ -147,22 +147,24 @@ bool sysreg_id_registers_trap(void)
 
 /* read_NAME and write_NAME of each register that is no more than its bits. */
 #define SYSREG(name, op0, op1, crn, crm, op2, read, write)
-#define STORED(name, op0, op1, crn, crm, op2, how, field, mask)                                                        \
+#define STORED(name, op0, op1, crn, crm, op2, how, since, array, field, mask)                                          \
 	static uint64_t read_##name(uint32_t key)                                                                      \
 	{                                                                                                              \
 		(void)key;                                                                                             \
-		return hv_vcpu()->field;                                                                               \
+		return hv.guest.array[hv.guest.current].field;                                                         \
 	}                                                                                                              \
 	static void write_##name(uint32_t key, uint64_t value)                                                         \
 	{                                                                                                              \
 		(void)key;                                                                                             \
-		hv_vcpu()->field = STORED_##how(hv_vcpu()->field, value, mask);                                        \
+		uint64_t *kept = &hv.guest.array[hv.guest.current].field;                                              \
+		*kept = STORED_##how(*kept, value, mask);                                                              \
 	}
 #include "hv/abi/sysreg.def"
 #undef SYSREG
 
 struct sysreg_row {
 	uint32_t key;
+	uint32_t since; /* the machine version that has it */
 	uint64_t (*read)(uint32_t key);
 	void (*write)(uint32_t key, uint64_t value);
 };
@@ -170,22 +172,24 @@ struct sysreg_row {
 #define sysreg_no_read  NULL
 #define sysreg_no_write NULL
 static const struct sysreg_row rows[] = {
-#define SYSREG(name, op0, op1, crn, crm, op2, read, write) {SYSREG_KEY(op0, op1, crn, crm, op2), read, write},
+#define SYSREG(name, op0, op1, crn, crm, op2, read, write) {SYSREG_KEY(op0, op1, crn, crm, op2), 1, read, write},
+#define STORED(name, op0, op1, crn, crm, op2, how, since, array, field, mask)                                          \
+	{SYSREG_KEY(op0, op1, crn, crm, op2), since, read_##name, write_##name},
 #include "hv/abi/sysreg.def"
 #undef SYSREG
 };
 
 /* DBGBVR<n>_EL1, DBGBCR<n>_EL1, DBGWVR<n>_EL1, DBGWCR<n>_EL1: the number is in CRm. */
-static const struct sysreg_row breakpoint_row = {0, read_breakpoint, write_breakpoint};
+static const struct sysreg_row breakpoint_row = {0, 1, read_breakpoint, write_breakpoint};
 /* PMEVCNTR<n>_EL0 and PMEVTYPER<n>_EL0 of counters that the virtual PMU does not have. */
-static const struct sysreg_row event_counter_row = {0, read_zero, write_ignored};
+static const struct sysreg_row event_counter_row = {0, 1, read_zero, write_ignored};
 
-static const struct sysreg_row id_row = {0, read_id, sysreg_no_write};
+static const struct sysreg_row id_row = {0, 1, read_id, sysreg_no_write};
 
 static const struct sysreg_row *row_find(uint32_t key)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (rows[i].key == key)
+		if (rows[i].key == key && rows[i].since <= hv.boot->machine_version)
 			return &rows[i];
 	}
 	if (is_id_register(key))

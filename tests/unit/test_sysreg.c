@@ -104,8 +104,8 @@ static const struct stored {
 	uint64_t mask;
 } stored[] = {
 #define SYSREG(name, op0, op1, crn, crm, op2, read, write)
-#define STORED(name, op0, op1, crn, crm, op2, how, field, mask)                                                        \
-	{#name, SYSREG_KEY(op0, op1, crn, crm, op2), how, offsetof(struct vcpu_state, field), mask},
+#define STORED(name, op0, op1, crn, crm, op2, how, since, array, field, mask)                                          \
+	{#name, SYSREG_KEY(op0, op1, crn, crm, op2), how, offsetof(struct guest_state, array[0].field), mask},
 #include "hv/abi/sysreg.def"
 #undef SYSREG
 };
@@ -127,7 +127,8 @@ Test(sysreg, a_stored_register_keeps_the_bits_that_exist)
 		uint64_t one = row->how == PLAIN ? row->mask & 1 : ones;
 		cr_expect_eq(fake_x(3), ones, "%s: %" PRIx64, row->name, fake_x(3));
 		cr_expect_eq(fake_x(4), one, "%s: %" PRIx64, row->name, fake_x(4));
-		cr_expect_eq(*(const uint64_t *)((const char *)fake_vcpu() + row->offset), one, "%s", row->name);
+		cr_expect_eq(*(const uint64_t *)((const char *)&fake_mailbox()->final_state + row->offset), one, "%s",
+			     row->name);
 	}
 }
 
