@@ -1,7 +1,7 @@
 /* A recording's guest: reads the user's files, lays them out in the machine's RAM, and keeps all of it in the trace. */
 #pragma once
-#include "recorder/load/layout.h"
 #include "hv/host/machine.h"
+#include "recorder/load/layout.h"
 #include "recorder/record.h"
 #include "storage/trace.h"
 

@@ -4,11 +4,11 @@
  * needs something, so events wait in the ring for up to 20 ms. */
 #include "recorder/record.h"
 #include "hv/error/check.h"
+#include "hv/host/event_console.h"
 #include "hv/host/machine.h"
 #include "hv/host/machine_process.h"
 #include "hv/host/path.h"
 #include "hv/host/session.h"
-#include "hv/host/event_console.h"
 #include "hv/host/state_hash.h"
 #include "recorder/guest.h"
 #include "recorder/hints.h"

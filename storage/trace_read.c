@@ -1,8 +1,8 @@
 /* The reader: metadata, named files and totals. The cursor over events is trace_cursor.c. Every value is checked for
  * its type and bounds before it is used or anything is allocated for it. */
-#include "storage/trace_reader.h"
 #include "storage/trace_format.h"
 #include "storage/trace_limit.h"
+#include "storage/trace_reader.h"
 #include "storage/trace_seal.h"
 
 #include <errno.h>

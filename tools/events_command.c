@@ -1,8 +1,8 @@
 /* hvrec events: a trace's events, decoded, as a table, one JSON object a line, or CSV.
  * Streams: memory does not grow with the trace, and nothing before --from is read. */
 #include "hv/abi/types.h"
-#include "replay/trace/event_filter.h"
 #include "hv/host/sandbox.h"
+#include "replay/trace/event_filter.h"
 #include "replay/trace/event_stream.h"
 #include "replay/trace/event_text.h"
 #include "replay/trace/numbers.h"

@@ -1,6 +1,6 @@
 /* hvrec replay: options to struct replay_options. */
-#include "replay/run/replay.h"
 #include "hv/host/sandbox.h"
+#include "replay/run/replay.h"
 #include "tools/commands.h"
 #include "tools/gdb/gdb_session.h"
 #include "tools/options.h"

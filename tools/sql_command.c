@@ -1,11 +1,11 @@
 /* hvrec sql: SQL over a trace, from the command line, a pipe or a terminal. The trace is opened for reading only. */
-#include "tools/sql/sql_register.h"
 #include "hv/host/sandbox.h"
 #include "storage/trace_format.h"
 #include "tools/commands.h"
 #include "tools/options.h"
 #include "tools/output.h"
 #include "tools/sql/sql_output.h"
+#include "tools/sql/sql_register.h"
 
 #include <errno.h>
 #include <stdlib.h>

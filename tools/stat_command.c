@@ -1,6 +1,6 @@
 /* hvrec stat: a trace in numbers, as text or JSON. */
-#include "replay/trace/event_text.h"
 #include "hv/host/sandbox.h"
+#include "replay/trace/event_text.h"
 #include "replay/trace/event_text_names.h"
 #include "replay/trace/trace_stat.h"
 #include "tools/commands.h"

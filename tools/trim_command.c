@@ -1,6 +1,6 @@
 /* hvrec trim: options to trim_run. */
-#include "replay/trace/trim.h"
 #include "hv/host/sandbox.h"
+#include "replay/trace/trim.h"
 #include "tools/commands.h"
 #include "tools/options.h"
 

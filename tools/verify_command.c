@@ -1,7 +1,7 @@
 /* hvrec verify: replays everything and compares everything, on all cores. */
-#include "replay/run/verify.h"
 #include "hv/host/sandbox.h"
 #include "hv/host/session.h"
+#include "replay/run/verify.h"
 #include "tools/commands.h"
 #include "tools/options.h"
 

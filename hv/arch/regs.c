@@ -1,8 +1,8 @@
 /* Moves the guest's registers between struct vcpu_state and the CPU, and reads what an exit left. hv itself uses
  * neither EL1's registers nor SIMD, so they stay in the CPU from exit to exit; these functions serve stops and
  * injections. */
-#include "hv/arch/arch.h"
 #include "hv/abi/pstate.h"
+#include "hv/arch/arch.h"
 #include "hv/arch/sysreg.h"
 
 #define HPFAR_FIPA_HI 43

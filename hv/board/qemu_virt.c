@@ -2,9 +2,9 @@
  *
  * The PL011 is the doorbell: hvrec holds its other end. EOImode is 1: priority drop and deactivation are apart, so that
  * the virtual timer's interrupt stays active, and silent, until the guest itself ends it. */
-#include "hv/board/board.h"
 #include "hv/arch/arch.h"
 #include "hv/arch/sysreg.h"
+#include "hv/board/board.h"
 
 #define MMIO32(base, offset) (*(volatile uint32_t *)(uintptr_t)((base) + (offset)))
 

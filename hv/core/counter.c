@@ -8,9 +8,9 @@
  * 3. Which reads trap is a function of the guest: see patch.c. Instructions that share a counter in the table (a hash
  *    of pc) are replaced a little earlier or later, no more. */
 #include "hv/core/counter.h"
+#include "hv/abi/field.h"
 #include "hv/abi/pstate.h"
 #include "hv/arch/arch.h"
-#include "hv/abi/field.h"
 #include "hv/core/hv.h"
 #include "hv/core/patch.h"
 

@@ -16,9 +16,9 @@
  *    guest's own, and nothing of the debugger's is ever seen in them. */
 #include "hv/core/debug.h"
 #include "hv/abi/esr.h"
+#include "hv/abi/field.h"
 #include "hv/abi/pstate.h"
 #include "hv/arch/arch.h"
-#include "hv/abi/field.h"
 #include "hv/arch/hot.h"
 #include "hv/core/debug_hit.h"
 #include "hv/core/debug_pass.h"

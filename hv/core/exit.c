@@ -1,8 +1,8 @@
 /* The table of exception classes and the dispatcher: decodes, calls the handler, advances pc, keeps the count right. */
 #include "hv/core/exit.h"
 #include "hv/abi/esr.h"
-#include "hv/arch/arch.h"
 #include "hv/abi/field.h"
+#include "hv/arch/arch.h"
 #include "hv/arch/hot.h"
 #include "hv/core/abort.h"
 #include "hv/core/debug.h"

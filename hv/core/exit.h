@@ -1,8 +1,8 @@
 /* Synchronous exits: one table of exception classes, one dispatcher. */
 #pragma once
-#include "hv/abi/types.h"
 #include "hv/abi/esr.h"
 #include "hv/abi/field.h"
+#include "hv/abi/types.h"
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -1,9 +1,9 @@
 /* The recording half of the gate: values come from the machine and the host, events go into the ring. */
-#include "hv/core/gate_half.h"
 #include "hv/arch/arch.h"
 #include "hv/arch/hot.h"
 #include "hv/arch/panic.h"
 #include "hv/core/asking.h"
+#include "hv/core/gate_half.h"
 #include "hv/core/patch.h"
 #include "hv/core/publish.h"
 #include "hv/core/ring.h"

@@ -4,11 +4,11 @@
  * 2. For a trap no alarm is needed: the guest comes to it on its own. One is set so far after it that a guest which
  * lost its way is stopped, never so near that it could stop a guest which did not. But where the guest's own
  * breakpoints had to make room for a debugger's, the alarm stops it before the exception that they are to cause. */
-#include "hv/core/gate_half.h"
 #include "hv/abi/esr.h"
 #include "hv/abi/field.h"
 #include "hv/arch/hot.h"
 #include "hv/arch/panic.h"
+#include "hv/core/gate_half.h"
 #include "hv/core/hv.h"
 #include "hv/core/publish.h"
 #include "hv/core/ring.h"

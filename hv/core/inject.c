@@ -1,9 +1,9 @@
 /* Exception entry to EL1, done by hv: ELR, SPSR, ESR and FAR, the new PSTATE, and pc at the vector. */
 #include "hv/core/inject.h"
 #include "hv/abi/esr.h"
+#include "hv/abi/field.h"
 #include "hv/abi/pstate.h"
 #include "hv/arch/arch.h"
-#include "hv/abi/field.h"
 #include "hv/core/hv.h"
 
 #define PSTATE_KEPT (PSTATE_NZCV | PSTATE_DIT | PSTATE_PAN)

@@ -11,9 +11,9 @@
  *    vector. After PUT_OFF_MAX of them the alarm's place is taken: a replay's alarm for this position comes to the
  *    same, before the timers or after taking a virtual interrupt. */
 #include "hv/core/standstill.h"
+#include "hv/abi/field.h"
 #include "hv/abi/pstate.h"
 #include "hv/arch/arch.h"
-#include "hv/abi/field.h"
 #include "hv/board/board.h"
 #include "hv/core/gate.h"
 #include "hv/core/hv.h"

@@ -1,8 +1,8 @@
 /* The virtual PMU (Arm ARM D13): no event counters, and a 64-bit cycle counter that counts guest instructions while it
  * is enabled. It is a function of the position, so reading it needs no input. It raises no overflow interrupt
  * (docs/LIMITS.md). */
-#include "hv/arch/arch.h"
 #include "hv/abi/pstate.h"
+#include "hv/arch/arch.h"
 #include "hv/core/hv.h"
 #include "hv/core/sysreg.h"
 #include "hv/core/sysreg_rows.h"

@@ -9,8 +9,8 @@
  *    VGrp<n>EIE brings the guest out when it enables the group, VGrp<n>DIE when it disables one while others wait.
  * 3. Of the active ones those of highest priority stay inside: they end first. LRENPIE reports the end of one outside.
  *    GUEST_INTID_VTIMER always stays: only its register deactivates the physical interrupt. */
-#include "hv/dev/vgic.h"
 #include "hv/abi/pstate.h"
+#include "hv/dev/vgic.h"
 #include "hv/dev/vgic_regs.h"
 
 /* Candidates in the order in which the guest is to see them: ascending priority value, then INTID. */

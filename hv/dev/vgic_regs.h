@@ -4,8 +4,8 @@
  * (ICH), 12.2.17 (ICC_SGI1R). Values that a manual leaves to the implementer are those of QEMU's virt board without
  * secure mode (hw/intc/arm_gicv3_dist.c, arm_gicv3_redist.c, gicv3_internal.h). */
 #pragma once
-#include "hv/abi/machine.h"
 #include "hv/abi/field.h"
+#include "hv/abi/machine.h"
 
 /* Interrupt numbers: SGIs are 0 to 15, PPIs to 31, SPIs from there. */
 enum { INTID_PPI_FIRST = 16, INTID_SPI_FIRST = 32 };

@@ -1,8 +1,8 @@
 /* The monitor's table of commands, and help. A line is a word and an argument, which the command reads itself. */
 #include "replay/debugger/monitor.h"
-#include "replay/travel/diversion.h"
-#include "replay/trace/words.h"
 #include "replay/debugger/monitor_session.h"
+#include "replay/trace/words.h"
+#include "replay/travel/diversion.h"
 
 #include <stdarg.h>
 #include <stdio.h>

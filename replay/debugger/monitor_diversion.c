@@ -1,6 +1,6 @@
 /* The commands in a diversion (replay/travel/diversion.h): where it is, and the way back. */
-#include "replay/travel/diversion.h"
 #include "replay/debugger/monitor_session.h"
+#include "replay/travel/diversion.h"
 
 #include <inttypes.h>
 

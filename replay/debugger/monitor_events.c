@@ -1,9 +1,9 @@
 /* The trace's events: printed, and as places to go to. */
+#include "replay/debugger/monitor_session.h"
 #include "replay/trace/event_filter.h"
 #include "replay/trace/event_text.h"
 #include "replay/trace/numbers.h"
 #include "replay/trace/words.h"
-#include "replay/debugger/monitor_session.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -2,12 +2,12 @@
  *
  * They are found by breakpoints on the vectors, those of now and those that the guest had at any of the checkpoints: a
  * kernel with page table isolation has two tables. One that only stood between checkpoints is not known. */
-#include "replay/guest/exceptions.h"
-#include "replay/travel/travel.h"
 #include "hv/abi/esr.h"
 #include "hv/abi/pstate.h"
-#include "replay/trace/numbers.h"
 #include "replay/debugger/monitor_session.h"
+#include "replay/guest/exceptions.h"
+#include "replay/trace/numbers.h"
+#include "replay/travel/travel.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -3,11 +3,11 @@
  * who-wrote arms write watchpoints, which know virtual addresses only: a write through another mapping of the same
  * memory is not seen, and one to the same address in another address space (another TTBR0) is passed over. */
 #include "hv/host/state_hash.h"
-#include "replay/travel/travel.h"
+#include "replay/debugger/monitor_session.h"
 #include "replay/guest/guest_memory.h"
 #include "replay/trace/numbers.h"
 #include "replay/trace/words.h"
-#include "replay/debugger/monitor_session.h"
+#include "replay/travel/travel.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -2,9 +2,9 @@
  * whoever writes it and through whichever mapping. So the last change is looked for by the value: checkpoint by
  * checkpoint back to where it is another one, and then by halves. A write of the value that is there already, and a
  * change that was undone before the next checkpoint, are not seen. */
+#include "replay/debugger/monitor_session.h"
 #include "replay/guest/guest_memory.h"
 #include "replay/trace/numbers.h"
-#include "replay/debugger/monitor_session.h"
 
 #include <inttypes.h>
 #include <stdio.h>

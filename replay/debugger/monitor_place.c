@@ -1,7 +1,7 @@
 /* The current place, and places with a name. A bookmark is a position, no memory: going there costs a goto. */
-#include "replay/travel/diversion.h"
-#include "replay/trace/numbers.h"
 #include "replay/debugger/monitor_session.h"
+#include "replay/trace/numbers.h"
+#include "replay/travel/diversion.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* seek, back and forward. */
-#include "replay/trace/numbers.h"
 #include "replay/debugger/monitor_session.h"
+#include "replay/trace/numbers.h"
 #include "replay/trace/place.h"
 
 bool monitor_seek(struct monitor *monitor, const char *argument)

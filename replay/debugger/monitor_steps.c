@@ -1,6 +1,6 @@
 /* How gdb's steps are made. */
-#include "replay/trace/words.h"
 #include "replay/debugger/monitor_session.h"
+#include "replay/trace/words.h"
 
 #include <string.h>
 

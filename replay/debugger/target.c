@@ -4,12 +4,12 @@
  * A write begins a diversion (target_writes.c). What goes backwards, and a client that leaves, end it; monitor commands
  * see to it themselves. */
 #include "replay/debugger/target.h"
-#include "replay/travel/diversion.h"
-#include "replay/guest/guest_memory.h"
-#include "replay/travel/kernel_table.h"
 #include "replay/debugger/monitor.h"
-#include "replay/travel/program_place.h"
 #include "replay/debugger/target_state.h"
+#include "replay/guest/guest_memory.h"
+#include "replay/travel/diversion.h"
+#include "replay/travel/kernel_table.h"
+#include "replay/travel/program_place.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* A replay target in a diversion: what the guest prints, its runs, and the ends of it. */
-#include "replay/travel/diversion.h"
 #include "replay/debugger/target_state.h"
+#include "replay/travel/diversion.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

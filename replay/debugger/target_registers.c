@@ -1,7 +1,7 @@
 /* One table: where each of gdb's registers is. */
 #include "replay/debugger/target_registers.h"
-#include "hv/abi/pstate.h"
 #include "gdbstub/gdb_registers.h"
+#include "hv/abi/pstate.h"
 
 #include <stddef.h>
 #include <string.h>

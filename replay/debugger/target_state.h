@@ -1,7 +1,7 @@
 /* What target.c, target_turn.c and target_diverted.c share. */
 #pragma once
-#include "replay/guest/exceptions.h"
 #include "replay/debugger/target.h"
+#include "replay/guest/exceptions.h"
 #include "replay/run/points.h"
 
 enum { SIGNAL_INTERRUPT = 2, SIGNAL_TRAP = 5, SIGNAL_TERMINATED = 15 };

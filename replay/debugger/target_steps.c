@@ -7,9 +7,9 @@
  * 1. The place is known again by its registers, which an interrupt gives back, and SP_EL1, by which the threads differ.
  * 2. gdb's breakpoints and watchpoints in a handler stop, in both directions. Synchronous exceptions are stepped into.
  */
+#include "replay/debugger/target_state.h"
 #include "replay/guest/guest_memory.h"
 #include "replay/travel/travel.h"
-#include "replay/debugger/target_state.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* What gdb resumes, in the recording: continuing and stepping, in both directions. */
+#include "replay/debugger/target_state.h"
 #include "replay/guest/range_exits.h"
 #include "replay/travel/travel.h"
-#include "replay/debugger/target_state.h"
 
 #include <stdlib.h>
 

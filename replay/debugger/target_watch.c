@@ -1,9 +1,9 @@
 /* One store may write into several watched ranges. One is reported to gdb, which looks whether its value has changed,
  * and goes on if not: so one whose value changes is reported, or else one that it looks at whatever the value does
  * (awatch, rwatch). */
+#include "replay/debugger/target_state.h"
 #include "replay/guest/guest_memory.h"
 #include "replay/travel/travel.h"
-#include "replay/debugger/target_state.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,10 +5,10 @@
  * this from a user who sets pc.
  * 2. A call of a function ends with the registers put back, and the diversion with it. */
 #include "gdbstub/gdb_registers.h"
-#include "replay/travel/diversion.h"
-#include "replay/guest/guest_memory.h"
 #include "replay/debugger/target_registers.h"
 #include "replay/debugger/target_state.h"
+#include "replay/guest/guest_memory.h"
+#include "replay/travel/diversion.h"
 
 #include <inttypes.h>
 #include <stdio.h>

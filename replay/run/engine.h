@@ -5,10 +5,10 @@
  * 2. Diverted, from the first engine_change or engine_write to the next engine_load, the guest is no longer the
  * recording's: engine_run and checkpoints are out of place. What is written then is dirty, as what the guest writes. */
 #pragma once
-#include "replay/trace/events.h"
 #include "replay/run/interruption.h"
 #include "replay/run/points.h"
 #include "replay/run/stop.h"
+#include "replay/trace/events.h"
 #include "replay/trace/keyframe_index.h"
 
 /* Machines that one command runs at a time, at most. */

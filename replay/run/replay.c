@@ -1,8 +1,8 @@
 /* The replay loop: events from the trace to the machine's ring; what the machine has passed goes to the console. */
 #include "replay/run/replay.h"
+#include "hv/host/event_console.h"
 #include "hv/host/sandbox.h"
 #include "hv/host/session.h"
-#include "hv/host/event_console.h"
 #include "hv/host/state_hash.h"
 #include "replay/run/divergence.h"
 #include "replay/run/guest.h"

@@ -1,8 +1,8 @@
 /* What two recordings began with: files, the device tree with its seeds apart, and the facts of the metadata. */
 #include "replay/trace/trace_diff.h"
 
-#include <libfdt.h>
 #include <inttypes.h>
+#include <libfdt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

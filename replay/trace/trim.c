@@ -3,8 +3,8 @@
 #include "replay/trace/trim.h"
 #include "hv/host/path.h"
 #include "replay/trace/events.h"
-#include "replay/trace/metadata.h"
 #include "replay/trace/keyframe_index.h"
+#include "replay/trace/metadata.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,11 +1,11 @@
 /* The functions that read a trace, on the one reader that all of a file's share; then the commands. Each stops at the
  * first error, as hvrec does. Of a share see trace_readers.h. */
 #include "tests/fuzz/trace_readers.h"
+#include "replay/run/guest.h"
 #include "replay/trace/event_text.h"
 #include "replay/trace/events.h"
-#include "replay/run/guest.h"
-#include "replay/travel/page_source.h"
 #include "replay/trace/place.h"
+#include "replay/travel/page_source.h"
 #include "storage/trace.h"
 #include "tests/fuzz/random.h"
 #include "tests/fuzz/trace_commands.h"

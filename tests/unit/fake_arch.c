@@ -5,15 +5,15 @@
  * 2. An interrupt takes the guest out between two steps, inside a loop too; a trap comes before an alarm that its own
  *    instruction made due.
  * 3. Replaying (alarm_only) nothing but the alarm interrupts the guest. */
+#include "hv/abi/field.h"
 #include "hv/arch/arch.h"
 #include "hv/arch/clock.h"
 #include "hv/arch/el2.h"
-#include "hv/abi/field.h"
 #include "hv/arch/mmu.h"
 #include "hv/arch/pagetable.h"
+#include "hv/arch/panic.h"
 #include "hv/arch/stage2.h"
 #include "hv/board/board.h"
-#include "hv/arch/panic.h"
 #include "tests/unit/fake_machine.h"
 #include "tests/unit/vgic_model.h"
 

@@ -1,6 +1,6 @@
 /* What is said about a guest that ended badly. */
-#include "recorder/hints.h"
 #include "recorder/absent.h"
+#include "recorder/hints.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* Keyframes through recorder, trace and replay: RAM and state at each are the model's, also after the beginning was
  * forgotten; and whatever is wrong in the tables is an error that says so. */
-#include "tests/unit/keyframe_model.h"
 #include "replay/trace/keyframe_index.h"
-#include "storage/trace_seal.h"
 #include "storage/trace_format.h"
+#include "storage/trace_seal.h"
+#include "tests/unit/keyframe_model.h"
 
 TestSuite(keyframe, .timeout = 900);
 

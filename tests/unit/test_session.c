@@ -1,6 +1,6 @@
 /* The user's side of a run: signals, the progress line, console bytes, the console's ends and the terminal. */
-#include "hv/host/session.h"
 #include "hv/host/event_console.h"
+#include "hv/host/session.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>

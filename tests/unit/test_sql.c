@@ -1,8 +1,8 @@
 /* The SQL tables on a connection of one's own: ranges against a plain table, chunks read, hostile values, and
  * traces that are damaged anywhere. */
-#include "tools/sql/sql_register.h"
 #include "storage/trace.h"
 #include "storage/trace_format.h"
+#include "tools/sql/sql_register.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

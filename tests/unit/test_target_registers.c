@@ -1,6 +1,6 @@
 /* Registers that gdb writes into a guest's state: what hv takes over, and what it must never get. */
-#include "replay/debugger/target_registers.h"
 #include "gdbstub/gdb_registers.h"
+#include "replay/debugger/target_registers.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

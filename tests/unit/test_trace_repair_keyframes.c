@@ -1,6 +1,6 @@
 /* Repair keeps the keyframes whose page groups are all there, with the very same pages, and no other. */
-#include "storage/trace_repair.h"
 #include "storage/trace_format.h"
+#include "storage/trace_repair.h"
 #include "tests/unit/trace_fixture.h"
 
 #include <sqlite3.h>

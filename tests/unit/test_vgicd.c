@@ -1,7 +1,7 @@
 /* The registers of the virtual distributor and redistributors, as a guest reads and writes them; bad accesses too. */
-#include "hv/dev/vgicd.h"
 #include "hv/dev/vgic.h"
 #include "hv/dev/vgic_regs.h"
+#include "hv/dev/vgicd.h"
 #include "hv/dev/vgicr.h"
 #include <criterion/criterion.h>
 #include <string.h>

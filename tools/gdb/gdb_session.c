@@ -1,11 +1,11 @@
 /* The loop that drives the stub, its server and the timeline. */
 #include "tools/gdb/gdb_session.h"
-#include "replay/travel/travel.h"
 #include "gdbstub/server.h"
 #include "hv/host/sandbox.h"
 #include "hv/host/session.h"
-#include "replay/trace/place.h"
 #include "replay/debugger/target.h"
+#include "replay/trace/place.h"
+#include "replay/travel/travel.h"
 
 #include <stdio.h>
 #include <unistd.h>

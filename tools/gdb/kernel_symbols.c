@@ -1,8 +1,8 @@
 /* From a trace to an ELF with its kernel's symbols, step by step; what costs a replay comes last. */
 #include "tools/gdb/kernel_symbols.h"
 #include "hv/host/path.h"
-#include "replay/travel/kernel_search.h"
 #include "replay/guest/symbol_elf.h"
+#include "replay/travel/kernel_search.h"
 
 #include <stdlib.h>
 

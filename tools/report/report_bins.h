@@ -4,8 +4,8 @@
  * 1. Every event is in exactly one bin of its kind's series.
  * 2. Idle time is divided among the bins that it lies in. */
 #pragma once
-#include "tools/report/report_scan.h"
 #include "tools/json.h"
+#include "tools/report/report_scan.h"
 
 enum {
 	REPORT_BIN_COUNT = 8192,

@@ -1,8 +1,8 @@
 /* The console's text for the page: lines, each with the place of its first byte. Of a long text the beginning and the
  * end are kept; how much is left out between is known. */
 #pragma once
-#include "tools/report/report_scan.h"
 #include "tools/json.h"
+#include "tools/report/report_scan.h"
 
 enum {
 	REPORT_CONSOLE_HEAD_BYTES = 128 << 10,

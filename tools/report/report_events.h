@@ -5,9 +5,9 @@
  * 2. So has a kind that is rare in the whole run: kinds from the rarest on that together have at most
  *    REPORT_EVENTS_RARE_MAX. */
 #pragma once
+#include "tools/json.h"
 #include "tools/report/report_bins.h"
 #include "tools/report/report_names.h"
-#include "tools/json.h"
 
 enum { REPORT_EVENTS_MAX = 32768, REPORT_EVENTS_RARE_MAX = 16384 };
 

@@ -2,10 +2,10 @@
  * registers and calls, and where the guest was then (pcs, or functions where they have names), the most frequent of
  * each. */
 #pragma once
+#include "tools/json.h"
 #include "tools/report/report_counts.h"
 #include "tools/report/report_names.h"
 #include "tools/report/report_scan.h"
-#include "tools/json.h"
 
 enum report_hot_table {
 	REPORT_HOT_REGISTERS,

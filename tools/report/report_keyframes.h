@@ -1,7 +1,7 @@
 /* The report's keyframes: where a replay can start at once. */
 #pragma once
-#include "tools/report/report_scan.h"
 #include "tools/json.h"
+#include "tools/report/report_scan.h"
 
 struct report_keyframes {
 	struct trace_keyframe *rows;

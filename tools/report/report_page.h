@@ -1,8 +1,8 @@
 /* The report's page: the template tools/report/report.html, which is built into hvrec, with its style, its script and
  * the data put in. */
 #pragma once
-#include "storage/trace.h"
 #include "replay/guest/symbols.h"
+#include "storage/trace.h"
 #include <stdio.h>
 
 /* Reads the whole trace and writes the page to `out`, a stream in memory; `name` is what the page calls the trace;

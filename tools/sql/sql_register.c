@@ -1,7 +1,7 @@
 /* The list of what is registered. */
 #include "tools/sql/sql_register.h"
-#include "tools/sql/sql_table.h"
 #include "storage/trace_format.h"
+#include "tools/sql/sql_table.h"
 
 #include <stdlib.h>
 

@@ -3,8 +3,8 @@
 #include "tests/guest/chaos/chaos.h"
 #include "tests/guest/lib/gic.h"
 #include "tests/guest/lib/guest.h"
-#include "tests/guest/lib/timer.h"
 #include "tests/guest/lib/psci.h"
+#include "tests/guest/lib/timer.h"
 
 enum { FAR_TICKS = 40000, POLL_TICKS = 300, SLEEP_TICKS = 60000 };
 
