@@ -1,9 +1,11 @@
 /* The rows of the timeline, and how many events of each are in a piece of time. A piece of one bin or more is answered
  * from the bins; a smaller one from single events where the page has them, else from the bin's average. */
+/* What the guest itself caused but its device accesses, and what is of no known kind. */
+const SYSTEM = [...kinds.keys()].filter((kind) => kinds[kind].klass === "TRAP" && kind > 2).concat(0);
 const LANES = [
 	{ name: "Console", series: [CONSOLE_SERIES], colors: ["output"], labels: true },
 	{ name: "Device accesses", series: [1, 2], colors: ["read", "write"] },
-	{ name: "System, calls", series: [3, 4, 5, 6, 7, 8, 0], colors: Array(7).fill("system") },
+	{ name: "System, calls", series: SYSTEM, colors: SYSTEM.map(() => "system") },
 	{ name: "Interrupts", series: [12], colors: ["interrupt"] },
 	{ name: "Async. exits", series: [9], colors: ["exit"] },
 	{ name: "Input", series: [11], colors: ["input"], optional: true },
