@@ -1,3 +1,4 @@
+/* The words are those of hv/abi/end_reason.def, but where the recorder knows more than hv. */
 #include "recorder/outcome.h"
 
 const char *outcome_text(const volatile struct hv_mailbox *mailbox, bool until_shown)

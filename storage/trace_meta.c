@@ -1,3 +1,4 @@
+/* storage/trace_meta.def as a table: texts first or not, a key is found by its enum, and its writer by its key. */
 #include "storage/trace_meta.h"
 
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* The vectors are where VBAR_EL1 says now; nothing of it is kept. Standing at one is known by pc alone. */
 #include "hv/core/vector.h"
 #include "hv/abi/pstate.h"
 #include "hv/arch/arch.h"

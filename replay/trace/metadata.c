@@ -1,3 +1,4 @@
+/* What is absent is an error here: a trace that was recorded has it. */
 #include "replay/trace/metadata.h"
 #include "hv/abi/descriptor.h"
 #include "hv/abi/machine.h"

@@ -1,3 +1,4 @@
+/* A word ends with a space or the text. */
 #include "replay/trace/words.h"
 
 #include <string.h>
