@@ -201,10 +201,9 @@ bool server_hears(struct server *server)
 		return false;
 	if (server->input_done == server->input_count)
 		server->input_done = server->input_count = 0;
-	if (server->input_count < sizeof server->input) {
-		const ssize_t count = read(server->input_fd, server->input + server->input_count,
-					   sizeof server->input - server->input_count);
-
+	if (server->input_count < sizeof(server->input)) {
+		ssize_t count = read(server->input_fd, server->input + server->input_count,
+				     sizeof(server->input) - server->input_count);
 		if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR))
 			return true;
 		server->input_count += count > 0 ? (size_t)count : 0;

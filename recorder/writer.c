@@ -16,7 +16,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { QUEUE_EVENTS = 1 << 17, BATCH_EVENTS = 1 << 14, RESCUE_S_MAX = 5 };
+enum { QUEUE_EVENTS = 1 << 17, BATCH_EVENTS = 1 << 14, RESCUE_S_MAX = 20 };
 #define COMMIT_INTERVAL_NS INT64_C(400000000)
 
 struct writer {

@@ -1,6 +1,8 @@
 /* The diverted half of the gate: a guest that a debugger has changed runs on without its trace. Values come from the
  * machine as when recording; console input has ended, and idle time takes no time.
  *
+ * Its events go the recording's way, and the host drops them but for the console's (replay/run/engine_ring.c).
+ *
  * 1. A diversion is thrown away: the host loads a guest of the recording afterwards. So a run may begin with folding
  * and sampling, which a replay must not do at a stop.
  * 2. Timers are sampled first because the host may have changed their registers.

@@ -114,7 +114,10 @@ static enum stop_kind stop_of(const struct engine *engine, struct error *error)
 	switch (machine_state(engine->machine)) {
 	case HV_STATE_STOPPED:
 	case HV_STATE_ENDED:
-		return stop < sizeof(kinds) / sizeof(kinds[0]) ? kinds[stop] : STOP_END;
+		if (stop < sizeof(kinds) / sizeof(kinds[0]))
+			return kinds[stop];
+		error_set(error, STATUS_FAILED, "the machine stopped for a reason that there is none of, %u", stop);
+		return STOP_FAILED;
 	case HV_STATE_DIVERGED:
 		divergence_report(mailbox, engine->first_event, error);
 		return STOP_FAILED;

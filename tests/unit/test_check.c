@@ -180,6 +180,19 @@ Test(check, a_failure_with_the_writers_mutex_does_not_hang)
 	expect_kept(EVENTS);
 }
 
+/* Returns when the trace has all that the writer was given. */
+static void commit_await(void)
+{
+	for (bool all = false; !all;) {
+		struct error error = {0};
+		uint64_t events = 0, last_n = 0;
+		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+		struct trace_reader *reader = trace_open(path, &error);
+		all = reader && trace_get_end(reader, &events, &last_n, &error) && events == EVENTS;
+		trace_close(reader);
+	}
+}
+
 /* Pages that are not in the order of RAM, found by the writer thread. */
 static void fail_in_the_writer(void)
 {
@@ -190,7 +203,7 @@ static void fail_in_the_writer(void)
 	capture->pages[0] = (struct trace_page){7, capture->bytes};
 	capture->pages[1] = (struct trace_page){6, capture->bytes + TRACE_PAGE_BYTES};
 	capture->page_count = 2;
-	nanosleep(&(struct timespec){.tv_sec = 3}, NULL); /* the events are committed */
+	commit_await();
 	writer_give_keyframe(writer, capture);
 	pause();
 }
