@@ -354,7 +354,7 @@ bool record_run(const struct record_options *options, struct error *error)
 	};
 	r.signal_fd = session_signals(error);
 	if (r.signal_fd >= 0)
-		r.machine = machine_create(options->memory_bytes, error);
+		r.machine = machine_create(options->memory_bytes, options->vcpu_count, error);
 	if (r.machine && guest_load(&guest, options, r.machine, &config, error) && machine_program_check(&r, error) &&
 	    console_spares_files(options, error) && console_open_output(&r.console, options->console, error) &&
 	    console_open_input(&r.console, options->input, error))

@@ -16,6 +16,7 @@ struct record_options {
 	const char *until;        /* end when the console shows this; NULL: do not */
 	const char *console;      /* console output: a file, "-" or NULL, "none" */
 	uint64_t memory_bytes;    /* of the guest */
+	uint32_t vcpu_count;      /* 1 to GUEST_VCPU_MAX */
 	enum hv_pace pace;
 	bool pace_chosen;          /* otherwise: real on a terminal, skip elsewhere */
 	uint64_t max_instructions; /* 0: none */

@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 enum {
-	TRACE_VERSION = 3,
+	TRACE_VERSION = 4,
 	TRACE_FILE_BYTES_MAX = 900 << 20, /* of one named file; sqlite's own limit for a blob is 1e9 */
 	TRACE_TEXT_BYTES_MAX = 1 << 20,
 	TRACE_NAME_BYTES_MAX = 4096, /* of a named file's name */

@@ -29,6 +29,17 @@ static bool memory_take(const char *option, const char *text, void *into, struct
 	return error_set(error, STATUS_FAILED, "%s %s is not between 1M and 255G in steps of 4K", option, text);
 }
 
+static bool vcpus_take(const char *option, const char *text, void *into, struct error *error)
+{
+	struct record_options *options = into;
+	uint64_t count = 0;
+	struct error ignored = {.status = STATUS_OK};
+	bool ok = options_count(option, text, &count, &ignored) && count >= 1 && count <= GUEST_VCPU_MAX;
+	options->vcpu_count = (uint32_t)count;
+	return ok || error_set(error, STATUS_FAILED, "%s %s is not a number of vCPUs from 1 to %d", option, text,
+			       GUEST_VCPU_MAX);
+}
+
 static bool keyframes_take(const char *option, const char *text, void *into, struct error *error)
 {
 	struct record_options *options = into;
@@ -89,6 +100,8 @@ static const struct option_row rows[] = {
 	{"append", 0, "TEXT", "the kernel command line", options_text, AT(bootargs)},
 	{"dtb", 0, "FILE", "a device tree instead of the built one", options_text, AT(dtb)},
 	{"memory", 0, "SIZE", "the guest's RAM (default: 512M)", memory_take, 0},
+	{"smp", 0, "N", "how many vCPUs the guest has, 1 to 8 (default: 1)", vcpus_take, 0},
+	{"vcpus", 0, "N", "the same", vcpus_take, 0},
 	{"input", 0, "FILE|-", "console input (default: the terminal, if there is one)", options_text, AT(input)},
 	{"input-after", 0, "TEXT", "a line of it waits until the console shows TEXT (once for each such line)",
 	 input_after_take, 0},
@@ -166,8 +179,10 @@ static bool options_agree(const struct record_options *options, struct error *er
 
 void record_command(int argc, char **argv, struct error *error)
 {
-	struct record_options options = {
-		.trace = "hvrec.trace", .memory_bytes = UINT64_C(512) << 20, .keyframe_ns = UINT64_C(500000000)};
+	struct record_options options = {.trace = "hvrec.trace",
+					 .memory_bytes = UINT64_C(512) << 20,
+					 .vcpu_count = 1,
+					 .keyframe_ns = UINT64_C(500000000)};
 	int first = options_parse(&command_options, argc, argv, &options, error);
 	if (first != 0 && options_agree(&options, error))
 		record_payload(&options, argc - first, argv + first, error);

@@ -14,21 +14,23 @@ enum event_address {
 	EVENT_ADDRESS_END_REASON,  /* enum end_reason */
 	EVENT_ADDRESS_DEADLINE_NS, /* guest time of the next timer interrupt; UINT64_MAX: none is due */
 	EVENT_ADDRESS_INTID,       /* interrupt number */
+	EVENT_ADDRESS_VCPU,        /* the vCPU that goes on; the event's own vCPU is the one that leaves */
 };
 
 /* What its `value` is. */
 enum event_value {
-	EVENT_VALUE_NONE,      /* only of kinds that do not exist */
-	EVENT_VALUE_READ,      /* what the guest read at the address */
-	EVENT_VALUE_WRITTEN,   /* what it wrote there */
-	EVENT_VALUE_IS_READ,   /* 1: it wanted to read; 0: to write */
-	EVENT_VALUE_ABORT_ESR, /* syndrome of the abort that it takes */
-	EVENT_VALUE_RESULT,    /* what a call gave */
-	EVENT_VALUE_FAR,       /* virtual address that a watchpoint hit; 0: none */
-	EVENT_VALUE_CHECK,     /* 32 bits of the rolling hash over all registers */
-	EVENT_VALUE_JUMP_NS,   /* by so much guest time goes on without an instruction */
-	EVENT_VALUE_BYTE,      /* one byte */
-	EVENT_VALUE_PRIORITY,  /* of an interrupt */
+	EVENT_VALUE_NONE,          /* only of kinds that do not exist */
+	EVENT_VALUE_READ,          /* what the guest read at the address */
+	EVENT_VALUE_WRITTEN,       /* what it wrote there */
+	EVENT_VALUE_IS_READ,       /* 1: it wanted to read; 0: to write */
+	EVENT_VALUE_ABORT_ESR,     /* syndrome of the abort that it takes */
+	EVENT_VALUE_RESULT,        /* what a call gave */
+	EVENT_VALUE_FAR,           /* virtual address that a watchpoint hit; 0: none */
+	EVENT_VALUE_CHECK,         /* 32 bits of the rolling hash over all registers */
+	EVENT_VALUE_JUMP_NS,       /* by so much guest time goes on without an instruction */
+	EVENT_VALUE_BYTE,          /* one byte */
+	EVENT_VALUE_PRIORITY,      /* of an interrupt */
+	EVENT_VALUE_SWITCH_REASON, /* enum switch_reason */
 };
 
 struct event_info {

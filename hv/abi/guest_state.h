@@ -15,8 +15,9 @@
  * hv_boot.machine_version where the two part:
  *   1  the first
  *   2  the guest's counters begin at GUEST_COUNTER_START; CNTPCT_EL0 is no event, and polled without traps
- *      (hv/core/patch.c); reads of ID registers trap */
-#define GUEST_MACHINE_VERSION 2
+ *      (hv/core/patch.c); reads of ID registers trap
+ *   3  several vCPUs, which take turns (hv/core/turn.c) */
+#define GUEST_MACHINE_VERSION 3
 
 enum { GUEST_BREAKPOINT_COUNT = 6, GUEST_WATCHPOINT_COUNT = 4, GUEST_LR_COUNT = 4 };
 
@@ -123,6 +124,12 @@ struct patch_state {
 	uint8_t heat[GUEST_HEAT_COUNT];
 };
 
+/* Whose turn it may be: hv/core/turn.c. */
+struct turn_state {
+	uint8_t waits[GUEST_VCPU_MAX]; /* 1: it gave its turn away in a WFI, and has had none since */
+	uint64_t alone;                /* so often in a row one that spins found nobody else that could run */
+};
+
 struct guest_state {
 	uint64_t n;       /* position: instructions retired */
 	uint64_t idle_ns; /* guest time is n + idle_ns */
@@ -134,10 +141,13 @@ struct guest_state {
 	struct pl011_state uart;
 	struct pl031_state rtc;
 	struct patch_state patch; /* from machine version 2 on */
+	struct turn_state turn;   /* from machine version 3 on */
 };
 
 /* How much of struct guest_state a guest of that machine version has; the rest is zero. */
 static inline size_t guest_state_bytes(uint64_t machine_version)
 {
-	return machine_version < 2 ? offsetof(struct guest_state, patch) : sizeof(struct guest_state);
+	if (machine_version < 2)
+		return offsetof(struct guest_state, patch);
+	return machine_version < 3 ? offsetof(struct guest_state, turn) : sizeof(struct guest_state);
 }

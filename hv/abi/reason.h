@@ -1,5 +1,6 @@
-/* Why an asynchronous exit was taken, and why a recording or a diversion ended: the lists exit_reason.def and
- * end_reason.def as numbers, and the words for an end, which recorder and replay both say. */
+/* Why an asynchronous exit was taken, why another vCPU had its turn, and why a recording or a diversion ended: the
+ * lists exit_reason.def, switch_reason.def and end_reason.def as numbers, and the words for an end, which recorder and
+ * replay both say. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -15,6 +16,19 @@ enum {
 #define EXIT_REASON(id, NAME, name) +1
 #include "hv/abi/exit_reason.def"
 #undef EXIT_REASON
+};
+
+enum switch_reason {
+#define SWITCH_REASON(id, NAME, name) SWITCH_REASON_##NAME = (id),
+#include "hv/abi/switch_reason.def"
+#undef SWITCH_REASON
+};
+
+enum {
+	SWITCH_REASON_COUNT = 1 /* with 0, which is none */
+#define SWITCH_REASON(id, NAME, name) +1
+#include "hv/abi/switch_reason.def"
+#undef SWITCH_REASON
 };
 
 enum end_reason {

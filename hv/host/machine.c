@@ -36,9 +36,9 @@ static uint64_t tables_bytes(uint64_t guest_ram_bytes)
 	return block_up(guest_ram_bytes / 512 + guest_ram_bytes / (UINT64_C(512) * 512) * 2 + (UINT64_C(1) << 20));
 }
 
-static void layout_machine(struct machine *machine, uint64_t guest_ram_bytes)
+static void layout_machine(struct machine *machine, uint64_t guest_ram_bytes, uint32_t vcpu_count)
 {
-	struct hv_boot boot = {.magic = HV_BOOT_MAGIC, .version = HV_ABI_VERSION, .vcpu_count = 1};
+	struct hv_boot boot = {.magic = HV_BOOT_MAGIC, .version = HV_ABI_VERSION, .vcpu_count = vcpu_count};
 	boot.mailbox_pa = HV_BOOT_PA + MAILBOX_OFFSET;
 	boot.event_ring_pa = RINGS_PA;
 	boot.event_ring_count = EVENT_RING_COUNT;
@@ -82,13 +82,13 @@ static bool ram_map(struct machine *machine, struct error *error)
 	return true;
 }
 
-struct machine *machine_create(uint64_t guest_ram_bytes, struct error *error)
+struct machine *machine_create(uint64_t guest_ram_bytes, uint32_t vcpu_count, struct error *error)
 {
 	struct machine *machine = calloc(1, sizeof(*machine));
 	if (!machine)
 		return error_set(error, STATUS_FAILED, "out of memory"), NULL;
 	machine->ram_fd = machine->doorbell_fd = machine->log_fd = -1;
-	layout_machine(machine, guest_ram_bytes);
+	layout_machine(machine, guest_ram_bytes, vcpu_count);
 	if (!machine->boot || !ram_map(machine, error)) {
 		error_set(error, STATUS_FAILED, "out of memory");
 		machine_destroy(machine);

@@ -38,8 +38,8 @@ struct machine {
 	uint64_t guest_ram_bytes;
 };
 
-/* Makes a machine with zeroed RAM, not started. */
-struct machine *machine_create(uint64_t guest_ram_bytes, struct error *error);
+/* Makes a machine with zeroed RAM for a guest of 1 to GUEST_VCPU_MAX vCPUs, not started. */
+struct machine *machine_create(uint64_t guest_ram_bytes, uint32_t vcpu_count, struct error *error);
 /* Writes the boot block, starts hv, and waits until it runs and has left its fingerprint, or has refused. */
 bool machine_start(struct machine *machine, const struct machine_config *config, struct error *error);
 /* Wakes hv: after changing the mailbox, or only if it sleeps. Never blocks. */

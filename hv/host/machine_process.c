@@ -28,7 +28,7 @@ const char *machine_process_program(void)
 static _Noreturn void child_run(const struct machine *machine, int doorbell_fd, const char *hv_image, pid_t parent,
 				const struct sandbox_child *sandbox)
 {
-	char memory[64], backend[160], doorbell[64];
+	char memory[64], backend[160], doorbell[64], cpus[16];
 	int null_fd = open("/dev/null", O_RDWR);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent || null_fd < 0)
@@ -42,12 +42,15 @@ static _Noreturn void child_run(const struct machine *machine, int doorbell_fd, 
 	snprintf(backend, sizeof(backend), "memory-backend-file,id=ram,mem-path=/proc/self/fd/%d,share=on,size=%lluM",
 		 machine->ram_fd, (unsigned long long)(machine->ram_bytes >> 20));
 	snprintf(doorbell, sizeof(doorbell), "socket,id=doorbell,fd=%d", doorbell_fd);
+	snprintf(cpus, sizeof(cpus), "%u", machine->boot->vcpu_count); /* each vCPU has a CPU of its own */
 	const char *program = machine_process_program();
 	const char *const arguments[] = {program,
 					 "-M",
 					 "virt,virtualization=on,gic-version=3,memory-backend=ram",
 					 "-cpu",
 					 "neoverse-n1",
+					 "-smp",
+					 cpus,
 					 "-icount",
 					 "shift=0,sleep=off",
 					 "-m",

@@ -57,12 +57,11 @@ static bool fingerprint_get(struct trace_reader *trace, struct machine_config *c
 }
 
 static bool config_get(struct trace_reader *trace, struct machine_config *config, uint64_t *ram_bytes,
-		       struct error *error)
+		       uint64_t *vcpu_count, struct error *error)
 {
-	uint64_t vcpu_count = 0;
 	if (!metadata_number(trace, TRACE_META_MACHINE_VERSION, &config->machine_version, error) ||
 	    !metadata_ram_bytes(trace, ram_bytes, error) ||
-	    !metadata_number(trace, TRACE_META_VCPU_COUNT, &vcpu_count, error) ||
+	    !metadata_number(trace, TRACE_META_VCPU_COUNT, vcpu_count, error) ||
 	    !metadata_number(trace, TRACE_META_ENTRY_IPA, &config->entry_ipa, error) ||
 	    !metadata_number(trace, TRACE_META_DTB_IPA, &config->dtb_ipa, error) ||
 	    !metadata_number(trace, TRACE_META_RTC_BASE_S, &config->rtc_base_s, error) ||
@@ -72,18 +71,19 @@ static bool config_get(struct trace_reader *trace, struct machine_config *config
 		return error_set(error, STATUS_FAILED,
 				 "the trace was recorded by machine version %llu, this replays versions 1 to %d",
 				 (unsigned long long)config->machine_version, GUEST_MACHINE_VERSION);
-	if (vcpu_count != 1)
-		return error_set(error, STATUS_FAILED, "the trace has %llu vCPUs; this version replays one",
-				 (unsigned long long)vcpu_count);
+	if (*vcpu_count == 0 || *vcpu_count > GUEST_VCPU_MAX || (*vcpu_count > 1 && config->machine_version < 3))
+		return error_set(error, STATUS_FAILED, "the trace says that the guest has %llu vCPUs; a guest of %s",
+				 (unsigned long long)*vcpu_count,
+				 config->machine_version < 3 ? "its machine version has one" : "this hvrec has 1 to 8");
 	return true;
 }
 
 struct machine *guest_restore(struct trace_reader *trace, struct machine_config *config, struct error *error)
 {
 	struct machine *machine = NULL;
-	uint64_t ram_bytes = 0;
-	if (config_get(trace, config, &ram_bytes, error))
-		machine = machine_create(ram_bytes, error);
+	uint64_t ram_bytes = 0, vcpu_count = 0;
+	if (config_get(trace, config, &ram_bytes, &vcpu_count, error))
+		machine = machine_create(ram_bytes, (uint32_t)vcpu_count, error);
 	struct piece_target target = {machine ? machine->guest_ram : NULL, ram_bytes, trace};
 	if (machine && (!trace_each_file(trace, piece_restore, &target, error) || !ram_check(trace, machine, error))) {
 		machine_destroy(machine);

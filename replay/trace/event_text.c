@@ -53,6 +53,9 @@ bool event_text_name(const struct event *event, char *text, size_t bytes)
 	case EVENT_ADDRESS_INTID:
 		event_text_interrupt(event->address, text, bytes);
 		break;
+	case EVENT_ADDRESS_VCPU:
+		snprintf(text, bytes, "to vCPU %" PRIu64, event->address);
+		break;
 	case EVENT_ADDRESS_EXIT_REASON:
 		reason = event_text_exit_reason(event->address);
 		break;
@@ -67,6 +70,12 @@ bool event_text_name(const struct event *event, char *text, size_t bytes)
 	if (reason)
 		snprintf(text, bytes, "%s", reason);
 	return text[0] != 0;
+}
+
+static void append_switch(struct line *line, const struct event *event, const char *name)
+{
+	const char *why = event_text_switch_reason(event->value);
+	append(line, " %s: vCPU %u %s", name, event->vcpu, why ? why : "leaves for an unknown reason");
 }
 
 static void append_byte(struct line *line, uint64_t byte)
@@ -168,6 +177,9 @@ static void append_details(struct line *line, const struct event *event)
 		break;
 	case EVENT_VALUE_PRIORITY:
 		append(line, " %s, priority %#" PRIx64, name, value);
+		break;
+	case EVENT_VALUE_SWITCH_REASON:
+		append_switch(line, event, name);
 		break;
 	case EVENT_VALUE_NONE:
 		append(line, " address %#" PRIx64 " value %#" PRIx64, event->address, value);

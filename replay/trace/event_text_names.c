@@ -232,3 +232,16 @@ const char *event_text_exit_reason(uint64_t reason)
 		return NULL;
 	}
 }
+
+const char *event_text_switch_reason(uint64_t reason)
+{
+	switch (reason) {
+#define SWITCH_REASON(id, NAME, name)                                                                                  \
+	case id:                                                                                                       \
+		return name;
+#include "hv/abi/switch_reason.def"
+#undef SWITCH_REASON
+	default:
+		return NULL;
+	}
+}

@@ -22,6 +22,8 @@ void event_text_result(uint64_t result, char *text, size_t bytes);
 
 /* enum exit_reason: "virtual timer"; NULL for one that does not exist. An end's is hv/abi/reason.h's. */
 const char *event_text_exit_reason(uint64_t reason);
+/* The same of an EVENT_SWITCH. */
+const char *event_text_switch_reason(uint64_t reason);
 
 /* The guest physical addresses of a device by name: uart, rtc, gicd, gicr, virtio, or one of several as virtio3. False:
  * there is no such device. */

@@ -147,7 +147,7 @@ static void take(uint64_t near_n)
 static void setup(void)
 {
 	int pair[2];
-	machine = machine_create(RAM_BYTES, &error);
+	machine = machine_create(RAM_BYTES, 1, &error);
 	cr_assert(machine, "%s", error.text);
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	machine->doorbell_fd = pair[0];

@@ -23,7 +23,7 @@ Test(fail_recorder, machine_and_state_hash)
 	for (struct fail_alloc f = {0}; fail_alloc_next(&f);) {
 		char text[STATE_HASH_TEXT_BYTES];
 		fail_alloc_arm(&f);
-		struct machine *machine = machine_create(RAM_BYTES, &f.error);
+		struct machine *machine = machine_create(RAM_BYTES, 1, &f.error);
 		bool good = machine && state_hash(machine, NULL, text, &f.error);
 		fail_alloc_judge(&f, good);
 		machine_destroy(machine);
@@ -71,7 +71,7 @@ Test(fail_recorder, guest_load_and_keep)
 		struct error error = {0};
 		struct guest guest = {0};
 		struct machine_config config = {0};
-		struct machine *machine = machine_create(RAM_BYTES, &error);
+		struct machine *machine = machine_create(RAM_BYTES, 1, &error);
 		struct trace_writer *trace = trace_create(path, &error);
 		cr_assert(machine && trace, "%s", error.text);
 		fail_alloc_arm(&f);
@@ -199,7 +199,7 @@ Test(fail_recorder, keyframes)
 Test(fail_recorder, dirty_and_keyframes_take)
 {
 	struct error error = {0};
-	struct machine *machine = machine_create(UINT64_C(2) << 20, &error);
+	struct machine *machine = machine_create(UINT64_C(2) << 20, 1, &error);
 	cr_assert(machine, "%s", error.text);
 	uint64_t root_pa = machine->boot->tables_pa, leaf_pa = root_pa + 4096;
 	uint64_t *root = (uint64_t *)(void *)(machine->ram + (root_pa - HV_MACHINE_RAM_PA));

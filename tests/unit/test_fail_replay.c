@@ -29,7 +29,7 @@ static void facts_put(void)
 	char hash[STATE_HASH_TEXT_BYTES];
 	static const enum trace_meta_number numbers[] = {TRACE_META_ENTRY_IPA, TRACE_META_DTB_IPA,
 							 TRACE_META_RTC_BASE_S};
-	struct machine *machine = machine_create(MODEL_RAM_BYTES, &error);
+	struct machine *machine = machine_create(MODEL_RAM_BYTES, 1, &error);
 	bool good = machine && state_hash(machine, NULL, hash, &error) &&
 		    trace_put_text(m.trace, TRACE_META_INITIAL_RAM_HASH, hash, &error) &&
 		    trace_put_text(m.trace, TRACE_META_KERNEL_KIND, "Linux Image", &error) &&

@@ -84,7 +84,7 @@ enum { RAM_BYTES = 8 << 20, PAGE = 4096 };
 static struct machine *machine_new(void)
 {
 	struct error error = {0};
-	struct machine *machine = machine_create(RAM_BYTES, &error);
+	struct machine *machine = machine_create(RAM_BYTES, 1, &error);
 	cr_assert(machine, "%s", error.text);
 	return machine;
 }

@@ -121,6 +121,7 @@ static enum track track_of(const struct event_info *info)
 	case EVENT_ADDRESS_ESR:
 	case EVENT_ADDRESS_EXIT_REASON:
 	case EVENT_ADDRESS_END_REASON:
+	case EVENT_ADDRESS_VCPU:
 	case EVENT_ADDRESS_NONE:
 		break;
 	}
