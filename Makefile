@@ -41,7 +41,7 @@ HV_LDFLAGS := -static -Wl,-T,hv/arch/hv.ld -Wl,--gc-sections -Wl,--build-id=none
 	-Wl,--no-warn-rwx-segments
 
 HV_SOURCES := $(wildcard hv/arch/*.c hv/core/*.c hv/dev/*.c hv/shared/*.c) hv/board/$(BOARD).c
-HV_OBJECTS := $(HV_SOURCES:%.c=$(BUILD)/hv/%.o) $(addprefix $(BUILD)/hv/hv/arch/,start.o world.o simd.o)
+HV_OBJECTS := $(HV_SOURCES:%.c=$(BUILD)/hv/%.o) $(addprefix $(BUILD)/hv/hv/arch/,start.o world.o cpu_move.o simd.o)
 LIBRARY_SOURCES := $(wildcard gdbstub/*.c hv/error/*.c hv/host/*.c hv/shared/*.c recorder/*.c recorder/load/*.c replay/*/*.c storage/*.c) \
 	$(filter-out tools/sql/sql_extension.c,$(wildcard tools/gdb/*.c tools/report/*.c tools/sql/*.c))
 HOST_SOURCES := $(LIBRARY_SOURCES) $(wildcard tools/*.c)

@@ -127,7 +127,6 @@ struct patch_state {
 /* Whose turn it may be: hv/core/turn.c. */
 struct turn_state {
 	uint8_t waits[GUEST_VCPU_MAX]; /* 1: it gave its turn away in a WFI, and has had none since */
-	uint64_t alone;                /* so often in a row one that spins found nobody else that could run */
 };
 
 struct guest_state {

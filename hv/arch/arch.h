@@ -29,7 +29,7 @@ bool arch_translate(va_t va, uint64_t pstate, ipa_t *ipa);
 /* EL1's registers (everything in struct vcpu_state that the CPU holds while the guest runs), CPU → struct and back. */
 void arch_el1_save(struct vcpu_state *vcpu);
 void arch_el1_load(const struct vcpu_state *vcpu);
-/* Puts EL1's registers into their state after reset, struct and CPU. */
+/* Puts EL1's registers into their state after reset: the struct only, whose other bytes are zero. */
 void arch_el1_reset(struct vcpu_state *vcpu);
 /* Only ELR, SPSR, ESR and FAR of EL1, to have the guest take an exception. Writing translation registers would empty
  * the TLB. */
@@ -41,6 +41,7 @@ uint64_t arch_spsr_el1(void);
 void arch_spsr_el1_write(uint64_t value);
 /* CNTV_CTL_EL0 (without ISTATUS) and CNTV_CVAL_EL0, CPU → struct. */
 void arch_vtimer_save(struct vcpu_state *vcpu);
+void arch_vtimer_load(const struct vcpu_state *vcpu);
 /* The debug registers that the guest set (MDSCR, breakpoints, watchpoints), struct → CPU. */
 void arch_debug_load(const struct vcpu_state *vcpu);
 
@@ -70,6 +71,13 @@ void arch_yield(void);
 /* V0 to V31, as in struct vcpu_state. */
 void arch_simd_save(uint64_t v[64]);
 void arch_simd_load(const uint64_t v[64]);
+
+/* hv goes on on another of the machine's CPUs (hv/arch/cpus.c), which `wake` wakes, or starts. The instruction clock
+ * goes along; its alarm, the guest's registers and the virtual CPU interface stay where they are, and the virtual timer
+ * that stays is off. */
+void arch_cpu_move(uint32_t to, void (*wake)(uint32_t to));
+/* Where a CPU has to start at EL2, with its number in x0. */
+uint64_t arch_cpu_entry(void);
 
 /* The instruction clock (docs/CLOCK.md). clock_now is exact at every exit. clock_adjust moves the current
  * position by `delta` (modulo 2^64), for instructions that the hardware counted wrongly; an alarm that is set moves

@@ -4,6 +4,7 @@
  * 2. An alarm presets the counter to -distance; its overflow is the interrupt. Without an alarm it starts at 0, 2^64
  *    instructions away from overflow.
  * 3. The counter stands still at EL2, so every read between exit and entry gives the same N.
+ * 4. Each CPU has a counter; it counts exactly while all others sleep (hv/arch/cpus.c).
  * Facts about QEMU's counters: docs/CLOCK.md. */
 #include "hv/arch/clock.h"
 #include "hv/arch/arch.h"
@@ -54,6 +55,14 @@ void clock_alarm_set(insn_t at)
 void clock_alarm_cancel(void)
 {
 	counter_preset(0);
+}
+
+void clock_arrive(insn_t n)
+{
+	WRITE_SYSREG(pmccntr_el0, 0);
+	WRITE_SYSREG(pmovsclr_el0, PMU_CYCLE); /* an alarm that was left here is none any more */
+	anchor_n = n.v;
+	anchor_count = 0;
 }
 
 bool clock_init(void)

@@ -14,7 +14,7 @@ void el2_init_traps(bool id_registers)
 	WRITE_SYSREG(hstr_el2, 0);
 	WRITE_SYSREG(cnthctl_el2, 0); /* CNTPCT and CNTP_* trap */
 	WRITE_SYSREG(vpidr_el2, READ_SYSREG(midr_el1));
-	WRITE_SYSREG(vmpidr_el2, BIT(31)); /* affinity 0; vCPUs take turns, world switch sets theirs */
+	WRITE_SYSREG(vmpidr_el2, READ_SYSREG(mpidr_el1)); /* vCPU i is at home on CPU i: affinity i */
 	WRITE_SYSREG(mdscr_el1, 0);
 	WRITE_SYSREG(osdlr_el1, 0);
 	WRITE_SYSREG(oslar_el1, 0); /* the CPU's own lock is open; the guest has a virtual one */

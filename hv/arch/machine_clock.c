@@ -11,6 +11,7 @@
  * Facts about QEMU's counters: docs/CLOCK.md. */
 #include "hv/arch/machine_clock.h"
 #include "hv/arch/arch.h"
+#include "hv/arch/cpus.h"
 #include "hv/arch/sysreg.h"
 
 enum { BIAS_CANDIDATES = 48, BIAS_SAMPLES = 400 };
@@ -20,12 +21,12 @@ enum { BIAS_CANDIDATES = 48, BIAS_SAMPLES = 400 };
 #define LEAD_TICKS  (UINT64_C(1) << 52) /* 2.3 years: idle time seldom comes so far, and the end of time is not near */
 
 static bool lead_needed;
-static uint32_t add_loses; /* ns that counter 1 does not count while counter_add changes it */
-static uint64_t counter_bias;
+static uint32_t add_loses;            /* ns that counter 1 does not count while counter_add changes it */
+static uint64_t bias[GUEST_VCPU_MAX]; /* by CPU: their counters started one after the other */
 
 uint64_t machine_clock_bias(void)
 {
-	return counter_bias;
+	return bias[cpus_here()];
 }
 
 /* CNTPCT_EL0 * 16 = counter 1 + bias modulo 2^32: samples at all places within a tick leave one bias that explains
@@ -48,7 +49,7 @@ static uint32_t bias_find(void)
 	}
 	for (uint64_t i = 0; i < BIAS_CANDIDATES; i++) {
 		if (possible[i]) {
-			counter_bias = base - 16 + i;
+			bias[cpus_here()] = base - 16 + i;
 			found++;
 		}
 	}
@@ -94,7 +95,7 @@ void machine_clock_before_wait(void)
 {
 	uint32_t ns = UINT32_MAX - WAIT_NS - (uint32_t)READ_SYSREG(pmevcntr1_el0);
 	counter_add(ns);
-	counter_bias -= ns - add_loses;
+	bias[cpus_here()] -= ns - add_loses;
 }
 
 bool machine_clock_init(void)
@@ -105,9 +106,9 @@ bool machine_clock_init(void)
 	__asm__ volatile("isb"); /* counting has begun before the first sample */
 	lead_needed = !negative_offset_fires();
 	uint32_t found = bias_find();
-	uint64_t bias = counter_bias;
+	uint64_t before = machine_clock_bias();
 	counter_add(0);
 	uint32_t found_again = bias_find();
-	add_loses = (uint32_t)(counter_bias - bias);
+	add_loses = (uint32_t)(machine_clock_bias() - before);
 	return READ_SYSREG(cntfrq_el0) == GUEST_COUNTER_HZ && found == 1 && found_again == 1;
 }

@@ -1,5 +1,5 @@
 /* hv's own translation: an identity map with code read-only, everything else not executable, devices uncached.
- * Called once at boot; the map never changes afterwards. */
+ * Made once at boot; it never changes afterwards. */
 #include "hv/arch/mmu.h"
 #include "hv/arch/pagetable.h"
 #include "hv/arch/sysreg.h"
@@ -42,7 +42,7 @@ static void map_image(void)
 		map_page(pa, PAGE_NORMAL | S1_XN);
 }
 
-void mmu_init(uint64_t ram_start, uint64_t ram_end, uint64_t device_start, uint64_t device_end)
+void mmu_map(uint64_t ram_start, uint64_t ram_end, uint64_t device_start, uint64_t device_end)
 {
 	uint64_t block_mask = (UINT64_C(1) << BLOCK_SHIFT) - 1;
 	uint64_t image_end = ((uint64_t)hv_image_end + block_mask) & ~block_mask;
@@ -51,7 +51,10 @@ void mmu_init(uint64_t ram_start, uint64_t ram_end, uint64_t device_start, uint6
 	map_blocks(ram_start, (uint64_t)hv_text_start, PAGE_NORMAL | S1_XN);
 	map_image();
 	map_blocks(image_end, ram_end, PAGE_NORMAL | S1_XN);
+}
 
+void mmu_enable(void)
+{
 	WRITE_SYSREG(mair_el2, MAIR_NORMAL_THEN_DEVICE);
 	WRITE_SYSREG(tcr_el2, TCR_EL2_RES1 | TCR_T0SZ_39_BITS | TCR_WRITE_BACK_SHARED | TCR_PS_48_BITS);
 	WRITE_SYSREG(ttbr0_el2, (uint64_t)root);

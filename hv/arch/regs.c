@@ -33,7 +33,6 @@ void arch_el1_load(const struct vcpu_state *vcpu)
 void arch_el1_reset(struct vcpu_state *vcpu)
 {
 	vcpu->sctlr_el1 = SCTLR_EL1_RESET;
-	arch_el1_load(vcpu);
 }
 
 void arch_el1_load_exception(const struct vcpu_state *vcpu)
@@ -73,6 +72,12 @@ void arch_vtimer_save(struct vcpu_state *vcpu)
 {
 	vcpu->cntv_ctl_el0 = READ_SYSREG(cntv_ctl_el0) & ~CNTV_CTL_ISTATUS;
 	vcpu->cntv_cval_el0 = READ_SYSREG(cntv_cval_el0);
+}
+
+void arch_vtimer_load(const struct vcpu_state *vcpu)
+{
+	WRITE_SYSREG(cntv_cval_el0, vcpu->cntv_cval_el0);
+	WRITE_SYSREG(cntv_ctl_el0, vcpu->cntv_ctl_el0);
 }
 
 struct arch_syndrome arch_syndrome_read(void)

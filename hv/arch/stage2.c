@@ -26,6 +26,7 @@ enum { LEVEL1_START_IPA_BITS = 42 };
 
 static uint64_t *root;
 static bool starts_at_level2;
+static uint64_t vtcr;
 
 static uint64_t *level2_entry(uint64_t ipa)
 {
@@ -47,8 +48,13 @@ void stage2_init(ipa_t ipa, pa_t pa, uint64_t bytes)
 			level3 = pagetable_next(level2_entry(at));
 		level3[at >> PAGE_SHIFT & (TABLE_ENTRIES - 1)] = (pa.v + (at - ipa.v)) | LEAF;
 	}
-	WRITE_SYSREG(vtcr_el2, VTCR_RES1 | (64 - ipa_bits) | (small ? VTCR_SL0_LEVEL2 : VTCR_SL0_LEVEL1) |
-				       VTCR_WRITE_BACK_SHARED | VTCR_PS_44_BITS | VTCR_HA | VTCR_HD);
+	vtcr = VTCR_RES1 | (64 - ipa_bits) | (small ? VTCR_SL0_LEVEL2 : VTCR_SL0_LEVEL1) | VTCR_WRITE_BACK_SHARED |
+	       VTCR_PS_44_BITS | VTCR_HA | VTCR_HD;
+}
+
+void stage2_enable(void)
+{
+	WRITE_SYSREG(vtcr_el2, vtcr);
 	WRITE_SYSREG(vttbr_el2, (uint64_t)root);
 	arch_tlb_forget();
 }
@@ -61,7 +67,6 @@ void stage2_map_zeros(ipa_t ipa, uint64_t bytes)
 		level3[i] = zeros | LEAF_ZEROS;
 	for (uint64_t at = ipa.v; at < ipa.v + bytes; at += UINT64_C(1) << BLOCK_SHIFT)
 		*level2_entry(at) = (uint64_t)level3 | DESC_VALID | DESC_TABLE;
-	arch_tlb_forget();
 }
 
 /* Execute-only, a page has no dirty state that the CPU could set: without DBM every store faults (Arm ARM D8.4.6). */

@@ -20,6 +20,7 @@
 #define ICC_CTLR_EL1    S3_0_C12_C12_4
 #define ICC_IGRPEN1_EL1 S3_0_C12_C12_7
 #define ICC_SRE_EL2     S3_4_C12_C9_5
+#define ICC_SGI1R_EL1   S3_0_C12_C11_5
 #define ICH_HCR_EL2     S3_4_C12_C11_0
 #define ICH_VTR_EL2     S3_4_C12_C11_1
 #define ICH_VMCR_EL2    S3_4_C12_C11_7

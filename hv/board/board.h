@@ -15,9 +15,14 @@ struct board_map board_map(void);
  * I1); the alarm and the host's doorbell, whose stop is never gone on from (replay for a debugger). */
 enum board_interrupts { BOARD_ALL, BOARD_ALARM, BOARD_ALARM_AND_HOST };
 
-/* Programs the interrupt controller and the doorbell. */
+/* Programs the interrupt controller and the doorbell; then, on each CPU, what that CPU has of them. */
 void board_init(enum board_interrupts interrupts);
-/* From now on, of BOARD_ALL and BOARD_ALARM_AND_HOST. */
+void board_cpu_init(enum board_interrupts interrupts);
+/* Starts a CPU that has not run yet, at arch_cpu_entry; wakes one that sleeps in arch_cpu_move, and has the doorbell
+ * interrupt that one. Both are for arch_cpu_move. */
+void board_cpu_start(uint32_t cpu);
+void board_cpu_wake(uint32_t cpu);
+/* From now on, of BOARD_ALL and BOARD_ALARM_AND_HOST, on all CPUs. */
 void board_interrupts_set(enum board_interrupts interrupts);
 
 /* The doorbell interrupts the guest, too, from now on. */

@@ -3,15 +3,17 @@
  * The PL011 is the doorbell: hvrec holds its other end. EOImode is 1: priority drop and deactivation are apart, so that
  * the virtual timer's interrupt stays active, and silent, until the guest itself ends it. */
 #include "hv/arch/arch.h"
+#include "hv/arch/panic.h"
 #include "hv/arch/sysreg.h"
 #include "hv/board/board.h"
 
 #define MMIO32(base, offset) (*(volatile uint32_t *)(uintptr_t)((base) + (offset)))
 
-#define GICD     UINT64_C(0x08000000)
-#define GICR     UINT64_C(0x080a0000)
-#define GICR_SGI (GICR + 0x10000)
-#define UART     UINT64_C(0x09000000)
+#define GICD           UINT64_C(0x08000000)
+#define GICR           UINT64_C(0x080a0000)
+#define GICR_BYTES     UINT64_C(0x20000) /* of a CPU */
+#define GICR_SGI_FRAME UINT64_C(0x10000)
+#define UART           UINT64_C(0x09000000)
 
 enum {
 	GICD_CTLR = 0x000,
@@ -25,15 +27,23 @@ enum {
 	GICR_WAKER = 0x14,
 	GICR_IGROUPR0 = 0x80,
 	GICR_ISENABLER0 = 0x100,
+	GICR_ICENABLER0 = 0x180,
 	GICR_ISACTIVER0 = 0x300,
 	GICR_ICACTIVER0 = 0x380,
 	GICR_IPRIORITYR = 0x400
 };
 enum { GICD_CTLR_ENABLE_ARE = 0x37, GICR_WAKER_CHILDREN_ASLEEP = 4 };
-enum { PRIORITY = 0xa0, PRIORITY_CLOCK = 0x40, PRIORITY_MASK_ALL = 0xff, PRIORITY_MASK_BUT_CLOCK = 0x80 };
+enum {
+	PRIORITY = 0xa0,
+	PRIORITY_CLOCK = 0x40,
+	PRIORITY_WAKE = 0x40,
+	PRIORITY_MASK_ALL = 0xff,
+	PRIORITY_MASK_BUT_CLOCK = 0x80
+};
 enum { UART_DR = 0x00, UART_FR = 0x18, UART_LCR_H = 0x2c, UART_CR = 0x30, UART_IMSC = 0x38, UART_ICR = 0x44 };
 enum { UART_FR_RXFE = 1 << 4, UART_LCR_H_8BITS_FEN = 0x70, UART_CR_ON = 0x301, UART_RX_AND_TIMEOUT = 0x50 };
 enum {
+	INTID_WAKE = 0,
 	INTID_ALARM = 23,
 	INTID_MAINTENANCE = 25,
 	INTID_CLOCK = 26,
@@ -42,7 +52,10 @@ enum {
 	INTID_NONE = 1020
 };
 
+#define PSCI_CPU_ON UINT64_C(0xc4000003) /* Arm DEN 0022, 5.6 */
+
 static uint8_t bell;
+static uint32_t cpu_count;
 static bool host_silent; /* the doorbell interrupts only while hv itself waits for it */
 
 struct board_map board_map(void)
@@ -50,9 +63,21 @@ struct board_map board_map(void)
 	return (struct board_map){.device_start = 0x08000000, .device_end = 0x0a000000};
 }
 
+/* This CPU's redistributor: affinity and frames are in one order. */
+static uint64_t redistributor(void)
+{
+	return GICR + GICR_BYTES * (READ_SYSREG(mpidr_el1) & 0xff);
+}
+
+/* Where `intid` is enabled, of this CPU if it is private to each. */
+static uint64_t gic_base(uint32_t intid)
+{
+	return intid < 32 ? redistributor() + GICR_SGI_FRAME : GICD;
+}
+
 static void gic_enable_at(uint32_t intid, uint8_t priority)
 {
-	uint64_t base = intid < 32 ? GICR_SGI : GICD;
+	uint64_t base = gic_base(intid);
 	MMIO32(base, GICD_IGROUPR + intid / 32 * 4) |= UINT32_C(1) << intid % 32;
 	((volatile uint8_t *)(uintptr_t)(base + GICD_IPRIORITYR))[intid] = priority;
 	MMIO32(base, GICD_ISENABLER + intid / 32 * 4) = UINT32_C(1) << intid % 32;
@@ -65,15 +90,27 @@ static void gic_enable(uint32_t intid)
 
 static void gic_disable(uint32_t intid)
 {
-	uint64_t base = intid < 32 ? GICR_SGI : GICD;
+	uint64_t base = gic_base(intid);
 	MMIO32(base, GICD_ICENABLER + intid / 32 * 4) = UINT32_C(1) << intid % 32;
 }
 
-static void gic_init(void)
+void board_init(enum board_interrupts interrupts)
 {
+	host_silent = interrupts == BOARD_ALARM;
 	MMIO32(GICD, GICD_CTLR) = GICD_CTLR_ENABLE_ARE;
-	MMIO32(GICR, GICR_WAKER) = 0;
-	while (MMIO32(GICR, GICR_WAKER) & GICR_WAKER_CHILDREN_ASLEEP)
+	MMIO32(GICD, GICD_IROUTER + 8 * INTID_UART) = 0;
+	MMIO32(UART, UART_LCR_H) = UART_LCR_H_8BITS_FEN;
+	MMIO32(UART, UART_CR) = UART_CR_ON;
+	MMIO32(UART, UART_IMSC) = UART_RX_AND_TIMEOUT;
+	if (!host_silent)
+		gic_enable(INTID_UART);
+}
+
+void board_cpu_init(enum board_interrupts interrupts)
+{
+	uint64_t frame = redistributor();
+	MMIO32(frame, GICR_WAKER) = 0;
+	while (MMIO32(frame, GICR_WAKER) & GICR_WAKER_CHILDREN_ASLEEP)
 		;
 	WRITE_SYSREG(ICC_SRE_EL2, READ_SYSREG(ICC_SRE_EL2) | ICC_SRE_ENABLE);
 	__asm__ volatile("isb"); /* the ICC_* registers exist from here on */
@@ -81,27 +118,44 @@ static void gic_init(void)
 	WRITE_SYSREG(ICC_CTLR_EL1, ICC_CTLR_EOIMODE);
 	WRITE_SYSREG(ICC_IGRPEN1_EL1, 1);
 	__asm__ volatile("isb"); /* interrupts are signalled from here on */
+	gic_enable_at(INTID_WAKE, PRIORITY_WAKE);
+	gic_enable(INTID_ALARM);
+	cpu_count++;
+	board_interrupts_set(interrupts);
 }
 
-void board_init(enum board_interrupts interrupts)
+/* PSCI CPU_ON, which the machine's firmware answers. */
+void board_cpu_start(uint32_t cpu)
 {
-	host_silent = interrupts == BOARD_ALARM;
-	gic_init();
-	gic_enable(INTID_ALARM);
-	MMIO32(GICD, GICD_IROUTER + 8 * INTID_UART) = 0;
-	MMIO32(UART, UART_LCR_H) = UART_LCR_H_8BITS_FEN;
-	MMIO32(UART, UART_CR) = UART_CR_ON;
-	MMIO32(UART, UART_IMSC) = UART_RX_AND_TIMEOUT;
-	if (!host_silent)
-		gic_enable(INTID_UART);
-	board_interrupts_set(interrupts);
+	register uint64_t x0 __asm__("x0") = PSCI_CPU_ON;
+	register uint64_t x1 __asm__("x1") = cpu;
+	register uint64_t x2 __asm__("x2") = arch_cpu_entry();
+	register uint64_t x3 __asm__("x3") = cpu;
+	__asm__ volatile("smc #0" : "+r"(x0) : "r"(x1), "r"(x2), "r"(x3) : "memory");
+	CHECK(x0 == 0);
+}
+
+void board_cpu_wake(uint32_t cpu)
+{
+	MMIO32(GICD, GICD_IROUTER + 8 * INTID_UART) = cpu; /* no CPU that sleeps is to be woken by the host */
+	WRITE_SYSREG(ICC_SGI1R_EL1, UINT64_C(1) << cpu);
+	__asm__ volatile("isb"); /* it is on its way before this CPU sleeps */
+}
+
+static void private_set(uint32_t cpu, uint32_t intid, bool enabled)
+{
+	uint64_t base = GICR + GICR_BYTES * cpu + GICR_SGI_FRAME;
+	((volatile uint8_t *)(uintptr_t)(base + GICR_IPRIORITYR))[intid] = PRIORITY;
+	MMIO32(base, GICR_IGROUPR0) |= UINT32_C(1) << intid;
+	MMIO32(base, enabled ? GICR_ISENABLER0 : GICR_ICENABLER0) = UINT32_C(1) << intid;
 }
 
 void board_interrupts_set(enum board_interrupts interrupts)
 {
-	void (*set)(uint32_t intid) = interrupts == BOARD_ALL ? gic_enable : gic_disable;
-	set(INTID_MAINTENANCE);
-	set(INTID_VTIMER);
+	for (uint32_t cpu = 0; cpu < cpu_count; cpu++) {
+		private_set(cpu, INTID_MAINTENANCE, interrupts == BOARD_ALL);
+		private_set(cpu, INTID_VTIMER, interrupts == BOARD_ALL);
+	}
 }
 
 void board_host_let_in(void)
@@ -158,7 +212,7 @@ uint32_t board_irq_take(void)
 
 void board_vtimer_set_active(bool active)
 {
-	MMIO32(GICR_SGI, active ? GICR_ISACTIVER0 : GICR_ICACTIVER0) = UINT32_C(1) << INTID_VTIMER;
+	MMIO32(gic_base(INTID_VTIMER), active ? GICR_ISACTIVER0 : GICR_ICACTIVER0) = UINT32_C(1) << INTID_VTIMER;
 }
 
 void board_maintenance_rearm(void)

@@ -36,6 +36,8 @@
 /* enabled; PMC or PAC = 3: EL1 and EL0 */
 #define DBGCR_EL1_AND_EL0 (DBGCR_E | UINT64_C(3) << 1)
 
+static bool is_loaded[GUEST_VCPU_MAX]; /* debug registers other than after a reset are in the vCPU's CPU, maybe */
+
 /* A free breakpoint or watchpoint of `count`, or `count`. */
 static uint32_t slot_free(const uint64_t control[], uint32_t count)
 {
@@ -117,10 +119,24 @@ static struct vcpu_state points_merge(void)
 	return merged;
 }
 
+/* No debug exception can come: nobody has points, and the guest does not step itself. */
+static bool is_plain(void)
+{
+	return hv.mailbox->debug_point_count == 0 && hv_vcpu()->mdscr_el1 == 0;
+}
+
 HV_APART void debug_load(void)
 {
 	struct vcpu_state merged = points_merge();
 	arch_debug_load(&merged);
+	is_loaded[hv.guest.current] = !is_plain();
+}
+
+void debug_turn(void)
+{
+	hv.own_points_out = false;
+	if (!is_plain() || is_loaded[hv.guest.current])
+		debug_load();
 }
 
 void debug_update(void)

@@ -18,6 +18,9 @@ void debug_interrupted(void);
  * If they do not fit, the guest's own points are out until just before they are due (hv.own_points_out). */
 void debug_load(void);
 
+/* The same for a vCPU whose turn it has become: what its CPU has may be of another time. */
+void debug_turn(void);
+
 /* Call before each entry: brings the guest's own points in where the trace has an exception of theirs, or stops at a
  * breakpoint of the debugger's there. */
 void debug_update(void);

@@ -10,6 +10,7 @@
 #include "hv/core/gate.h"
 #include "hv/core/hv.h"
 #include "hv/core/psci.h"
+#include "hv/core/spin.h"
 #include "hv/core/sysreg.h"
 
 /* Where ELR points and whether the hardware counted the trapped instruction (docs/CLOCK.md). */
@@ -34,6 +35,11 @@ static enum exit_answer exit_wfi(const struct exit *exit)
 	return EXIT_WAIT;
 }
 
+static enum exit_answer exit_hvc(const struct exit *exit)
+{
+	return spin_is_here(exit) ? EXIT_SPIN : psci_call(exit);
+}
+
 static enum exit_answer exit_unknown(const struct exit *exit)
 {
 	hv_text("the guest caused an exit that hv does not know, ESR_EL2 =", exit->esr);
@@ -42,7 +48,7 @@ static enum exit_answer exit_unknown(const struct exit *exit)
 
 static const struct exit_row rows[EC_COUNT] = {
 	[EC_WFX] = {exit_wfi, COUNTED},                            /* WFI */
-	[EC_HVC64] = {psci_call, COUNTED_ELR_NEXT},                /* HVC */
+	[EC_HVC64] = {exit_hvc, COUNTED_ELR_NEXT},                 /* HVC */
 	[0x17] = {psci_call, COUNTED},                             /* SMC */
 	[EC_SYSREG] = {sysreg_access, COUNTED},                    /* system register */
 	[0x03] = {sysreg_aarch32, COUNTED},                        /* AArch32 CP15 */
@@ -66,6 +72,7 @@ static void goes_on(const struct exit *exit, enum exit_answer answer, uint64_t r
 	case EXIT_SKIP:
 	case EXIT_PASS:
 	case EXIT_WAIT:
+	case EXIT_SPIN:
 		hv_vcpu()->pc += exit->esr & ESR_IL ? 4 : 2; /* T32 has 16-bit instructions */
 		hv.guest.n += 1;
 		break;

@@ -13,6 +13,7 @@ enum exit_answer {
 	EXIT_SKIP,    /* the instruction was emulated: retired, pc after it */
 	EXIT_PASS,    /* as EXIT_SKIP, and nothing crossed: no event, nothing that could have changed */
 	EXIT_WAIT,    /* as EXIT_SKIP, and the guest waits for an interrupt */
+	EXIT_SPIN,    /* as EXIT_WAIT, in a loop that waits for another vCPU: no event by itself */
 	EXIT_STOP,    /* the guest ended the recording */
 	EXIT_REFUSED, /* hv does not support this; the mailbox text says what */
 };

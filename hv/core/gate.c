@@ -7,6 +7,7 @@
 #include "hv/core/interrupts.h"
 #include "hv/core/publish.h"
 #include "hv/core/ring.h"
+#include "hv/core/schedule.h"
 
 struct half {
 	bool trace_decides; /* else the machine does */
@@ -22,6 +23,7 @@ struct half {
 	bool (*note_due)(void);
 	bool (*debug_due)(void);
 	bool (*input)(uint8_t *byte);
+	bool (*turn)(enum turn_cause cause, uint32_t *to, enum switch_reason *why);
 	bool (*idle_due)(bool waits);
 	ns_t (*idle)(ns_t deadline);
 	bool (*end_due)(uint32_t *reason);
@@ -71,6 +73,7 @@ static const struct half recording = {
 	.note_due = never,
 	.debug_due = never,
 	.input = record_input,
+	.turn = schedule_turn,
 	.idle_due = record_idle_due,
 	.idle = record_idle,
 	.end_due = record_end_due,
@@ -92,6 +95,7 @@ static const struct half replaying = {
 	.note_due = replay_note_due,
 	.debug_due = replay_debug_due,
 	.input = replay_input,
+	.turn = replay_turn,
 	.idle_due = replay_idle_due,
 	.idle = replay_idle,
 	.end_due = replay_end_due,
@@ -113,6 +117,7 @@ static const struct half diverted = {
 	.note_due = never,
 	.debug_due = never,
 	.input = no_input,
+	.turn = schedule_turn,
 	.idle_due = record_idle_due,
 	.idle = divert_idle,
 	.end_due = divert_end_due,
@@ -214,6 +219,14 @@ bool gate_input(ipa_t device, uint8_t *byte)
 	if (hv.ended || !HALF(input(byte)))
 		return false;
 	note(EVENT_INPUT, device.v, *byte);
+	return !hv.ended;
+}
+
+bool gate_turn(enum turn_cause cause, uint32_t *to, enum switch_reason *why)
+{
+	if (hv.ended || hv.guest.vcpu_count == 1 || !HALF(turn(cause, to, why)))
+		return false;
+	note(EVENT_SWITCH, *to, *why);
 	return !hv.ended;
 }
 

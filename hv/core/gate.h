@@ -10,6 +10,7 @@
 #pragma once
 #include "hv/abi/event.h"
 #include "hv/abi/types.h"
+#include "hv/core/turn.h"
 #include <stdbool.h>
 
 /* Call once, before the first entry. */
@@ -50,6 +51,9 @@ bool gate_debug_due(void);
 
 /* Takes one byte of console input for the device at `device`, if there is one now. */
 bool gate_input(ipa_t device, uint8_t *byte);
+
+/* Whether another vCPU has the next turn: who, and why. */
+bool gate_turn(enum turn_cause cause, uint32_t *to, enum switch_reason *why);
 
 /* Whether the guest idles here; `waits`: it executed WFI and nothing is pending. */
 bool gate_idle_due(bool waits);

@@ -12,6 +12,7 @@
 #include "hv/core/gate_half.h"
 #include "hv/core/hv.h"
 #include "hv/core/interrupts.h"
+#include "hv/core/schedule.h"
 #include "hv/core/timers.h"
 
 static bool hang_seen;
@@ -32,6 +33,8 @@ void divert_run_end(void)
 
 ns_t divert_idle(ns_t deadline)
 {
+	if (schedule_spin_jump().v != 0)
+		return record_idle(deadline);
 	hang_seen = deadline.v == UINT64_MAX;
 	return (ns_t){hang_seen ? 0 : deadline.v - hv_now().v};
 }
@@ -46,5 +49,7 @@ bool divert_end_due(uint32_t *reason)
 insn_t divert_next_stop(insn_t deadline, insn_t alarm)
 {
 	(void)alarm;
-	return (insn_t){deadline.v < hv.until_n ? deadline.v : hv.until_n};
+	insn_t turn = schedule_deadline();
+	uint64_t stop = turn.v < deadline.v ? turn.v : deadline.v;
+	return (insn_t){stop < hv.until_n ? stop : hv.until_n};
 }

@@ -5,6 +5,7 @@
 #include "hv/abi/event.h"
 #include "hv/abi/types.h"
 #include "hv/core/hv.h"
+#include "hv/core/turn.h"
 #include <stdbool.h>
 
 /* Around a diverted run: lets the machine's interrupts out, and puts them back as a replay needs them. */
@@ -33,6 +34,7 @@ bool replay_debug_due(void);
 
 bool record_input(uint8_t *byte);
 bool replay_input(uint8_t *byte);
+bool replay_turn(enum turn_cause cause, uint32_t *to, enum switch_reason *why);
 bool record_idle_due(bool waits);
 bool replay_idle_due(bool waits);
 ns_t record_idle(ns_t deadline);

@@ -7,6 +7,7 @@
 #include "hv/core/patch.h"
 #include "hv/core/publish.h"
 #include "hv/core/ring.h"
+#include "hv/core/schedule.h"
 #include "hv/core/timers.h"
 #include "hv/dev/pl011.h"
 
@@ -61,6 +62,7 @@ static const struct event *append(enum event_kind kind, uint64_t address, uint64
 void record_forget(void)
 {
 	last_n = UINT64_MAX;
+	schedule_forget();
 }
 
 void record_note(enum event_kind kind, uint64_t address, uint64_t value)
@@ -180,8 +182,17 @@ static ns_t real_jump(ns_t deadline)
 	return (ns_t){until > now ? until - now : 0};
 }
 
+static ns_t spin_jump(ns_t jump, ns_t deadline)
+{
+	uint64_t left = deadline.v - hv_now().v;
+	return (ns_t){left < jump.v ? left : jump.v};
+}
+
 ns_t record_idle(ns_t deadline)
 {
+	ns_t jump = schedule_spin_jump();
+	if (jump.v != 0)
+		return spin_jump(jump, deadline);
 	asking_idle(&hv.guest.uart);
 	if (input_ready())
 		return (ns_t){0};
@@ -196,7 +207,7 @@ ns_t record_idle(ns_t deadline)
 
 bool record_idle_due(bool waits)
 {
-	return waits;
+	return waits || schedule_spin_jump().v != 0;
 }
 
 bool record_end_due(uint32_t *reason)
@@ -213,7 +224,9 @@ bool record_end_due(uint32_t *reason)
 insn_t record_next_stop(insn_t deadline, insn_t alarm)
 {
 	(void)alarm;
-	stop = deadline;
+	stop = schedule_deadline();
+	if (deadline.v < stop.v)
+		stop = deadline;
 	if (hv.boot->limit_n != 0 && hv.boot->limit_n < deadline.v)
 		stop.v = hv.boot->limit_n;
 	return stop;

@@ -137,6 +137,23 @@ static HV_APART void diverged_here(void)
 	diverged(&here);
 }
 
+/* A trace may say what no recording does. */
+bool replay_turn(enum turn_cause cause, uint32_t *to, enum switch_reason *why)
+{
+	const struct event *next = next_here(EVENT_SWITCH);
+	(void)cause;
+	if (!next)
+		return false;
+	if (next->address >= hv.guest.vcpu_count || next->address == hv.guest.current ||
+	    hv.guest.vcpu[next->address].power != VCPU_ON) {
+		diverged_here();
+		return false;
+	}
+	*to = (uint32_t)next->address;
+	*why = (enum switch_reason)next->value;
+	return true;
+}
+
 /* A guest that waits with nothing pending idled here in the recording, or was interrupted (its WFI may not have trapped
  * then), or ended. */
 bool replay_idle_due(bool waits)

@@ -8,14 +8,14 @@
 #include "hv/core/hv.h"
 #include "hv/dev/vgic.h"
 
-static uint32_t taken;            /* acknowledged, not yet acted on */
-static bool vtimer_silenced;      /* the physical interrupt is active */
-static bool maintenance_silenced; /* the virtual GIC's maintenance interrupt is */
+static uint32_t taken; /* acknowledged, not yet acted on */
+/* By vCPU: each has a CPU of its own. */
+static bool vtimer_silenced[GUEST_VCPU_MAX];      /* the physical interrupt is active */
+static bool maintenance_silenced[GUEST_VCPU_MAX]; /* the virtual GIC's maintenance interrupt is */
 
 static const struct virq *virq_of(uint32_t intid)
 {
-	return intid < VGIC_PRIVATE_COUNT ? &hv.guest.vgic.redist[hv.guest.current].irq[intid]
-					  : &hv.guest.vgic.spi[intid - VGIC_PRIVATE_COUNT];
+	return vgic_irq_const(&hv.guest.vgic, hv.guest.current, intid);
 }
 
 /* Its line is up, or the guest is in its handler. */
@@ -57,9 +57,9 @@ void interrupts_fold(void)
 		interrupts_sample_vtimer(); /* the guest ended it; the timer may be due again */
 }
 
-bool interrupts_level(uint32_t intid)
+bool interrupts_level(uint32_t vcpu, uint32_t intid)
 {
-	return virq_of(intid)->level;
+	return vgic_irq_const(&hv.guest.vgic, vcpu, intid)->level;
 }
 
 void interrupts_flush(vgic_inject_fn *injected)
@@ -75,12 +75,13 @@ void interrupts_load(void)
 	if (hv.guest.vgic.stage == VGIC_LOADED)
 		return;
 	arch_ich_load(hv_vcpu());
-	if (maintenance_silenced)
+	bool *maintenance = &maintenance_silenced[hv.guest.current], *vtimer = &vtimer_silenced[hv.guest.current];
+	if (*maintenance)
 		board_maintenance_rearm();
-	maintenance_silenced = false;
-	if (vtimer_handled() != vtimer_silenced) {
-		vtimer_silenced = !vtimer_silenced;
-		board_vtimer_set_active(vtimer_silenced);
+	*maintenance = false;
+	if (vtimer_handled() != *vtimer) {
+		*vtimer = !*vtimer;
+		board_vtimer_set_active(*vtimer);
 	}
 	hv.guest.vgic.stage = VGIC_LOADED;
 }
@@ -124,18 +125,18 @@ bool interrupts_acknowledged(void)
 	return changed != 0;
 }
 
-bool interrupts_enabled(uint32_t intid)
+bool interrupts_enabled(uint32_t vcpu, uint32_t intid)
 {
-	return virq_of(intid)->enabled;
+	return vgic_irq_const(&hv.guest.vgic, vcpu, intid)->enabled;
 }
 
 void interrupts_taken_add(uint32_t irqs)
 {
 	taken |= irqs;
 	if (irqs & BOARD_IRQ_VTIMER)
-		vtimer_silenced = true;
+		vtimer_silenced[hv.guest.current] = true;
 	if (irqs & BOARD_IRQ_MAINTENANCE)
-		maintenance_silenced = true;
+		maintenance_silenced[hv.guest.current] = true;
 }
 
 uint32_t interrupts_taken(void)

@@ -11,7 +11,7 @@ void interrupts_fold(void);
 /* Sets a device's or timer's line; folds. */
 void interrupts_set_level(uint32_t intid, bool level);
 /* The line as it was set last. */
-bool interrupts_level(uint32_t intid);
+bool interrupts_level(uint32_t vcpu, uint32_t intid);
 /* Sets the line of the virtual timer, which is in hardware, for the current guest time. */
 void interrupts_sample_vtimer(void);
 /* Chooses what goes into the list registers; `injected` is called for each newly pending interrupt. */
@@ -31,7 +31,7 @@ bool interrupts_deliverable(void);
 /* Whether the guest acknowledged or ended an interrupt since its list registers were last loaded or saved; saves. */
 bool interrupts_acknowledged(void);
 /* Whether the guest has enabled the interrupt. */
-bool interrupts_enabled(uint32_t intid);
+bool interrupts_enabled(uint32_t vcpu, uint32_t intid);
 
 /* Physical interrupts (BOARD_IRQ_*) were acknowledged: those that stay silent until interrupts_load are marked as such.
  * They are kept, from wherever hv took them, until the run loop has acted on them. */

@@ -16,12 +16,10 @@
 #include "hv/core/run.h"
 #include "hv/core/service.h"
 #include "hv/core/sysreg.h"
+#include "hv/core/vcpu.h"
 #include "hv/dev/pl011.h"
 #include "hv/dev/pl031.h"
 #include "hv/dev/vgic.h"
-
-#define PSTATE_EL1H_MASKED UINT64_C(0x3c5)
-#define OSLSR_RESET        UINT64_C(0xa) /* the OS lock is implemented, and locked */
 
 static void refuse(const char *text, uint64_t value)
 {
@@ -49,7 +47,7 @@ static void memory_init(void)
 	stage2_init((ipa_t){GUEST_RAM_IPA}, (pa_t){boot->guest_ram_pa}, boot->guest_ram_bytes);
 	if (bus_has_flash())
 		stage2_map_zeros((ipa_t){GUEST_FLASH_IPA}, GUEST_FLASH_BYTES);
-	mmu_init(HV_MACHINE_RAM_PA, boot->guest_ram_pa + boot->guest_ram_bytes, map.device_start, map.device_end);
+	mmu_map(HV_MACHINE_RAM_PA, boot->guest_ram_pa + boot->guest_ram_bytes, map.device_start, map.device_end);
 }
 
 static void guest_init(void)
@@ -60,12 +58,10 @@ static void guest_init(void)
 	pl011_reset(&guest->uart);
 	pl031_reset(&guest->rtc);
 	for (uint32_t i = 0; i < guest->vcpu_count; i++)
-		guest->vcpu[i].oslsr_el1 = OSLSR_RESET;
-	guest->vcpu[0].pc = hv.boot->entry_ipa;
-	guest->vcpu[0].x[0] = hv.boot->dtb_ipa;
-	guest->vcpu[0].pstate = PSTATE_EL1H_MASKED;
+		vcpu_reset(i, 0, 0);
+	vcpu_reset(0, hv.boot->entry_ipa, hv.boot->dtb_ipa);
 	guest->vcpu[0].power = VCPU_ON;
-	arch_el1_reset(&guest->vcpu[0]);
+	vcpu_load();
 	guest_clock_jumped();
 }
 
@@ -76,15 +72,34 @@ static enum board_interrupts board_interrupts(void)
 	return hv.boot->serve ? BOARD_ALARM_AND_HOST : BOARD_ALARM;
 }
 
+/* What each CPU has of its own. */
+static void cpu_init(void)
+{
+	mmu_enable();
+	stage2_enable();
+	el2_init_traps(sysreg_id_registers_trap());
+	board_cpu_init(board_interrupts());
+	if (!clock_init())
+		refuse("this machine's counters are not an exact instruction clock, CNTFRQ_EL0 =",
+		       arch_counter_frequency());
+}
+
+static void cpus_init(void)
+{
+	cpu_init();
+	for (uint32_t i = 1; i < hv.boot->vcpu_count; i++) {
+		arch_cpu_move(i, board_cpu_start);
+		cpu_init();
+	}
+	arch_cpu_move(0, board_cpu_wake);
+}
+
 void hv_main(void)
 {
 	boot_block_read();
 	memory_init();
-	el2_init_traps(sysreg_id_registers_trap());
 	board_init(board_interrupts());
-	if (!clock_init())
-		refuse("this machine's counters are not an exact instruction clock, CNTFRQ_EL0 =",
-		       arch_counter_frequency());
+	cpus_init();
 	hv.mailbox->fingerprint_count = arch_fingerprint((uint64_t *)hv.mailbox->fingerprint);
 	guest_clock_init();
 	guest_init();

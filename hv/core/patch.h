@@ -6,6 +6,11 @@
 /* Replaces the word at `ipa`, if it is an instruction for which there is a replacement. */
 void patch_word(ipa_t ipa);
 
+/* The same, of a WFE or YIELD alone. True: it was one. */
+bool patch_spin(ipa_t ipa);
+/* Whether HVC #imm16 is what stands for one, if its word is covered. */
+bool patch_is_spin_call(uint16_t imm16);
+
 /* The guest accesses this page of RAM in a way that stage 2 does not permit: takes the page's words out, so that the
  * access can be made again. False: hv has none there. */
 bool patch_release(ipa_t page);

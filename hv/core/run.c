@@ -31,10 +31,15 @@
 #include "hv/core/hv.h"
 #include "hv/core/interrupts.h"
 #include "hv/core/patch.h"
+#include "hv/core/spin.h"
 #include "hv/core/standstill.h"
 #include "hv/core/timers.h"
+#include "hv/core/turn.h"
 #include "hv/core/vector.h"
 #include "hv/dev/pl011.h"
+
+/* Only what was taken is settled: a replay may not have a place for more. */
+enum taken { TAKEN, TAKEN_WAITS, TAKEN_SPINS, PUT_OFF, PASSED };
 
 /* Beside BOARD_IRQ_*: an interrupt that was gone before it was acknowledged. The exit is an event all the same. */
 enum { IRQ_SPURIOUS = 1 << 30 };
@@ -84,22 +89,36 @@ static void injected(uint32_t vcpu, uint32_t intid, uint8_t priority)
 	gate_inject(intid, priority);
 }
 
+static bool take_turn(enum turn_cause cause)
+{
+	uint32_t to = 0;
+	enum switch_reason why = SWITCH_REASON_SLICE;
+	if (!gate_turn(cause, &to, &why))
+		return false;
+	turn_give(to, why);
+	return true;
+}
+
 /* Brings everything that stands at this position to rest, so that the guest can go on. A replay that is to stop at
  * this position stops in the first turn, so only there is a place for a keyframe. */
-static void settle(bool waits)
+static void settle(enum taken taken)
 {
+	bool waits = taken == TAKEN_WAITS, spins = taken == TAKEN_SPINS;
 	for (bool first = true;; first = false) {
 		bool exit = gate_exit(exit_reason(interrupts_taken()));
 		if (exit) {
 			debug_interrupted();
 			interrupts_fold();
 			timers_sample();
+			spin_look();
 		} else if (gate_note_due()) {
 			interrupts_fold();
 		}
 		interrupts_taken_forget();
 		input_poll();
-		bool idle = waits && !interrupts_pending();
+		bool idle = waits && (!interrupts_pending() || hv_vcpu()->power == VCPU_OFF);
+		if (take_turn(idle ? TURN_WAITS : spins ? TURN_SPINS : exit ? TURN_EXIT : TURN_TRAP))
+			idle = waits = spins = false;
 		interrupts_flush(injected);
 		if (gate_end_due())
 			return;
@@ -110,6 +129,7 @@ static void settle(bool waits)
 		hv.guest.idle_ns += gate_idle(timers_idle_deadline()).v;
 		guest_clock_jumped();
 		timers_sample();
+		spins = false; /* it has waited */
 	}
 }
 
@@ -136,9 +156,9 @@ static void alarm_update(void)
 	alarm_move(set, pass.v < stop.v ? pass : stop);
 }
 
-static HV_APART void come_to_rest(bool waits)
+static HV_APART void come_to_rest(enum taken taken)
 {
-	settle(waits);
+	settle(taken);
 	debug_update();
 	alarm_update();
 }
@@ -158,9 +178,6 @@ static bool is_at_rest(void)
 		alarm_move(set, stop);
 	return true;
 }
-
-/* Only what was taken is settled: a replay may not have a place for more. */
-enum taken { TAKEN, TAKEN_WAITS, PUT_OFF, PASSED };
 
 /* A place that shares its position with another: the guest may be about to take a virtual interrupt, or has just taken
  * an exception whose instruction did not retire, to EL1 or to EL2. */
@@ -189,6 +206,8 @@ static HV_APART enum taken trap_taken(enum exit_answer answer)
 	switch (answer) {
 	case EXIT_WAIT:
 		return TAKEN_WAITS;
+	case EXIT_SPIN:
+		return TAKEN_SPINS;
 	case EXIT_AGAIN:
 		return PASSED;
 	case EXIT_PASS:
@@ -244,7 +263,7 @@ static bool goes_on(enum taken taken)
 HV_WHOLE void run(void)
 {
 	patch_show();
-	come_to_rest(false);
+	come_to_rest(TAKEN);
 	while (!hv.ended) {
 		enum taken taken;
 		interrupts_load();
@@ -252,6 +271,6 @@ HV_WHOLE void run(void)
 			uint64_t entry_n = hv.guest.n;
 			taken = exit_take(enter(), entry_n);
 		} while (goes_on(taken));
-		come_to_rest(taken == TAKEN_WAITS);
+		come_to_rest(taken);
 	}
 }

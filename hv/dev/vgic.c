@@ -62,7 +62,7 @@ uint32_t vgic_next_live(const struct vgic_state *vgic, uint32_t vcpu, uint32_t f
 	return GUEST_INTID_COUNT;
 }
 
-static void cpu_interface_reset(struct vcpu_state *vcpu)
+void vgic_reset_cpu(struct vcpu_state *vcpu)
 {
 	vcpu->ich_vmcr =
 		ICH_VMCR_VFIQEN | FIELD_PUT(ICH_VMCR_VBPR0, ICH_VBPR0_MIN) | FIELD_PUT(ICH_VMCR_VBPR1, ICH_VBPR1_MIN);
@@ -95,7 +95,7 @@ void vgic_reset(struct guest_state *guest)
 	}
 	for (uint32_t i = 0; i < GUEST_VCPU_MAX; i++) {
 		redist_reset(&vgic->redist[i]);
-		cpu_interface_reset(&guest->vcpu[i]);
+		vgic_reset_cpu(&guest->vcpu[i]);
 	}
 }
 

@@ -25,6 +25,9 @@ typedef void vgic_inject_fn(uint32_t vcpu, uint32_t intid, uint8_t priority);
  * all others level-sensitive, SPIs routed to vCPU 0, and every vCPU's ICH registers as the hardware has them then. */
 void vgic_reset(struct guest_state *guest);
 
+/* The CPU interface of one vCPU after a reset of that CPU; what the redistributor keeps for it stays. */
+void vgic_reset_cpu(struct vcpu_state *vcpu);
+
 /* Sets the input line of a PPI (16 to 31, of `vcpu`) or SPI (`vcpu` is ignored). The rising edge latches an
  * edge-triggered interrupt. For GUEST_INTID_VTIMER, whose list registers are bound to the physical interrupt: the
  * guest's end of interrupt lowers the line (at vgic_fold), to be raised again if the timer still fires. If the guest

@@ -1,0 +1,171 @@
+/* Round robin: who has waited longest for the CPU goes on (docs/SMP.md has the measurements).
+ *
+ * 1. A turn ends when its vCPU waits, is off or spins; else at the next alarm after SLICE, if others can run. Who is
+ *    woken gets the CPU WAKE after it, not at once: whoever woke it often still holds the lock that it wants first.
+ * 2. The virtual GIC is never folded here: of those whose turn it is not all is known.
+ * 3. A loop that spins is known only once an asynchronous exit has come upon it (hv/core/spin.c). So while others can run
+ *    the guest is looked at: often after such a loop was found, since they come together, and less and less after.
+ * 4. Where all that can run do nothing but spin, only time can end it, or an interrupt that time brings: they wait for
+ *    a while as if in WFI, the longer the longer it lasts. */
+#include "hv/core/schedule.h"
+#include "hv/core/hv.h"
+#include "hv/core/spin.h"
+
+#define SLICE      UINT64_C(1000000)
+#define WAKE       UINT64_C(20000)
+#define LOOK_FIRST UINT64_C(2000)
+#define SPIN_SHORT UINT64_C(256) /* instructions from one WFE to the next, where nothing else was done between */
+#define JUMP_MIN   UINT64_C(1000)
+#define JUMP_MAX   UINT64_C(100000)
+
+static struct {
+	uint64_t start_n; /* of the turn */
+	uint64_t end_n;   /* UINT64_MAX: it has no end yet */
+	bool woken;       /* the end is for one that was woken */
+	uint64_t left_n[GUEST_VCPU_MAX]; /* where each one's last turn ended */
+} turn = {.end_n = UINT64_MAX};
+
+static struct {
+	uint64_t at_n, every;
+	uint64_t found; /* spin_found() then */
+} look = {.every = LOOK_FIRST};
+
+static struct {
+	uint64_t last_n, since_ns; /* the last WFE or YIELD; when it began that there was nothing else */
+	uint32_t rounds;           /* so many in a row */
+	uint64_t jump_ns;
+} spin;
+
+void schedule_forget(void)
+{
+	__builtin_memset(&turn, 0, sizeof(turn));
+	__builtin_memset(&spin, 0, sizeof(spin));
+	turn.start_n = hv.guest.n;
+	turn.end_n = UINT64_MAX;
+	look.at_n = hv.guest.n;
+	look.every = LOOK_FIRST;
+}
+
+static bool is_woken(uint32_t vcpu)
+{
+	return hv.guest.turn.waits[vcpu];
+}
+
+/* Who has waited longest, among those that were woken if `woken`; the one that runs: nobody. */
+static uint32_t longest(bool woken)
+{
+	uint32_t best = hv.guest.current;
+	for (uint32_t i = 0; i < hv.guest.vcpu_count; i++) {
+		if (i == hv.guest.current || (woken && !is_woken(i)) || !turn_can_run(i))
+			continue;
+		if (best == hv.guest.current || turn.left_n[i] < turn.left_n[best])
+			best = i;
+	}
+	return best;
+}
+
+static bool give(uint32_t next, enum switch_reason reason, uint32_t *to, enum switch_reason *why)
+{
+	turn.left_n[hv.guest.current] = hv.guest.n;
+	turn.start_n = hv.guest.n;
+	turn.end_n = UINT64_MAX;
+	turn.woken = false;
+	*to = next;
+	*why = reason;
+	return true;
+}
+
+static bool turn_at_exit(uint32_t *to, enum switch_reason *why)
+{
+	look.every = look.found != spin_found() ? LOOK_FIRST : look.every < SLICE ? 2 * look.every : SLICE;
+	look.found = spin_found();
+	look.at_n = hv.guest.n + look.every;
+	if (hv.guest.n < turn.end_n)
+		return false;
+	uint32_t next = turn.woken ? longest(true) : hv.guest.current;
+	enum switch_reason reason = next != hv.guest.current ? SWITCH_REASON_WOKEN : SWITCH_REASON_SLICE;
+	if (next == hv.guest.current)
+		next = longest(false);
+	turn.end_n = UINT64_MAX;
+	return next != hv.guest.current && give(next, reason, to, why);
+}
+
+/* How long nothing but spinning may be waited for: a quarter of the time that it has lasted. */
+static void spin_wait(void)
+{
+	uint64_t lasted = hv_now().v - spin.since_ns;
+	spin.jump_ns = lasted / 4 < JUMP_MIN ? JUMP_MIN : lasted / 4 > JUMP_MAX ? JUMP_MAX : lasted / 4;
+	spin.rounds = 2 * hv.guest.vcpu_count; /* all have another go before the next */
+}
+
+static bool turn_at_spin(uint32_t *to, enum switch_reason *why)
+{
+	if (hv.guest.n - spin.last_n > SPIN_SHORT) {
+		spin.rounds = 0;
+		spin.since_ns = hv_now().v;
+	}
+	spin.last_n = hv.guest.n;
+	if (++spin.rounds > 4 * hv.guest.vcpu_count) {
+		spin_wait();
+		return false;
+	}
+	uint32_t next = longest(false);
+	return next != hv.guest.current && give(next, SWITCH_REASON_SPINS, to, why);
+}
+
+static bool turn_at_wait(uint32_t *to, enum switch_reason *why)
+{
+	uint32_t next = longest(false);
+	bool is_off = hv.guest.vcpu[hv.guest.current].power == VCPU_OFF;
+	return next != hv.guest.current && give(next, is_off ? SWITCH_REASON_OFF : SWITCH_REASON_WAITS, to, why);
+}
+
+bool schedule_turn(enum turn_cause cause, uint32_t *to, enum switch_reason *why)
+{
+	spin.jump_ns = 0;
+	switch (cause) {
+	case TURN_EXIT:
+		return turn_at_exit(to, why);
+	case TURN_WAITS:
+		return turn_at_wait(to, why);
+	case TURN_SPINS:
+		return turn_at_spin(to, why);
+	case TURN_TRAP:
+	default:
+		return false;
+	}
+}
+
+ns_t schedule_spin_jump(void)
+{
+	return (ns_t){spin.jump_ns};
+}
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+insn_t schedule_deadline(void)
+{
+	bool any = false, woken = false;
+	for (uint32_t i = 0; i < hv.guest.vcpu_count; i++) {
+		if (i == hv.guest.current || !turn_can_run(i))
+			continue;
+		any = true;
+		woken |= is_woken(i);
+	}
+	if (!any)
+		turn.end_n = UINT64_MAX;
+	else if (turn.end_n == UINT64_MAX)
+		turn.end_n = turn.start_n + SLICE;
+	if (!any)
+		return (insn_t){UINT64_MAX};
+	if (woken && !turn.woken)
+		turn.end_n = min_u64(turn.end_n, hv.guest.n + WAKE);
+	turn.woken = woken;
+	if (look.at_n <= hv.guest.n)
+		look.at_n = hv.guest.n + look.every;
+	uint64_t at = min_u64(turn.end_n, look.at_n);
+	return (insn_t){at > hv.guest.n ? at : hv.guest.n + 1};
+}
