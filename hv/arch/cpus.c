@@ -1,11 +1,12 @@
-/* hv is one thread that moves from CPU to CPU: its stack and all that it knows go along, and the CPU that it leaves sleeps.
+/* hv is one thread that moves from CPU to CPU: its stack and all that it knows go along, and the CPU that it leaves
+ * sleeps.
  *
  * 1. Each vCPU keeps its registers, TLB, virtual CPU interface and debug registers in a CPU of its own, so a turn costs
  *    no saving, no loading and no page table walks.
  * 2. The counter of a CPU counts the machine's time while that CPU is at EL1 or EL0, whoever runs then. So all others
  *    have to sleep before a guest is entered: cpu_move waits until the CPU that was left does.
- * 3. A CPU that sleeps is woken by cpu_move's SGI and by nothing else: the priority mask lets no other interrupt in, its
- *    virtual timer is off, and its virtual CPU interface signals nothing. */
+ * 3. A CPU that sleeps is woken by cpu_move's SGI and by nothing else: the priority mask lets no other interrupt in,
+ * its virtual timer is off, and its virtual CPU interface signals nothing. */
 #include "hv/arch/cpus.h"
 #include "hv/arch/arch.h"
 #include "hv/arch/clock.h"

@@ -3,8 +3,8 @@
  * 1. A turn ends when its vCPU waits, is off or spins; else at the next alarm after SLICE, if others can run. Who is
  *    woken gets the CPU WAKE after it, not at once: whoever woke it often still holds the lock that it wants first.
  * 2. The virtual GIC is never folded here: of those whose turn it is not all is known.
- * 3. A loop that spins is known only once an asynchronous exit has come upon it (hv/core/spin.c). So while others can run
- *    the guest is looked at: often after such a loop was found, since they come together, and less and less after.
+ * 3. A loop that spins is known only once an asynchronous exit has come upon it (hv/core/spin.c). So while others can
+ * run the guest is looked at: often after such a loop was found, since they come together, and less and less after.
  * 4. Where all that can run do nothing but spin, only time can end it, or an interrupt that time brings: they wait for
  *    a while as if in WFI, the longer the longer it lasts. */
 #include "hv/core/schedule.h"
@@ -19,9 +19,9 @@
 #define JUMP_MAX   UINT64_C(100000)
 
 static struct {
-	uint64_t start_n; /* of the turn */
-	uint64_t end_n;   /* UINT64_MAX: it has no end yet */
-	bool woken;       /* the end is for one that was woken */
+	uint64_t start_n;                /* of the turn */
+	uint64_t end_n;                  /* UINT64_MAX: it has no end yet */
+	bool woken;                      /* the end is for one that was woken */
 	uint64_t left_n[GUEST_VCPU_MAX]; /* where each one's last turn ended */
 } turn = {.end_n = UINT64_MAX};
 

@@ -1,5 +1,5 @@
-/* A vCPU that waits for another by WFE or YIELD cannot go on before it has given its turn away. Neither instruction traps
- * on QEMU, so those that the guest was found at are replaced by ones that do (patch.h).
+/* A vCPU that waits for another by WFE or YIELD cannot go on before it has given its turn away. Neither instruction
+ * traps on QEMU, so those that the guest was found at are replaced by ones that do (patch.h).
  *
  * 1. Found: at an asynchronous exit, within NEAR instructions of pc, while another vCPU could run. All of this is a
  *    function of the guest and of the trace, so a replay replaces the same ones.

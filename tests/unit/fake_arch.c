@@ -180,6 +180,21 @@ void board_interrupts_set(enum board_interrupts interrupts)
 	alarm_only = interrupts != BOARD_ALL;
 }
 
+void board_cpu_start(uint32_t cpu)
+{
+	(void)cpu;
+}
+
+void board_cpu_wake(uint32_t cpu)
+{
+	(void)cpu;
+}
+
+void board_cpu_init(enum board_interrupts interrupts)
+{
+	(void)interrupts;
+}
+
 void board_init(enum board_interrupts interrupts)
 {
 	board_interrupts_set(interrupts);
@@ -313,8 +328,6 @@ void arch_el1_reset(struct vcpu_state *vcpu)
 {
 	vcpu->sctlr_el1 = UINT64_C(0x30d00800);
 	vcpu->vbar_el1 = FAKE_VBAR;
-	arch_el1_load(vcpu);
-	fake_cpu.el1.ich_vmcr = vcpu->ich_vmcr;
 }
 
 void arch_el1_load_exception(const struct vcpu_state *vcpu)
@@ -354,6 +367,18 @@ void arch_vtimer_save(struct vcpu_state *vcpu)
 {
 	vcpu->cntv_ctl_el0 = fake_cpu.el1.cntv_ctl_el0;
 	vcpu->cntv_cval_el0 = fake_cpu.el1.cntv_cval_el0;
+}
+
+void arch_vtimer_load(const struct vcpu_state *vcpu)
+{
+	fake_cpu.el1.cntv_ctl_el0 = vcpu->cntv_ctl_el0;
+	fake_cpu.el1.cntv_cval_el0 = vcpu->cntv_cval_el0;
+}
+
+void arch_cpu_move(uint32_t to, void (*wake)(uint32_t to))
+{
+	(void)wake;
+	cr_assert_eq(to, 0);
 }
 
 void arch_debug_load(const struct vcpu_state *vcpu)
@@ -424,12 +449,20 @@ void el2_init_traps(bool id_registers)
 	(void)id_registers;
 }
 
-void mmu_init(uint64_t ram_start, uint64_t ram_end, uint64_t device_start, uint64_t device_end)
+void mmu_map(uint64_t ram_start, uint64_t ram_end, uint64_t device_start, uint64_t device_end)
 {
 	(void)ram_start;
 	(void)ram_end;
 	(void)device_start;
 	(void)device_end;
+}
+
+void mmu_enable(void)
+{
+}
+
+void stage2_enable(void)
+{
 }
 
 void pagetable_init(uint64_t pool_pa, uint64_t pool_bytes)

@@ -80,8 +80,10 @@ Test(abi, guest_state_has_no_hidden_padding)
 	cr_assert_eq(offsetof(struct guest_state, vcpu), 32);
 	cr_assert_eq(sizeof(struct guest_state), 32 + GUEST_VCPU_MAX * sizeof(struct vcpu_state) +
 							 sizeof(struct vgic_state) + sizeof(struct pl011_state) +
-							 sizeof(struct pl031_state) + sizeof(struct patch_state));
-	cr_assert_eq(guest_state_bytes(1), sizeof(struct guest_state) - sizeof(struct patch_state));
+							 sizeof(struct pl031_state) + sizeof(struct patch_state) +
+							 sizeof(struct turn_state));
+	cr_assert_eq(guest_state_bytes(1),
+		     sizeof(struct guest_state) - sizeof(struct patch_state) + sizeof(struct turn_state));
 	cr_assert_eq(guest_state_bytes(GUEST_MACHINE_VERSION), sizeof(struct guest_state));
 }
 
