@@ -7,7 +7,9 @@ GUESTS := access_forms bad_mmio bootargs brk chaos cntvct_hash console corruptio
 	lost memory mmio_forms pie pmu pmu_user polls psci reset rtc self_modifying sgi sgi_race smp_off spi \
 	standstill thumb ticks timer_behind_trap timer_far timer_physical timer_virtual unknown_register \
 	unsupported wfi wfi_doorbell wfi_forever
-GUEST_ELFS := $(GUESTS:%=$(BUILD)/guest/%.elf)
+# For a machine of several CPUs.
+GUESTS_SMP := smp_atomics smp_pingpong smp_start smp_timers
+GUEST_ELFS := $(patsubst %,$(BUILD)/guest/%.elf,$(GUESTS) $(GUESTS_SMP))
 GUEST_BINS := $(patsubst %,$(BUILD)/guest/%.bin,bootargs console memory pie)
 
 GUEST_CC ?= aarch64-linux-gnu-gcc
@@ -21,7 +23,7 @@ guest_pie := -fpie -static-pie
 guest_exec_base := 0x40080000
 guest_pie_base := 0
 chaos_parts := cpu devices gic memory time user
-guest_lib := dtb exception gic guest mmu print psci start timer user user_entry vectors
+guest_lib := arguments dtb exception gic guest mmu print psci smp smp_entry start timer user user_entry vectors
 
 # $(1): exec or pie. Sets how a payload of that kind is compiled and linked.
 define guest_kind
@@ -45,7 +47,7 @@ GUEST_ELFS += $(BUILD)/guest/lines.elf
 .SECONDARY: $(BUILD)/guest/exec/lines.o
 $(eval $(call guest_kind,exec))
 $(eval $(call guest_kind,pie))
-.SECONDARY: $(guest_exec_lib) $(guest_pie_lib) $(GUESTS:%=$(BUILD)/guest/exec/%.o)
+.SECONDARY: $(guest_exec_lib) $(guest_pie_lib) $(patsubst %,$(BUILD)/guest/exec/%.o,$(GUESTS) $(GUESTS_SMP))
 
 $(BUILD)/guest/%.elf: $(BUILD)/guest/exec/%.o $(guest_exec_lib) tests/guest/lib/guest.ld
 	@$(guest_exec_link)

@@ -7,15 +7,21 @@
 # linked at 0, so bootargs, memory and pie run as flat images. hang and wfi_forever must say that they start and never end.
 # Three run only if they are named: chaos sets CNTP_CVAL_EL0 near 2^64, which QEMU's own timers do not survive
 # (docs/LIMITS.md); lines counts on interrupts by instructions, which a board without -icount has not; standstill wants a
-# way to die.
+# way to die. Payloads for several CPUs have four, which QEMU runs by turns: with a thread for each, two CPU_ON that race
+# for one CPU both succeed.
 set -eu
 export LC_ALL=C
 qemu=${QEMU:-qemu-system-aarch64}
 bootargs='hvrec test=1 "quoted"'
 
 run() { # FILE SECONDS
+	case $1 in
+	*/smp_off.elf) cpus= ;;
+	*/smp_*) cpus='-smp 4 -accel tcg,thread=single' ;;
+	*) cpus= ;;
+	esac
 	printf 'some bytes\r\200\001q' | timeout "$2" "$qemu" -M virt,gic-version=3 -cpu neoverse-n1 -m 128 -nic none \
-		-rtc clock=vm -display none -monitor none -serial stdio -no-reboot -append "$bootargs" -kernel "$1" 2>&1
+		$cpus -rtc clock=vm -display none -monitor none -serial stdio -no-reboot -append "$bootargs" -kernel "$1" 2>&1
 }
 
 # The file to run: flat where QEMU needs it.

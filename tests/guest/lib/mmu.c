@@ -33,15 +33,25 @@ static void fill_tables(void)
 	}
 }
 
-void mmu_on(void)
+uint64_t *mmu_level1(void)
 {
-	fill_tables();
+	return level1;
+}
+
+void mmu_join(void)
+{
 	SYSREG_WRITE(mair_el1, MAIR_VALUE);
 	SYSREG_WRITE(tcr_el1, TCR_VALUE);
 	SYSREG_WRITE(ttbr0_el1, (uint64_t)level1);
 	__asm__ volatile("dsb sy\n tlbi vmalle1\n dsb sy\n isb" ::: "memory"); /* nothing stale when the MMU comes on */
 	SYSREG_WRITE(sctlr_el1, SYSREG_READ(sctlr_el1) | SCTLR_M_C_I);
 	isb();
+}
+
+void mmu_on(void)
+{
+	fill_tables();
+	mmu_join();
 }
 
 void mmu_code_written(uint64_t address, size_t bytes)
