@@ -20,6 +20,7 @@ run() { # FILE SECONDS
 	*/smp_*) cpus='-smp 4 -accel tcg,thread=single' ;;
 	*) cpus= ;;
 	esac
+	# shellcheck disable=SC2086 # words
 	printf 'some bytes\r\200\001q' | timeout "$2" "$qemu" -M virt,gic-version=3 -cpu neoverse-n1 -m 128 -nic none \
 		$cpus -rtc clock=vm -display none -monitor none -serial stdio -no-reboot -append "$bootargs" -kernel "$1" 2>&1
 }
