@@ -44,7 +44,8 @@ _Noreturn void smp_off(void)
 void smp_wait_off(uint32_t cpu)
 {
 	while (psci_call(PSCI_ID_AFFINITY_INFO, smp_mpidr(cpu), 0, 0) != PSCI_AFFINITY_OFF)
-		__asm__ volatile("yield" ::: "memory");
+		for (int i = 0; i < 50; i++) /* asking is a call: not all the time */
+			__asm__ volatile("yield" ::: "memory");
 }
 
 uint32_t smp_start(smp_function *run, uint32_t count_min)
