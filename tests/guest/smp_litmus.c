@@ -14,7 +14,15 @@
 
 const char guest_name[] = "smp_litmus";
 
-enum { ROUNDS_DEFAULT = 2000, HINTS_DEFAULT = 1, THREADS_MAX = 4, SLOT_COUNT = 4, OUTCOMES_MAX = 16, DELAY_MAX = 8 };
+enum {
+	ROUNDS_DEFAULT = 2000,
+	HINTS_DEFAULT = 1,
+	THREADS_MAX = 4,
+	SLOT_COUNT = 4,
+	OUTCOMES_MAX = 16,
+	DELAY_MAX = 8,
+	ROOM_MAX = 4
+};
 
 /* One round's. All are 0 when it begins; registers are bits of the outcome, set by who reads. */
 struct slot {
@@ -23,7 +31,7 @@ struct slot {
 };
 
 /* One thread's part. Returns what it read, the first in bit 1 if there are two. */
-typedef uint64_t part(struct slot *slot, uint32_t hint);
+typedef uint64_t part(struct slot *slot, uint32_t room);
 
 struct litmus {
 	const char *name;
@@ -33,99 +41,104 @@ struct litmus {
 	uint32_t shifts[THREADS_MAX]; /* where what a part returns is in the outcome */
 };
 
-/* Room for the turn to end between two accesses. */
-#define ROOM     "\n nop\n nop\n cbz %w2, 1f\n yield\n 1: nop\n nop\n"
-#define ROOM_TWO "\n nop\n nop\n cbz %w3, 1f\n yield\n 1: nop\n nop\n"
+/* Time for turns to end between two accesses: up to ROOM_MAX - 1 times round, each with a YIELD if ROOM_YIELD is set.
+ */
+#define ROOM_YIELD 8u
+#define ROOM                                                                                                           \
+	"\n1:	tst	%w[room], #7\n	b.eq	3f\n	tbz	%w[room], #3, 2f\n	yield\n"                                             \
+	"2:	sub	%w[room], %w[room], #1\n	b	1b\n3:	"
 
-static void store_store(uint64_t *first, uint64_t *second, uint32_t hint)
+static void store_store(uint64_t *first, uint64_t *second, uint32_t room)
 {
-	__asm__ volatile("str %3, [%0]" ROOM "str %3, [%1]" ::"r"(first), "r"(second), "r"(hint), "r"(UINT64_C(1))
-			 : "memory");
+	__asm__ volatile("str %3, [%1]" ROOM "str %3, [%2]"
+			 : [room] "+r"(room)
+			 : "r"(first), "r"(second), "r"(UINT64_C(1))
+			 : "memory", "cc");
 }
 
-static uint64_t store_load(uint64_t *to, const uint64_t *from, uint32_t hint)
+static uint64_t store_load(uint64_t *to, const uint64_t *from, uint32_t room)
 {
 	uint64_t value;
-	__asm__ volatile("str %4, [%1]" ROOM_TWO "ldr %0, [%2]"
-			 : "=&r"(value)
-			 : "r"(to), "r"(from), "r"(hint), "r"(UINT64_C(1))
-			 : "memory");
+	__asm__ volatile("str %4, [%2]" ROOM "ldr %0, [%3]"
+			 : "=&r"(value), [room] "+r"(room)
+			 : "r"(to), "r"(from), "r"(UINT64_C(1))
+			 : "memory", "cc");
 	return value;
 }
 
-static uint64_t load_store(const uint64_t *from, uint64_t *to, uint32_t hint)
+static uint64_t load_store(const uint64_t *from, uint64_t *to, uint32_t room)
 {
 	uint64_t value;
-	__asm__ volatile("ldr %0, [%1]" ROOM_TWO "str %4, [%2]"
-			 : "=&r"(value)
-			 : "r"(from), "r"(to), "r"(hint), "r"(UINT64_C(1))
-			 : "memory");
+	__asm__ volatile("ldr %0, [%2]" ROOM "str %4, [%3]"
+			 : "=&r"(value), [room] "+r"(room)
+			 : "r"(from), "r"(to), "r"(UINT64_C(1))
+			 : "memory", "cc");
 	return value;
 }
 
-static uint64_t load_load(const uint64_t *one, const uint64_t *other, uint32_t hint)
+static uint64_t load_load(const uint64_t *one, const uint64_t *other, uint32_t room)
 {
 	uint64_t first, second;
-	__asm__ volatile("ldr %0, [%3]\n nop\n nop\n cbz %w2, 1f\n yield\n 1: nop\n nop\n ldr %1, [%4]"
-			 : "=&r"(first), "=&r"(second)
-			 : "r"(hint), "r"(one), "r"(other)
-			 : "memory");
+	__asm__ volatile("ldr %0, [%3]" ROOM "ldr %1, [%4]"
+			 : "=&r"(first), "=&r"(second), [room] "+r"(room)
+			 : "r"(one), "r"(other)
+			 : "memory", "cc");
 	return first << 1 | second;
 }
 
-static uint64_t store_x(struct slot *slot, uint32_t hint)
+static uint64_t store_x(struct slot *slot, uint32_t room)
 {
-	(void)hint;
+	(void)room;
 	__atomic_store_n(&slot->x, 1, __ATOMIC_RELAXED);
 	return 0;
 }
 
-static uint64_t store_y(struct slot *slot, uint32_t hint)
+static uint64_t store_y(struct slot *slot, uint32_t room)
 {
-	(void)hint;
+	(void)room;
 	__atomic_store_n(&slot->y, 1, __ATOMIC_RELAXED);
 	return 0;
 }
 
-static uint64_t store_x_store_y(struct slot *slot, uint32_t hint)
+static uint64_t store_x_store_y(struct slot *slot, uint32_t room)
 {
-	store_store(&slot->x, &slot->y, hint);
+	store_store(&slot->x, &slot->y, room);
 	return 0;
 }
 
-static uint64_t store_x_load_y(struct slot *slot, uint32_t hint)
+static uint64_t store_x_load_y(struct slot *slot, uint32_t room)
 {
-	return store_load(&slot->x, &slot->y, hint);
+	return store_load(&slot->x, &slot->y, room);
 }
 
-static uint64_t store_y_load_x(struct slot *slot, uint32_t hint)
+static uint64_t store_y_load_x(struct slot *slot, uint32_t room)
 {
-	return store_load(&slot->y, &slot->x, hint);
+	return store_load(&slot->y, &slot->x, room);
 }
 
-static uint64_t load_x_store_y(struct slot *slot, uint32_t hint)
+static uint64_t load_x_store_y(struct slot *slot, uint32_t room)
 {
-	return load_store(&slot->x, &slot->y, hint);
+	return load_store(&slot->x, &slot->y, room);
 }
 
-static uint64_t load_y_store_x(struct slot *slot, uint32_t hint)
+static uint64_t load_y_store_x(struct slot *slot, uint32_t room)
 {
-	return load_store(&slot->y, &slot->x, hint);
+	return load_store(&slot->y, &slot->x, room);
 }
 
-static uint64_t load_x_load_y(struct slot *slot, uint32_t hint)
+static uint64_t load_x_load_y(struct slot *slot, uint32_t room)
 {
-	return load_load(&slot->x, &slot->y, hint);
+	return load_load(&slot->x, &slot->y, room);
 }
 
-static uint64_t load_y_load_x(struct slot *slot, uint32_t hint)
+static uint64_t load_y_load_x(struct slot *slot, uint32_t room)
 {
-	return load_load(&slot->y, &slot->x, hint);
+	return load_load(&slot->y, &slot->x, room);
 }
 
-static uint64_t load_x_load_x(struct slot *slot, uint32_t hint)
+static uint64_t load_x_load_x(struct slot *slot, uint32_t room)
 {
-	return load_load(&slot->x, &slot->x, hint);
+	return load_load(&slot->x, &slot->x, room);
 }
 
 static const struct litmus tests[] = {
@@ -190,7 +203,8 @@ static void run_test(const struct litmus *test, uint64_t thread)
 		struct slot *slot = &slots[round % SLOT_COUNT];
 		meet(thread, test->threads, round);
 		begin_somewhen(thread);
-		uint64_t seen = test->parts[thread](slot, hints && some(thread) % 3 == 0);
+		uint32_t room = (uint32_t)(some(thread) % ROOM_MAX) | (hints ? ROOM_YIELD : 0);
+		uint64_t seen = test->parts[thread](slot, room);
 		slot->seen[thread] = seen;
 		if (thread == 0 && round > 1)
 			collect(test, round - 1);
