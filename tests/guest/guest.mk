@@ -8,7 +8,7 @@ GUESTS := access_forms bad_mmio bootargs brk chaos cntvct_hash console corruptio
 	standstill thumb ticks timer_behind_trap timer_far timer_physical timer_virtual unknown_register \
 	unsupported wfi wfi_doorbell wfi_forever
 # For a machine of several CPUs.
-GUESTS_SMP := smp_atomics smp_litmus smp_pingpong smp_spi smp_start smp_timers
+GUESTS_SMP := smp_atomics smp_litmus smp_pingpong smp_race smp_spi smp_start smp_timers
 GUEST_ELFS := $(patsubst %,$(BUILD)/guest/%.elf,$(GUESTS) $(GUESTS_SMP))
 GUEST_BINS := $(patsubst %,$(BUILD)/guest/%.bin,bootargs console memory pie)
 
@@ -42,6 +42,7 @@ guest_$(1)_lib := $(guest_lib:%=$(BUILD)/guest/$(1)/lib/%.o)
 endef
 # Some are for reading in gdb, line by line.
 $(BUILD)/guest/exec/corruption.o: private GUEST_CFLAGS += -Og
+$(BUILD)/guest/exec/smp_race.o: private GUEST_CFLAGS += -Og
 $(BUILD)/guest/exec/lines.o: private GUEST_CFLAGS += -O0
 GUEST_ELFS += $(BUILD)/guest/lines.elf
 .SECONDARY: $(BUILD)/guest/exec/lines.o
