@@ -172,8 +172,9 @@ bool keyframe_index_open(struct keyframe_index *index, struct trace_reader *trac
 			 struct error *error)
 {
 	uint64_t machine_version = GUEST_MACHINE_VERSION;
-	*index = (struct keyframe_index){.trace = trace, .ram_pages = ram_pages};
-	if (trace_get_u64(trace, TRACE_META_MACHINE_VERSION, &machine_version, error) == TRACE_FAILED)
+	*index = (struct keyframe_index){.trace = trace, .ram_pages = ram_pages, .vcpu_count = 1};
+	if (trace_get_u64(trace, TRACE_META_MACHINE_VERSION, &machine_version, error) == TRACE_FAILED ||
+	    trace_get_u64(trace, TRACE_META_VCPU_COUNT, &index->vcpu_count, error) == TRACE_FAILED)
 		return false;
 	index->state_bytes = guest_state_bytes(machine_version);
 	struct making m = {.index = index, .ram_pages = ram_pages};
@@ -199,16 +200,26 @@ size_t keyframe_index_before(const struct keyframe_index *index, uint64_t n)
 	return found;
 }
 
-/* Whether hv can take up the state: what it uses as an index or a mode is one. */
-static bool state_possible(const struct guest_state *state)
+/* Whether hv can take up the vCPU: what it uses as a mode or a choice is one. */
+static bool vcpu_possible(const struct guest_state *state, uint32_t vcpu)
 {
 	enum { MODE_MASK = 0x1f, EL0T = 0, EL1T = 4, EL1H = 5, EL0_AARCH32 = 0x10 };
-	const struct vcpu_state *vcpu = &state->vcpu[0];
-	uint64_t mode = vcpu->pstate & MODE_MASK;
+	uint64_t mode = state->vcpu[vcpu].pstate & MODE_MASK;
 	bool modes = mode == EL0T || mode == EL1T || mode == EL1H || mode == EL0_AARCH32;
+	bool power = state->vcpu[vcpu].power == VCPU_OFF || state->vcpu[vcpu].power == VCPU_ON;
+	bool gic = state->vgic.redist[vcpu].lr_used < 1U << GUEST_LR_COUNT;
+	return modes && power && gic && state->turn.waits[vcpu] <= 1;
+}
+
+/* Whether hv can take up the state: what it uses as an index too. */
+static bool state_possible(const struct guest_state *state, uint64_t vcpu_count)
+{
 	bool uart = state->uart.rx_first < PL011_FIFO_BYTES && state->uart.rx_count <= PL011_FIFO_BYTES;
-	bool gic = state->vgic.stage <= VGIC_LOADED && state->vgic.redist[0].lr_used < 1U << GUEST_LR_COUNT;
-	return state->vcpu_count == 1 && state->current == 0 && modes && uart && gic;
+	bool possible = uart && state->vgic.stage <= VGIC_LOADED && state->vcpu_count == vcpu_count &&
+			vcpu_count <= GUEST_VCPU_MAX && state->current < vcpu_count;
+	for (uint32_t i = 0; possible && i < vcpu_count; i++)
+		possible = vcpu_possible(state, i);
+	return possible;
 }
 
 bool keyframe_index_state(const struct keyframe_index *index, size_t keyframe, struct guest_state *state,
@@ -216,7 +227,7 @@ bool keyframe_index_state(const struct keyframe_index *index, size_t keyframe, s
 {
 	*state = (struct guest_state){0};
 	bool good = trace_get_keyframe_state(index->trace, &index->at[keyframe].row, state, index->state_bytes, error);
-	if (good && (state->n != index->at[keyframe].row.n || !state_possible(state)))
+	if (good && (state->n != index->at[keyframe].row.n || !state_possible(state, index->vcpu_count)))
 		good = damaged(index->at[keyframe].row.n, "has a state that no guest has there", error);
 	return good;
 }

@@ -24,7 +24,8 @@ struct keyframe_index {
 	struct keyframe *at; /* by position */
 	size_t count;
 	uint64_t ram_pages;
-	size_t state_bytes; /* of the trace's machine version */
+	uint64_t vcpu_count; /* of the trace's guest */
+	size_t state_bytes;  /* of the trace's machine version */
 };
 
 /* Reads what a trace with `ram_pages` pages of guest RAM has. `index` is freed whatever comes. */

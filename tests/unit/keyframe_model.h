@@ -24,6 +24,7 @@ struct model {
 	struct trace_writer *trace;
 	struct keyframe_writer writer;
 	uint64_t random, n, event_count;
+	uint32_t vcpu_count; /* of the guest; 0: the trace says nothing of it, as if it had one */
 	uint8_t *ram;
 	struct model_keyframe at[MODEL_KEYFRAMES_MAX];
 	size_t count;
@@ -44,6 +45,14 @@ static inline void model_open(struct model *m, uint64_t seed)
 	m->ram = calloc(1, MODEL_RAM_BYTES);
 	m->trace = trace_create(m->path, &error);
 	cr_assert(m->trace && m->ram, "%s", error.text);
+}
+
+/* Before anything is recorded. */
+static inline void model_vcpus(struct model *m, uint32_t count)
+{
+	struct error error = {0};
+	m->vcpu_count = count < GUEST_VCPU_MAX ? count : GUEST_VCPU_MAX;
+	cr_assert(trace_put_u64(m->trace, TRACE_META_VCPU_COUNT, count, &error), "%s", error.text);
 }
 
 /* Up to 200 events further on. */
@@ -82,9 +91,12 @@ static inline struct capture *model_capture(struct model *m)
 	capture->n = capture->state.n = m->n;
 	capture->ns = m->n;
 	capture->next_event = m->event_count;
-	capture->state.vcpu_count = 1;
-	for (int i = 0; i < 31; i++)
-		capture->state.vcpu[0].x[i] = model_random(m, UINT32_MAX);
+	capture->state.vcpu_count = m->vcpu_count > 1 ? m->vcpu_count : 1;
+	capture->state.current = (uint32_t)model_random(m, capture->state.vcpu_count);
+	for (int i = 0; i < 31; i++) {
+		for (uint32_t vcpu = 0; vcpu < capture->state.vcpu_count; vcpu++)
+			capture->state.vcpu[vcpu].x[i] = model_random(m, UINT32_MAX);
+	}
 	return capture;
 }
 

@@ -342,29 +342,80 @@ Test(keyframe, impossible_contents_with_right_checksums_are_found)
 	expect_damage(wrongs, sizeof(wrongs) / sizeof(wrongs[0]), true);
 }
 
+#define AT_VCPU(i, field) (offsetof(struct guest_state, vcpu[i]) + offsetof(struct vcpu_state, field))
+#define AT_REDIST(i)      (offsetof(struct guest_state, vgic.redist[i]) + offsetof(struct vgic_redist_state, lr_used))
+
+static const size_t impossible_at[] = {
+	offsetof(struct guest_state, n),
+	offsetof(struct guest_state, vcpu_count),
+	offsetof(struct guest_state, current),
+	offsetof(struct guest_state, uart.rx_first),
+	offsetof(struct guest_state, uart.rx_count),
+	offsetof(struct guest_state, vgic.stage),
+	AT_VCPU(0, pstate), /* 0xc9 as a mode is EL2's */
+	AT_VCPU(0, power),
+	AT_REDIST(0),
+	offsetof(struct guest_state, turn.waits[0]),
+	AT_VCPU(3, pstate), /* from here on of the last vCPU of four */
+	AT_VCPU(3, power),
+	AT_REDIST(3),
+	offsetof(struct guest_state, turn.waits[3]),
+};
+enum { IMPOSSIBLE_COUNT = sizeof(impossible_at) / sizeof(impossible_at[0]), IMPOSSIBLE_OF_ONE = 10 };
+
+static void state_write(struct model *m, size_t at, int byte)
+{
+	char sql[128];
+	snprintf(sql, sizeof(sql), "UPDATE keyframe SET state = state_with(state, %zu, %d)" KEYFRAME_2, at, byte);
+	damage(m, sql, true);
+}
+
+/* Whether the state of keyframe 2, with this byte, can be taken up. */
+static bool taken_up(uint32_t vcpu_count, size_t at, int byte)
+{
+	struct error error = {0};
+	struct keyframe_index index = {0};
+	struct guest_state state;
+	struct model m;
+	model_open(&m, 12);
+	model_vcpus(&m, vcpu_count);
+	for (size_t i = 0; i < 4; i++) {
+		model_events(&m);
+		model_keyframe(&m);
+	}
+	model_finish(&m);
+	state_write(&m, at, byte);
+	struct trace_reader *trace = trace_open(m.path, &error);
+	cr_assert(trace && keyframe_index_open(&index, trace, MODEL_PAGES, &error), "%s", error.text);
+	bool taken = keyframe_index_state(&index, 2, &state, &error);
+	cr_assert(taken || strstr(error.text, "a state that no guest has"), "%s", error.text);
+	keyframe_index_close(&index);
+	trace_close(trace);
+	model_close(&m);
+	return taken;
+}
+
 /* A state is a guest's, not a way into hv. */
 Test(keyframe, states_that_hv_cannot_take_up_are_refused)
 {
-	static const size_t at[] = {
-		offsetof(struct guest_state, n),
-		offsetof(struct guest_state, vcpu_count),
-		offsetof(struct guest_state, current),
-		offsetof(struct guest_state, vcpu) + offsetof(struct vcpu_state, pstate),
-		offsetof(struct guest_state, uart) + offsetof(struct pl011_state, rx_first),
-		offsetof(struct guest_state, uart) + offsetof(struct pl011_state, rx_count),
-		offsetof(struct guest_state, vgic) + offsetof(struct vgic_state, stage),
-		offsetof(struct guest_state, vgic) + offsetof(struct vgic_state, redist) +
-			offsetof(struct vgic_redist_state, lr_used),
-	};
-	char sql[sizeof(at) / sizeof(at[0])][128];
-	struct wrong wrongs[sizeof(at) / sizeof(at[0])];
-	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
-		/* 0xc9 as a mode is EL2's */
-		snprintf(sql[i], sizeof(sql[i]), "UPDATE keyframe SET state = state_with(state, %zu, 0xc9)" KEYFRAME_2,
-			 at[i]);
-		wrongs[i] = (struct wrong){sql[i], "a state that no guest has"};
+	for (size_t i = 0; i < IMPOSSIBLE_COUNT; i++) {
+		cr_expect_not(taken_up(4, impossible_at[i], 0xc9), "4 vCPUs, byte %zu", impossible_at[i]);
+		if (i < IMPOSSIBLE_OF_ONE)
+			cr_expect_not(taken_up(1, impossible_at[i], 0xc9), "1 vCPU, byte %zu", impossible_at[i]);
 	}
-	expect_damage(wrongs, sizeof(wrongs) / sizeof(wrongs[0]), true);
+}
+
+Test(keyframe, the_vcpus_of_a_state_are_those_of_the_trace)
+{
+	cr_expect(taken_up(4, offsetof(struct guest_state, vcpu_count), 4));
+	cr_expect_not(taken_up(4, offsetof(struct guest_state, vcpu_count), 3));
+	cr_expect(taken_up(4, offsetof(struct guest_state, current), 3));
+	cr_expect_not(taken_up(4, offsetof(struct guest_state, current), 4));
+	cr_expect_not(taken_up(1, offsetof(struct guest_state, current), 1));
+	cr_expect(taken_up(4, AT_VCPU(3, power), VCPU_ON));
+	cr_expect(taken_up(4, offsetof(struct guest_state, turn.waits[3]), 1));
+	cr_expect_not(taken_up(4, offsetof(struct guest_state, turn.waits[3]), 2));
+	cr_expect_not(taken_up(GUEST_VCPU_MAX + 1, offsetof(struct guest_state, vcpu_count), GUEST_VCPU_MAX + 1));
 }
 
 Test(keyframe, one_whose_events_are_not_there_is_left_out)
