@@ -8,9 +8,13 @@
 
 #include <string.h>
 
+/* Backwards gdb says "any thread" before a step of the one that its user looks at. */
 static enum packet_reply resume(struct gdbstub *stub, enum target_action action, bool reverse)
 {
-	const struct target_resume how = {.action = action, .reverse = reverse, .thread = stub->thread_resume};
+	const bool is_any = stub->thread_resume == TARGET_THREAD_ANY;
+	const bool is_step = action != TARGET_CONTINUE;
+	const struct target_resume how = {
+		.action = action, .reverse = reverse, .thread = is_any && is_step ? stub->thread : stub->thread_resume};
 
 	stub_resume(stub, &how);
 	return PACKET_NONE;

@@ -92,16 +92,25 @@ static void add_table(struct vectors *vectors, const struct kind *kind, uint64_t
 	}
 }
 
+/* Of all vCPUs: each has its own VBAR_EL1. One that has never run has none. */
+static void add_tables(struct vectors *vectors, const struct kind *kind, const struct guest_state *state)
+{
+	for (uint32_t i = 0; i < state->vcpu_count; i++) {
+		if (state->vcpu[i].power == VCPU_ON)
+			add_table(vectors, kind, state->vcpu[i].vbar_el1);
+	}
+}
+
 /* The tables that are nearest to here first. */
 static void find_vectors(const struct monitor *monitor, const struct kind *kind, bool forwards, struct vectors *vectors)
 {
 	const struct checkpoints *all = timeline_checkpoints(monitor->timeline);
 	size_t here = checkpoints_before(all, timeline_n(monitor->timeline));
 	add_table(vectors, kind, timeline_vcpu(monitor->timeline)->vbar_el1);
+	add_tables(vectors, kind, timeline_state(monitor->timeline));
 	for (size_t i = 0; i < all->count; i++) {
 		size_t index = forwards ? (here + i) % all->count : (here + all->count - i) % all->count;
-		const struct guest_state *state = all->at[index].state;
-		add_table(vectors, kind, state->vcpu[state->current].vbar_el1);
+		add_tables(vectors, kind, all->at[index].state);
 	}
 }
 

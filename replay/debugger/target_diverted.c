@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* What a diverted guest prints goes to gdb's console. */
 static void console_print(void *context, const uint8_t *bytes, size_t count)
@@ -41,10 +42,52 @@ static void say_end(const struct replay_target *target)
 		say(target, "the diverted guest %s\n", reason_end_sentence(reason));
 }
 
+/* Whether hv gave the turn to another one before the thread had executed an instruction. */
+static bool is_turn_lost(const struct replay_target *target, const struct vcpu_state *before)
+{
+	const struct vcpu_state *now = replay_target_vcpu(target);
+	return !replay_target_is_turn(target) && now->pc == before->pc &&
+	       memcmp(now->x, before->x, sizeof(now->x)) == 0;
+}
+
+/* On to where the thread that is stepped has its turn, which hv gives: to its next instruction, or an interrupt's
+ * vector. Without breakpoints left for them instruction by instruction. */
+static struct stop run_to_turn(struct replay_target *target, struct error *error)
+{
+	uint64_t places[EXCEPTION_VECTORS];
+	const struct vcpu_state *vcpu = replay_target_vcpu(target);
+	struct search search = replay_target_search(target);
+	struct hv_debug_point *points = calloc(target->point_count + EXCEPTION_VECTORS, sizeof(*points));
+	if (!points)
+		return error_set(error, STATUS_FAILED, "out of memory"), (struct stop){STOP_FAILED, 0};
+	if (target->point_count > 0)
+		memcpy(points, target->points, target->point_count * sizeof(*points));
+	exceptions_vectors(vcpu, places);
+	places[EXCEPTION_SYNCHRONOUS] = vcpu->pc;
+	for (size_t i = 0; i <= EXCEPTION_FIQ; i++)
+		points[search.points.count++].address = places[i];
+	search.points.at = points;
+	bool fits = diversion_points_fit(target->timeline, search.points);
+	if (!fits)
+		search.points = replay_target_points(target);
+	struct stop stop = fits ? diversion_continue(target->timeline, &search, target->pass, error)
+				: diversion_step(target->timeline, &search, error);
+	free(points);
+	target->pass = stop.kind == STOP_BREAKPOINT;
+	bool is_told = target->pass && replay_target_is_breakpoint(target, stop.address) &&
+		       !(replay_target_is_turn(target) && stop.address == places[EXCEPTION_SYNCHRONOUS]);
+	return (target->pass && !is_told) || stop.kind == STOP_STEPPED ? (struct stop){STOP_NONE, 0} : stop;
+}
+
 static struct stop step(struct replay_target *target, struct error *error)
 {
 	const struct search search = replay_target_search(target);
+	const struct vcpu_state before = *replay_target_vcpu(target);
+	if (!replay_target_is_turn(target))
+		return run_to_turn(target, error);
 	struct stop stop = diversion_step(target->timeline, &search, error);
+	if (stop.kind == STOP_STEPPED && is_turn_lost(target, &before))
+		return (struct stop){STOP_NONE, 0};
 	if (stop.kind != STOP_BREAKPOINT || replay_target_is_breakpoint(target, stop.address))
 		return stop;
 	/* Without a handler to pass over it is a step to the vector. */

@@ -19,7 +19,12 @@ struct replay_target {
 	bool running, interrupted;
 	bool skip_access; /* gdb did not want the access that it has just come to */
 	uint64_t stepped; /* instructions of a range, one by one */
-	bool pass;        /* a breakpoint at this place has been reported */
+	/* A step is of one thread, whoever runs meanwhile: its instruction at `step_pc` is retired, and the step ends
+	 * where it is about to execute its next. */
+	uint32_t thread;
+	bool retired;
+	uint64_t step_pc;
+	bool pass; /* a breakpoint at this place has been reported */
 	/* A step over an interrupt (target_steps.c): its handler is being run through, forwards until `interrupted_at`
 	 * is come to again, backwards to before it. */
 	bool passing, stepped_back;
@@ -36,6 +41,11 @@ struct replay_target {
 	enum { PLACE_UNKNOWN, PLACE_NONE, PLACE_FOUND } place;
 	uint64_t program_va; /* with PLACE_FOUND */
 };
+
+/* The thread that is stepped; while it continues, the one whose turn it was at its start. */
+const struct vcpu_state *replay_target_vcpu(const struct replay_target *target);
+/* Whether it is the thread's turn. */
+bool replay_target_is_turn(const struct replay_target *target);
 
 /* target_stop.c: tells gdb what a turn of a resume ended with, which then is over; unless it is STOP_NONE, or gdb does
  * not want it. Not for STOP_FAILED. */

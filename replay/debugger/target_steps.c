@@ -5,6 +5,7 @@
  *	backwards   the same, the other way: from a place that a handler returned to, to the place before it
  *
  * 1. The place is known again by its registers, which an interrupt gives back, and SP_EL1, by which the threads differ.
+ *    What other vCPUs do meanwhile is none of it.
  * 2. gdb's breakpoints and watchpoints in a handler stop, in both directions. Synchronous exceptions are stepped into.
  */
 #include "replay/debugger/target_state.h"
@@ -41,22 +42,25 @@ struct hv_debug_point *replay_target_points_and(const struct replay_target *targ
 
 bool replay_target_pass_begin(struct replay_target *target)
 {
-	const struct vcpu_state *vcpu = timeline_vcpu(target->timeline);
-	if (target->resume.reverse || !passes(target) || !exceptions_is_asynchronous(vcpu, vcpu->pc))
+	const struct vcpu_state *vcpu = replay_target_vcpu(target);
+	if (target->resume.reverse || !passes(target) || !replay_target_is_turn(target) ||
+	    !exceptions_is_asynchronous(vcpu, vcpu->pc))
 		return false;
 	target->interrupted_at = exceptions_context_taken(vcpu);
 	target->passing = true;
 	return true;
 }
 
-/* After a step from `before` that may have been an interrupt: if it was, back to its vector, to pass over it. */
-static struct stop look_for_interrupt(struct replay_target *target, struct timeline_place before, struct error *error)
+/* After a step that may have been an interrupt: if it was, back to its vector, to pass over it. */
+static struct stop look_for_interrupt(struct replay_target *target, struct error *error)
 {
 	struct hv_debug_point points[EXCEPTION_VECTORS] = {0};
-	uint64_t vectors[EXCEPTION_VECTORS];
-	if (!timeline_return(target->timeline, before, error))
+	uint64_t vectors[EXCEPTION_VECTORS], n;
+	struct timeline_place after = timeline_place(target->timeline);
+	if (!timeline_turn_last(target->timeline, target->thread, &n, error) ||
+	    !timeline_goto(target->timeline, n, error))
 		return failed;
-	exceptions_vectors(timeline_vcpu(target->timeline), vectors);
+	exceptions_vectors(replay_target_vcpu(target), vectors);
 	for (size_t i = 0; i < EXCEPTION_VECTORS; i++)
 		points[i].address = vectors[i];
 	const struct search search = {
@@ -64,25 +68,57 @@ static struct stop look_for_interrupt(struct replay_target *target, struct timel
 		.skip_access = true,
 	};
 	struct stop stop = travel_step(target->timeline, &search, error);
-	return stop.kind == STOP_BREAKPOINT && replay_target_pass_begin(target) ? more : stop;
+	if (stop.kind == STOP_BREAKPOINT && replay_target_pass_begin(target)) {
+		target->retired = false;
+		return more;
+	}
+	return stop.kind == STOP_STEPPED && !timeline_return(target->timeline, after, error) ? failed : stop;
+}
+
+/* On to where the thread executes its next instruction, and over that. */
+static struct stop retire(struct replay_target *target, struct error *error)
+{
+	struct search search = replay_target_search(target);
+	struct timeline_place before = timeline_place(target->timeline);
+	struct stop stop = travel_to_turn(target->timeline, &search, target->thread, error);
+	if (stop.kind == STOP_END) /* it executes none any more */
+		return travel_continue(target->timeline, &search, error);
+	if (stop.kind != STOP_NONE)
+		return stop;
+	search.skip_access &= timeline_n(target->timeline) == before.n;
+	target->step_pc = replay_target_vcpu(target)->pc;
+	return travel_step(target->timeline, &search, error);
+}
+
+/* From there on to where it is about to execute the one after, if it ever does. */
+static struct stop go_on_to_turn(struct replay_target *target, struct error *error)
+{
+	const struct search search = replay_target_search(target);
+	struct stop stop = travel_to_turn(target->timeline, &search, target->thread, error);
+	return stop.kind == STOP_NONE || stop.kind == STOP_END ? stepped : stop;
 }
 
 struct stop replay_target_step_on(struct replay_target *target, struct error *error)
 {
-	struct timeline_place before = timeline_place(target->timeline);
-	const struct search search = replay_target_search(target);
-	struct stop stop = travel_step(target->timeline, &search, error);
+	struct stop stop = target->retired ? stepped : retire(target, error);
+	if (stop.kind == STOP_STEPPED) {
+		target->skip_access &= target->retired;
+		target->retired = true;
+		stop = go_on_to_turn(target, error);
+	}
 	if (stop.kind != STOP_STEPPED || !passes(target) ||
-	    !exceptions_may_be_taken(timeline_vcpu(target->timeline), before.pc))
+	    !exceptions_may_be_taken(replay_target_vcpu(target), target->step_pc))
 		return stop;
-	return look_for_interrupt(target, before, error);
+	return look_for_interrupt(target, error);
 }
 
 bool replay_target_pass_goes_on(struct replay_target *target, uint64_t address)
 {
-	struct exception_context here = exceptions_context(timeline_vcpu(target->timeline));
+	struct exception_context here = exceptions_context(replay_target_vcpu(target));
 	if (address != target->interrupted_at.pc)
 		return false;
+	if (!replay_target_is_turn(target)) /* another vCPU comes there */
+		return !replay_target_is_breakpoint(target, address);
 	/* Where it returns to is the place that the step began at, whose breakpoint does not count. */
 	target->passing = !exceptions_context_equal(&here, &target->interrupted_at);
 	return !target->passing || !replay_target_is_breakpoint(target, address);
@@ -105,14 +141,18 @@ struct stop replay_target_pass(struct replay_target *target, struct error *error
 static bool is_returned(struct replay_target *target, bool *is, struct error *error)
 {
 	struct timeline_place here = timeline_place(target->timeline);
+	const struct vcpu_state *vcpu = replay_target_vcpu(target);
 	uint32_t word;
+	uint64_t n;
 	*is = false;
-	if (here.n == timeline_start_n(target->timeline) ||
-	    !exceptions_may_be_returned(timeline_vcpu(target->timeline)))
+	if (!exceptions_may_be_returned(vcpu))
 		return true;
-	if (!timeline_goto(target->timeline, here.n - 1, error))
+	if (!timeline_turn_last(target->timeline, target->thread, &n, error))
 		return false;
-	const struct vcpu_state *vcpu = timeline_vcpu(target->timeline);
+	if (n == UINT64_MAX)
+		return true;
+	if (!timeline_goto(target->timeline, n, error))
+		return false;
 	*is = guest_memory_read(timeline_memory(target->timeline), vcpu, (va_t){vcpu->pc}, &word, sizeof(word)) &&
 	      word == ERET;
 	return timeline_return(target->timeline, here, error);
@@ -123,15 +163,16 @@ static bool is_returned(struct replay_target *target, bool *is, struct error *er
 static struct stop find_entry(struct replay_target *target, struct error *error)
 {
 	struct hv_debug_point points[EXCEPTION_VECTORS] = {0};
-	uint64_t vectors[EXCEPTION_VECTORS], sp_el1 = timeline_vcpu(target->timeline)->sp_el1;
+	const struct vcpu_state *vcpu = replay_target_vcpu(target);
+	uint64_t vectors[EXCEPTION_VECTORS], sp_el1 = vcpu->sp_el1;
 	struct stop stop;
-	exceptions_vectors(timeline_vcpu(target->timeline), vectors);
+	exceptions_vectors(vcpu, vectors);
 	for (size_t i = 0; i < EXCEPTION_VECTORS; i++)
 		points[i].address = vectors[i];
 	const struct search search = {.points = {points, EXCEPTION_VECTORS, NULL}, .reverse = true};
 	do
 		stop = travel_continue(target->timeline, &search, error);
-	while (stop.kind == STOP_BREAKPOINT && timeline_vcpu(target->timeline)->sp_el1 != sp_el1);
+	while (stop.kind == STOP_BREAKPOINT && (!replay_target_is_turn(target) || vcpu->sp_el1 != sp_el1));
 	return stop;
 }
 
@@ -139,7 +180,8 @@ static struct stop find_entry(struct replay_target *target, struct error *error)
 static struct stop look_for_return(struct replay_target *target, struct error *error)
 {
 	struct timeline_place here = timeline_place(target->timeline);
-	struct exception_context context = exceptions_context(timeline_vcpu(target->timeline));
+	const struct vcpu_state *vcpu = replay_target_vcpu(target);
+	struct exception_context context = exceptions_context(vcpu);
 	bool returned;
 	if (!is_returned(target, &returned, error))
 		return failed;
@@ -148,7 +190,6 @@ static struct stop look_for_return(struct replay_target *target, struct error *e
 	struct stop stop = find_entry(target, error);
 	if (stop.kind == STOP_FAILED || stop.kind == STOP_INTERRUPTED)
 		return stop;
-	const struct vcpu_state *vcpu = timeline_vcpu(target->timeline);
 	if (stop.kind == STOP_BREAKPOINT && exceptions_is_asynchronous(vcpu, vcpu->pc)) {
 		target->interrupted_at = exceptions_context_taken(vcpu);
 		target->entry = timeline_place(target->timeline);
@@ -184,7 +225,7 @@ static struct stop pass_back(struct replay_target *target, struct error *error)
 static struct stop one_back(struct replay_target *target, struct error *error)
 {
 	const struct search search = replay_target_search(target);
-	struct stop stop = travel_step(target->timeline, &search, error);
+	struct stop stop = travel_step_back_of(target->timeline, &search, target->thread, error);
 	target->skip_access &= stop.kind != STOP_STEPPED;
 	return stop;
 }
@@ -192,7 +233,7 @@ static struct stop one_back(struct replay_target *target, struct error *error)
 /* Whether the exception that led to ELR `elr` came from this place: an SVC, which retired, a fault or an interrupt. */
 static bool is_taken_here(const struct replay_target *target, uint64_t elr)
 {
-	const struct vcpu_state *vcpu = timeline_vcpu(target->timeline);
+	const struct vcpu_state *vcpu = replay_target_vcpu(target);
 	uint32_t word;
 	return vcpu->pc == elr ||
 	       (vcpu->pc == elr - 4 &&
@@ -205,7 +246,7 @@ static bool is_taken_here(const struct replay_target *target, uint64_t elr)
 static struct stop leave_vector(struct replay_target *target, uint64_t vector, struct error *error)
 {
 	struct timeline_place end = timeline_place(target->timeline);
-	const struct vcpu_state *vcpu = timeline_vcpu(target->timeline);
+	const struct vcpu_state *vcpu = replay_target_vcpu(target);
 	uint64_t elr = vcpu->elr_el1;
 	struct stop stop = stepped;
 	while (stop.kind == STOP_STEPPED && exceptions_vector_of(vcpu, vcpu->pc) == vector) {
@@ -220,7 +261,7 @@ static struct stop leave_vector(struct replay_target *target, uint64_t vector, s
 
 static struct stop one_back_to_code(struct replay_target *target, struct error *error)
 {
-	const struct vcpu_state *vcpu = timeline_vcpu(target->timeline);
+	const struct vcpu_state *vcpu = replay_target_vcpu(target);
 	uint64_t from = exceptions_vector_of(vcpu, vcpu->pc);
 	struct stop stop = one_back(target, error);
 	uint64_t vector = exceptions_vector_of(vcpu, vcpu->pc);

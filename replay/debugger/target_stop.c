@@ -22,10 +22,19 @@ static bool is_wanted(const struct replay_target *target, struct target_stop *st
 	return false;
 }
 
+/* Of a step the thread that is stepped, else the one whose turn it is. */
 static struct target_stop stop_here(const struct replay_target *target, enum target_reason reason, uint8_t code)
 {
-	return (struct target_stop){
-		.reason = reason, .thread = timeline_state(target->timeline)->current, .code = code};
+	bool is_step = target->running && target->resume.action != TARGET_CONTINUE;
+	uint32_t thread = is_step ? target->thread : timeline_vcpu_index(target->timeline);
+	return (struct target_stop){.reason = reason, .thread = thread, .code = code};
+}
+
+/* The one that comes to it; backwards, right behind an access, the one that made it. */
+static uint32_t thread_of_hit(const struct replay_target *target, enum target_reason reason)
+{
+	bool is_behind = reason == TARGET_STOP_WATCHPOINT && target->resume.reverse;
+	return is_behind ? timeline_vcpu_before(target->timeline) : timeline_vcpu_index(target->timeline);
 }
 
 /* Ends the resume. */
@@ -39,6 +48,7 @@ static void tell(struct replay_target *target, struct target_stop stop)
 static void report_hit(struct replay_target *target, enum target_reason reason, uint64_t address)
 {
 	struct target_stop stop = stop_here(target, reason, 0);
+	stop.thread = thread_of_hit(target, reason);
 	stop.address.v = address;
 	if (is_wanted(target, &stop)) {
 		tell(target, stop);
@@ -51,9 +61,10 @@ static void report_hit(struct replay_target *target, enum target_reason reason, 
 /* After a step there may be a breakpoint, and a step of a line ends where its code does. */
 static void report_step(struct replay_target *target)
 {
-	uint64_t pc = timeline_vcpu(target->timeline)->pc;
+	uint64_t pc = replay_target_vcpu(target)->pc;
 	bool inside = pc >= target->resume.range_start.v && pc < target->resume.range_end.v;
-	if (replay_target_is_breakpoint(target, pc))
+	target->retired = false;
+	if (replay_target_is_turn(target) && replay_target_is_breakpoint(target, pc))
 		report_hit(target, TARGET_STOP_BREAKPOINT, pc);
 	if (target->running && (target->resume.action == TARGET_STEP || !inside))
 		tell(target, stop_here(target, TARGET_STOP_STEP, 0));

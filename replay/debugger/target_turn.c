@@ -42,7 +42,7 @@ static bool is_among(const uint64_t *addresses, size_t count, uint64_t address)
 /* Runs on to where the range is left, or to a point. Steps, where it is not known what comes next. */
 static struct stop run_in_range(struct replay_target *target, struct error *error)
 {
-	const struct vcpu_state *vcpu = timeline_vcpu(target->timeline);
+	const struct vcpu_state *vcpu = replay_target_vcpu(target);
 	uint64_t exits[RANGE_EXITS_MAX];
 	size_t exit_count = range_exits(timeline_memory(target->timeline), vcpu, target->resume.range_start.v,
 					target->resume.range_end.v, exits);
@@ -63,6 +63,8 @@ static struct stop run_in_range(struct replay_target *target, struct error *erro
 	free(points);
 	if (stop.kind != STOP_BREAKPOINT || !is_among(exits, exit_count, stop.address))
 		return stop;
+	if (!replay_target_is_turn(target)) /* another one comes there: that is no end of this one's step */
+		return replay_target_is_breakpoint(target, stop.address) ? stop : (struct stop){STOP_NONE, 0};
 	target->skip_access = false; /* it was passed on the way */
 	/* A step to a vector is one to after its first instruction. A breakpoint of gdb's there is reported
 	 * as the end of a step. */

@@ -16,12 +16,12 @@ struct window {
 	uint8_t bytes[WINDOW_BYTES];
 };
 
-static struct window window_read(const struct replay_target *target, uint64_t middle)
+static struct window window_read(const struct replay_target *target, const struct vcpu_state *vcpu, uint64_t middle)
 {
 	struct window window = {.address = (middle & ~(uint64_t)(READ_BYTES - 1)) - SPAN_BYTES};
 	for (size_t at = 0; at < WINDOW_BYTES; at += READ_BYTES) {
-		if (!guest_memory_read(timeline_memory(target->timeline), timeline_vcpu(target->timeline),
-				       (va_t){window.address + at}, &window.bytes[at], READ_BYTES))
+		if (!guest_memory_read(timeline_memory(target->timeline), vcpu, (va_t){window.address + at},
+				       &window.bytes[at], READ_BYTES))
 			memset(&window.bytes[at], 0, READ_BYTES); /* not mapped: nothing is stored there */
 	}
 	return window;
@@ -95,12 +95,15 @@ bool replay_target_watch_choose(struct replay_target *target, uint64_t *address,
 {
 	struct timeline_place here = timeline_place(target->timeline);
 	uint64_t reported = *address;
+	uint32_t thread =
+		target->resume.reverse ? timeline_vcpu_before(target->timeline) : timeline_vcpu_index(target->timeline);
+	const struct vcpu_state *vcpu = &timeline_state(target->timeline)->vcpu[thread];
 	if (!has_neighbour(target, reported))
 		return true;
-	struct window before = window_read(target, reported);
+	struct window before = window_read(target, vcpu, reported);
 	if (!timeline_goto(target->timeline, target->resume.reverse ? here.n - 1 : here.n + 1, error))
 		return false;
-	struct window after = window_read(target, reported);
+	struct window after = window_read(target, vcpu, reported);
 	bool changed = false, found = false;
 	for (size_t i = 0; i < target->point_count && !found; i++) {
 		const struct hv_debug_point *point = &target->points[i];

@@ -24,32 +24,39 @@ struct timeline_place diversion_origin(const struct timeline *t)
 	return t->diversion.origin;
 }
 
-static void begin(struct timeline *t, bool keep)
+/* A call is of one vCPU: who writes to two of them keeps what he wrote. */
+static void begin(struct timeline *t, uint32_t vcpu, bool keep)
 {
 	if (!diversion_is_on(t)) {
-		t->diversion = (struct timeline_diversion){.origin = timeline_place(t)};
-		t->diversion.vcpu = *timeline_vcpu(t);
+		t->diversion = (struct timeline_diversion){.origin = timeline_place(t), .vcpu_index = vcpu};
+		t->diversion.vcpu = timeline_state(t)->vcpu[vcpu];
 	}
-	t->diversion.is_kept |= keep;
+	t->diversion.is_kept |= keep || vcpu != t->diversion.vcpu_index;
+}
+
+/* The vCPU that a call would be of. */
+static const struct vcpu_state *called(const struct timeline *t)
+{
+	return &timeline_state(t)->vcpu[t->diversion.vcpu_index];
 }
 
 void diversion_begin(struct timeline *t)
 {
-	begin(t, true);
+	begin(t, diversion_is_on(t) ? t->diversion.vcpu_index : timeline_vcpu_index(t), true);
 	if (!diversion_is_on(t))
 		engine_change(t->engine);
 }
 
 bool diversion_is_call(const struct timeline *t)
 {
-	const struct vcpu_state *now = timeline_vcpu(t), *before = &t->diversion.vcpu;
+	const struct vcpu_state *now = called(t), *before = &t->diversion.vcpu;
 	return !t->diversion.is_kept && now->pc != before->pc && now->x[30] != before->x[30];
 }
 
 /* Of the registers that a function may change. */
 bool diversion_is_over(const struct timeline *t)
 {
-	const struct vcpu_state *now = timeline_vcpu(t), *before = &t->diversion.vcpu;
+	const struct vcpu_state *now = called(t), *before = &t->diversion.vcpu;
 	return diversion_is_on(t) && !t->diversion.is_kept && memcmp(now->x, before->x, sizeof(now->x)) == 0 &&
 	       now->pc == before->pc && now->pstate == before->pstate && now->sp_el0 == before->sp_el0 &&
 	       now->sp_el1 == before->sp_el1 && memcmp(now->v, before->v, sizeof(now->v)) == 0 &&
@@ -63,24 +70,31 @@ bool diversion_tell(struct timeline *t)
 	return tell;
 }
 
-/* Below the stack pointer of before, where gdb pushes what a function is called with. */
-static bool is_pushed(const struct timeline *t, va_t va)
+/* Below the vCPU's stack pointer of before, where gdb pushes what a function is called with. */
+static bool is_pushed(const struct timeline *t, uint32_t index, va_t va)
 {
-	const struct vcpu_state *vcpu = diversion_is_on(t) ? &t->diversion.vcpu : timeline_vcpu(t);
+	bool of_call = diversion_is_on(t) && index == t->diversion.vcpu_index;
+	const struct vcpu_state *vcpu = of_call ? &t->diversion.vcpu : &timeline_state(t)->vcpu[index];
 	uint64_t sp = vcpu->pstate & PSTATE_SP ? vcpu->sp_el1 : vcpu->sp_el0;
 	return sp - va.v - 1 < PUSHED_BYTES_MAX;
 }
 
 void diversion_registers_write(struct timeline *t, uint32_t vcpu, const struct vcpu_state *changed, bool of_call)
 {
-	const struct vcpu_state *now = &timeline_state(t)->vcpu[vcpu % GUEST_VCPU_MAX];
+	const struct vcpu_state *now = &timeline_state(t)->vcpu[vcpu];
 	if (memcmp(changed, now, sizeof(*now)) == 0)
 		return;
-	begin(t, !of_call);
-	engine_change(t->engine)->vcpu[vcpu % GUEST_VCPU_MAX] = *changed;
+	begin(t, vcpu, !of_call);
+	engine_change(t->engine)->vcpu[vcpu] = *changed;
 }
 
-static bool memory_write(struct timeline *t, bool of_call, ipa_t ipa, const void *bytes, size_t count,
+/* Who writes, and whether a call of gdb's may. */
+struct writer {
+	uint32_t vcpu;
+	bool of_call;
+};
+
+static bool memory_write(struct timeline *t, struct writer writer, ipa_t ipa, const void *bytes, size_t count,
 			 struct error *error)
 {
 	struct guest_memory memory = timeline_memory(t);
@@ -89,7 +103,7 @@ static bool memory_write(struct timeline *t, bool of_call, ipa_t ipa, const void
 		return false;
 	if (memcmp(memory.ram + offset, bytes, count) == 0)
 		return true;
-	begin(t, !of_call);
+	begin(t, writer.vcpu, !writer.of_call);
 	return engine_write(t->engine, offset, bytes, count, error);
 }
 
@@ -97,13 +111,13 @@ bool diversion_memory_write(struct timeline *t, uint32_t vcpu, va_t va, const vo
 			    struct error *error)
 {
 	ipa_t ipa;
-	return guest_memory_translate(timeline_memory(t), &timeline_state(t)->vcpu[vcpu % GUEST_VCPU_MAX], va, &ipa) &&
-	       memory_write(t, is_pushed(t, va), ipa, bytes, count, error);
+	return guest_memory_translate(timeline_memory(t), &timeline_state(t)->vcpu[vcpu], va, &ipa) &&
+	       memory_write(t, (struct writer){vcpu, is_pushed(t, vcpu, va)}, ipa, bytes, count, error);
 }
 
 bool diversion_physical_write(struct timeline *t, ipa_t ipa, const void *bytes, size_t count, struct error *error)
 {
-	return memory_write(t, false, ipa, bytes, count, error);
+	return memory_write(t, (struct writer){timeline_vcpu_index(t), false}, ipa, bytes, count, error);
 }
 
 static size_t used_count(const uint64_t control[], size_t count)

@@ -25,12 +25,6 @@ const struct guest_state *timeline_state(const struct timeline *timeline)
 	return engine_state(timeline->engine);
 }
 
-const struct vcpu_state *timeline_vcpu(const struct timeline *timeline)
-{
-	const struct guest_state *state = timeline_state(timeline);
-	return &state->vcpu[state->current];
-}
-
 struct timeline_place timeline_place(const struct timeline *timeline)
 {
 	return (struct timeline_place){timeline_n(timeline), timeline_vcpu(timeline)->pc};
@@ -208,9 +202,13 @@ bool timeline_inside_exclusive(const struct timeline *t)
 /* What the guest did up to here, as far as its registers, and its reads of the counter, tell. */
 static bool registers_equal(const struct guest_state *a, const struct guest_state *b)
 {
-	const struct vcpu_state *x = &a->vcpu[a->current], *y = &b->vcpu[b->current];
-	return a->n == b->n && memcmp(x->x, y->x, sizeof(x->x)) == 0 && x->pc == y->pc && x->pstate == y->pstate &&
-	       x->sp_el0 == y->sp_el0 && x->sp_el1 == y->sp_el1 && memcmp(&a->patch, &b->patch, sizeof(a->patch)) == 0;
+	bool equal = a->n == b->n && a->current == b->current && memcmp(&a->patch, &b->patch, sizeof(a->patch)) == 0;
+	for (uint32_t i = 0; equal && i < a->vcpu_count; i++) {
+		const struct vcpu_state *x = &a->vcpu[i], *y = &b->vcpu[i];
+		equal = memcmp(x->x, y->x, sizeof(x->x)) == 0 && x->pc == y->pc && x->pstate == y->pstate &&
+			x->sp_el0 == y->sp_el0 && x->sp_el1 == y->sp_el1;
+	}
+	return equal;
 }
 
 /* Takes a checkpoint at `n`, where the recording did not stop, if it is shown that the guest does not notice: run

@@ -25,7 +25,8 @@ struct timeline {
 	uint64_t end_pc; /* of the last place, where several share end_n; 0: there is one */
 	struct timeline_diversion {
 		struct timeline_place origin; /* where it left the recording */
-		struct vcpu_state vcpu;       /* as it was there */
+		uint32_t vcpu_index;          /* of the vCPU that the first write was to, or through */
+		struct vcpu_state vcpu;       /* that one, as it was there */
 		bool is_kept;                 /* more was written than what a call of gdb's writes and puts back */
 		bool is_said;
 	} diversion;           /* replay/travel/diversion.h */

@@ -128,16 +128,17 @@ static struct stop continue_to(struct timeline *t, const struct search *search, 
 }
 
 /* Several groups go on stretch by stretch, so that an interrupt loses little. STOP_NONE: the timeline is at end_n. */
-static struct stop continue_to_end(struct timeline *t, const struct search *search, struct error *error)
+static struct stop continue_stretches(struct timeline *t, const struct search *search, uint64_t end_n,
+				      struct error *error)
 {
 	struct hv_debug_point group[HV_DEBUG_POINTS_MAX];
 	struct search stretch = *search;
 	size_t at = 0;
 	group_take(search->points, &at, group);
 	for (;; stretch.skip_access = false) {
-		uint64_t left = t->end_n - timeline_n(t);
+		uint64_t left = end_n - timeline_n(t);
 		bool last = at == search->points.count || left <= TIMELINE_STRIDE_INSNS;
-		uint64_t limit = last ? t->end_n : timeline_n(t) + TIMELINE_STRIDE_INSNS;
+		uint64_t limit = last ? end_n : timeline_n(t) + TIMELINE_STRIDE_INSNS;
 		struct stop stop = continue_to(t, &stretch, limit, error);
 		if (stop.kind != STOP_NONE || last)
 			return stop;
@@ -159,9 +160,9 @@ static struct stop go_to_end(struct timeline *t, struct points points, struct er
 	return stop.kind == STOP_BREAKPOINT ? stop : end;
 }
 
-static void course_begin(struct timeline *t, bool reverse)
+static void course_begin(struct timeline *t, bool reverse, uint64_t limit_n)
 {
-	uint64_t n = timeline_n(t), limit_n = reverse ? timeline_start_n(t) : t->end_n;
+	uint64_t n = timeline_n(t);
 	t->course =
 		(struct timeline_course){.on = true, .reverse = reverse, .from_n = n, .limit_n = limit_n, .at_n = n};
 }
@@ -204,19 +205,23 @@ uint64_t travel_searched_back(struct timeline *t, struct points points)
 }
 
 /* QEMU makes an access of several words word by word, so the first ones may be done where a later one is watched. */
-static struct stop continue_on(struct timeline *t, const struct search *search, struct error *error)
+static struct stop continue_on(struct timeline *t, const struct search *search, uint64_t limit_n, struct error *error)
+{
+	course_begin(t, false, limit_n);
+	struct stop stop = continue_stretches(t, search, limit_n, error);
+	t->course.on = false;
+	if (stop.kind == STOP_WATCHPOINT && !timeline_return(t, timeline_place(t), error))
+		return failed;
+	return stop;
+}
+
+static struct stop continue_to_end(struct timeline *t, const struct search *search, struct error *error)
 {
 	struct timeline_place end = {t->end_n, t->end_pc}, here = timeline_place(t);
 	if (here.n == end.n && here.pc == end.pc)
 		return (struct stop){STOP_END, 0};
-	course_begin(t, false);
-	struct stop stop = continue_to_end(t, search, error);
-	t->course.on = false;
-	if (stop.kind == STOP_NONE)
-		stop = go_to_end(t, search->points, error);
-	if (stop.kind == STOP_WATCHPOINT && !timeline_return(t, timeline_place(t), error))
-		return failed;
-	return stop;
+	struct stop stop = continue_on(t, search, t->end_n, error);
+	return stop.kind == STOP_NONE ? go_to_end(t, search->points, error) : stop;
 }
 
 /* From a vector that shares its position, back to the place before. Answers a breakpoint there, STOP_NONE, or
@@ -231,18 +236,18 @@ static struct stop leave_vector(struct timeline *t, struct points points, struct
 	return timeline_place(t).pc != pc ? search_breakpoint_here(t, points) : none;
 }
 
-/* The last hit of any group before `high`. STOP_NONE: there is none, and the answer's position is the start. */
-static struct hit last_hit(struct timeline *t, const struct search *search, uint64_t high, struct error *error)
+/* The last hit of any group in the span. STOP_NONE: there is none, and the answer's position is the span's first. */
+static struct hit last_hit(struct timeline *t, const struct search *search, struct span span, struct error *error)
 {
 	struct hv_debug_point group[HV_DEBUG_POINTS_MAX];
 	struct search one = *search;
-	struct hit best = {.n = timeline_start_n(t)};
+	struct hit best = {.n = span.low};
 	size_t at = 0;
 	do {
 		one.points = group_take(search->points, &at, group);
-		t->course.at_n = high;
+		t->course.at_n = span.high;
 		t->course.groups = (search->points.count - at + GUEST_BREAKPOINT_COUNT - 1) / GUEST_BREAKPOINT_COUNT;
-		struct hit found = reverse_hit(t, &one, (struct span){best.n, high}, error);
+		struct hit found = reverse_hit(t, &one, (struct span){best.n, span.high}, error);
 		if (found.stop.kind == STOP_FAILED || found.stop.kind == STOP_INTERRUPTED)
 			return found;
 		if (hit_is_one(&found) && !(hit_is_one(&best) && hit_is_before(&found, &best)))
@@ -251,10 +256,11 @@ static struct hit last_hit(struct timeline *t, const struct search *search, uint
 	return best;
 }
 
-static struct stop continue_back(struct timeline *t, const struct search *search, struct error *error)
+/* Back to position `low`: STOP_NONE. */
+static struct stop continue_back(struct timeline *t, const struct search *search, uint64_t low, struct error *error)
 {
 	uint64_t high = timeline_n(t);
-	if (search->skip_access && high > timeline_start_n(t)) {
+	if (search->skip_access && high > low) {
 		if (!timeline_goto(t, --high, error))
 			return failed;
 		struct stop stop = search_breakpoint_here(t, search->points);
@@ -264,17 +270,25 @@ static struct stop continue_back(struct timeline *t, const struct search *search
 	struct stop stop = leave_vector(t, search->points, error);
 	if (stop.kind != STOP_NONE)
 		return stop;
-	course_begin(t, true);
-	struct hit best = last_hit(t, search, high, error);
+	course_begin(t, true, low);
+	struct hit best = last_hit(t, search, (struct span){low, high}, error);
 	t->course.on = false;
 	if (best.stop.kind == STOP_FAILED || best.stop.kind == STOP_INTERRUPTED)
 		return best.stop;
 	if (!search_goto_hit(t, best.n + (best.stop.kind == STOP_WATCHPOINT ? 1 : 0), &best.stop, error))
 		return failed;
-	return best.stop.kind == STOP_NONE ? (struct stop){STOP_BEGIN, 0} : best.stop;
+	return best.stop;
 }
 
 struct stop travel_continue(struct timeline *t, const struct search *search, struct error *error)
 {
-	return search->reverse ? continue_back(t, search, error) : continue_on(t, search, error);
+	if (!search->reverse)
+		return continue_to_end(t, search, error);
+	struct stop stop = continue_back(t, search, timeline_start_n(t), error);
+	return stop.kind == STOP_NONE ? (struct stop){STOP_BEGIN, 0} : stop;
+}
+
+struct stop travel_continue_to(struct timeline *t, const struct search *search, uint64_t n, struct error *error)
+{
+	return search->reverse ? continue_back(t, search, n, error) : continue_on(t, search, n, error);
 }

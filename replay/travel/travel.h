@@ -25,7 +25,17 @@ uint64_t travel_searched_back(struct timeline *timeline, struct points points);
  * STOP_END or STOP_BEGIN. A breakpoint at the current place does not count, an access there does; backwards an access
  * stops right after it (gdb's way of aarch64 watchpoints). */
 struct stop travel_continue(struct timeline *timeline, const struct search *search, struct error *error);
+/* The same, but no further than to a position after this one, or before it: without a hit before it, forwards, or from
+ * it on, backwards, the timeline is there then, STOP_NONE. */
+struct stop travel_continue_to(struct timeline *timeline, const struct search *search, uint64_t n, struct error *error);
 /* One instruction on or back, or from a vector that shares its position back to the place before: STOP_STEPPED. Or what
  * stops a continue in that direction before it or after it: a watched access, a breakpoint at such a vector, the start
  * or end. */
 struct stop travel_step(struct timeline *timeline, const struct search *search, struct error *error);
+
+/* For a step of one vCPU, whoever's turn it is. Forwards: on to where it is about to execute an instruction, STOP_NONE,
+ * or what stops a continue before. STOP_END: it executes none any more; the timeline stays. */
+struct stop travel_to_turn(struct timeline *timeline, const struct search *search, uint32_t vcpu, struct error *error);
+/* Backwards: to where it was about to execute its last instruction before this place, as travel_step does. */
+struct stop travel_step_back_of(struct timeline *timeline, const struct search *search, uint32_t vcpu,
+				struct error *error);

@@ -33,7 +33,7 @@ class Stop:
     def __init__(self, text):
         if text[:1] not in ("T", "S"):
             raise ProtocolError(f"not a stop: {text[:80]}")
-        self.signal, self.kind, self.address = int(text[1:3], 16), "signal", None
+        self.signal, self.kind, self.address, self.thread = int(text[1:3], 16), "signal", None, None
         for name, _, value in (pair.partition(":") for pair in text[3:].split(";") if pair):
             if name in ("swbreak", "hwbreak"):
                 self.kind = name
@@ -41,6 +41,8 @@ class Stop:
                 self.kind, self.address = name, int(value, 16)
             elif name == "replaylog":
                 self.kind = value
+            elif name == "thread":
+                self.thread = int(value, 16)
 
     def __eq__(self, other):
         return (self.signal, self.kind, self.address) == (other.signal, other.kind, other.address)
@@ -144,11 +146,32 @@ class Client:
             self.interrupt()
         return self.wait_stop()
 
-    def step(self):
-        return self.resume("vCont;s:1")
+    def step(self, thread=None):
+        """Without a thread, one instruction of whoever's turn it is."""
+        return self.resume("vCont;s" if thread is None else f"vCont;s:{thread:x};c")
 
-    def reverse_step(self):
+    def reverse_step(self, thread=None):
+        """Without a thread, of the one that is looked at."""
+        if thread is not None:
+            self.expect_ok(f"Hc{thread:x}")
         return self.resume("bs")
+
+    def threads(self):
+        """What each of them does, by its number."""
+        xml = self.request("qXfer:threads:read::0,ffff")
+        return {int(number, 16): text for number, text in re.findall(r'<thread id="(\w+)"[^>]*>([^<]*)<', xml)}
+
+    def select(self, thread):
+        """Whose registers and memory the following requests are about."""
+        self.expect_ok(f"Hg{thread:x}")
+
+    def registers_of_all(self):
+        """The g packets of all threads. The one that was selected is another one then."""
+        found = {}
+        for thread in self.threads():
+            self.select(thread)
+            found[thread] = self.registers()
+        return found
 
     def go_on(self):
         return self.resume("vCont;c")

@@ -97,6 +97,35 @@ Test(gdbstub_run, goes_to_both_ends)
 	}
 }
 
+/* Backwards gdb names no thread: it means the one that it looks at. While it continues, whoever comes next. */
+Test(gdbstub_run, a_step_is_of_the_thread_that_is_meant)
+{
+	static const struct {
+		const char *select, *packet;
+		uint32_t thread;
+	} steps[] = {
+		{"Hg2", "bs", 1},
+		{"Hg1", "bs", 0},
+		{"Hg2", "s", 1},
+		{"Hg2", "bc", TARGET_THREAD_ANY},
+		{"Hg2", "vCont;s:1;c", 0},
+		{"Hg1", "vCont;c:1;s:2", 1},
+		{"Hg2", "vCont;c", TARGET_THREAD_ANY},
+		{"Hg1", "vCont;r0,8:2;c", 1},
+	};
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+		cr_expect_str_eq(client_ask(&toy, "Hc0"), "OK");
+		cr_expect_str_eq(client_ask(&toy, steps[i].select), "OK");
+		client_run(&toy, steps[i].packet);
+		cr_expect_eq(toy.resume.thread, steps[i].thread, "%s %s: %u", steps[i].select, steps[i].packet,
+			     toy.resume.thread);
+	}
+	cr_expect_str_eq(client_ask(&toy, "Hc2"), "OK");
+	cr_expect_str_eq(client_ask(&toy, "Hg1"), "OK");
+	client_run(&toy, "bs");
+	cr_expect_eq(toy.resume.thread, 1);
+}
+
 Test(gdbstub_run, a_range_ends_outside_of_it)
 {
 	EXPECT_STOP("vCont;r40080000,4008000c:1;c", "T05thread:1;");
