@@ -4,7 +4,6 @@
  * A write begins a diversion (target_writes.c). What goes backwards, and a client that leaves, end it; monitor commands
  * see to it themselves. */
 #include "replay/debugger/target.h"
-#include "hv/abi/pstate.h"
 #include "replay/debugger/monitor.h"
 #include "replay/debugger/target_state.h"
 #include "replay/guest/guest_memory.h"
@@ -12,7 +11,6 @@
 #include "replay/travel/kernel_table.h"
 #include "replay/travel/program_place.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,16 +47,6 @@ static const struct vcpu_state *vcpu_of(const struct replay_target *target, uint
 	return &timeline_state(target->timeline)->vcpu[thread % GUEST_VCPU_MAX];
 }
 
-const struct vcpu_state *replay_target_vcpu(const struct replay_target *target)
-{
-	return vcpu_of(target, target->thread);
-}
-
-bool replay_target_is_turn(const struct replay_target *target)
-{
-	return timeline_vcpu_index(target->timeline) == target->thread;
-}
-
 static uint32_t thread_count(void *context)
 {
 	const struct replay_target *target = context;
@@ -69,22 +57,6 @@ static uint32_t thread_current(void *context)
 {
 	const struct replay_target *target = context;
 	return timeline_vcpu_index(target->timeline);
-}
-
-static void thread_text(void *context, uint32_t thread, char *text)
-{
-	static const char *const doing[] = {[VCPU_IS_OFF] = "off",
-					    [VCPU_IS_WAITING] = "waiting in WFI",
-					    [VCPU_IS_READY] = "ready",
-					    [VCPU_IS_RUNNING] = "running"};
-	const struct replay_target *target = context;
-	uint64_t pstate = vcpu_of(target, thread)->pstate;
-	enum timeline_vcpu_doing does = timeline_vcpu_doing(target->timeline, thread);
-	if (does == VCPU_IS_OFF)
-		snprintf(text, TARGET_TEXT_BYTES, "%s", doing[does]);
-	else
-		snprintf(text, TARGET_TEXT_BYTES, "%s, EL%u%s", doing[does],
-			 pstate & PSTATE_NRW ? 0 : (unsigned)(pstate >> 2 & 3), pstate & PSTATE_NRW ? ", AArch32" : "");
 }
 
 static bool memory_read(void *context, uint32_t thread, struct target_address address, void *bytes, size_t count)
@@ -157,7 +129,7 @@ static bool program_va(void *context, va_t *start)
 const struct target_ops replay_target_ops = {
 	.thread_count = thread_count,
 	.thread_current = thread_current,
-	.thread_text = thread_text,
+	.thread_text = replay_target_thread_text,
 	.register_read = replay_target_register_read,
 	.register_write = replay_target_register_write,
 	.memory_read = memory_read,

@@ -42,6 +42,8 @@ struct replay_target {
 	uint64_t program_va; /* with PLACE_FOUND */
 };
 
+/* target_thread.c: of struct target_ops. */
+void replay_target_thread_text(void *context, uint32_t thread, char *text);
 /* The thread that is stepped; while it continues, the one whose turn it was at its start. */
 const struct vcpu_state *replay_target_vcpu(const struct replay_target *target);
 /* Whether it is the thread's turn. */
