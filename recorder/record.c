@@ -350,6 +350,7 @@ bool record_run(const struct record_options *options, struct error *error)
 		.mode = HV_MODE_RECORD,
 		.machine_version = GUEST_MACHINE_VERSION,
 		.limit_n = options->max_instructions,
+		.turn_seed = options->turn_seed,
 		.until_n = UINT64_MAX,
 	};
 	r.signal_fd = session_signals(error);

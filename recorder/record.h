@@ -17,6 +17,7 @@ struct record_options {
 	const char *console;      /* console output: a file, "-" or NULL, "none" */
 	uint64_t memory_bytes;    /* of the guest */
 	uint32_t vcpu_count;      /* 1 to GUEST_VCPU_MAX */
+	uint64_t turn_seed;       /* turns are drawn at random from it; 0: they are fair */
 	enum hv_pace pace;
 	bool pace_chosen;          /* otherwise: real on a terminal, skip elsewhere */
 	uint64_t max_instructions; /* 0: none */

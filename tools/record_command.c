@@ -40,6 +40,22 @@ static bool vcpus_take(const char *option, const char *text, void *into, struct 
 			       GUEST_VCPU_MAX);
 }
 
+/* Seed 0 means fair to hv, so any other stands for it. */
+static bool turns_take(const char *option, const char *text, void *into, struct error *error)
+{
+	struct record_options *options = into;
+	struct error ignored = {.status = STATUS_OK};
+	options->turn_seed = 0;
+	if (strcmp(text, "fair") == 0)
+		return true;
+	if (strncmp(text, "random:", 7) != 0 || !options_count(option, text + 7, &options->turn_seed, &ignored))
+		return error_set(error, STATUS_FAILED, "%s %s is neither fair nor random:SEED, with a number", option,
+				 text);
+	if (options->turn_seed == 0)
+		options->turn_seed = UINT64_MAX;
+	return true;
+}
+
 static bool keyframes_take(const char *option, const char *text, void *into, struct error *error)
 {
 	struct record_options *options = into;
@@ -102,6 +118,8 @@ static const struct option_row rows[] = {
 	{"memory", 0, "SIZE", "the guest's RAM (default: 512M)", memory_take, 0},
 	{"smp", 0, "N", "how many vCPUs the guest has, 1 to 8 (default: 1)", vcpus_take, 0},
 	{"vcpus", 0, "N", "the same", vcpus_take, 0},
+	{"turns", 0, "fair|random:SEED", "how vCPUs take turns: slices of 1 ms, or of random length (default: fair)",
+	 turns_take, 0},
 	{"input", 0, "FILE|-", "console input (default: the terminal, if there is one)", options_text, AT(input)},
 	{"input-after", 0, "TEXT", "a line of it waits until the console shows TEXT (once for each such line)",
 	 input_after_take, 0},

@@ -22,7 +22,7 @@
 
 #define HV_BOOT_MAGIC UINT64_C(0x31746f6f62727668) /* "hvrboot1" */
 
-enum { HV_ABI_VERSION = 5, HV_FINGERPRINT_COUNT = 48 };
+enum { HV_ABI_VERSION = 6, HV_FINGERPRINT_COUNT = 48 };
 
 enum hv_mode { HV_MODE_RECORD = 1, HV_MODE_REPLAY = 2 };
 enum hv_pace { HV_PACE_SKIP = 0, HV_PACE_REAL = 1 };
@@ -47,6 +47,7 @@ struct hv_boot {
 	uint64_t dtb_ipa;           /* the guest's x0 */
 	uint64_t rtc_base_s;        /* PL031 at guest time 0: seconds since 1970 */
 	uint64_t limit_n;           /* stop a recording here; 0: none */
+	uint64_t turn_seed;         /* a recording's turns are drawn at random from it; 0: they are fair */
 	uint64_t until_n;           /* stop a replay here; UINT64_MAX: at the end of the trace */
 	uint64_t serve;             /* 1: a replay that obeys commands, for a debugger */
 	uint64_t staging_pa;        /* room for struct hv_page */
@@ -56,7 +57,7 @@ struct hv_boot {
 	uint64_t fingerprint_count; /* a replay: as many are known of the recording's machine, in hv_mailbox's order */
 	uint64_t fingerprint[HV_FINGERPRINT_COUNT];
 };
-_Static_assert(sizeof(struct hv_boot) == 176 + 8 + 8 * HV_FINGERPRINT_COUNT, "layout shared with EL2");
+_Static_assert(sizeof(struct hv_boot) == 184 + 8 + 8 * HV_FINGERPRINT_COUNT, "layout shared with EL2");
 
 enum hv_state {
 	HV_STATE_OFF = 0,     /* as the host left it */

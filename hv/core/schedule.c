@@ -6,7 +6,8 @@
  * 3. A loop that spins is known only once an asynchronous exit has come upon it (hv/core/spin.c). So while others can
  * run the guest is looked at: often after such a loop was found, since they come together, and less and less after.
  * 4. Where all that can run do nothing but spin, only time can end it, or an interrupt that time brings: they wait for
- *    a while as if in WFI, the longer the longer it lasts. */
+ *    a while as if in WFI, the longer the longer it lasts, and keep their turns for longer, since nobody misses them.
+ * 5. With a seed turns are of random length, most of them short, and who goes on is drawn too (record --turns). */
 #include "hv/core/schedule.h"
 #include "hv/core/hv.h"
 #include "hv/core/spin.h"
@@ -15,6 +16,8 @@
 #define WAKE       UINT64_C(20000)
 #define LOOK_FIRST UINT64_C(2000)
 #define SPIN_SHORT UINT64_C(256) /* instructions from one WFE to the next, where nothing else was done between */
+enum { STAYS_MAX = 64, DRAWN_BITS = 12 };
+
 #define JUMP_MIN   UINT64_C(1000)
 #define JUMP_MAX   UINT64_C(100000)
 
@@ -32,7 +35,8 @@ static struct {
 
 static struct {
 	uint64_t last_n, since_ns; /* the last WFE or YIELD; when it began that there was nothing else */
-	uint32_t rounds;           /* so many in a row */
+	uint32_t rounds;           /* so many turns in a row */
+	uint32_t stays, stay;      /* WFEs for which the one that spins stays; of which are left */
 	uint64_t jump_ns;
 } spin;
 
@@ -46,15 +50,46 @@ void schedule_forget(void)
 	look.every = LOOK_FIRST;
 }
 
+/* xorshift64 (Marsaglia 2003). */
+static uint64_t draw(void)
+{
+	static uint64_t state;
+	if (state == 0)
+		state = hv.boot->turn_seed;
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state >> 16;
+}
+
+/* How long the next turn is: of each order of magnitude equally often. */
+static uint64_t slice(void)
+{
+	return hv.boot->turn_seed == 0 ? SLICE : 1 + draw() % (UINT64_C(1) << draw() % DRAWN_BITS);
+}
+
 static bool is_woken(uint32_t vcpu)
 {
 	return hv.guest.turn.waits[vcpu];
+}
+
+/* One of those that can run, by lot; the one that runs: nobody. */
+static uint32_t drawn(void)
+{
+	uint32_t best = hv.guest.current, count = 0;
+	for (uint32_t i = 0; i < hv.guest.vcpu_count; i++) {
+		if (i != hv.guest.current && turn_can_run(i) && draw() % ++count == 0)
+			best = i;
+	}
+	return best;
 }
 
 /* Who has waited longest, among those that were woken if `woken`; the one that runs: nobody. */
 static uint32_t longest(bool woken)
 {
 	uint32_t best = hv.guest.current;
+	if (hv.boot->turn_seed != 0)
+		return drawn();
 	for (uint32_t i = 0; i < hv.guest.vcpu_count; i++) {
 		if (i == hv.guest.current || (woken && !is_woken(i)) || !turn_can_run(i))
 			continue;
@@ -84,6 +119,8 @@ static bool turn_at_exit(uint32_t *to, enum switch_reason *why)
 		return false;
 	uint32_t next = turn.woken ? longest(true) : hv.guest.current;
 	enum switch_reason reason = next != hv.guest.current ? SWITCH_REASON_WOKEN : SWITCH_REASON_SLICE;
+	if (hv.boot->turn_seed != 0)
+		reason = SWITCH_REASON_CHOSEN;
 	if (next == hv.guest.current)
 		next = longest(false);
 	turn.end_n = UINT64_MAX;
@@ -98,17 +135,30 @@ static void spin_wait(void)
 	spin.rounds = 2 * hv.guest.vcpu_count; /* all have another go before the next */
 }
 
+/* It is about time to wait: everybody has spun several times. */
+static bool spins_in_vain(void)
+{
+	return spin.rounds > 4 * hv.guest.vcpu_count;
+}
+
 static bool turn_at_spin(uint32_t *to, enum switch_reason *why)
 {
 	if (hv.guest.n - spin.last_n > SPIN_SHORT) {
-		spin.rounds = 0;
+		spin.rounds = spin.stays = spin.stay = 0;
 		spin.since_ns = hv_now().v;
 	}
 	spin.last_n = hv.guest.n;
-	if (++spin.rounds > 4 * hv.guest.vcpu_count) {
+	if (spin.stay > 0) {
+		spin.stay--;
+		return false;
+	}
+	spin.rounds++;
+	if (spins_in_vain()) {
+		spin.stays = spin.stays < STAYS_MAX ? 2 * spin.stays + 1 : STAYS_MAX;
 		spin_wait();
 		return false;
 	}
+	spin.stay = spin.stays;
 	uint32_t next = longest(false);
 	return next != hv.guest.current && give(next, SWITCH_REASON_SPINS, to, why);
 }
@@ -158,10 +208,10 @@ insn_t schedule_deadline(void)
 	if (!any)
 		turn.end_n = UINT64_MAX;
 	else if (turn.end_n == UINT64_MAX)
-		turn.end_n = turn.start_n + SLICE;
+		turn.end_n = turn.start_n + slice();
 	if (!any)
 		return (insn_t){UINT64_MAX};
-	if (woken && !turn.woken)
+	if (woken && !turn.woken && hv.boot->turn_seed == 0)
 		turn.end_n = min_u64(turn.end_n, hv.guest.n + WAKE);
 	turn.woken = woken;
 	if (look.at_n <= hv.guest.n)

@@ -125,6 +125,7 @@ bool machine_start(struct machine *machine, const struct machine_config *config,
 	boot->pace = (uint32_t)config->pace;
 	boot->rtc_base_s = config->rtc_base_s;
 	boot->limit_n = config->limit_n;
+	boot->turn_seed = config->turn_seed;
 	boot->until_n = config->until_n;
 	boot->entry_ipa = config->entry_ipa;
 	boot->dtb_ipa = config->dtb_ipa;

@@ -16,7 +16,8 @@ struct machine_config {
 	enum hv_pace pace;
 	uint64_t machine_version; /* 1 to GUEST_MACHINE_VERSION */
 	uint64_t rtc_base_s;
-	uint64_t limit_n; /* 0: none */
+	uint64_t limit_n;   /* 0: none */
+	uint64_t turn_seed; /* 0: turns are fair */
 	uint64_t until_n; /* UINT64_MAX: the end of the trace */
 	uint64_t entry_ipa, dtb_ipa;
 	uint64_t fingerprint_count; /* of a recording's machine: hv_boot */
