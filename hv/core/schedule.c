@@ -5,8 +5,9 @@
  * 2. The virtual GIC is never folded here: of those whose turn it is not all is known.
  * 3. A loop that spins is known only once an asynchronous exit has come upon it (hv/core/spin.c). So while others can
  * run the guest is looked at: often after such a loop was found, since they come together, and less and less after.
- * 4. Where all that can run do nothing but spin, only time can end it, or an interrupt that time brings: they wait for
- *    a while as if in WFI, the longer the longer it lasts, and keep their turns for longer, since nobody misses them.
+ * 4. Where all that can run do nothing but spin, and each finds its registers as they were, only time can end it, or an
+ *    interrupt that time brings: they wait for a while as if in WFI, the longer the longer it lasts. One that counts or
+ *    reads the time between is left alone for longer and longer, for a turn costs more than a WFE.
  * 5. With a seed turns are of random length, most of them short, and who goes on is drawn too (record --turns). */
 #include "hv/core/schedule.h"
 #include "hv/core/hv.h"
@@ -15,8 +16,7 @@
 #define SLICE      UINT64_C(1000000)
 #define WAKE       UINT64_C(20000)
 #define LOOK_FIRST UINT64_C(2000)
-#define SPIN_SHORT UINT64_C(256) /* instructions from one WFE to the next, where nothing else was done between */
-enum { STAYS_MAX = 64, DRAWN_BITS = 12 };
+enum { LOOP_MAX = 16, CLOSE_MANY = 16, STAYS_MAX = 64, DRAWN_BITS = 12 };
 
 #define JUMP_MIN   UINT64_C(1000)
 #define JUMP_MAX   UINT64_C(100000)
@@ -34,9 +34,12 @@ static struct {
 } look = {.every = LOOK_FIRST};
 
 static struct {
-	uint64_t last_n, since_ns; /* the last WFE or YIELD; when it began that there was nothing else */
-	uint32_t rounds;           /* so many turns in a row */
-	uint32_t stays, stay;      /* WFEs for which the one that spins stays; of which are left */
+	uint64_t last_n[GUEST_VCPU_MAX]; /* each one's last WFE or YIELD … */
+	uint64_t state[GUEST_VCPU_MAX];  /* … its registers there … */
+	uint32_t close[GUEST_VCPU_MAX];  /* … and how many in a row were as close to each other as in a loop */
+	uint32_t same;                   /* so many in a row of all found their registers as they had left them */
+	uint32_t stay;                   /* for so many more the one that spins keeps its turn */
+	uint64_t since_ns;               /* `same` was 0 */
 	uint64_t jump_ns;
 } spin;
 
@@ -127,39 +130,49 @@ static bool turn_at_exit(uint32_t *to, enum switch_reason *why)
 	return next != hv.guest.current && give(next, reason, to, why);
 }
 
-/* How long nothing but spinning may be waited for: a quarter of the time that it has lasted. */
+/* All that can run do is wait, and nothing has changed for any of them. For how long that may be taken for a WFI: a quarter
+ * of the time that it has lasted. */
 static void spin_wait(void)
 {
 	uint64_t lasted = hv_now().v - spin.since_ns;
 	spin.jump_ns = lasted / 4 < JUMP_MIN ? JUMP_MIN : lasted / 4 > JUMP_MAX ? JUMP_MAX : lasted / 4;
-	spin.rounds = 2 * hv.guest.vcpu_count; /* all have another go before the next */
+	spin.same = hv.guest.vcpu_count; /* all have another go before the next */
 }
 
-/* It is about time to wait: everybody has spun several times. */
-static bool spins_in_vain(void)
+static uint64_t registers_hash(const struct vcpu_state *vcpu)
 {
-	return spin.rounds > 4 * hv.guest.vcpu_count;
+	uint64_t hash = vcpu->pc;
+	for (uint32_t i = 0; i < 31; i++)
+		hash = (hash ^ vcpu->x[i]) * UINT64_C(0x9e3779b97f4a7c15);
+	return hash;
+}
+
+static void spin_see(void)
+{
+	uint32_t me = hv.guest.current;
+	uint64_t state = registers_hash(hv_vcpu());
+	uint64_t from = spin.last_n[me] > turn.start_n ? spin.last_n[me] : turn.start_n;
+	spin.close[me] = hv.guest.n - from <= LOOP_MAX ? spin.close[me] + 1 : 0;
+	spin.same = state == spin.state[me] ? spin.same + 1 : 0;
+	if (spin.same == 0)
+		spin.since_ns = hv_now().v;
+	spin.state[me] = state;
+	spin.last_n[me] = hv.guest.n;
 }
 
 static bool turn_at_spin(uint32_t *to, enum switch_reason *why)
 {
-	if (hv.guest.n - spin.last_n > SPIN_SHORT) {
-		spin.rounds = spin.stays = spin.stay = 0;
-		spin.since_ns = hv_now().v;
+	spin_see();
+	if (spin.same > 2 * hv.guest.vcpu_count) {
+		spin_wait();
+		return false;
 	}
-	spin.last_n = hv.guest.n;
 	if (spin.stay > 0) {
 		spin.stay--;
 		return false;
 	}
-	spin.rounds++;
-	if (spins_in_vain()) {
-		spin.stays = spin.stays < STAYS_MAX ? 2 * spin.stays + 1 : STAYS_MAX;
-		spin_wait();
-		return false;
-	}
-	spin.stay = spin.stays;
-	uint32_t next = longest(false);
+	uint32_t next = longest(false), close = spin.close[next] / CLOSE_MANY;
+	spin.stay = close < STAYS_MAX ? close : STAYS_MAX;
 	return next != hv.guest.current && give(next, SWITCH_REASON_SPINS, to, why);
 }
 
@@ -175,8 +188,10 @@ bool schedule_turn(enum turn_cause cause, uint32_t *to, enum switch_reason *why)
 	spin.jump_ns = 0;
 	switch (cause) {
 	case TURN_EXIT:
+		spin.same = 0;
 		return turn_at_exit(to, why);
 	case TURN_WAITS:
+		spin.same = 0;
 		return turn_at_wait(to, why);
 	case TURN_SPINS:
 		return turn_at_spin(to, why);
