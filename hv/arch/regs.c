@@ -76,7 +76,6 @@ void arch_vtimer_save(struct vcpu_state *vcpu)
 
 void arch_vtimer_load(const struct vcpu_state *vcpu)
 {
-	WRITE_SYSREG(cntv_cval_el0, vcpu->cntv_cval_el0);
 	WRITE_SYSREG(cntv_ctl_el0, vcpu->cntv_ctl_el0);
 }
 

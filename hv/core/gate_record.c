@@ -227,7 +227,7 @@ insn_t record_next_stop(insn_t deadline, insn_t alarm)
 	stop = schedule_deadline();
 	if (deadline.v < stop.v)
 		stop = deadline;
-	if (hv.boot->limit_n != 0 && hv.boot->limit_n < deadline.v)
+	if (hv.boot->limit_n != 0 && hv.boot->limit_n < stop.v)
 		stop.v = hv.boot->limit_n;
 	return stop;
 }

@@ -145,7 +145,7 @@ bool replay_turn(enum turn_cause cause, uint32_t *to, enum switch_reason *why)
 	if (!next)
 		return false;
 	if (next->address >= hv.guest.vcpu_count || next->address == hv.guest.current ||
-	    hv.guest.vcpu[next->address].power != VCPU_ON) {
+	    hv.guest.vcpu[next->address].power != VCPU_ON || next->value == 0 || next->value >= SWITCH_REASON_COUNT) {
 		diverged_here();
 		return false;
 	}
@@ -159,9 +159,11 @@ bool replay_turn(enum turn_cause cause, uint32_t *to, enum switch_reason *why)
 bool replay_idle_due(bool waits)
 {
 	const struct event *next = next_event();
-	if (waits && next && next->n != hv.guest.n && exit_n != hv.guest.n)
+	bool is_idle = next_here(EVENT_IDLE) != NULL;
+	bool is_off = hv_vcpu()->power == VCPU_OFF && !is_idle;
+	if (next && (is_off || (waits && next->n != hv.guest.n && exit_n != hv.guest.n)))
 		diverged_here();
-	return next_here(EVENT_IDLE) != NULL;
+	return is_idle;
 }
 
 ns_t replay_idle(ns_t deadline)

@@ -35,6 +35,7 @@
 #include "hv/core/standstill.h"
 #include "hv/core/timers.h"
 #include "hv/core/turn.h"
+#include "hv/core/vcpu.h"
 #include "hv/core/vector.h"
 #include "hv/dev/pl011.h"
 
@@ -89,7 +90,19 @@ static void injected(uint32_t vcpu, uint32_t intid, uint8_t priority)
 	gate_inject(intid, priority);
 }
 
-static bool take_turn(enum turn_cause cause)
+static HV_APART void turn_give(uint32_t to, enum switch_reason why)
+{
+	hv.guest.turn.waits[hv.guest.current] = why == SWITCH_REASON_WAITS;
+	hv.guest.turn.waits[to] = 0;
+	interrupts_fold();
+	exclusive_drop();
+	vcpu_turn(to);
+	timers_sample();
+	debug_turn();
+}
+
+/* Whether it is another vCPU's turn from here on. */
+static bool turn_goes(enum turn_cause cause)
 {
 	uint32_t to = 0;
 	enum switch_reason why = SWITCH_REASON_SLICE;
@@ -117,7 +130,7 @@ static void settle(enum taken taken)
 		interrupts_taken_forget();
 		input_poll();
 		bool idle = waits && (!interrupts_pending() || hv_vcpu()->power == VCPU_OFF);
-		if (take_turn(idle ? TURN_WAITS : spins ? TURN_SPINS : exit ? TURN_EXIT : TURN_TRAP))
+		if (turn_goes(idle ? TURN_WAITS : spins ? TURN_SPINS : exit ? TURN_EXIT : TURN_TRAP))
 			idle = waits = spins = false;
 		interrupts_flush(injected);
 		if (gate_end_due())

@@ -1,7 +1,9 @@
 /* Round robin: who has waited longest for the CPU goes on (docs/SMP.md has the measurements).
  *
  * 1. A turn ends when its vCPU waits, is off or spins; else at the next alarm after SLICE, if others can run. Who is
- *    woken gets the CPU WAKE after it, not at once: whoever woke it often still holds the lock that it wants first.
+ *    woken gets the CPU WAKE after it, not at once: whoever woke it often still holds the lock that it wants first. One
+ *    that went to wait by itself before that was over is trusted for twice as long the next time: an alarm that comes
+ * to nothing costs as much as two turns, in QEMU's timers.
  * 2. The virtual GIC is never folded here: of those whose turn it is not all is known.
  * 3. A loop that spins is known only once an asynchronous exit has come upon it (hv/core/spin.c). So while others can
  * run the guest is looked at: often after such a loop was found, since they come together, and less and less after.
@@ -15,17 +17,19 @@
 
 #define SLICE      UINT64_C(1000000)
 #define WAKE       UINT64_C(20000)
+#define WAKE_MAX   UINT64_C(320000)
 #define LOOK_FIRST UINT64_C(2000)
 enum { LOOP_MAX = 16, CLOSE_MANY = 16, STAYS_MAX = 64, DRAWN_BITS = 12 };
 
-#define JUMP_MIN   UINT64_C(1000)
-#define JUMP_MAX   UINT64_C(100000)
+#define JUMP_MIN UINT64_C(1000)
+#define JUMP_MAX UINT64_C(100000)
 
 static struct {
 	uint64_t start_n;                /* of the turn */
 	uint64_t end_n;                  /* UINT64_MAX: it has no end yet */
 	bool woken;                      /* the end is for one that was woken */
 	uint64_t left_n[GUEST_VCPU_MAX]; /* where each one's last turn ended */
+	uint32_t trust[GUEST_VCPU_MAX];  /* how often in a row it did not keep those waiting that were woken */
 } turn = {.end_n = UINT64_MAX};
 
 static struct {
@@ -113,13 +117,20 @@ static bool give(uint32_t next, enum switch_reason reason, uint32_t *to, enum sw
 	return true;
 }
 
-static bool turn_at_exit(uint32_t *to, enum switch_reason *why)
+static void look_next(void)
 {
 	look.every = look.found != spin_found() ? LOOK_FIRST : look.every < SLICE ? 2 * look.every : SLICE;
 	look.found = spin_found();
 	look.at_n = hv.guest.n + look.every;
+}
+
+static bool turn_at_exit(uint32_t *to, enum switch_reason *why)
+{
+	look_next();
 	if (hv.guest.n < turn.end_n)
 		return false;
+	if (turn.woken)
+		turn.trust[hv.guest.current] = 0;
 	uint32_t next = turn.woken ? longest(true) : hv.guest.current;
 	enum switch_reason reason = next != hv.guest.current ? SWITCH_REASON_WOKEN : SWITCH_REASON_SLICE;
 	if (hv.boot->turn_seed != 0)
@@ -130,8 +141,8 @@ static bool turn_at_exit(uint32_t *to, enum switch_reason *why)
 	return next != hv.guest.current && give(next, reason, to, why);
 }
 
-/* All that can run do is wait, and nothing has changed for any of them. For how long that may be taken for a WFI: a quarter
- * of the time that it has lasted. */
+/* All that can run do is wait, and nothing has changed for any of them. For how long that may be taken for a WFI: a
+ * quarter of the time that it has lasted. */
 static void spin_wait(void)
 {
 	uint64_t lasted = hv_now().v - spin.since_ns;
@@ -179,6 +190,9 @@ static bool turn_at_spin(uint32_t *to, enum switch_reason *why)
 static bool turn_at_wait(uint32_t *to, enum switch_reason *why)
 {
 	uint32_t next = longest(false);
+	uint32_t *trust = &turn.trust[hv.guest.current];
+	if (turn.woken && WAKE << *trust < WAKE_MAX)
+		++*trust;
 	bool is_off = hv.guest.vcpu[hv.guest.current].power == VCPU_OFF;
 	return next != hv.guest.current && give(next, is_off ? SWITCH_REASON_OFF : SWITCH_REASON_WAITS, to, why);
 }
@@ -211,6 +225,13 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* One that ran alone for longer than a slice is not taken out at once. */
+static uint64_t turn_end(void)
+{
+	uint64_t end = turn.start_n + slice(), soon = hv.guest.n + WAKE;
+	return end > soon || hv.boot->turn_seed != 0 ? end : soon;
+}
+
 insn_t schedule_deadline(void)
 {
 	bool any = false, woken = false;
@@ -223,14 +244,14 @@ insn_t schedule_deadline(void)
 	if (!any)
 		turn.end_n = UINT64_MAX;
 	else if (turn.end_n == UINT64_MAX)
-		turn.end_n = turn.start_n + slice();
+		turn.end_n = turn_end();
 	if (!any)
 		return (insn_t){UINT64_MAX};
 	if (woken && !turn.woken && hv.boot->turn_seed == 0)
-		turn.end_n = min_u64(turn.end_n, hv.guest.n + WAKE);
+		turn.end_n = min_u64(turn.end_n, hv.guest.n + (WAKE << turn.trust[hv.guest.current]));
 	turn.woken = woken;
 	if (look.at_n <= hv.guest.n)
-		look.at_n = hv.guest.n + look.every;
+		look_next(); /* one that traps so often does not spin */
 	uint64_t at = min_u64(turn.end_n, look.at_n);
 	return (insn_t){at > hv.guest.n ? at : hv.guest.n + 1};
 }

@@ -1,5 +1,5 @@
-/* vCPUs take turns on the CPU that is counted: who may have one, and how it goes from one to another. When it does is
- * the trace's to say, or the recording's scheduler's (hv/core/schedule.h). */
+/* vCPUs take turns on the CPU that is counted: who may have one. When a turn goes from one to another is the trace's to
+ * say, or the recording's scheduler's (hv/core/schedule.h); the run loop has it go (run.c). */
 #pragma once
 #include "hv/abi/reason.h"
 #include <stdbool.h>
@@ -17,6 +17,3 @@ enum turn_cause {
 bool turn_can_run(uint32_t vcpu);
 /* Whether any but the one that runs can. */
 bool turn_others_can_run(void);
-
-/* The turn goes to `to`, which is not the one that runs, and is on. Folds, and sets the timers' lines. */
-void turn_give(uint32_t to, enum switch_reason why);

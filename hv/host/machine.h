@@ -18,7 +18,7 @@ struct machine_config {
 	uint64_t rtc_base_s;
 	uint64_t limit_n;   /* 0: none */
 	uint64_t turn_seed; /* 0: turns are fair */
-	uint64_t until_n; /* UINT64_MAX: the end of the trace */
+	uint64_t until_n;   /* UINT64_MAX: the end of the trace */
 	uint64_t entry_ipa, dtb_ipa;
 	uint64_t fingerprint_count; /* of a recording's machine: hv_boot */
 	uint64_t fingerprint[HV_FINGERPRINT_COUNT];
