@@ -72,12 +72,10 @@ void arch_yield(void);
 void arch_simd_save(uint64_t v[64]);
 void arch_simd_load(const uint64_t v[64]);
 
-/* hv goes on on another of the machine's CPUs (hv/arch/cpus.c), which `wake` wakes, or starts. The instruction clock
- * goes along; its alarm, the guest's registers and the virtual CPU interface stay where they are, and the virtual timer
- * that stays is off. */
-void arch_cpu_move(uint32_t to, void (*wake)(uint32_t to));
-/* Where a CPU has to start at EL2, with its number in x0. */
-uint64_t arch_cpu_entry(void);
+/* hv goes on on another of the machine's CPUs (hv/arch/cpus.c), which `wake` wakes, or starts at `entry`, at EL2 and
+ * with its number in x0. The instruction clock goes along; its alarm, the guest's registers and the virtual CPU
+ * interface stay where they are, and the virtual timer that stays is off. */
+void arch_cpu_move(uint32_t to, void (*wake)(uint32_t to, uint64_t entry));
 
 /* The instruction clock (docs/CLOCK.md). clock_now is exact at every exit. clock_adjust moves the current
  * position by `delta` (modulo 2^64), for instructions that the hardware counted wrongly; an alarm that is set moves

@@ -9,14 +9,15 @@
 #define ICC_EOIR1_EL1	S3_0_C12_C12_1
 #define ICC_DIR_EL1	S3_0_C12_C11_1
 
-/* move_state: hv's stack pointer, who leaves, who goes on, and who sleeps (a word for each CPU). */
+/* move_state: hv's stack pointer, who leaves, who goes on, the vectors, and who sleeps (a word for each CPU). */
 #define MOVE_SP		0
 #define MOVE_FROM	8
 #define MOVE_TO		12
-#define MOVE_SLEEPS	16
+#define MOVE_VECTORS	16
+#define MOVE_SLEEPS	24
 
 	.text
-/* void cpu_move(uint32_t from, uint32_t to, void (*wake)(uint32_t to)) */
+/* void cpu_move(uint32_t from, uint32_t to, void (*wake)(uint32_t to, uint64_t entry)) */
 	.global cpu_move
 cpu_move:
 	stp	x29, x30, [sp, #-16]!
@@ -31,8 +32,11 @@ cpu_move:
 	str	x10, [x9, #MOVE_SP]
 	str	w0, [x9, #MOVE_FROM]
 	str	w1, [x9, #MOVE_TO]
+	mrs	x10, vbar_el2
+	str	x10, [x9, #MOVE_VECTORS]
 	dsb	sy			/* who is woken sees it */
 	mov	w0, w1
+	adr	x1, cpu_entry
 	blr	x2			/* the stack is ours until we sleep */
 	ldr	x9, =move_state
 	mov	x10, #PRIORITY_MASK_SLEEPING
@@ -69,13 +73,12 @@ arrive:					/* in: x9 = move_state, x11 = its MOVE_SLEEPS */
 	ret
 
 /* A CPU that was started, MMU off; x0 = its number. */
-	.global cpu_entry
 cpu_entry:
 	msr	daifset, #15
-	ldr	x1, =hv_vectors
+	ldr	x9, =move_state
+	ldr	x1, [x9, #MOVE_VECTORS]
 	msr	vbar_el2, x1
 	isb				/* the vectors are live before anything can fault */
-	ldr	x9, =move_state
 	add	x11, x9, #MOVE_SLEEPS
 	b	arrive
 

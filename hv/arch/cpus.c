@@ -7,27 +7,16 @@
  *    have to sleep before a guest is entered: cpu_move waits until the CPU that was left does.
  * 3. A CPU that sleeps is woken by cpu_move's SGI and by nothing else: the priority mask lets no other interrupt in,
  * its virtual timer is off, and its virtual CPU interface signals nothing. */
-#include "hv/arch/cpus.h"
 #include "hv/arch/arch.h"
 #include "hv/arch/clock.h"
+#include "hv/arch/machine_clock.h"
 #include "hv/arch/sysreg.h"
 
 static uint32_t here;
 
-extern char cpu_entry[];
-void cpu_move(uint32_t from, uint32_t to, void (*wake)(uint32_t to));
+void cpu_move(uint32_t from, uint32_t to, void (*wake)(uint32_t to, uint64_t entry));
 
-uint32_t cpus_here(void)
-{
-	return here;
-}
-
-uint64_t arch_cpu_entry(void)
-{
-	return (uint64_t)cpu_entry;
-}
-
-void arch_cpu_move(uint32_t to, void (*wake)(uint32_t to))
+void arch_cpu_move(uint32_t to, void (*wake)(uint32_t to, uint64_t entry))
 {
 	uint32_t from = here;
 	insn_t now = clock_now();
@@ -37,5 +26,6 @@ void arch_cpu_move(uint32_t to, void (*wake)(uint32_t to))
 	WRITE_SYSREG(ICH_HCR_EL2, 0);
 	here = to;
 	cpu_move(from, to, wake);
+	machine_clock_arrive(to);
 	clock_arrive(now);
 }

@@ -11,7 +11,6 @@
  * Facts about QEMU's counters: docs/CLOCK.md. */
 #include "hv/arch/machine_clock.h"
 #include "hv/arch/arch.h"
-#include "hv/arch/cpus.h"
 #include "hv/arch/sysreg.h"
 
 enum { BIAS_CANDIDATES = 48, BIAS_SAMPLES = 400 };
@@ -22,11 +21,17 @@ enum { BIAS_CANDIDATES = 48, BIAS_SAMPLES = 400 };
 
 static bool lead_needed;
 static uint32_t add_loses;            /* ns that counter 1 does not count while counter_add changes it */
+static uint32_t here;                 /* the CPU that hv runs on */
 static uint64_t bias[GUEST_VCPU_MAX]; /* by CPU: their counters started one after the other */
+
+void machine_clock_arrive(uint32_t cpu)
+{
+	here = cpu;
+}
 
 uint64_t machine_clock_bias(void)
 {
-	return bias[cpus_here()];
+	return bias[here];
 }
 
 /* CNTPCT_EL0 * 16 = counter 1 + bias modulo 2^32: samples at all places within a tick leave one bias that explains
@@ -49,7 +54,7 @@ static uint32_t bias_find(void)
 	}
 	for (uint64_t i = 0; i < BIAS_CANDIDATES; i++) {
 		if (possible[i]) {
-			bias[cpus_here()] = base - 16 + i;
+			bias[here] = base - 16 + i;
 			found++;
 		}
 	}
@@ -95,7 +100,7 @@ void machine_clock_before_wait(void)
 {
 	uint32_t ns = UINT32_MAX - WAIT_NS - (uint32_t)READ_SYSREG(pmevcntr1_el0);
 	counter_add(ns);
-	bias[cpus_here()] -= ns - add_loses;
+	bias[here] -= ns - add_loses;
 }
 
 bool machine_clock_init(void)

@@ -12,3 +12,5 @@ bool machine_clock_init(void);
 
 /* From counter 1 to CNTPCT_EL0 * 16, modulo 2^32. */
 uint64_t machine_clock_bias(void);
+/* hv runs on CPU `cpu` from here on. */
+void machine_clock_arrive(uint32_t cpu);

@@ -18,10 +18,10 @@ enum board_interrupts { BOARD_ALL, BOARD_ALARM, BOARD_ALARM_AND_HOST };
 /* Programs the interrupt controller and the doorbell; then, on each CPU, what that CPU has of them. */
 void board_init(enum board_interrupts interrupts);
 void board_cpu_init(enum board_interrupts interrupts);
-/* Starts a CPU that has not run yet, at arch_cpu_entry; wakes one that sleeps in arch_cpu_move, and has the doorbell
- * interrupt that one. Both are for arch_cpu_move. */
-void board_cpu_start(uint32_t cpu);
-void board_cpu_wake(uint32_t cpu);
+/* For arch_cpu_move: starts a CPU that has not run yet; wakes one that sleeps, and has the doorbell interrupt that one.
+ */
+void board_cpu_start(uint32_t cpu, uint64_t entry);
+void board_cpu_wake(uint32_t cpu, uint64_t entry);
 /* From now on, of BOARD_ALL and BOARD_ALARM_AND_HOST, on all CPUs. */
 void board_interrupts_set(enum board_interrupts interrupts);
 

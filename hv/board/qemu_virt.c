@@ -125,18 +125,19 @@ void board_cpu_init(enum board_interrupts interrupts)
 }
 
 /* PSCI CPU_ON, which the machine's firmware answers. */
-void board_cpu_start(uint32_t cpu)
+void board_cpu_start(uint32_t cpu, uint64_t entry)
 {
 	register uint64_t x0 __asm__("x0") = PSCI_CPU_ON;
 	register uint64_t x1 __asm__("x1") = cpu;
-	register uint64_t x2 __asm__("x2") = arch_cpu_entry();
+	register uint64_t x2 __asm__("x2") = entry;
 	register uint64_t x3 __asm__("x3") = cpu;
 	__asm__ volatile("smc #0" : "+r"(x0) : "r"(x1), "r"(x2), "r"(x3) : "memory");
 	CHECK(x0 == 0);
 }
 
-void board_cpu_wake(uint32_t cpu)
+void board_cpu_wake(uint32_t cpu, uint64_t entry)
 {
+	(void)entry;
 	MMIO32(GICD, GICD_IROUTER + 8 * INTID_UART) = cpu; /* no CPU that sleeps is to be woken by the host */
 	WRITE_SYSREG(ICC_SGI1R_EL1, UINT64_C(1) << cpu);
 	__asm__ volatile("isb"); /* it is on its way before this CPU sleeps */

@@ -180,13 +180,15 @@ void board_interrupts_set(enum board_interrupts interrupts)
 	alarm_only = interrupts != BOARD_ALL;
 }
 
-void board_cpu_start(uint32_t cpu)
+void board_cpu_start(uint32_t cpu, uint64_t entry)
 {
+	(void)entry;
 	(void)cpu;
 }
 
-void board_cpu_wake(uint32_t cpu)
+void board_cpu_wake(uint32_t cpu, uint64_t entry)
 {
+	(void)entry;
 	(void)cpu;
 }
 
@@ -375,7 +377,7 @@ void arch_vtimer_load(const struct vcpu_state *vcpu)
 	fake_cpu.el1.cntv_cval_el0 = vcpu->cntv_cval_el0;
 }
 
-void arch_cpu_move(uint32_t to, void (*wake)(uint32_t to))
+void arch_cpu_move(uint32_t to, void (*wake)(uint32_t to, uint64_t entry))
 {
 	(void)wake;
 	cr_assert_eq(to, 0);
