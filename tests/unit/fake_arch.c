@@ -1,10 +1,10 @@
-/* The fake of hv/arch and hv/board: a CPU that runs the scripted guest, with the instruction clock, the virtual timer,
- * the virtual CPU interface's interrupts and the counting of traps as DESIGN sections 2 and 9 measured them.
+/* The fake of hv/arch and hv/board: a CPU that runs the scripted guest, with the virtual timer, the virtual CPU
+ * interface's interrupts and the counting of traps as DESIGN sections 2 and 9 measured them. The CPUs themselves, the
+ * instruction clock and how hv moves are fake_cpus.c's.
  *
- * 1. The clock is hv/arch/clock.c's: one 64-bit counter, an alarm is its overflow, clock_adjust moves the anchor.
- * 2. An interrupt takes the guest out between two steps, inside a loop too; a trap comes before an alarm that its own
+ * 1. An interrupt takes the guest out between two steps, inside a loop too; a trap comes before an alarm that its own
  *    instruction made due.
- * 3. Replaying (alarm_only) nothing but the alarm interrupts the guest. */
+ * 2. Replaying (alarm_only) nothing but the alarm interrupts the guest. */
 #include "hv/abi/field.h"
 #include "hv/arch/arch.h"
 #include "hv/arch/clock.h"
@@ -22,93 +22,33 @@
 
 enum { ENTRIES_MAX = 200000, STEPS_MAX = 40000000 };
 
-struct fake_cpu fake_cpu;
-
-static uint64_t counter; /* PMCCNTR_EL0 */
-static bool overflowed;
-static uint64_t anchor_n, anchor_count;
 static uint64_t entry_ns, entry_retired; /* what the counters had counted at the last entry, instructions since */
 
 static bool execute_only[FAKE_RAM_BYTES / PAGE_BYTES];
 static bool execute_only_known[FAKE_RAM_BYTES / PAGE_BYTES]; /* by the TLB */
 
 static bool alarm_only;
-static bool vtimer_active, maintenance_active; /* taken, and silent until hv says otherwise */
 static bool host_rang, is_spurious;
 static bool host_let_in; /* in a replay */
 static uint64_t entries, steps;
-
-/* ---- the instruction clock ---- */
-
-insn_t clock_now(void)
-{
-	return (insn_t){anchor_n + (counter - anchor_count)};
-}
-
-void clock_adjust(uint64_t delta)
-{
-	anchor_n += delta;
-}
-
-insn_t clock_alarm(void)
-{
-	return (insn_t){anchor_count == 0 ? UINT64_MAX : anchor_n - anchor_count};
-}
-
-static void counter_preset(uint64_t count)
-{
-	anchor_n = clock_now().v;
-	counter = anchor_count = count;
-	overflowed = false;
-}
-
-void clock_alarm_set(insn_t at)
-{
-	uint64_t distance = at.v - clock_now().v;
-	CHECK(distance != 0 && distance >> 63 == 0);
-	counter_preset(0 - distance);
-}
-
-void clock_alarm_cancel(void)
-{
-	counter_preset(0);
-}
-
-uint64_t machine_clock_lead(uint64_t now)
-{
-	(void)now;
-	return 0;
-}
-
-bool clock_init(void)
-{
-	return !fake_config->no_clock;
-}
-
-static void count(uint64_t instructions)
-{
-	if (counter + instructions < counter)
-		overflowed = true;
-	counter += instructions;
-}
 
 /* ---- interrupts ---- */
 
 static bool vtimer_line(void)
 {
-	const struct vcpu_state *el1 = &fake_cpu.el1;
+	const struct vcpu_state *el1 = &fake_cpu->el1;
 	uint64_t counter_ns = entry_ns + entry_retired;
 	return (el1->cntv_ctl_el0 & 3) == 1 && el1->cntv_cval_el0 <= counter_ns / GUEST_NS_PER_TICK;
 }
 
 static uint32_t irqs_asserted(void)
 {
-	uint32_t irqs = overflowed ? BOARD_IRQ_ALARM : 0;
+	uint32_t irqs = fake_cpu->overflowed ? BOARD_IRQ_ALARM : 0;
 	if (alarm_only)
 		return irqs | (host_let_in && host_rang ? BOARD_IRQ_HOST : 0);
-	irqs |= vtimer_line() && !vtimer_active ? BOARD_IRQ_VTIMER : 0;
+	irqs |= vtimer_line() && !fake_cpu->vtimer_active ? BOARD_IRQ_VTIMER : 0;
 	irqs |= host_rang ? BOARD_IRQ_HOST : 0;
-	irqs |= hw_maintenance(&fake_cpu.el1) && !maintenance_active ? BOARD_IRQ_MAINTENANCE : 0;
+	irqs |= hw_maintenance(&fake_cpu->el1) && !fake_cpu->maintenance_active ? BOARD_IRQ_MAINTENANCE : 0;
 	return irqs;
 }
 
@@ -127,22 +67,22 @@ bool fake_machine_irq_at_wfi(void)
 uint32_t board_irq_take(void)
 {
 	uint32_t irqs = irqs_asserted();
-	overflowed = is_spurious = host_rang = false;
+	fake_cpu->overflowed = is_spurious = host_rang = false;
 	if (irqs & BOARD_IRQ_VTIMER)
-		vtimer_active = true;
+		fake_cpu->vtimer_active = true;
 	if (irqs & BOARD_IRQ_MAINTENANCE)
-		maintenance_active = true;
+		fake_cpu->maintenance_active = true;
 	return irqs;
 }
 
 void board_vtimer_set_active(bool active)
 {
-	vtimer_active = active;
+	fake_cpu->vtimer_active = active;
 }
 
 void board_maintenance_rearm(void)
 {
-	maintenance_active = false;
+	fake_cpu->maintenance_active = false;
 }
 
 void board_doorbell_ring(void)
@@ -163,8 +103,8 @@ void board_clock_jump(uint64_t ticks)
 uint32_t board_wait(void)
 {
 	uint32_t irqs = fake_machine_sleep() | board_irq_take();
-	if (!alarm_only && (fake_cpu.el1.cntv_ctl_el0 & 3) == 1 && !vtimer_active) {
-		vtimer_active = true;
+	if (!alarm_only && (fake_cpu->el1.cntv_ctl_el0 & 3) == 1 && !fake_cpu->vtimer_active) {
+		fake_cpu->vtimer_active = true;
 		irqs |= BOARD_IRQ_VTIMER;
 	}
 	return irqs;
@@ -180,23 +120,6 @@ void board_interrupts_set(enum board_interrupts interrupts)
 	alarm_only = interrupts != BOARD_ALL;
 }
 
-void board_cpu_start(uint32_t cpu, uint64_t entry)
-{
-	(void)entry;
-	(void)cpu;
-}
-
-void board_cpu_wake(uint32_t cpu, uint64_t entry)
-{
-	(void)entry;
-	(void)cpu;
-}
-
-void board_cpu_init(enum board_interrupts interrupts)
-{
-	(void)interrupts;
-}
-
 void board_init(enum board_interrupts interrupts)
 {
 	board_interrupts_set(interrupts);
@@ -209,9 +132,9 @@ struct board_map board_map(void)
 
 void arch_ich_restore(const struct vcpu_state *vcpu)
 {
-	fake_cpu.el1.ich_vmcr = vcpu->ich_vmcr;
-	fake_cpu.el1.ich_ap0r0 = vcpu->ich_ap0r0;
-	fake_cpu.el1.ich_ap1r0 = vcpu->ich_ap1r0;
+	fake_cpu->el1.ich_vmcr = vcpu->ich_vmcr;
+	fake_cpu->el1.ich_ap0r0 = vcpu->ich_ap0r0;
+	fake_cpu->el1.ich_ap1r0 = vcpu->ich_ap1r0;
 	arch_ich_load(vcpu);
 }
 
@@ -253,12 +176,12 @@ void arch_yield(void)
 /* How many plain instructions may pass before something has to be looked at. */
 static uint64_t run_max(void)
 {
-	uint64_t max = counter == 0 ? UINT64_MAX : 0 - counter;
+	uint64_t counter = fake_cpu->counter, max = counter == 0 ? UINT64_MAX : 0 - counter;
 	uint64_t act = fake_machine_next_act() - clock_now().v;
-	uint64_t timer_ns = fake_cpu.el1.cntv_cval_el0 * GUEST_NS_PER_TICK;
+	uint64_t timer_ns = fake_cpu->el1.cntv_cval_el0 * GUEST_NS_PER_TICK;
 	if (fake_machine_next_act() != UINT64_MAX && act < max)
 		max = act;
-	if ((fake_cpu.el1.cntv_ctl_el0 & 3) == 1 && timer_ns > entry_ns + entry_retired &&
+	if ((fake_cpu->el1.cntv_ctl_el0 & 3) == 1 && timer_ns > entry_ns + entry_retired &&
 	    timer_ns - (entry_ns + entry_retired) < max)
 		max = timer_ns - (entry_ns + entry_retired);
 	return max == 0 ? 1 : max;
@@ -270,9 +193,10 @@ enum arch_exit arch_enter(struct vcpu_state *vcpu, ns_t counted)
 	bool trapped = false;
 	if (fake_mailbox()->state != HV_STATE_RUNNING || ++entries > ENTRIES_MAX)
 		fake_machine_end(FAKE_STUCK);
+	fake_cpus_entered(vcpu);
 	entry_ns = counted.v;
 	entry_retired = 0;
-	fake_cpu.monitor = false;
+	fake_cpu->monitor = false;
 	if (fake_config->virtual_first)
 		fake_guest_irq(vcpu);
 	while (!trapped) {
@@ -282,35 +206,34 @@ enum arch_exit arch_enter(struct vcpu_state *vcpu, ns_t counted)
 		if (++steps > STEPS_MAX)
 			fake_machine_end(FAKE_STUCK);
 		trapped = fake_guest_step(vcpu, entry_ns + entry_retired, run_max(), &retired);
-		count(retired);
+		fake_clock_count(retired);
 		entry_retired += retired;
 	}
-	return (fake_cpu.syndrome.esr >> 26 & 63) == 0x2f ? ARCH_EXIT_SERROR : ARCH_EXIT_SYNC;
+	return (fake_cpu->syndrome.esr >> 26 & 63) == 0x2f ? ARCH_EXIT_SERROR : ARCH_EXIT_SYNC;
 }
 
 struct arch_syndrome arch_syndrome_read(void)
 {
-	return fake_cpu.syndrome;
+	return fake_cpu->syndrome;
 }
 
 bool arch_translate(va_t va, uint64_t pstate, ipa_t *ipa)
 {
-	bool is_code = fake_guest_word(va.v) != NULL;
 	uint32_t *word = fake_ram_word(va.v);
 	(void)pstate;
 	ipa->v = va.v;
-	if (is_code)
+	if (fake_guest_is_plain(va.v))
 		return true;
-	if (word && fake_cpu.word != 0)
-		*word = fake_cpu.word;
-	return word && fake_cpu.word != 0;
+	if (word && fake_cpu->word != 0)
+		*word = fake_cpu->word;
+	return word && fake_cpu->word != 0;
 }
 
 /* ---- registers ---- */
 
 void arch_el1_save(struct vcpu_state *vcpu)
 {
-#define EL1_REG(field, reg) vcpu->field = fake_cpu.el1.field;
+#define EL1_REG(field, reg) vcpu->field = fake_cpu->el1.field;
 #include "hv/arch/el1.def"
 #undef EL1_REG
 	arch_vtimer_save(vcpu);
@@ -319,10 +242,10 @@ void arch_el1_save(struct vcpu_state *vcpu)
 
 void arch_el1_load(const struct vcpu_state *vcpu)
 {
-#define EL1_REG(field, reg) fake_cpu.el1.field = vcpu->field;
+#define EL1_REG(field, reg) fake_cpu->el1.field = vcpu->field;
 #include "hv/arch/el1.def"
 #undef EL1_REG
-	fake_cpu.el1.cntv_ctl_el0 = vcpu->cntv_ctl_el0;
+	fake_cpu->el1.cntv_ctl_el0 = vcpu->cntv_ctl_el0;
 	arch_simd_load(vcpu->v);
 }
 
@@ -334,102 +257,96 @@ void arch_el1_reset(struct vcpu_state *vcpu)
 
 void arch_el1_load_exception(const struct vcpu_state *vcpu)
 {
-	fake_cpu.el1.elr_el1 = vcpu->elr_el1;
-	fake_cpu.el1.spsr_el1 = vcpu->spsr_el1;
-	fake_cpu.el1.esr_el1 = vcpu->esr_el1;
-	fake_cpu.el1.far_el1 = vcpu->far_el1;
+	fake_cpu->el1.elr_el1 = vcpu->elr_el1;
+	fake_cpu->el1.spsr_el1 = vcpu->spsr_el1;
+	fake_cpu->el1.esr_el1 = vcpu->esr_el1;
+	fake_cpu->el1.far_el1 = vcpu->far_el1;
 }
 
 uint64_t arch_vbar_el1(void)
 {
-	return fake_cpu.el1.vbar_el1;
+	return fake_cpu->el1.vbar_el1;
 }
 
 uint64_t arch_sctlr_el1(void)
 {
-	return fake_cpu.el1.sctlr_el1;
+	return fake_cpu->el1.sctlr_el1;
 }
 
 uint64_t arch_elr_el1(void)
 {
-	return fake_cpu.el1.elr_el1;
+	return fake_cpu->el1.elr_el1;
 }
 
 uint64_t arch_spsr_el1(void)
 {
-	return fake_cpu.el1.spsr_el1;
+	return fake_cpu->el1.spsr_el1;
 }
 
 void arch_spsr_el1_write(uint64_t value)
 {
-	fake_cpu.el1.spsr_el1 = value;
+	fake_cpu->el1.spsr_el1 = value;
 }
 
 void arch_vtimer_save(struct vcpu_state *vcpu)
 {
-	vcpu->cntv_ctl_el0 = fake_cpu.el1.cntv_ctl_el0;
-	vcpu->cntv_cval_el0 = fake_cpu.el1.cntv_cval_el0;
+	vcpu->cntv_ctl_el0 = fake_cpu->el1.cntv_ctl_el0;
+	vcpu->cntv_cval_el0 = fake_cpu->el1.cntv_cval_el0;
 }
 
 void arch_vtimer_load(const struct vcpu_state *vcpu)
 {
-	fake_cpu.el1.cntv_ctl_el0 = vcpu->cntv_ctl_el0;
-	fake_cpu.el1.cntv_cval_el0 = vcpu->cntv_cval_el0;
-}
-
-void arch_cpu_move(uint32_t to, void (*wake)(uint32_t to, uint64_t entry))
-{
-	(void)wake;
-	cr_assert_eq(to, 0);
+	fake_cpu->el1.cntv_ctl_el0 = vcpu->cntv_ctl_el0;
+	fake_cpu->el1.cntv_cval_el0 = vcpu->cntv_cval_el0;
 }
 
 void arch_debug_load(const struct vcpu_state *vcpu)
 {
-	fake_cpu.el1.mdscr_el1 = vcpu->mdscr_el1;
-	memcpy(fake_cpu.el1.dbgbvr, vcpu->dbgbvr, sizeof(vcpu->dbgbvr));
-	memcpy(fake_cpu.el1.dbgbcr, vcpu->dbgbcr, sizeof(vcpu->dbgbcr));
-	memcpy(fake_cpu.el1.dbgwvr, vcpu->dbgwvr, sizeof(vcpu->dbgwvr));
-	memcpy(fake_cpu.el1.dbgwcr, vcpu->dbgwcr, sizeof(vcpu->dbgwcr));
+	fake_cpu->el1.mdscr_el1 = vcpu->mdscr_el1;
+	memcpy(fake_cpu->el1.dbgbvr, vcpu->dbgbvr, sizeof(vcpu->dbgbvr));
+	memcpy(fake_cpu->el1.dbgbcr, vcpu->dbgbcr, sizeof(vcpu->dbgbcr));
+	memcpy(fake_cpu->el1.dbgwvr, vcpu->dbgwvr, sizeof(vcpu->dbgwvr));
+	memcpy(fake_cpu->el1.dbgwcr, vcpu->dbgwcr, sizeof(vcpu->dbgwcr));
 }
 
 void arch_ich_save(struct vcpu_state *vcpu)
 {
-	vcpu->ich_hcr = fake_cpu.el1.ich_hcr;
-	vcpu->ich_vmcr = fake_cpu.el1.ich_vmcr;
-	vcpu->ich_ap0r0 = fake_cpu.el1.ich_ap0r0;
-	vcpu->ich_ap1r0 = fake_cpu.el1.ich_ap1r0;
-	memcpy(vcpu->ich_lr, fake_cpu.el1.ich_lr, sizeof(vcpu->ich_lr));
+	vcpu->ich_hcr = fake_cpu->el1.ich_hcr;
+	vcpu->ich_vmcr = fake_cpu->el1.ich_vmcr;
+	vcpu->ich_ap0r0 = fake_cpu->el1.ich_ap0r0;
+	vcpu->ich_ap1r0 = fake_cpu->el1.ich_ap1r0;
+	memcpy(vcpu->ich_lr, fake_cpu->el1.ich_lr, sizeof(vcpu->ich_lr));
 }
 
 void arch_ich_load(const struct vcpu_state *vcpu)
 {
-	memcpy(fake_cpu.el1.ich_lr, vcpu->ich_lr, sizeof(vcpu->ich_lr));
-	fake_cpu.el1.ich_hcr = vcpu->ich_hcr;
+	memcpy(fake_cpu->el1.ich_lr, vcpu->ich_lr, sizeof(vcpu->ich_lr));
+	fake_cpu->el1.ich_hcr = vcpu->ich_hcr;
 }
 
 void arch_pmuserenr_load(uint64_t value)
 {
-	fake_cpu.el1.pmuserenr_el0 = value;
+	fake_cpu->el1.pmuserenr_el0 = value;
 }
 
 uint64_t arch_sp_read(uint64_t pstate)
 {
-	return pstate & 1 ? fake_cpu.el1.sp_el1 : fake_cpu.el1.sp_el0;
+	return pstate & 1 ? fake_cpu->el1.sp_el1 : fake_cpu->el1.sp_el0;
 }
 
 void arch_sp_write(uint64_t pstate, uint64_t value)
 {
-	*(pstate & 1 ? &fake_cpu.el1.sp_el1 : &fake_cpu.el1.sp_el0) = value;
+	*(pstate & 1 ? &fake_cpu->el1.sp_el1 : &fake_cpu->el1.sp_el0) = value;
 }
 
 void arch_simd_save(uint64_t v[64])
 {
-	memcpy(v, fake_cpu.el1.v, sizeof(fake_cpu.el1.v));
+	memcpy(v, fake_cpu->el1.v, sizeof(fake_cpu->el1.v));
 }
 
 void arch_simd_load(const uint64_t v[64])
 {
-	memcpy(fake_cpu.el1.v, v, sizeof(fake_cpu.el1.v));
+	memcpy(fake_cpu->el1.v, v, sizeof(fake_cpu->el1.v));
 }
 
 uint64_t arch_counter_frequency(void)
@@ -446,25 +363,12 @@ uint32_t arch_fingerprint(uint64_t fingerprint[HV_FINGERPRINT_COUNT])
 
 /* ---- what a host process has no use for ---- */
 
-void el2_init_traps(bool id_registers)
-{
-	(void)id_registers;
-}
-
 void mmu_map(uint64_t ram_start, uint64_t ram_end, uint64_t device_start, uint64_t device_end)
 {
 	(void)ram_start;
 	(void)ram_end;
 	(void)device_start;
 	(void)device_end;
-}
-
-void mmu_enable(void)
-{
-}
-
-void stage2_enable(void)
-{
 }
 
 void pagetable_init(uint64_t pool_pa, uint64_t pool_bytes)

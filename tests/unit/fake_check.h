@@ -40,11 +40,12 @@ static inline const char *fake_kind(const struct event *event)
 static inline void fake_expect_state(enum fake_result result, enum hv_state state, const char *what)
 {
 	const struct hv_mailbox *mailbox = fake_mailbox();
-	cr_assert_eq(result, FAKE_STOPPED, "%s: %s, at n %" PRIu64 ", event %" PRIu64, what,
-		     result == FAKE_STUCK  ? "stuck"
-		     : result == FAKE_LOST ? "the guest is lost"
-					   : "crashed",
-		     mailbox->now_n, mailbox->event_tail);
+	cr_assert_eq(result, FAKE_STOPPED, "%s: %s %s, at n %" PRIu64 ", event %" PRIu64, what,
+		     result == FAKE_STUCK    ? "stuck"
+		     : result == FAKE_LOST   ? "the guest is lost"
+		     : result == FAKE_BROKEN ? "a rule is broken:"
+					     : "crashed",
+		     mailbox->text, mailbox->now_n, mailbox->event_tail);
 	cr_assert_eq(mailbox->state, state,
 		     "%s: state %u, %s; expected %s at %" PRIu64 " pc %" PRIx64 " address %" PRIx64 " value %" PRIx64
 		     ", got %s at %" PRIu64 " pc %" PRIx64 " address %" PRIx64 " value %" PRIx64,
@@ -84,9 +85,14 @@ static inline void fake_round_trip(struct fake_config config, enum end_reason re
 }
 
 /* The last run's registers. */
+static inline uint64_t fake_x_of(uint32_t vcpu, uint32_t number)
+{
+	return fake_mailbox()->final_state.vcpu[vcpu].x[number];
+}
+
 static inline uint64_t fake_x(uint32_t number)
 {
-	return fake_mailbox()->final_state.vcpu[0].x[number];
+	return fake_x_of(0, number);
 }
 
 static inline const struct vcpu_state *fake_vcpu(void)

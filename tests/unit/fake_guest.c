@@ -12,8 +12,13 @@
 #define EL1H        UINT64_C(5)
 #define ESR_IL      BIT(25)
 #define FSC_LEVEL3  UINT64_C(7)
+#define ISS_WNR     BIT(6)
+
+#define HVC_IMM16_MASK UINT32_C(0x1fffe0)
 
 #define FSC_PERMISSION_LEVEL3 UINT64_C(0xf)
+
+static uint64_t cell; /* what LDXR and its like load and store */
 
 static const struct fake_op default_sync[] = {FAKE_SYNC, FAKE_ERET};
 
@@ -23,11 +28,18 @@ static const struct fake_op *op_in(const struct fake_segment *segment, uint64_t 
 	return pc >= segment->pc && pc % 4 == 0 && index < segment->count ? &segment->ops[index] : NULL;
 }
 
-static const struct fake_op *op_at(uint64_t pc)
+/* NULL: there is none. */
+static const struct fake_op *op_of_program(uint64_t pc)
 {
 	const struct fake_op *op = NULL;
 	for (size_t i = 0; i < FAKE_SEGMENTS && !op; i++)
 		op = op_in(&fake_config->segments[i], pc);
+	return op;
+}
+
+static const struct fake_op *op_at(uint64_t pc)
+{
+	const struct fake_op *op = op_of_program(pc);
 	for (uint64_t vector = 0; vector < 0x800 && !op; vector += 0x200)
 		op = op_in(&(struct fake_segment){FAKE_VBAR + vector, default_sync, 2}, pc);
 	if (!op)
@@ -37,7 +49,7 @@ static const struct fake_op *op_at(uint64_t pc)
 
 static void trap(uint64_t esr, uint64_t far, uint64_t ipa)
 {
-	fake_cpu.syndrome = (struct arch_syndrome){.esr = esr, .far = far, .ipa_page = ipa & ~UINT64_C(0xfff)};
+	fake_cpu->syndrome = (struct arch_syndrome){.esr = esr, .far = far, .ipa_page = ipa & ~UINT64_C(0xfff)};
 }
 
 /* DESIGN section 9: what the hardware counts of a trapped instruction, and where ELR points. */
@@ -79,7 +91,7 @@ static bool step_trap(struct vcpu_state *vcpu, const struct fake_op *op, uint64_
 		break;
 	case FAKE_OP_MRS:
 		trap(FAKE_ESR(0x18, sysreg_iss(op, true)), 0, 0);
-		fake_cpu.word = op->a == FAKE_CNTPCT ? FAKE_CNTPCT_WORD(op->reg) : 0;
+		fake_cpu->word = op->a == FAKE_CNTPCT ? FAKE_CNTPCT_WORD(op->reg) : 0;
 		over = over_counts(op->a) ? fake_config->over_count : 0;
 		break;
 	case FAKE_OP_STORE:
@@ -93,10 +105,10 @@ static bool step_trap(struct vcpu_state *vcpu, const struct fake_op *op, uint64_
 		break;
 	default: /* FAKE_OP_TRAP */
 		trap(op->a, op->b, op->b);
-		fake_cpu.word = (uint32_t)op->c;
+		fake_cpu->word = (uint32_t)op->c;
 		break;
 	}
-	*retired = trap_counted(vcpu, fake_cpu.syndrome.esr) + over;
+	*retired = trap_counted(vcpu, fake_cpu->syndrome.esr) + over;
 	return true;
 }
 
@@ -104,7 +116,7 @@ static bool step_wfi(struct vcpu_state *vcpu, uint64_t *retired)
 {
 	bool wakes = fake_machine_irq_at_wfi();
 	for (int i = 0; i < GUEST_LR_COUNT; i++)
-		wakes |= (fake_cpu.el1.ich_lr[i] & ICH_LR_PENDING) != 0;
+		wakes |= (fake_cpu->el1.ich_lr[i] & ICH_LR_PENDING) != 0;
 	*retired = 1;
 	if (wakes)
 		vcpu->pc += 4;
@@ -129,50 +141,59 @@ static void step_loop(struct vcpu_state *vcpu, const struct fake_op *op, uint64_
 static bool step_break(struct vcpu_state *vcpu, uint64_t *retired)
 {
 	*retired = 0;
-	if (fake_cpu.el1.mdscr_el1 & MDSCR_MDE) {
+	if (fake_cpu->el1.mdscr_el1 & MDSCR_MDE) {
 		trap(FAKE_ESR(0x30, 0x22), 0, 0);
 		return true;
 	}
 	*retired = 1;
 	vcpu->pc += 4;
-	if (!(fake_cpu.el1.mdscr_el1 & MDSCR_SS) || !(vcpu->pstate & PSTATE_SS))
+	if (!(fake_cpu->el1.mdscr_el1 & MDSCR_SS) || !(vcpu->pstate & PSTATE_SS))
 		return false;
 	vcpu->pstate &= ~PSTATE_SS;
 	trap(FAKE_ESR(0x32, 0x22), 0, 0);
 	return true;
 }
 
-uint32_t *fake_guest_word(uint64_t pc)
+void fake_guest_load(const struct fake_config *config)
 {
-	const struct fake_op *op = op_in(&fake_config->segments[0], pc);
-	uint32_t *word = fake_ram_word(pc);
-	if (!op || op->kind != FAKE_OP_CODE || !word)
-		return NULL;
-	if (*word == 0)
-		*word = (uint32_t)op->a;
-	return word;
+	for (size_t i = 0; i < FAKE_SEGMENTS; i++) {
+		const struct fake_segment *segment = &config->segments[i];
+		for (size_t at = 0; at < segment->count; at++) {
+			if (segment->ops[at].kind == FAKE_OP_CODE)
+				*fake_ram_word(segment->pc + 4 * at) = (uint32_t)segment->ops[at].a;
+		}
+	}
+}
+
+bool fake_guest_is_plain(uint64_t va)
+{
+	const struct fake_op *op = fake_config ? op_of_program(va) : NULL;
+	return op && op->kind != FAKE_OP_TRAP && op->kind != FAKE_OP_MRS;
 }
 
 static void execute(struct vcpu_state *vcpu, uint32_t word)
 {
 	switch (word) {
 	case FAKE_LDXR:
-		vcpu->x[1] = fake_cpu.cell;
-		fake_cpu.monitor = true;
+		vcpu->x[1] = cell;
+		fake_cpu->monitor = true;
 		break;
 	case FAKE_ADD:
 		vcpu->x[1]++;
 		break;
 	case FAKE_STXR:
-		vcpu->x[3] = !fake_cpu.monitor;
-		fake_cpu.cell = fake_cpu.monitor ? vcpu->x[1] : fake_cpu.cell;
-		fake_cpu.monitor = false;
+		vcpu->x[3] = !fake_cpu->monitor;
+		cell = fake_cpu->monitor ? vcpu->x[1] : cell;
+		fake_cpu->monitor = false;
 		break;
 	case FAKE_STR:
-		fake_cpu.cell = vcpu->x[1];
+		cell = vcpu->x[1];
 		break;
 	case FAKE_CLREX:
-		fake_cpu.monitor = false;
+		fake_cpu->monitor = false;
+		break;
+	case FAKE_WFE_WORD:
+	case FAKE_YIELD_WORD:
 		break;
 	default:
 		fake_machine_end(FAKE_LOST);
@@ -182,14 +203,20 @@ static void execute(struct vcpu_state *vcpu, uint32_t word)
 /* As step_break; a guest that steps itself may come here with the step already made. */
 static bool step_code(struct vcpu_state *vcpu, const struct fake_op *op, uint64_t *retired)
 {
-	bool steps = fake_cpu.el1.mdscr_el1 & MDSCR_SS, made = steps && !(vcpu->pstate & PSTATE_SS);
+	uint32_t word = *fake_ram_word(vcpu->pc);
+	bool steps = fake_cpu->el1.mdscr_el1 & MDSCR_SS, made = steps && !(vcpu->pstate & PSTATE_SS);
 	*retired = 0;
-	if (!made && op->b != 0 && fake_cpu.el1.mdscr_el1 & MDSCR_MDE) {
+	if (!made && op->b != 0 && fake_cpu->el1.mdscr_el1 & MDSCR_MDE) {
 		trap(FAKE_ESR(0x30, 0x22), 0, 0);
 		return true;
 	}
+	if ((word & ~HVC_IMM16_MASK) == FAKE_HVC_WORD(0)) {
+		trap(FAKE_ESR(0x16, (word & HVC_IMM16_MASK) >> 5), 0, 0);
+		*retired = trap_counted(vcpu, fake_cpu->syndrome.esr);
+		return true;
+	}
 	if (!made) {
-		execute(vcpu, *fake_guest_word(vcpu->pc));
+		execute(vcpu, word);
 		vcpu->pc += 4;
 		*retired = 1;
 	}
@@ -202,41 +229,41 @@ static bool step_code(struct vcpu_state *vcpu, const struct fake_op *op, uint64_
 
 static void step_eret(struct vcpu_state *vcpu)
 {
-	vcpu->pc = fake_cpu.el1.elr_el1;
-	vcpu->pstate = fake_cpu.el1.spsr_el1;
-	fake_cpu.monitor = false;
+	vcpu->pc = fake_cpu->el1.elr_el1;
+	vcpu->pstate = fake_cpu->el1.spsr_el1;
+	fake_cpu->monitor = false;
 }
 
 static void step_end_of_interrupt(uint32_t intid)
 {
 	for (int i = 0; i < GUEST_LR_COUNT; i++) {
-		uint64_t lr = fake_cpu.el1.ich_lr[i];
+		uint64_t lr = fake_cpu->el1.ich_lr[i];
 		if (lr & ICH_LR_ACTIVE && lr & ICH_LR_HW && FIELD_GET(lr, ICH_LR_VINTID) == intid)
 			board_vtimer_set_active(false);
 	}
-	hw_eoi(&fake_cpu.el1, intid);
+	hw_eoi(&fake_cpu->el1, intid);
 }
 
 static void step_sync(struct vcpu_state *vcpu)
 {
-	vcpu->x[21] = fake_cpu.el1.esr_el1;
-	vcpu->x[22] = fake_cpu.el1.far_el1;
+	vcpu->x[21] = fake_cpu->el1.esr_el1;
+	vcpu->x[22] = fake_cpu->el1.far_el1;
 	vcpu->x[23] = vcpu->pc - FAKE_VBAR;
-	vcpu->x[24] = fake_cpu.el1.spsr_el1;
-	fake_cpu.el1.elr_el1 += 4;
+	vcpu->x[24] = fake_cpu->el1.spsr_el1;
+	fake_cpu->el1.elr_el1 += 4;
 }
 
 static void take_exception(struct vcpu_state *vcpu, uint64_t vector)
 {
-	fake_cpu.el1.elr_el1 = vcpu->pc;
-	fake_cpu.el1.spsr_el1 = vcpu->pstate;
+	fake_cpu->el1.elr_el1 = vcpu->pc;
+	fake_cpu->el1.spsr_el1 = vcpu->pstate;
 	vcpu->pc = vector;
 	vcpu->pstate = (vcpu->pstate & ~PSTATE_MODE) | EL1H | PSTATE_DAIF;
 }
 
 static void step_fault(struct vcpu_state *vcpu, const struct fake_op *op, uint64_t *retired)
 {
-	fake_cpu.el1.esr_el1 = op->a == 0 ? FAKE_ESR(0x21, 5) : FAKE_ESR(0, 0);
+	fake_cpu->el1.esr_el1 = op->a == 0 ? FAKE_ESR(0x21, 5) : FAKE_ESR(0, 0);
 	take_exception(vcpu, FAKE_SYNC_VECTOR);
 	*retired = op->a;
 }
@@ -257,17 +284,17 @@ static void step_plain(struct vcpu_state *vcpu, const struct fake_op *op, uint64
 		vcpu->pstate = (vcpu->pstate & ~(PSTATE_MODE | BIT(4))) | op->a;
 		break;
 	case FAKE_OP_VMCR:
-		fake_cpu.el1.ich_vmcr |= FIELD_PUT(ICH_VMCR_VPMR, 0xf8) | ICH_VMCR_VENG1;
+		fake_cpu->el1.ich_vmcr |= FIELD_PUT(ICH_VMCR_VPMR, 0xf8) | ICH_VMCR_VENG1;
 		break;
 	case FAKE_OP_VTIMER:
-		fake_cpu.el1.cntv_ctl_el0 = op->a;
-		fake_cpu.el1.cntv_cval_el0 = GUEST_COUNTER_START + op->b;
+		fake_cpu->el1.cntv_ctl_el0 = op->a;
+		fake_cpu->el1.cntv_cval_el0 = GUEST_COUNTER_START + op->b;
 		break;
 	case FAKE_OP_CNTVCT:
 		*x = counter_ns / GUEST_NS_PER_TICK - GUEST_COUNTER_START;
 		break;
 	case FAKE_OP_ACK:
-		*x = hw_ack(&fake_cpu.el1);
+		*x = hw_ack(&fake_cpu->el1);
 		break;
 	case FAKE_OP_EOI:
 		step_end_of_interrupt((uint32_t)*x);
@@ -290,8 +317,17 @@ static void step_plain(struct vcpu_state *vcpu, const struct fake_op *op, uint64
 	case FAKE_OP_PEEK:
 		*x = *fake_ram_word(op->a);
 		break;
+	case FAKE_OP_POKE:
+		*fake_ram_word(op->a) = (uint32_t)*x;
+		break;
+	case FAKE_OP_ADD:
+		*x += op->a;
+		break;
+	case FAKE_OP_WHO:
+		*x = fake_cpu_here();
+		break;
 	case FAKE_OP_SP:
-		*(vcpu->pstate & 1 ? &fake_cpu.el1.sp_el1 : &fake_cpu.el1.sp_el0) = op->a;
+		*(vcpu->pstate & 1 ? &fake_cpu->el1.sp_el1 : &fake_cpu->el1.sp_el0) = op->a;
 		break;
 	case FAKE_OP_SYNC:
 		step_sync(vcpu);
@@ -309,6 +345,8 @@ static bool step_forbidden(const struct vcpu_state *vcpu, const struct fake_op *
 		trap(FAKE_ESR(0x20, FSC_PERMISSION_LEVEL3), vcpu->pc, vcpu->pc);
 	else if (op->kind == FAKE_OP_PEEK && fake_is_execute_only(op->a))
 		trap(FAKE_ESR(0x24, FSC_PERMISSION_LEVEL3), op->a, op->a);
+	else if (op->kind == FAKE_OP_POKE && fake_is_execute_only(op->a))
+		trap(FAKE_ESR(0x24, FSC_PERMISSION_LEVEL3 | ISS_WNR), op->a, op->a);
 	else
 		return false;
 	return true;
@@ -362,7 +400,7 @@ bool fake_guest_step(struct vcpu_state *vcpu, uint64_t counter_ns, uint64_t max,
 
 void fake_guest_irq(struct vcpu_state *vcpu)
 {
-	if (vcpu->pstate & PSTATE_I || !(fake_cpu.el1.ich_hcr & ICH_HCR_EN) || hw_signalled(&fake_cpu.el1) < 0)
+	if (vcpu->pstate & PSTATE_I || !(fake_cpu->el1.ich_hcr & ICH_HCR_EN) || hw_signalled(&fake_cpu->el1) < 0)
 		return;
 	take_exception(vcpu, FAKE_IRQ_VECTOR);
 }

@@ -10,6 +10,8 @@
 #include "hv/arch/arch.h"
 #include <stddef.h>
 
+struct fake_config;
+
 #define FAKE_CODE        UINT64_C(0x40080000)
 #define FAKE_VBAR        UINT64_C(0x40010000)
 #define FAKE_SYNC_VECTOR (FAKE_VBAR + 0x200)
@@ -43,6 +45,9 @@ enum {
 	FAKE_OP_PEEK,
 	FAKE_OP_CODE,
 	FAKE_OP_FAULT,
+	FAKE_OP_POKE,
+	FAKE_OP_ADD,
+	FAKE_OP_WHO,
 };
 
 struct fake_op {
@@ -177,19 +182,37 @@ struct fake_segment {
 	{                                                                                                              \
 		FAKE_OP_PEEK, reg, address, 0, 0                                                                       \
 	}
-/* An instruction as it stands in memory, where hv reads and changes it: one of FAKE_LDXR and its like, of
- * fake_cpu.cell, whatever its address. With `breaks` there is a hardware breakpoint on it, and one step of it can be
+/* Writes one. */
+#define FAKE_POKE(reg, address)                                                                                        \
+	{                                                                                                              \
+		FAKE_OP_POKE, reg, address, 0, 0                                                                       \
+	}
+#define FAKE_ADDS(reg, value)                                                                                          \
+	{                                                                                                              \
+		FAKE_OP_ADD, reg, value, 0, 0                                                                          \
+	} /* Xreg += value */
+#define FAKE_WHO(reg)                                                                                                  \
+	{                                                                                                              \
+		FAKE_OP_WHO, reg, 0, 0, 0                                                                              \
+	} /* Xreg = the number of the CPU that it runs on, as MPIDR_EL1 says it */
+/* An instruction as it stands in memory, where hv reads and changes it: one of FAKE_LDXR and its like, of a word that
+ * all CPUs share, whatever its address. With `breaks` there is a hardware breakpoint on it, and one step of it can be
  * made. */
 #define FAKE_WORD(word, breaks)                                                                                        \
 	{                                                                                                              \
 		FAKE_OP_CODE, 0, word, breaks, 0                                                                       \
 	}
-#define FAKE_LDXR  UINT64_C(0xc85f7c41) /* ldxr x1, [x2] */
-#define FAKE_ADD   UINT64_C(0x91000421) /* add x1, x1, #1 */
-#define FAKE_STXR  UINT64_C(0xc8037c41) /* stxr w3, x1, [x2] */
-#define FAKE_STR   UINT64_C(0xf9000041) /* str x1, [x2] */
-#define FAKE_CLREX UINT64_C(0xd5033f5f)
-#define FAKE_OFF   FAKE_MOV(0, 0x84000008), FAKE_HVC
+#define FAKE_LDXR        UINT64_C(0xc85f7c41) /* ldxr x1, [x2] */
+#define FAKE_ADD         UINT64_C(0x91000421) /* add x1, x1, #1 */
+#define FAKE_STXR        UINT64_C(0xc8037c41) /* stxr w3, x1, [x2] */
+#define FAKE_STR         UINT64_C(0xf9000041) /* str x1, [x2] */
+#define FAKE_CLREX       UINT64_C(0xd5033f5f)
+#define FAKE_WFE_WORD    UINT64_C(0xd503205f)
+#define FAKE_YIELD_WORD  UINT64_C(0xd503203f)
+#define FAKE_HVC_WORD(n) (UINT64_C(0xd4000002) | (uint64_t)(n) << 5) /* hvc #n */
+#define FAKE_WFE         FAKE_WORD(FAKE_WFE_WORD, 0)
+#define FAKE_YIELD       FAKE_WORD(FAKE_YIELD_WORD, 0)
+#define FAKE_OFF         FAKE_MOV(0, 0x84000008), FAKE_HVC
 /* The default handler of synchronous exceptions: x21 = ESR, x22 = FAR, x23 = vector offset, x24 = SPSR; then skips. */
 #define FAKE_SYNC                                                                                                      \
 	{                                                                                                              \
@@ -202,15 +225,20 @@ struct fake_segment {
 		FAKE_OP_FAULT, 0, insns, 0, 0                                                                          \
 	}
 
-/* The CPU that fake_arch.c holds: EL1's registers, list registers and the syndrome of the last exit. */
+/* A CPU of the fake machine: EL1's registers, list registers and the syndrome of the last exit, and what hv set up. */
 struct fake_cpu {
 	struct vcpu_state el1;
 	struct arch_syndrome syndrome;
-	uint32_t word; /* at pc, for an abort without a syndrome */
-	uint64_t cell; /* what FAKE_WORDs load and store */
-	bool monitor;  /* the exclusive monitor; an entry clears it */
+	uint32_t word;                          /* at pc, for an abort without a syndrome */
+	bool monitor;                           /* the exclusive monitor; an entry clears it */
+	bool vtimer_active, maintenance_active; /* taken, and silent until hv says otherwise */
+	uint64_t counter;                       /* PMCCNTR_EL0 */
+	bool overflowed;
+	bool started;
+	uint32_t set_up; /* which steps of it */
 };
-extern struct fake_cpu fake_cpu;
+extern struct fake_cpu fake_cpus[GUEST_VCPU_MAX];
+extern struct fake_cpu *fake_cpu; /* that hv is on */
 
 #define FAKE_CNTPCT           FAKE_KEY(3, 3, 14, 0, 1)
 #define FAKE_CNTPCT_WORD(reg) (UINT32_C(0xd53be020) | (reg))
@@ -223,7 +251,9 @@ bool fake_is_execute_only(uint64_t address);
  * before it and `*retired` counts what it retired. Returns whether it trapped, with the syndrome set and retired
  * instructions as the hardware counts them. */
 bool fake_guest_step(struct vcpu_state *vcpu, uint64_t counter_ns, uint64_t max, uint64_t *retired);
-/* The word of RAM of the FAKE_WORD at `pc`; NULL: there is none. */
-uint32_t *fake_guest_word(uint64_t pc);
+/* Puts the program's FAKE_WORDs into RAM. */
+void fake_guest_load(const struct fake_config *config);
+/* Whether there is an instruction at `va` that hv may fetch as RAM has it. */
+bool fake_guest_is_plain(uint64_t va);
 /* Takes the virtual interrupt if one is signalled and not masked. */
 void fake_guest_irq(struct vcpu_state *vcpu);

@@ -27,6 +27,8 @@ struct fake_memory {
 	uint64_t sleeps, ring_most, asked;
 	struct guest_state keyframe;
 	uint64_t keyframe_next_event;
+	uint32_t keyframe_shared[FAKE_SHARED_WORDS];
+	uint32_t stopped_shared[FAKE_COMMANDS_MAX][FAKE_SHARED_WORDS];
 	uint32_t ram[FAKE_RAM_BYTES / sizeof(uint32_t)];
 };
 
@@ -92,6 +94,19 @@ void fake_machine_end(enum fake_result result)
 	if (__gcov_dump && runs <= RUNS_COUNTED)
 		__gcov_dump();
 	_exit((int)result);
+}
+
+void fake_rule(bool holds, const char *rule)
+{
+	if (holds)
+		return;
+	strncpy((char *)memory->mailbox.text, rule, HV_TEXT_BYTES - 1);
+	fake_machine_end(FAKE_BROKEN);
+}
+
+static uint32_t *shared(void)
+{
+	return fake_ram_word(FAKE_SHARED);
 }
 
 static bool type(uint8_t byte)
@@ -202,13 +217,16 @@ static void command_give(void)
 	struct hv_mailbox *mailbox = &memory->mailbox;
 	size_t next = memory->command_next++;
 	const struct fake_command *command = &fake_config->commands[next];
-	if (next > 0)
+	if (next > 0) {
 		stopped_keep(&memory->stopped[next - 1]);
+		memcpy(memory->stopped_shared[next - 1], shared(), sizeof(memory->stopped_shared[0]));
+	}
 	if (next == fake_config->command_count)
 		fake_machine_end(FAKE_STOPPED);
 	if (command->command == HV_COMMAND_LOAD) {
 		ring_restart(memory->stopped[command->from].next_event, false);
 		mailbox->final_state = memory->stopped[command->from].guest;
+		memcpy(shared(), memory->stopped_shared[command->from], sizeof(memory->stopped_shared[0]));
 		if (command->change)
 			command->change(&mailbox->final_state);
 	} else if (command->diverted && !memory->is_diverted) {
@@ -229,6 +247,7 @@ void fake_machine_yield(void)
 		fake_machine_end(FAKE_STUCK);
 	memory->keyframe = mailbox->final_state;
 	memory->keyframe_next_event = mailbox->event_head;
+	memcpy(memory->keyframe_shared, shared(), sizeof(memory->keyframe_shared));
 	mailbox->keyframe_request = 0;
 	mailbox->state = HV_STATE_RUNNING;
 }
@@ -288,6 +307,7 @@ static void boot_write(const struct fake_config *config, enum hv_mode mode)
 		.rtc_base_s = config->rtc_base_s,
 		.limit_n = config->limit_n,
 		.until_n = config->until_n ? config->until_n : UINT64_MAX,
+		.resume = mode == HV_MODE_REPLAY && config->from_keyframe,
 		.serve = mode == HV_MODE_REPLAY && config->command_count > 0,
 		.machine_version = config->machine_version ? config->machine_version : GUEST_MACHINE_VERSION,
 	};
@@ -298,6 +318,12 @@ static void boot_write(const struct fake_config *config, enum hv_mode mode)
 	memory->fed_count = memory->act_next = 0;
 	memory->diverted_count = memory->command_next = memory->first_event = 0;
 	memory->is_diverted = false;
+	fake_guest_load(config);
+	if (memory->boot.resume) {
+		memory->mailbox.final_state = memory->keyframe;
+		memory->fed_count = memory->first_event = memory->keyframe_next_event;
+		memcpy(shared(), memory->keyframe_shared, sizeof(memory->keyframe_shared));
+	}
 }
 
 static enum fake_result machine_run(const struct fake_config *config)

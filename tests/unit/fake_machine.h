@@ -11,12 +11,16 @@
 #include <stddef.h>
 
 enum { FAKE_RAM_BYTES = 0x82000 }; /* from GUEST_RAM_IPA on */
-enum { FAKE_SEGMENTS = 4, FAKE_EVENTS_MAX = 4096, FAKE_RING_COUNT = 256, FAKE_COMMANDS_MAX = 8 };
+/* The words that FAKE_POKE may write to: what a debugger's LOAD, and a start from a keyframe, put back. */
+#define FAKE_SHARED (GUEST_RAM_IPA + UINT64_C(0x1000))
+enum { FAKE_SHARED_WORDS = 64 };
+enum { FAKE_SEGMENTS = 12, FAKE_EVENTS_MAX = 4096, FAKE_RING_COUNT = 256, FAKE_COMMANDS_MAX = 8 };
 
 enum fake_result {
 	FAKE_STOPPED, /* hv is at its end: the mailbox says which */
 	FAKE_STUCK,   /* it waits for ever, or runs on where it should have ended */
 	FAKE_LOST,    /* the guest left its program */
+	FAKE_BROKEN,  /* hv broke a rule of the machine (fake_cpus.c): the mailbox's text says which */
 	FAKE_CRASHED,
 };
 
@@ -74,6 +78,7 @@ struct fake_config {
 	bool virtual_first; /* at an entry the guest takes a virtual interrupt before a physical one takes it out */
 	bool no_clock;      /* the machine has no exact clock */
 	bool is_truncated;  /* replay: the trace has no END */
+	bool from_keyframe; /* replay: begins with the recording's last keyframe */
 };
 
 /* The fake machine's ID registers read as FAKE_FINGERPRINT, FAKE_FINGERPRINT + 1 and so on. */
@@ -84,7 +89,8 @@ extern const struct fake_config *fake_config;
 enum fake_result fake_record(const struct fake_config *config);
 enum fake_result fake_replay(const struct fake_config *config);
 
-/* A word of the guest's RAM: zero but for what hv fetches (fake_guest.h). NULL: there is none. */
+/* A word of the guest's RAM: zero but for what hv fetches (fake_guest.h), and FAKE_SHARED, which the guest writes to.
+ * NULL: there is none. */
 uint32_t *fake_ram_word(uint64_t ipa);
 
 /* A boot block and empty RAM, for tests that call a part of hv without running it. */
@@ -109,6 +115,14 @@ uint64_t fake_ring_most(void);
 
 /* Ends the run. */
 _Noreturn void fake_machine_end(enum fake_result result);
+/* Ends the run as FAKE_BROKEN if it does not hold. */
+void fake_rule(bool holds, const char *rule);
+/* An entry of `vcpu`: whether hv keeps the rules (fake_cpus.c). */
+void fake_cpus_entered(const struct vcpu_state *vcpu);
+/* Which CPU hv is on. */
+uint32_t fake_cpu_here(void);
+/* The CPU that hv is on has counted so many instructions. */
+void fake_clock_count(uint64_t instructions);
 /* Lets the host act when the guest stands at `n`, at an entry or not; BOARD_IRQ_* that it raised, and whether one was
  * spurious. */
 uint32_t fake_machine_acts(uint64_t n, bool at_entry, bool *spurious);
