@@ -14,30 +14,28 @@
 /* PSCI, with the results in x0. */
 #define FAKE_CPU_ON_AT(vcpu, entry, context)                                                                           \
 	FAKE_MOV(0, 0xc4000003), FAKE_MOV(1, vcpu), FAKE_MOV(2, entry), FAKE_MOV(3, context), FAKE_HVC
-#define FAKE_CPU_ON(vcpu) FAKE_CPU_ON_AT(vcpu, FAKE_CODE_OF(vcpu), 0x100 + (vcpu))
-#define FAKE_CPU_OFF      FAKE_MOV(0, 0x84000002), FAKE_HVC
-#define FAKE_SUSPEND      FAKE_MOV(0, 0xc4000001), FAKE_HVC
-#define FAKE_AFFINITY(vcpu, level)                                                                                     \
-	FAKE_MOV(0, 0xc4000004), FAKE_MOV(1, vcpu), FAKE_MOV(2, level), FAKE_HVC
+#define FAKE_CPU_ON(vcpu)          FAKE_CPU_ON_AT(vcpu, FAKE_CODE_OF(vcpu), 0x100 + (vcpu))
+#define FAKE_CPU_OFF               FAKE_MOV(0, 0x84000002), FAKE_HVC
+#define FAKE_SUSPEND               FAKE_MOV(0, 0xc4000001), FAKE_HVC
+#define FAKE_AFFINITY(vcpu, level) FAKE_MOV(0, 0xc4000004), FAKE_MOV(1, vcpu), FAKE_MOV(2, level), FAKE_HVC
 
 /* ICC_SGI1R_EL1: targets are a bit for each vCPU. */
-#define FAKE_KEY_SGI1R           FAKE_KEY(3, 0, 12, 11, 5)
+#define FAKE_KEY_SGI1R            FAKE_KEY(3, 0, 12, 11, 5)
 #define FAKE_SEND(intid, targets) FAKE_MOV(9, UINT64_C(intid) << 24 | (targets)), FAKE_MSR(FAKE_KEY_SGI1R, 9)
-#define FAKE_SEND_OTHERS(intid)  FAKE_MOV(9, UINT64_C(intid) << 24 | UINT64_C(1) << 40), FAKE_MSR(FAKE_KEY_SGI1R, 9)
+#define FAKE_SEND_OTHERS(intid)   FAKE_MOV(9, UINT64_C(intid) << 24 | UINT64_C(1) << 40), FAKE_MSR(FAKE_KEY_SGI1R, 9)
 
 #define FAKE_REDIST(vcpu, offset) (GUEST_GICR_IPA + UINT64_C(0x20000) * (vcpu) + 0x10000 + (offset))
 /* What FAKE_GIC_SETUP, which is vCPU 0's, does of a vCPU's own. */
 #define FAKE_GIC_SETUP_OF(vcpu)                                                                                        \
-	FAKE_MOV(9, 0xffffffff), FAKE_STORE(9, FAKE_REDIST(vcpu, 0x80), 4), FAKE_STORE(9, FAKE_REDIST(vcpu, 0x100), 4), \
-		FAKE_GIC_ON
+	FAKE_MOV(9, 0xffffffff), FAKE_STORE(9, FAKE_REDIST(vcpu, 0x80), 4),                                            \
+		FAKE_STORE(9, FAKE_REDIST(vcpu, 0x100), 4), FAKE_GIC_ON
 
 /* A word that all vCPUs read and write. */
-#define FAKE_WORD_AT(index) (FAKE_SHARED + 4 * (index))
+#define FAKE_WORD_AT(index)  (FAKE_SHARED + 4 * (index))
 #define FAKE_PUT(reg, index) FAKE_POKE(reg, FAKE_WORD_AT(index))
 #define FAKE_GET(reg, index) FAKE_PEEK(reg, FAKE_WORD_AT(index))
 /* Loops, by WFE, YIELD or a plain instruction, until the word is `value`. */
-#define FAKE_UNTIL(index, value, step)                                                                                 \
-	FAKE_GET(8, index), FAKE_UNLESS(8, value, 1), FAKE_GOTO(3), step, FAKE_GOTO(-4)
+#define FAKE_UNTIL(index, value, step) FAKE_GET(8, index), FAKE_UNLESS(8, value, 1), FAKE_GOTO(3), step, FAKE_GOTO(-4)
 
 /* Counts in x11 and folds into x19; quiets the virtual timer, and takes the UART's byte. */
 static const struct fake_op fake_smp_handler[] = {

@@ -22,9 +22,9 @@ static uint32_t run_2(const struct fake_op *ops0, size_t count0, const struct fa
 Test(turn, cpu_on_succeeds_once_and_says_what_is_wrong_else)
 {
 	static const struct fake_op first[] = {
-		FAKE_AFFINITY(1, 0), FAKE_PUT(0, 0), FAKE_CPU_ON(1),      FAKE_PUT(0, 1),      FAKE_CPU_ON(1),
-		FAKE_PUT(0, 2),      FAKE_CPU_ON(0), FAKE_PUT(0, 3),      FAKE_CPU_ON(2),      FAKE_PUT(0, 4),
-		FAKE_CPU_ON(0x100),  FAKE_PUT(0, 5), FAKE_AFFINITY(1, 0), FAKE_PUT(0, 6),      FAKE_AFFINITY(2, 0),
+		FAKE_AFFINITY(1, 0), FAKE_PUT(0, 0), FAKE_CPU_ON(1),      FAKE_PUT(0, 1), FAKE_CPU_ON(1),
+		FAKE_PUT(0, 2),      FAKE_CPU_ON(0), FAKE_PUT(0, 3),      FAKE_CPU_ON(2), FAKE_PUT(0, 4),
+		FAKE_CPU_ON(0x100),  FAKE_PUT(0, 5), FAKE_AFFINITY(1, 0), FAKE_PUT(0, 6), FAKE_AFFINITY(2, 0),
 		FAKE_PUT(0, 7),      FAKE_OFF,
 	};
 	static const struct fake_op second[] = {FAKE_LOOP(100), FAKE_GOTO(-1)};
@@ -45,9 +45,8 @@ Test(turn, of_callers_that_race_one_succeeds)
 		FAKE_CPU_ON(1), FAKE_LOOP(1000), FAKE_CPU_ON(2), FAKE_PUT(0, 0), FAKE_UNTIL(3, 1, FAKE_WFI), FAKE_OFF,
 	};
 	static const struct fake_op second[] = {FAKE_CPU_ON(2), FAKE_PUT(0, 1), FAKE_WFI, FAKE_GOTO(-1)};
-	static const struct fake_op third[] = {FAKE_PUT(0, 2),  FAKE_LOOP(3000000), FAKE_MOV(5, 1),
-					       FAKE_PUT(5, 3), FAKE_SEND(3, 1),    FAKE_WFI,
-					       FAKE_GOTO(-1)};
+	static const struct fake_op third[] = {FAKE_PUT(0, 2),  FAKE_LOOP(3000000), FAKE_MOV(5, 1), FAKE_PUT(5, 3),
+					       FAKE_SEND(3, 1), FAKE_WFI,           FAKE_GOTO(-1)};
 	struct fake_config config = {
 		SMP(3, FAKE_SEGMENT_OF(0, first), FAKE_SEGMENT_OF(1, second), FAKE_SEGMENT_OF(2, third))};
 	const struct fake_act act = {FAKE_STOP, 9000000, 0};
@@ -120,7 +119,12 @@ Test(turn, the_last_one_that_is_on_stays_so)
 {
 	static const struct fake_op first[] = {FAKE_CPU_OFF, FAKE_PUT(0, 0), FAKE_CPU_ON(1), FAKE_CPU_OFF};
 	static const struct fake_op second[] = {
-		FAKE_UNTIL(1, 0, FAKE_LOOP(10)), FAKE_AFFINITY(0, 0), FAKE_PUT(0, 1), FAKE_CPU_OFF, FAKE_PUT(0, 2), FAKE_OFF,
+		FAKE_UNTIL(1, 0, FAKE_LOOP(10)),
+		FAKE_AFFINITY(0, 0),
+		FAKE_PUT(0, 1),
+		FAKE_CPU_OFF,
+		FAKE_PUT(0, 2),
+		FAKE_OFF,
 	};
 	cr_assert_eq(RUN_2(first, second), 1);
 	cr_assert_eq((int32_t)fake_word(0), -3, "DENIED");
@@ -155,10 +159,9 @@ static void ping_pong(const struct fake_op *ops0, size_t count0, const struct fa
 
 Test(turn, a_turn_ends_where_a_vcpu_waits)
 {
-	static const struct fake_op first[] = {FAKE_GIC_SETUP, FAKE_GIC_SETUP_OF(1), FAKE_UNMASK, FAKE_CPU_ON(1), PING_PONG(20, 0, 1),
-					       FAKE_OFF};
-	static const struct fake_op second[] = {FAKE_GIC_ON, FAKE_WFI, FAKE_UNMASK, PING_PONG(100, 1, 0),
-						FAKE_OFF};
+	static const struct fake_op first[] = {FAKE_GIC_SETUP, FAKE_GIC_SETUP_OF(1), FAKE_UNMASK,
+					       FAKE_CPU_ON(1), PING_PONG(20, 0, 1),  FAKE_OFF};
+	static const struct fake_op second[] = {FAKE_GIC_ON, FAKE_WFI, FAKE_UNMASK, PING_PONG(100, 1, 0), FAKE_OFF};
 	ping_pong(first, sizeof(first) / sizeof(first[0]), second, sizeof(second) / sizeof(second[0]));
 }
 
@@ -168,10 +171,9 @@ Test(turn, a_turn_ends_where_a_vcpu_waits)
 
 Test(turn, cpu_suspend_is_a_wait)
 {
-	static const struct fake_op first[] = {FAKE_GIC_SETUP, FAKE_GIC_SETUP_OF(1), FAKE_UNMASK, FAKE_CPU_ON(1), SUSPENDED(20, 0, 1),
-					       FAKE_OFF};
-	static const struct fake_op second[] = {FAKE_GIC_ON, FAKE_SUSPEND, FAKE_UNMASK, SUSPENDED(100, 1, 0),
-						FAKE_OFF};
+	static const struct fake_op first[] = {FAKE_GIC_SETUP, FAKE_GIC_SETUP_OF(1), FAKE_UNMASK,
+					       FAKE_CPU_ON(1), SUSPENDED(20, 0, 1),  FAKE_OFF};
+	static const struct fake_op second[] = {FAKE_GIC_ON, FAKE_SUSPEND, FAKE_UNMASK, SUSPENDED(100, 1, 0), FAKE_OFF};
 	ping_pong(first, sizeof(first) / sizeof(first[0]), second, sizeof(second) / sizeof(second[0]));
 }
 
@@ -191,7 +193,8 @@ Test(turn, who_is_woken_gets_the_cpu_a_while_after)
 Test(turn, who_is_woken_and_waited_for_is_not_kept_waiting)
 {
 	static const struct fake_op first[] = {FAKE_GIC_SETUP, FAKE_UNMASK, FAKE_CPU_ON(1), FAKE_WFI, FAKE_OFF};
-	static const struct fake_op second[] = {FAKE_LOOP(100), FAKE_SEND(1, 1), FAKE_LOOP(50), FAKE_WFI, FAKE_GOTO(-1)};
+	static const struct fake_op second[] = {FAKE_LOOP(100), FAKE_SEND(1, 1), FAKE_LOOP(50), FAKE_WFI,
+						FAKE_GOTO(-1)};
 	cr_assert_eq(RUN_2(first, second), 0);
 	cr_assert_eq(fake_switch(SWITCH_REASON_WAITS, 1)->n, fake_find(EVENT_SYSREG_WRITE, 0)->n + 52);
 	cr_assert_eq(fake_switches(SWITCH_REASON_WOKEN), 0);
@@ -202,8 +205,8 @@ Test(turn, who_is_woken_and_waited_for_is_not_kept_waiting)
 Test(turn, those_that_never_wait_share_the_time)
 {
 	static const struct fake_op first[] = {
-		FAKE_CPU_ON(1), FAKE_CPU_ON(2), FAKE_LOOP(1000), FAKE_ADDS(20, 1), FAKE_UNLESS(20, 4000, 1),
-		FAKE_GOTO(2),   FAKE_GOTO(-4),  FAKE_OFF,
+		FAKE_CPU_ON(1),           FAKE_CPU_ON(2), FAKE_LOOP(1000), FAKE_ADDS(20, 1),
+		FAKE_UNLESS(20, 4000, 1), FAKE_GOTO(2),   FAKE_GOTO(-4),   FAKE_OFF,
 	};
 	static const struct fake_op other[] = {FAKE_LOOP(1000), FAKE_ADDS(20, 1), FAKE_GOTO(-2)};
 	struct fake_config config = {
