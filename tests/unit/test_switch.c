@@ -6,23 +6,14 @@ TestSuite(switch_event, .timeout = 600);
 
 /* Turns of every kind: 1 and 2 wait, are woken, have slices; 0 waits and spins; 2 is off in the end, 3 always. */
 static const struct fake_op first[] = {
-	FAKE_GIC_SETUP,
-	FAKE_GIC_SETUP_OF(1),
-	FAKE_GIC_SETUP_OF(2),
-	FAKE_UNMASK,
-	FAKE_CPU_ON(1),
-	FAKE_CPU_ON(2),
-	FAKE_LOOP(3000),
-	FAKE_WFI,
-	FAKE_SEND(1, 6),
-	FAKE_LOOP(1100000),
-	FAKE_SEND_OTHERS(2),
-	FAKE_UNTIL(0, 1, FAKE_WFE),
+	FAKE_GIC_SETUP,  FAKE_GIC_SETUP_OF(1), FAKE_GIC_SETUP_OF(2), FAKE_UNMASK,
+	FAKE_CPU_ON(1),  FAKE_CPU_ON(2),       FAKE_LOOP(3000),      FAKE_WFI,
+	FAKE_SEND(1, 6), FAKE_LOOP(1100000),   FAKE_SEND_OTHERS(2),  FAKE_UNTIL(0, 1, FAKE_WFE),
 	FAKE_OFF,
 };
 static const struct fake_op second[] = {
-	FAKE_GIC_ON,	    FAKE_UNMASK,    FAKE_WFI,	     FAKE_LOOP(100),   FAKE_SEND(3, 1), FAKE_WFI,
-	FAKE_LOOP(1500000), FAKE_MOV(5, 1), FAKE_PUT(5, 0), FAKE_SEND(4, 1), FAKE_WFI,	  FAKE_GOTO(-1),
+	FAKE_GIC_ON,        FAKE_UNMASK,    FAKE_WFI,       FAKE_LOOP(100),  FAKE_SEND(3, 1), FAKE_WFI,
+	FAKE_LOOP(1500000), FAKE_MOV(5, 1), FAKE_PUT(5, 0), FAKE_SEND(4, 1), FAKE_WFI,        FAKE_GOTO(-1),
 };
 static const struct fake_op third[] = {
 	FAKE_GIC_ON, FAKE_UNMASK, FAKE_SEND(3, 1), FAKE_WFI, FAKE_LOOP(1200000), FAKE_CPU_OFF,
@@ -59,8 +50,7 @@ static struct event *restore(void)
 static void expect_divergence(const char *what, size_t index)
 {
 	enum fake_result result = fake_replay(&config);
-	cr_assert_eq(result, FAKE_STOPPED, "%s of event %zu: result %d, %s", what, index, result,
-		     fake_mailbox()->text);
+	cr_assert_eq(result, FAKE_STOPPED, "%s of event %zu: result %d, %s", what, index, result, fake_mailbox()->text);
 	cr_assert_eq(fake_mailbox()->state, HV_STATE_DIVERGED, "%s of event %zu: state %u, %s", what, index,
 		     fake_mailbox()->state, fake_mailbox()->text);
 }
@@ -72,8 +62,8 @@ static void expect_refusal(const char *what, size_t index)
 	const struct event *trace = fake_trace(&count);
 	expect_divergence(what, index);
 	cr_assert_eq(memcmp(&fake_mailbox()->expected, &trace[index], sizeof(*trace)), 0,
-		     "%s of event %zu is reported at %s, n %" PRIu64, what, index,
-		     fake_kind(&fake_mailbox()->expected), fake_mailbox()->expected.n);
+		     "%s of event %zu is reported at %s, n %" PRIu64, what, index, fake_kind(&fake_mailbox()->expected),
+		     fake_mailbox()->expected.n);
 	cr_assert_eq(fake_mailbox()->final_state.current, recorded[index].vcpu, "%s of event %zu", what, index);
 }
 
@@ -233,7 +223,8 @@ Test(switch_event, a_reason_that_there_is_not_is_refused, .disabled = true)
 
 Test(switch_event, a_guest_with_one_vcpu_has_no_turns)
 {
-	static const struct fake_op alone[] = {FAKE_LOOP(100), FAKE_STORE(2, GUEST_UART_IPA, 1), FAKE_LOOP(100), FAKE_OFF};
+	static const struct fake_op alone[] = {FAKE_LOOP(100), FAKE_STORE(2, GUEST_UART_IPA, 1), FAKE_LOOP(100),
+					       FAKE_OFF};
 	struct fake_config one = {.segments = {FAKE_CODE_SEGMENT(alone)}};
 	size_t count;
 	fake_round_trip(one, END_REASON_POWER_OFF);
