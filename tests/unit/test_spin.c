@@ -6,9 +6,9 @@ TestSuite(spin, .timeout = 300);
 
 #define SMP_2(first, second)                                                                                           \
 	.vcpu_count = 2, .segments = {                                                                                 \
-		FAKE_IRQ_SEGMENT(fake_smp_handler),                                                                    \
-		FAKE_SEGMENT_OF(0, first),                                                                             \
-		FAKE_SEGMENT_OF(1, second),                                                                            \
+				 FAKE_IRQ_SEGMENT(fake_smp_handler),                                                   \
+				 FAKE_SEGMENT_OF(0, first),                                                            \
+				 FAKE_SEGMENT_OF(1, second),                                                           \
 	}
 
 #define PLAIN FAKE_MOV(7, 7)
@@ -63,32 +63,47 @@ Test(spin, wfe_and_yield_that_wait_for_another_give_the_turn_away)
 	expect_spin(yield, sizeof(yield) / sizeof(yield[0]), at, FAKE_YIELD_WORD);
 }
 
+/* How many words are replaced right after an exit at `n`, which a keyframe shows. */
+static uint32_t found_at(struct fake_config config, uint64_t n)
+{
+	const struct fake_act act = {FAKE_KEYFRAME, n, 0};
+	uint64_t next_event;
+	uint32_t count = 0;
+	config.acts = &act;
+	config.act_count = 1;
+	fake_round_trip(config, END_REASON_POWER_OFF);
+	const struct guest_state *keyframe = fake_keyframe(&next_event);
+	cr_assert_geq(keyframe->n, n);
+	for (uint32_t i = 0; i < GUEST_PATCH_COUNT; i++)
+		count += keyframe->patch.word_ipa[i] != 0;
+	return count;
+}
+
+#define FOUND FAKE_WFE, FAKE_LOOP(10000), FAKE_YIELD
+
 Test(spin, without_one_that_can_run_nothing_is_looked_for)
 {
-	static const struct fake_op first[] = {FAKE_CPU_ON(1), FAKE_WFE, FAKE_LOOP(5000), FAKE_WFE, FAKE_OFF};
-	static const struct fake_op waits[] = {FAKE_WFI, FAKE_GOTO(-1)};
-	static const struct fake_op alone[] = {FAKE_WFE, FAKE_LOOP(5000), FAKE_WFE, FAKE_OFF};
-	const struct fake_act acts[] = {{FAKE_RING, 1003000, 0}};
-	struct fake_config config = {SMP_2(first, waits), .acts = acts, .act_count = 1};
-	struct fake_op *ops = (struct fake_op[]){FAKE_CPU_ON(1), FAKE_WFE, FAKE_LOOP(1005000), FAKE_WFE, FAKE_OFF};
-	config.segments[1] = (struct fake_segment){FAKE_CODE_OF(0), ops, 10};
-	fake_round_trip(config, END_REASON_POWER_OFF);
-	uint32_t before = replaced_count();
-	cr_assert_eq(fake_find(EVENT_EXIT, fake_count(EVENT_EXIT) - 1)->address, EXIT_REASON_HOST);
-	cr_assert_leq(before, 2, "while vCPU 1 could run");
-	const struct fake_act ring = {FAKE_RING, 2000, 0};
-	struct fake_config one = {.segments = {FAKE_CODE_SEGMENT(alone)}, .acts = &ring, .act_count = 1};
-	fake_round_trip(one, END_REASON_POWER_OFF);
-	cr_assert_eq(fake_count(EVENT_EXIT), 1);
-	cr_assert_eq(replaced_count(), 0);
+	static const struct fake_op first[] = {FAKE_GIC_SETUP, FAKE_CPU_ON(1), FAKE_WFI, FOUND, FAKE_OFF};
+	static const struct fake_op waits[] = {FAKE_SEND(1, 1), FAKE_WFI, FAKE_GOTO(-1)};
+	static const struct fake_op alone[] = {FOUND, FAKE_OFF};
+	struct fake_config config = {SMP_2(first, waits)};
+	cr_assert_eq(found_at(config, 5000), 0);
+	config.segments[2] = (struct fake_segment)FAKE_SEGMENT_OF(1, busy);
+	config.segments[1] = (struct fake_segment){FAKE_CODE_OF(0), alone, sizeof(alone) / sizeof(alone[0])};
+	cr_assert_eq(found_at(config, 5000), 0, "vCPU 1 is off");
+	config.vcpu_count = 1;
+	cr_assert_eq(found_at(config, 5000), 0);
+	static const struct fake_op both[] = {FAKE_CPU_ON(1), FOUND, FAKE_OFF};
+	config = (struct fake_config){SMP_2(both, busy)};
+	cr_assert_eq(found_at(config, 5000), 2);
 }
 
 /* The guest is found in the loop in the middle. */
 Test(spin, those_within_four_instructions_are_found)
 {
 	static const struct fake_op first[] = {
-		FAKE_CPU_ON(1), FAKE_WFE, FAKE_WFE, PLAIN, PLAIN, PLAIN, FAKE_LOOP(10000), PLAIN, PLAIN, PLAIN, FAKE_YIELD,
-		FAKE_YIELD,	FAKE_OFF,
+		FAKE_CPU_ON(1), FAKE_WFE, FAKE_WFE, PLAIN,      PLAIN,      PLAIN,    FAKE_LOOP(10000),
+		PLAIN,          PLAIN,    PLAIN,    FAKE_YIELD, FAKE_YIELD, FAKE_OFF,
 	};
 	struct fake_config config = {SMP_2(first, busy)};
 	fake_round_trip(config, END_REASON_POWER_OFF);
@@ -102,13 +117,10 @@ Test(spin, those_within_four_instructions_are_found)
 
 Test(spin, el0_s_are_left)
 {
-	static const struct fake_op first[] = {
-		FAKE_CPU_ON(1), FAKE_LEVEL(0), FAKE_LOOP(10000), FAKE_WFE, FAKE_LEVEL(5), FAKE_OFF,
-	};
+	static const struct fake_op first[] = {FAKE_CPU_ON(1), FAKE_LEVEL(0), FOUND, FAKE_LEVEL(5), FAKE_OFF};
 	struct fake_config config = {SMP_2(first, busy)};
-	fake_round_trip(config, END_REASON_POWER_OFF);
-	cr_assert_geq(fake_count(EVENT_EXIT), 2);
-	cr_assert_eq(replaced_count(), 0);
+	cr_assert_eq(found_at(config, 5000), 0);
+	cr_assert_eq(fake_switches(SWITCH_REASON_SPINS), 0);
 }
 
 /* The numbers are the guest's as well. */
@@ -167,8 +179,10 @@ Test(spin, who_writes_to_the_page_finds_it_its_own)
 Test(spin, another_vcpu_may_read_the_page)
 {
 	static const struct fake_op reader[] = {
-		FAKE_LOOP(20000), FAKE_PEEK(20, FAKE_CODE_OF(0) + 4 * 8), FAKE_LOOP(3500000), FAKE_MOV(5, 1),
-		FAKE_PUT(5, 0),   FAKE_WFI,				  FAKE_GOTO(-1),
+		FAKE_LOOP(20000),   FAKE_PEEK(20, FAKE_CODE_OF(0) + 4 * 8),
+		FAKE_LOOP(3500000), FAKE_MOV(5, 1),
+		FAKE_PUT(5, 0),     FAKE_WFI,
+		FAKE_GOTO(-1),
 	};
 	static const struct fake_op first[] = {SPUN, FAKE_OFF};
 	struct fake_config config = {SMP_2(first, reader)};
@@ -186,12 +200,13 @@ Test(spin, another_vcpu_may_read_the_page)
 Test(spin, where_all_spin_time_passes)
 {
 	static const struct fake_op first[] = {
-		FAKE_GIC_SETUP, FAKE_GIC_SETUP_OF(1), FAKE_UNMASK, FAKE_CPU_ON(1), FAKE_UNTIL(0, 1, FAKE_WFE),
-		FAKE_CNTVCT(20), FAKE_OFF,
+		FAKE_GIC_SETUP, FAKE_GIC_SETUP_OF(1),       FAKE_UNMASK,
+		FAKE_CPU_ON(1), FAKE_UNTIL(0, 1, FAKE_WFE), FAKE_CNTVCT(20),
+		FAKE_OFF,
 	};
 	static const struct fake_op second[] = {
-		FAKE_GIC_ON,	FAKE_VTIMER(1, 5000000), FAKE_UNMASK, TILL_INTERRUPTED,
-		FAKE_MOV(5, 1), FAKE_PUT(5, 0),		 FAKE_WFI,    FAKE_GOTO(-1),
+		FAKE_GIC_ON,    FAKE_VTIMER(1, 5000000), FAKE_UNMASK, TILL_INTERRUPTED,
+		FAKE_MOV(5, 1), FAKE_PUT(5, 0),          FAKE_WFI,    FAKE_GOTO(-1),
 	};
 	struct fake_config config = {SMP_2(first, second)};
 	fake_round_trip(config, END_REASON_POWER_OFF);
