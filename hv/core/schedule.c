@@ -148,6 +148,7 @@ static void spin_wait(void)
 	uint64_t lasted = hv_now().v - spin.since_ns;
 	spin.jump_ns = lasted / 4 < JUMP_MIN ? JUMP_MIN : lasted / 4 > JUMP_MAX ? JUMP_MAX : lasted / 4;
 	spin.same = hv.guest.vcpu_count; /* all have another go before the next */
+	spin.stay = 0;
 }
 
 static uint64_t registers_hash(const struct vcpu_state *vcpu)
@@ -183,7 +184,7 @@ static bool turn_at_spin(uint32_t *to, enum switch_reason *why)
 		return false;
 	}
 	uint32_t next = longest(false), close = spin.close[next] / CLOSE_MANY;
-	spin.stay = close < STAYS_MAX ? close : STAYS_MAX;
+	spin.stay = spin.same > 0 ? 0 : close < STAYS_MAX ? close : STAYS_MAX;
 	return next != hv.guest.current && give(next, SWITCH_REASON_SPINS, to, why);
 }
 

@@ -297,7 +297,6 @@ void arch_vtimer_save(struct vcpu_state *vcpu)
 void arch_vtimer_load(const struct vcpu_state *vcpu)
 {
 	fake_cpu->el1.cntv_ctl_el0 = vcpu->cntv_ctl_el0;
-	fake_cpu->el1.cntv_cval_el0 = vcpu->cntv_cval_el0;
 }
 
 void arch_debug_load(const struct vcpu_state *vcpu)

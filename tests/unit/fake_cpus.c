@@ -68,12 +68,14 @@ void board_cpu_init(enum board_interrupts interrupts)
 
 void board_cpu_start(uint32_t cpu, uint64_t entry)
 {
+	(void)entry;
 	fake_rule(!fake_cpus[cpu].started, "a CPU is started once");
 	fake_cpus[cpu].started = true;
 }
 
 void board_cpu_wake(uint32_t cpu, uint64_t entry)
 {
+	(void)entry;
 	fake_rule(fake_cpus[cpu].started, "only a CPU that was started can be woken");
 	bell_cpu = cpu;
 }
@@ -86,7 +88,7 @@ void arch_cpu_move(uint32_t to, void (*wake)(uint32_t to, uint64_t entry))
 		return;
 	fake_cpu->el1.cntv_ctl_el0 = 0;
 	fake_cpu->el1.ich_hcr = 0;
-	wake(to);
+	wake(to, 0);
 	fake_rule(fake_cpus[to].started, "a CPU that hv goes to was started");
 	fake_cpu = &fake_cpus[to];
 	fake_cpu->counter = 0;

@@ -14,9 +14,9 @@ TestSuite(turn_timers, .timeout = 300);
 
 #define SMP_2(first, second)                                                                                           \
 	.vcpu_count = 2, .segments = {                                                                                 \
-		FAKE_IRQ_SEGMENT(fake_smp_handler),                                                                    \
-		FAKE_SEGMENT_OF(0, first),                                                                             \
-		FAKE_SEGMENT_OF(1, second),                                                                            \
+				 FAKE_IRQ_SEGMENT(fake_smp_handler),                                                   \
+				 FAKE_SEGMENT_OF(0, first),                                                            \
+				 FAKE_SEGMENT_OF(1, second),                                                           \
 	}
 
 /* Sets up vCPU 1, starts it, and lets it run until it waits. */
@@ -64,12 +64,19 @@ Test(turn_timers, the_physical_timer_of_one_that_waits_wakes_it)
 Test(turn_timers, a_timer_that_is_not_enabled_wakes_nobody_before_it_is)
 {
 	static const struct fake_op first[] = {
-		FAKE_START, FAKE_MOV(9, 1 << GUEST_INTID_VTIMER), FAKE_STORE(9, FAKE_REDIST(0, 0x180), 4),
-		FAKE_VTIMER(1, 100), FAKE_WFI, FAKE_OFF,
+		FAKE_START,
+		FAKE_MOV(9, 1 << GUEST_INTID_VTIMER),
+		FAKE_STORE(9, FAKE_REDIST(0, 0x180), 4),
+		FAKE_VTIMER(1, 100),
+		FAKE_WFI,
+		FAKE_OFF,
 	};
 	static const struct fake_op second[] = {
-		FAKE_LOOP(200000), FAKE_MOV(9, 1 << GUEST_INTID_VTIMER), FAKE_STORE(9, FAKE_REDIST(0, 0x100), 4),
-		FAKE_LOOP(5000), FAKE_GOTO(-1),
+		FAKE_LOOP(200000),
+		FAKE_MOV(9, 1 << GUEST_INTID_VTIMER),
+		FAKE_STORE(9, FAKE_REDIST(0, 0x100), 4),
+		FAKE_LOOP(5000),
+		FAKE_GOTO(-1),
 	};
 	struct fake_config config = {SMP_2(first, second)};
 	fake_round_trip(config, END_REASON_POWER_OFF);
@@ -106,10 +113,11 @@ Test(turn_timers, a_timer_that_came_while_another_ran_is_there_at_the_turn)
 Test(turn_timers, an_interrupt_that_is_being_handled_stays_so_over_turns)
 {
 	static const struct fake_op handler[] = {
-		FAKE_ACK(1), FAKE_FOLD(1),  FAKE_ADDS(11, 1), FAKE_LOOP(1500000), FAKE_UNLESS(11, 2, 1),
-		FAKE_VTIMER(0, 0), FAKE_EOI(1), FAKE_ERET,
+		FAKE_ACK(1),           FAKE_FOLD(1),      FAKE_ADDS(11, 1), FAKE_LOOP(1500000),
+		FAKE_UNLESS(11, 2, 1), FAKE_VTIMER(0, 0), FAKE_EOI(1),      FAKE_ERET,
 	};
-	static const struct fake_op first[] = {FAKE_START, FAKE_VTIMER(1, 1000), FAKE_UNLESS(11, 2, 1), FAKE_GOTO(2), FAKE_GOTO(-2), FAKE_OFF};
+	static const struct fake_op first[] = {FAKE_START,   FAKE_VTIMER(1, 1000), FAKE_UNLESS(11, 2, 1),
+					       FAKE_GOTO(2), FAKE_GOTO(-2),        FAKE_OFF};
 	struct fake_config config = {SMP_2(first, busy)};
 	config.segments[0] = (struct fake_segment)FAKE_IRQ_SEGMENT(handler);
 	fake_round_trip(config, END_REASON_POWER_OFF);
@@ -124,9 +132,11 @@ Test(turn_timers, an_interrupt_that_is_being_handled_stays_so_over_turns)
 /* Both have one; each fires in its own CPU, while that runs. */
 Test(turn_timers, each_has_its_own)
 {
-	static const struct fake_op first[] = {FAKE_START, FAKE_VTIMER(1, 2000), FAKE_LOOP(1100000), FAKE_VTIMER(1, 90000),
+	static const struct fake_op first[] = {FAKE_START,         FAKE_VTIMER(1, 2000),
+					       FAKE_LOOP(1100000), FAKE_VTIMER(1, 90000),
 					       FAKE_LOOP(1500000), FAKE_OFF};
-	static const struct fake_op second[] = {FAKE_GIC_ON, FAKE_UNMASK, FAKE_VTIMER(1, 70000), FAKE_LOOP(1000), FAKE_GOTO(-1)};
+	static const struct fake_op second[] = {FAKE_GIC_ON, FAKE_UNMASK, FAKE_VTIMER(1, 70000), FAKE_LOOP(1000),
+						FAKE_GOTO(-1)};
 	struct fake_config config = {SMP_2(first, second)};
 	fake_round_trip(config, END_REASON_POWER_OFF);
 	cr_assert_eq(fake_x_of(0, 11), 2);
@@ -138,12 +148,7 @@ Test(turn_timers, each_has_its_own)
 Test(turn_timers, all_wait_for_the_first_timer_of_any)
 {
 	static const struct fake_op first[] = {
-		FAKE_START,
-		FAKE_GIC_SETUP_OF(2),
-		FAKE_CPU_ON(2),
-		FAKE_VTIMER(1, 30000),
-		FAKE_WFI,
-		FAKE_OFF,
+		FAKE_START, FAKE_GIC_SETUP_OF(2), FAKE_CPU_ON(2), FAKE_VTIMER(1, 30000), FAKE_WFI, FAKE_OFF,
 	};
 	static const struct fake_op second[] = {FAKE_GIC_ON, FAKE_UNMASK, FAKE_VTIMER(1, 10000), FAKE_WFI, FAKE_WFI};
 	static const struct fake_op third[] = {FAKE_GIC_ON, FAKE_UNMASK, FAKE_PTIMER(20000), FAKE_WFI, FAKE_WFI};
@@ -222,10 +227,11 @@ Test(turn_timers, input_wakes_the_vcpu_that_its_interrupt_goes_to)
 /* At any instruction, whoever runs there. */
 Test(turn_timers, input_comes_wherever_the_guest_is)
 {
-	static const struct fake_op first[] = {FAKE_START, FAKE_UART_TO(1), FAKE_LOOP(3000), FAKE_WFI, FAKE_LOOP(70000), FAKE_OFF};
-	static const struct fake_op second[] = {FAKE_GIC_ON, FAKE_UNMASK, FAKE_LOOP(2000), FAKE_SEND(1, 1), FAKE_WFI,
-						FAKE_LOOP(2000), FAKE_WFI, FAKE_GOTO(-1)};
-	for (uint64_t n = 20; n < 28000; n += n > 3040 && n < 3080 ? 1 : 371) {
+	static const struct fake_op first[] = {FAKE_START, FAKE_UART_TO(1),  FAKE_LOOP(3000),
+					       FAKE_WFI,   FAKE_LOOP(70000), FAKE_OFF};
+	static const struct fake_op second[] = {FAKE_GIC_ON, FAKE_UNMASK,     FAKE_LOOP(2000), FAKE_SEND(1, 1),
+						FAKE_WFI,    FAKE_LOOP(2000), FAKE_WFI,        FAKE_GOTO(-1)};
+	for (uint64_t n = 20; n<28000; n += n> 3040 && n < 3080 ? 1 : 371) {
 		const struct fake_act acts[] = {{FAKE_INPUT, n, 'x'}, {FAKE_INPUT, n + 7, 'y'}};
 		struct fake_config config = {SMP_2(first, second), .acts = acts, .act_count = 2,
 					     .virtual_first = n % 2};
