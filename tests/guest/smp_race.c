@@ -1,7 +1,7 @@
 /* A race to hunt, for docs/GDB.md and tests/gdb: CPU 0 queues jobs and does them, behind a lock; CPU 1 cancels the
- * first one now and then, and forgets the lock. When its turn ends between its load of the queue's head and its store,
- * and CPU 0 does the jobs meanwhile, the store brings a job back that is done and gone. CPU 0 finds it, long after, and
- * faults. The payload's result is that it does: PASS when the fault has come. */
+ * first one of each batch, and forgets the lock. When its turn ends between its load of the queue's head and its store,
+ * and CPU 0 does the jobs meanwhile, the store brings a job back that is done and gone. CPU 0 finds it when it queues
+ * the next ones, and faults. The payload's result is that it does: PASS when the fault has come. */
 #include "tests/guest/lib/exception.h"
 #include "tests/guest/lib/gic.h"
 #include "tests/guest/lib/guest.h"
@@ -11,7 +11,7 @@
 
 const char guest_name[] = "smp_race";
 
-enum { JOB_COUNT = 128, BATCH_COUNT = 16, PERIOD_TICKS = 1500, ROUNDS_MAX = 3000, NOTE_TURNS = 300 };
+enum { JOB_COUNT = 32, BATCH_COUNT = 4, PERIOD_TICKS = 1500, ROUNDS_MAX = 3000, NOTE_TURNS = 300, REST_MAX = 16 };
 
 /* What a job's pointer is when it is gone: no address. */
 #define GONE ((struct work *)UINT64_C(0xdead000000000100))
@@ -29,7 +29,8 @@ static struct work works[JOB_COUNT];
 static struct job pool[JOB_COUNT]; /* used in turn: long enough that a job gone is not used again at once */
 static struct job *volatile jobs;
 static struct smp_lock jobs_lock;
-static volatile uint64_t cost_done, cancelled, noted, ticks;
+static volatile uint64_t cost_done, cost_waiting, cancelled, noted, ticks;
+static uint64_t cancel_wanted;
 static uint32_t next_job;
 
 static struct job *job_make(uint64_t cost, struct job *next)
@@ -41,15 +42,15 @@ static struct job *job_make(uint64_t cost, struct job *next)
 	return &pool[slot];
 }
 
-/* A batch in one store, behind the jobs that are left. */
+/* A batch, in front of the jobs that are left. */
 static void jobs_add(void)
 {
-	struct job *last = job_make(1, NULL), *first = last;
-	for (uint64_t cost = 2; cost <= BATCH_COUNT; cost++)
-		first = job_make(cost, first);
 	smp_lock(&jobs_lock);
-	last->next = jobs;
-	jobs = first;
+	cost_waiting = 0;
+	for (const struct job *job = jobs; job; job = job->next)
+		cost_waiting += job->work->cost;
+	for (uint64_t cost = 1; cost <= BATCH_COUNT; cost++)
+		jobs = job_make(cost, jobs);
 	smp_unlock(&jobs_lock);
 }
 
@@ -84,10 +85,12 @@ static void jobs_cancel_first(void)
 
 static void cancel_for_ever(uint64_t self)
 {
-	(void)self;
-	for (;;) {
+	for (uint64_t rest = self;; rest = rest * 5 + 3) {
+		smp_wait_for(&cancel_wanted, 1, SMP_SPIN_WFE);
+		cancel_wanted = 0;
+		for (uint64_t i = 0; i < rest % REST_MAX; i++)
+			note(NULL);
 		jobs_cancel_first();
-		note(NULL);
 	}
 }
 
@@ -113,7 +116,7 @@ static void tick(uint32_t intid)
 static void sleep_one_period(void)
 {
 	uint64_t before = ticks;
-	SYSREG_WRITE(cntv_tval_el0, PERIOD_TICKS + ticks % PERIOD_TICKS);
+	SYSREG_WRITE(cntv_tval_el0, PERIOD_TICKS + ticks * 7 % PERIOD_TICKS);
 	SYSREG_WRITE(cntv_ctl_el0, TIMER_ENABLE);
 	while (ticks == before) {
 		wfi();
@@ -133,10 +136,10 @@ void guest_main(void)
 	CHECK(smp_on(1, cancel_for_ever, 1) == 0, "CPU_ON failed");
 	for (uint32_t round = 0; round < ROUNDS_MAX; round++) {
 		jobs_add();
+		smp_set(&cancel_wanted, 1);
 		sleep_one_period();
 		jobs_do();
-		jobs_add();
-		jobs_do();
+		sleep_one_period();
 	}
 	guest_end("no fault came");
 }
