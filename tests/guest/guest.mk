@@ -22,7 +22,7 @@ guest_exec := -fno-pic -no-pie
 guest_pie := -fpie -static-pie
 guest_exec_base := 0x40080000
 guest_pie_base := 0
-chaos_parts := cpu devices gic memory time user
+chaos_parts := cpu devices gic memory smp time user
 guest_lib := arguments dtb exception gic guest mmu print psci smp smp_entry start timer user user_entry vectors
 
 # $(1): exec or pie. Sets how a payload of that kind is compiled and linked.

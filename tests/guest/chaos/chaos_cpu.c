@@ -9,13 +9,16 @@ enum { EC_INSTRUCTION_ABORT = 0x21 };
 #define UNMAPPED  UINT64_C(0x6000000000)
 #define WCR_WRITE (UINT64_C(2) << 3)
 
-static uint64_t sync_count;
-static volatile uint64_t watched[8];
+static uint64_t sync_count[SMP_MAX];
+static bool sync_expected[SMP_MAX];
+static volatile uint64_t watched_by[SMP_MAX][8];
 
 static bool on_sync(struct exception_frame *frame, uint64_t esr, uint64_t far)
 {
 	uint32_t class = ESR_EC(esr);
-	sync_count++;
+	if (!sync_expected[smp_self()])
+		return false;
+	sync_count[smp_self()]++;
 	chaos_see(esr);
 	chaos_see(frame->pc);
 	if (class == EC_DATA_ABORT || class == EC_WATCHPOINT || class == EC_INSTRUCTION_ABORT)
@@ -27,17 +30,23 @@ static bool on_sync(struct exception_frame *frame, uint64_t esr, uint64_t far)
 	return true;
 }
 
-void chaos_sync_begin(void)
+void chaos_sync_init(void)
 {
 	exception_on_sync = on_sync;
-	sync_count = 0;
+}
+
+void chaos_sync_begin(void)
+{
+	sync_expected[smp_self()] = true;
+	sync_count[smp_self()] = 0;
 }
 
 uint64_t chaos_sync_end(void)
 {
-	exception_on_sync = NULL;
-	chaos_see(sync_count);
-	return sync_count;
+	uint64_t count = sync_count[smp_self()];
+	sync_expected[smp_self()] = false;
+	chaos_see(count);
+	return count;
 }
 
 static uint64_t smc(uint64_t function)
@@ -60,15 +69,15 @@ void chaos_call(void)
 					     PSCI_ID_MIGRATE_INFO_TYPE,
 					     PSCI_ID_FEATURES,
 					     0x80000000,
-					     0x84000002,
 					     0x8400000e,
 					     0xc4000012,
 					     0xdeadbeef};
 	chaos_sync_begin(); /* plain QEMU takes PSCI by HVC only */
 	for (uint64_t count = 1 + chaos_pick(4); count != 0; count--) {
 		uint64_t function = functions[chaos_pick(sizeof(functions) / sizeof(functions[0]))];
-		if (chaos_pick(2) == 0)
-			chaos_see((uint64_t)psci_call(function, chaos_pick(3), 0, 0));
+		uint64_t argument = function == PSCI_ID_CPU_ON ? smp_self() + chaos_pick(2) * 16 : chaos_pick(3);
+		if (chaos_pick(2) == 0) /* CPU_ON for itself or nobody: chaos_power does it in earnest */
+			chaos_see((uint64_t)psci_call(function, argument, 0, 0));
 		else
 			chaos_see(smc(function));
 	}
@@ -193,6 +202,7 @@ void chaos_breakpoint(void)
 {
 	uint64_t at, turns = 1 + chaos_pick(6);
 	bool locked = chaos_pick(4) == 0, masked = chaos_pick(2);
+	volatile uint64_t *watched = watched_by[smp_self()];
 	chaos_sync_begin();
 	SYSREG_WRITE(oslar_el1, locked);
 	SYSREG_WRITE(dbgwvr1_el1, (uint64_t)&watched[3]);

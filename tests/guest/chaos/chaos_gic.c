@@ -22,7 +22,7 @@ static uint32_t some_intid(void)
 void chaos_sgi(void)
 {
 	for (uint64_t count = 1 + chaos_pick(4); count != 0; count--) {
-		SYSREG_WRITE(icc_sgi1r_el1, chaos_pick(16) << 24 | chaos_pick(4));
+		SYSREG_WRITE(icc_sgi1r_el1, chaos_pick(16) << 24 | chaos_pick(UINT64_C(1) << chaos_cpu_count));
 		isb(); /* sent */
 		chaos_spin(chaos_pick(6));
 	}
@@ -66,7 +66,7 @@ void chaos_distributor(void)
 		default:
 			chaos_see(mmio_read32(GICD + GICD_IPRIORITYR + shared / 4 * 4));
 			chaos_see(mmio_read32(GICD + GICD_ISENABLER + shared / 32 * 4));
-			chaos_see(mmio_read32(GICR_SGI + GICD_ISPENDR));
+			chaos_see(mmio_read32(GICR_SGI + smp_self() * UINT64_C(0x20000) + GICD_ISPENDR));
 			break;
 		}
 	}

@@ -1,13 +1,13 @@
 /* Memory: exclusives, code that changes, page tables that change (with the maintenance that they need), caches,
- * accesses across pages, and SIMD. A window of WINDOW_PAGES pages at WINDOW is mapped to pages of `arena`. */
+ * accesses across pages, and SIMD. A window of WINDOW_PAGES pages at window() is mapped to pages of `arena`, which all
+ * CPUs share; each has its own window. */
 #include "tests/guest/chaos/chaos.h"
 #include "tests/guest/lib/exception.h"
 #include "tests/guest/lib/guest.h"
 #include "tests/guest/lib/mmu.h"
 
 enum { PAGE_BYTES = 4096, ARENA_PAGES = 64, WINDOW_PAGES = 16, ENTRY_COUNT = 512, CODE_WORDS = 2048 };
-#define WINDOW          UINT64_C(0x200000000)
-#define WINDOW_INDEX    8 /* of 1 GiB entries */
+#define WINDOW_INDEX    8 /* of 1 GiB entries: the first CPU's */
 #define TABLE           UINT64_C(3)
 #define PAGE            (UINT64_C(3) | 1 << 2 | 3 << 8 | 1 << 10 | UINT64_C(1) << 54) /* normal, shared, accessed, UXN */
 #define PAGE_READ_ONLY  (UINT64_C(1) << 7)
@@ -17,11 +17,16 @@ enum { PAGE_BYTES = 4096, ARENA_PAGES = 64, WINDOW_PAGES = 16, ENTRY_COUNT = 512
 #define RET             0xd65f03c0u
 
 static uint8_t arena[ARENA_PAGES * PAGE_BYTES] __attribute__((aligned(4096)));
-static uint64_t level2[ENTRY_COUNT] __attribute__((aligned(4096)));
-static uint64_t level3[ENTRY_COUNT] __attribute__((aligned(4096)));
-static uint32_t code[CODE_WORDS] __attribute__((aligned(4096)));
-static uint64_t locks[1024] __attribute__((aligned(4096)));
-static uint64_t asid;
+static uint64_t level2_of[SMP_MAX][ENTRY_COUNT] __attribute__((aligned(4096)));
+static uint64_t level3_of[SMP_MAX][ENTRY_COUNT] __attribute__((aligned(4096)));
+static uint32_t code_of[SMP_MAX][CODE_WORDS] __attribute__((aligned(4096)));
+static uint64_t locks[1024] __attribute__((aligned(4096))); /* of all CPUs */
+static uint64_t asids[SMP_MAX];
+
+static uint64_t window(void)
+{
+	return (UINT64_C(WINDOW_INDEX) + smp_self()) << 30;
+}
 
 static uint64_t arena_page(void)
 {
@@ -30,13 +35,20 @@ static uint64_t arena_page(void)
 
 void chaos_memory_init(void)
 {
-	uint64_t *level1 = (uint64_t *)(SYSREG_READ(ttbr0_el1) & UINT64_C(0xfffffffff000));
-	SYSREG_WRITE(cpacr_el1, UINT64_C(3) << 20);
-	for (uint64_t i = 0; i < WINDOW_PAGES; i++)
-		level3[i] = arena_page() | PAGE;
-	level2[0] = (uint64_t)level3 | TABLE;
-	level1[WINDOW_INDEX] = (uint64_t)level2 | TABLE;
+	for (uint32_t cpu = 0; cpu < SMP_MAX; cpu++) {
+		for (uint64_t i = 0; i < WINDOW_PAGES; i++)
+			level3_of[cpu][i] = arena_page() | PAGE;
+		level2_of[cpu][0] = (uint64_t)level3_of[cpu] | TABLE;
+		mmu_level1()[WINDOW_INDEX + cpu] = (uint64_t)level2_of[cpu] | TABLE;
+	}
 	__asm__ volatile("dsb ishst\n isb" ::: "memory"); /* the walk finds them */
+}
+
+void chaos_memory_join(void)
+{
+	asids[smp_self()] = 0;
+	SYSREG_WRITE(cpacr_el1, UINT64_C(3) << 20);
+	isb(); /* in force */
 }
 
 static uint64_t add_exclusive(uint64_t *at)
@@ -101,6 +113,7 @@ static uint64_t run(const uint32_t *at)
 
 void chaos_code(void)
 {
+	uint32_t *code = code_of[smp_self()];
 	for (uint64_t count = 1 + chaos_pick(3); count != 0; count--) {
 		uint64_t at = chaos_pick(2) ? CODE_WORDS / 2 - 1 : chaos_pick(CODE_WORDS - 1);
 		code[at] = MOVZ_W0(chaos_pick(0x10000));
@@ -125,7 +138,7 @@ static void forget(uint64_t va)
 		__asm__ volatile("tlbi vmalle1" ::: "memory");
 		break;
 	case 3:
-		__asm__ volatile("tlbi vae1is, %0" ::"r"(page | TTBR_ASID(asid)) : "memory");
+		__asm__ volatile("tlbi vae1is, %0" ::"r"(page | TTBR_ASID(asids[smp_self()])) : "memory");
 		break;
 	default:
 		__asm__ volatile("tlbi vmalle1is" ::: "memory");
@@ -147,7 +160,7 @@ static void touch(uint64_t va)
 
 static void asid_switch(void)
 {
-	asid = chaos_pick(4);
+	uint64_t asid = asids[smp_self()] = chaos_pick(4);
 	SYSREG_WRITE(ttbr0_el1, (SYSREG_READ(ttbr0_el1) & UINT64_C(0xffffffffffff)) | TTBR_ASID(asid));
 	isb(); /* in force */
 }
@@ -155,9 +168,10 @@ static void asid_switch(void)
 /* Break before make; all ASIDs share the tables, so a private page changes with one of them current. */
 void chaos_pages(void)
 {
+	uint64_t *level3 = level3_of[smp_self()];
 	chaos_sync_begin();
 	for (uint64_t count = 1 + chaos_pick(4); count != 0; count--) {
-		uint64_t page = chaos_pick(WINDOW_PAGES), va = WINDOW + page * PAGE_BYTES + chaos_pick(510) * 8;
+		uint64_t page = chaos_pick(WINDOW_PAGES), va = window() + page * PAGE_BYTES + chaos_pick(510) * 8;
 		touch(va);
 		level3[page] = 0;
 		forget(va);
@@ -209,7 +223,7 @@ void chaos_boundary(void)
 {
 	chaos_sync_begin();
 	for (uint64_t count = 1 + chaos_pick(6); count != 0; count--) {
-		uint64_t at = WINDOW + (1 + chaos_pick(WINDOW_PAGES - 1)) * PAGE_BYTES - 1 - chaos_pick(16);
+		uint64_t at = window() + (1 + chaos_pick(WINDOW_PAGES - 1)) * PAGE_BYTES - 1 - chaos_pick(16);
 		uint64_t low = chaos_random(), high = 0;
 		switch (chaos_pick(5)) {
 		case 0:

@@ -62,30 +62,38 @@ __asm__(".text\n"
 	"code_end:\n");
 extern const char code[], code_end[];
 
-static struct user user;
+static struct user users[SMP_MAX];
 
-static void seen_user(void)
+static void seen_user(const struct user *user)
 {
 	for (int i = 0; i < 8; i++)
-		chaos_see(user.x[i]);
-	chaos_see(user.pc);
-	chaos_see(user.spsr);
-	chaos_see(user.esr);
+		chaos_see(user->x[i]);
+	chaos_see(user->pc);
+	chaos_see(user->spsr);
+	chaos_see(user->esr);
 }
 
-static void enter_at(uint64_t entry)
+/* The lock is the CPU's own, or that of all. */
+static struct user *enter_at(uint64_t entry)
 {
-	user.pc = MMU_USER + entry * ENTRY_BYTES;
-	user.sp = MMU_USER + MMU_USER_BYTES;
-	user.spsr = 0;
-	user.x[0] = 1 + chaos_pick(100);
-	user.x[4] = user.sp - 64;
-	user.x[6] = RAM;
+	struct user *user = &users[smp_self()];
+	user->pc = MMU_USER + entry * ENTRY_BYTES;
+	user->sp = MMU_USER + MMU_USER_BYTES - smp_self() * USER_STACK_BYTES;
+	user->spsr = 0;
+	user->x[0] = 1 + chaos_pick(100);
+	user->x[4] = (chaos_pick(2) ? user->sp : MMU_USER + MMU_USER_BYTES) - 64;
+	user->x[6] = RAM;
+	return user;
 }
 
 void chaos_user_init(void)
 {
-	user_load(&user, code, code_end);
+	user_load(&users[0], code, code_end);
+}
+
+void chaos_user_join(void)
+{
+	user_reset(&users[smp_self()]);
 	SYSREG_WRITE(sctlr_el1, SYSREG_READ(sctlr_el1) | SCTLR_NTWI | SCTLR_NTWE);
 	isb(); /* WFI at EL0 is no exception */
 }
@@ -104,40 +112,40 @@ static void waker_set(void)
 void chaos_user(void)
 {
 	uint64_t entry = chaos_pick(ENTRY_COUNT);
-	enter_at(entry);
+	struct user *user = enter_at(entry);
 	irq_mask();
 	if (entry == ENTRY_WAIT) {
-		user.spsr = 1 << 7; /* masked there: no handler can take the waker away */
+		user->spsr = 1 << 7; /* masked there: no handler can take the waker away */
 		waker_set();
 	}
-	user_run(&user);
+	user_run(user);
 	irq_unmask();
-	seen_user();
+	seen_user(user);
 }
 
 /* The guest debugs its program: steps, or a breakpoint in a loop. */
 void chaos_user_step(void)
 {
-	enter_at(chaos_pick(2) * 4);
-	user.x[0] = 1 + chaos_pick(3);
+	struct user *user = enter_at(chaos_pick(2) * 4);
+	user->x[0] = 1 + chaos_pick(3);
 	SYSREG_WRITE(oslar_el1, 0);
 	if (chaos_pick(2) == 0) {
 		SYSREG_WRITE(mdscr_el1, MDSCR_SS);
 		for (uint64_t steps = 1 + chaos_pick(STEPS_MAX); steps != 0; steps--) {
-			user.spsr |= SPSR_SS;
-			user_run(&user);
+			user->spsr |= SPSR_SS;
+			user_run(user);
 			irq_unmask();
-			seen_user();
-			if (ESR_EC(user.esr) != EC_STEP_LOWER)
+			seen_user(user);
+			if (ESR_EC(user->esr) != EC_STEP_LOWER)
 				break;
 		}
 	} else {
 		SYSREG_WRITE(dbgbvr0_el1, MMU_USER + chaos_pick(5) * 4);
 		SYSREG_WRITE(dbgbcr0_el1, BCR_USER);
 		SYSREG_WRITE(mdscr_el1, MDSCR_MDE);
-		user_run(&user);
+		user_run(user);
 		irq_unmask();
-		seen_user();
+		seen_user(user);
 		SYSREG_WRITE(dbgbcr0_el1, 0);
 	}
 	SYSREG_WRITE(mdscr_el1, 0);

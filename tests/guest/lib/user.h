@@ -17,8 +17,12 @@ struct user {
  * interrupts on, stack at the block's end. */
 void user_load(struct user *user, const char *code, const char *code_end);
 
+/* The rest of it, for code that is loaded already: on the CPU that is to run it, with a stack of that CPU's own. */
+enum { USER_STACK_BYTES = 0x10000 };
+void user_reset(struct user *user);
+
 /* Runs `user` until a synchronous exception from EL0, and keeps its registers, ESR_EL1 and FAR_EL1 in it. Interrupts
- * meanwhile are handled as ever. Not reentrant. */
+ * meanwhile are handled as ever. Not reentrant, but each CPU may run one. */
 void user_run(struct user *user);
 
 /* Called by exception.c for a synchronous exception from EL0: ends user_run. */

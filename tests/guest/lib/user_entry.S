@@ -14,6 +14,9 @@ user_enter:
 	stp	x19, x20, [sp, #80]
 	adrp	x1, enter_sp
 	add	x1, x1, :lo12:enter_sp
+	mrs	x2, mpidr_el1
+	and	x2, x2, #7
+	add	x1, x1, x2, lsl #3
 	mov	x2, sp
 	str	x2, [x1]
 	ldr	x2, [x0, #USER_PC]
@@ -32,7 +35,9 @@ user_enter:
 user_return:
 	adrp	x1, enter_sp
 	add	x1, x1, :lo12:enter_sp
-	ldr	x2, [x1]
+	mrs	x2, mpidr_el1
+	and	x2, x2, #7
+	ldr	x2, [x1, x2, lsl #3]
 	mov	sp, x2
 	ldp	x27, x28, [sp, #16]
 	ldp	x25, x26, [sp, #32]
@@ -44,5 +49,5 @@ user_return:
 
 	.bss
 	.balign	8
-enter_sp:
-	.space	8
+enter_sp:					/* by CPU */
+	.space	8 * 8
