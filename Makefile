@@ -243,6 +243,7 @@ bench: deps-check all guests decode-bench $(BUILD)/checkpoint_cost
 	tools/fetch-guest --out $(BUILD)/guest
 	tests/bench/bench --build $(BUILD) --guest $(BUILD)/guest --json $(BUILD)/bench.json
 	tests/bench/bench-gdb --build $(BUILD) --guest $(BUILD)/guest --json $(BUILD)/bench-gdb.json
+	tests/bench/bench-smp --build $(BUILD) --guest $(BUILD)/guest --json $(BUILD)/bench-smp.json
 	tests/bench/bench-sql --build $(BUILD)
 
 # ---- how the code must look ----

@@ -104,7 +104,7 @@ def the_planted_race_is_met_and_replays():
 
 def chaos(*options):
     """Records it. Returns its console."""
-    moves = "150" if not SOAK else str(rng.choice((200, 400, 1500)))
+    moves = "80" if not SOAK else str(rng.choice((200, 400, 1500)))
     return passes("chaos", str(rng.randrange(10 ** 9)), moves, options=options)
 
 
