@@ -62,7 +62,7 @@ void gdbstub_connect(struct gdbstub *stub)
 	text_clear(&stub->last);
 	text_clear(&stub->output);
 	text_clear(&stub->held);
-	stub->is_in_progress = stub->is_refused = false;
+	stub->is_in_progress = stub->is_refused = stub->is_moved = false;
 }
 
 void stub_release(struct gdbstub *stub)
@@ -210,6 +210,7 @@ void gdbstub_stopped(struct gdbstub *stub, const struct target_stop *stop)
 	stub->stop = *stop;
 	if (before == STUB_RUNNING || before == STUB_ENDING_RUN)
 		stub->state = STUB_STOPPED;
+	stub->is_moved |= before == STUB_MONITOR;
 	if (before != STUB_RUNNING)
 		return; /* gdb still believes in the thread that it selected */
 	stub->thread = stop->thread;

@@ -90,6 +90,16 @@ enum packet_reply packet_refused(struct gdbstub *stub, struct args *args)
 	return PACKET_TEXT;
 }
 
+/* Whose turn it is where the last monitor command led to, which gdb does not look for by itself. Nothing: it did not
+ * move. */
+enum packet_reply packet_moved(struct gdbstub *stub, struct args *args)
+{
+	(void)args;
+	if (stub->is_moved)
+		text_format(&stub->reply, "%x", stub->stop.thread + 1);
+	return PACKET_TEXT;
+}
+
 /* For LLDB, which else takes a watchpoint for one that reports after the access, and stops at it again and again; and
  * which waits a second for a packet unless it is asked to wait longer. */
 enum packet_reply packet_host(struct gdbstub *stub, struct args *args)
@@ -129,6 +139,7 @@ enum packet_reply packet_monitor(struct gdbstub *stub, struct args *args)
 		return PACKET_E_MALFORMED;
 	}
 	stub->state = STUB_MONITOR;
+	stub->is_moved = false;
 	stub->ops->monitor(stub->context, command);
 	free(command);
 	return PACKET_NONE;

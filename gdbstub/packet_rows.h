@@ -40,6 +40,7 @@
 	PACKET("vRun;", ARGUMENTS, STOPPED, packet_run)                                                                \
 	PACKET("qhvrec.Refused", EXACT, STOPPED, packet_refused)                                                       \
 	PACKET("qhvrec.Notice", EXACT, STOPPED, packet_notice)                                                         \
+	PACKET("qhvrec.Moved", EXACT, STOPPED, packet_moved)                                                           \
 	PACKET("qRcmd,", ARGUMENTS, STOPPED, packet_monitor)                                                           \
 	PACKET("qsThreadInfo", EXACT, STOPPED, packet_threads_next)                                                    \
 	PACKET("QStartNoAckMode", EXACT, STOPPED, packet_no_ack)                                                       \

@@ -42,6 +42,7 @@ struct gdbstub {
 	struct text held;    /* what a monitor command printed last: the reply to one that is refused */
 	bool is_in_progress; /* the line that gdb shows is one of gdbstub_progress */
 	bool is_refused;     /* the last monitor command */
+	bool is_moved;       /* it led to another place */
 };
 
 /* Sends a packet: the one place. */

@@ -27,8 +27,9 @@ static const struct command_options command_options = {
 		"\n"
 		"Counts events by kind, exits by reason, interrupts and their rates, device registers, idle time, and "
 		"the\n"
-		"bytes that each of them takes. Rates are by guest time. The text has the most used registers, JSON "
-		"all.\n",
+		"bytes that each of them takes; with several vCPUs what each of them did, and why their turns ended. "
+		"Rates are\n"
+		"by guest time. The text has the most used registers, JSON all.\n",
 	.rows = rows,
 	.argument_min = 1,
 	.argument_max = 1,
@@ -103,16 +104,63 @@ static void print_exits(const struct trace_stat *stat)
 static void print_interrupts(const struct trace_stat *stat)
 {
 	char name[NAME_BYTES];
-	printf("\n  %-28s %10s %12s\n", "interrupts", "injected", "per second");
+	printf("\n  %-28s %10s %12s", "interrupts", "injected", "per second");
+	for (uint32_t i = 0; stat->vcpus.count > 1 && i < stat->vcpus.count; i++)
+		printf("     vCPU %" PRIu32, i);
+	putchar('\n');
 	for (uint64_t intid = 0; intid < TRACE_STAT_INTIDS; intid++) {
 		if (stat->interrupts[intid] == 0)
 			continue;
 		event_text_interrupt(intid, name, sizeof(name));
-		printf("  %-28s %10" PRIu64 " %12.1f\n", name, stat->interrupts[intid],
+		printf("  %-28s %10" PRIu64 " %12.1f", name, stat->interrupts[intid],
 		       per_second(stat, stat->interrupts[intid]));
+		for (uint32_t i = 0; stat->vcpus.count > 1 && i < stat->vcpus.count; i++)
+			printf(" %10" PRIu64, stat->interrupts_of[intid][i]);
+		putchar('\n');
 	}
 	if (stat->interrupts_other > 0)
 		printf("  %-28s %10" PRIu64 "\n", "no such interrupt", stat->interrupts_other);
+}
+
+static uint64_t switch_count(const struct trace_stat *stat, int reason)
+{
+	uint64_t count = 0;
+	for (uint32_t i = 0; i < stat->vcpus.count; i++)
+		count += stat->vcpus.at[i].ends[reason];
+	return count;
+}
+
+/* What each did with the guest time, and why its turns ended. */
+static void print_vcpus(const struct trace_stat *stat)
+{
+	printf("\n  %-6s %14s %8s %10s %10s %10s %8s %10s %10s\n", "vCPU", "instructions", "ran", "waits", "ready",
+	       "off", "turns", "interrupts", "events");
+	for (uint32_t i = 0; i < stat->vcpus.count; i++) {
+		const struct trace_stat_vcpu *vcpu = &stat->vcpus.at[i];
+		printf("  %-6" PRIu32 " %14" PRIu64 " %6.2f %% %8.2f %% %8.2f %% %8.2f %% %8" PRIu64 " %10" PRIu64
+		       " %10" PRIu64 "\n",
+		       i, vcpu->instructions, 100 * ratio(vcpu->instructions, stat->guest_ns),
+		       100 * ratio(vcpu->waits_ns, stat->guest_ns), 100 * ratio(vcpu->ready_ns, stat->guest_ns),
+		       100 * ratio(vcpu->off_ns, stat->guest_ns), vcpu->turns, vcpu->interrupts, vcpu->event_count);
+	}
+}
+
+static void print_switches(const struct trace_stat *stat)
+{
+	printf("\n  %-28s %10s %12s", "switches", "events", "per second");
+	for (uint32_t i = 0; i < stat->vcpus.count; i++)
+		printf("     vCPU %" PRIu32, i);
+	putchar('\n');
+	for (int reason = 0; reason < SWITCH_REASON_COUNT; reason++) {
+		const char *text = event_text_switch_reason((uint64_t)reason);
+		uint64_t count = switch_count(stat, reason);
+		if (count == 0)
+			continue;
+		printf("  %-28s %10" PRIu64 " %12.1f", text ? text : "other", count, per_second(stat, count));
+		for (uint32_t i = 0; i < stat->vcpus.count; i++)
+			printf(" %10" PRIu64, stat->vcpus.at[i].ends[reason]);
+		putchar('\n');
+	}
 }
 
 static void print_registers(const struct trace_stat *stat)
@@ -149,6 +197,10 @@ static void print_text(const char *path, const struct trace_stat *stat)
 	printf("keyframes %" PRIu64 " with %" PRIu64 " pages: %" PRIu64 " bytes\n", stat->totals.keyframe_count,
 	       stat->totals.page_count, stat->totals.keyframe_stored_bytes);
 	print_kinds(stat);
+	if (stat->vcpus.count > 1) {
+		print_vcpus(stat);
+		print_switches(stat);
+	}
 	print_exits(stat);
 	print_interrupts(stat);
 	print_registers(stat);
@@ -217,10 +269,45 @@ static void json_interrupts(struct document *document, const struct trace_stat *
 		json_text(document->rows, "name", name);
 		json_number(document->rows, "injected", stat->interrupts[intid]);
 		json_spelled(document->rows, "per_second", "%.3f", per_second(stat, stat->interrupts[intid]));
+		json_array(document->rows, "by_vcpu");
+		for (uint32_t i = 0; i < stat->vcpus.count; i++)
+			json_number(document->rows, NULL, stat->interrupts_of[intid][i]);
+		json_array_end(document->rows);
 		json_object_end(document->rows);
 	}
 	json_array_end(document->members);
 	json_number(document->members, "interrupts_other", stat->interrupts_other);
+}
+
+static void json_switches(struct json *json, const struct trace_stat_vcpu *vcpu)
+{
+	json_object(json, "switches");
+	for (int reason = 0; reason < SWITCH_REASON_COUNT; reason++) {
+		const char *text = event_text_switch_reason((uint64_t)reason);
+		if (vcpu->ends[reason] > 0)
+			json_number(json, text ? text : "other", vcpu->ends[reason]);
+	}
+	json_object_end(json);
+}
+
+static void json_vcpus(struct document *document, const struct trace_stat *stat)
+{
+	rows_begin(document, "vcpus");
+	for (uint32_t i = 0; i < stat->vcpus.count; i++) {
+		const struct trace_stat_vcpu *vcpu = &stat->vcpus.at[i];
+		row_begin(document);
+		json_number(document->rows, "vcpu", i);
+		json_number(document->rows, "instructions", vcpu->instructions);
+		json_number(document->rows, "waits_ns", vcpu->waits_ns);
+		json_number(document->rows, "ready_ns", vcpu->ready_ns);
+		json_number(document->rows, "off_ns", vcpu->off_ns);
+		json_number(document->rows, "turns", vcpu->turns);
+		json_number(document->rows, "interrupts", vcpu->interrupts);
+		json_number(document->rows, "events", vcpu->event_count);
+		json_switches(document->rows, vcpu);
+		json_object_end(document->rows);
+	}
+	json_array_end(document->members);
 }
 
 static void json_registers(struct document *document, const struct trace_stat *stat)
@@ -257,6 +344,7 @@ static void print_json(const char *path, const struct trace_stat *stat, struct e
 	json_number(json, "event_count", stat->event_count);
 	json_spelled(json, "events_per_million_instructions", "%.6f", per_million(stat, stat->event_count));
 	json_kinds(&document, stat);
+	json_vcpus(&document, stat);
 	json_exits(&document, stat);
 	json_interrupts(&document, stat);
 	json_registers(&document, stat);

@@ -30,15 +30,18 @@ static const struct row {
 	 "guest went idle.\n"},
 	{"back", monitor_seek_back, RETURNS, " [N]", "N instructions back", "One without N. Ends at the start.\n"},
 	{"forward", monitor_seek_forward, RETURNS, " [N]", "N instructions on", "One without N. Ends at the end.\n"},
-	{"next", monitor_events_next, RETURNS, " irq [INTID] | mmio [RANGE] | exception [KIND] | exit | console TEXT",
+	{"next", monitor_events_next, RETURNS,
+	 " irq [INTID] | mmio [RANGE] | exception [KIND] | exit | switch [VCPU] | console TEXT",
 	 "go on to the next of these",
 	 "irq: an interrupt is made pending for the guest. mmio: a device is accessed; RANGE is a physical address,\n"
 	 "FROM..TO, or uart, rtc, gicd, gicr, virtio (virtio3: one of them). exception: the guest takes one at EL1, "
 	 "from\n"
 	 "EL0 or EL1; KIND is fault, svc, undefined, fp, brk, debug, irq, fiq or serror. The place is its vector.\n"
 	 "exit: hv's own, an asynchronous exit, an external abort, a debug exception or a refused system register.\n"
-	 "console: TEXT has just been printed; it may be in \"\".\n"},
-	{"prev", monitor_events_prev, RETURNS, " irq [INTID] | mmio [RANGE] | exception [KIND] | exit | console TEXT",
+	 "switch: another vCPU has its turn; VCPU is who leaves or who goes on. console: TEXT has just been printed; "
+	 "it may be in \"\".\n"},
+	{"prev", monitor_events_prev, RETURNS,
+	 " irq [INTID] | mmio [RANGE] | exception [KIND] | exit | switch [VCPU] | console TEXT",
 	 "go back to the last of these", "See help next.\n"},
 	{"checkpoint", monitor_place_checkpoint, REFUSED, "", "name this place",
 	 "It gets a number, for restart and delete.\n"},

@@ -13,7 +13,7 @@ bool monitor_diversion_when(struct monitor *monitor)
 		      "diversion from %" PRIu64 ": instruction %" PRIu64 ", guest time %" PRIu64 ".%09" PRIu64
 		      " s, vcpu %u, pc %#" PRIx64 "\n",
 		      diversion_origin(monitor->timeline).n, state->n, now_ns / NS_PER_S, now_ns % NS_PER_S,
-		      state->current, state->vcpu[state->current].pc);
+		      timeline_vcpu_index(monitor->timeline), timeline_vcpu(monitor->timeline)->pc);
 	return true;
 }
 

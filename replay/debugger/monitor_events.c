@@ -127,6 +127,20 @@ static bool go_mmio(struct monitor *monitor, const char *argument, bool forwards
 	return go_to_wanted(monitor, &wanted, forwards);
 }
 
+/* Where the turn changes: from any vCPU to any other, or from or to one. */
+static bool go_switch(struct monitor *monitor, const char *argument, bool forwards)
+{
+	struct event_filter wanted = event_filter_all;
+	event_filter_add(&wanted, "switch");
+	if (*argument) {
+		if (!numbers_value(argument, &wanted.vcpu) ||
+		    wanted.vcpu >= timeline_state(monitor->timeline)->vcpu_count)
+			return monitor_fail(monitor, "%s is not the number of a vCPU\n", argument);
+		wanted.by_vcpu = true;
+	}
+	return go_to_wanted(monitor, &wanted, forwards);
+}
+
 /* hv's own exits, which the guest does not see. */
 static bool go_exit(struct monitor *monitor, bool forwards)
 {
@@ -156,15 +170,19 @@ static bool go_to(struct monitor *monitor, const char *argument, bool forwards)
 		return go_irq(monitor, rest, forwards);
 	if ((rest = words_after(argument, "mmio")) != NULL)
 		return go_mmio(monitor, rest, forwards);
+	if ((rest = words_after(argument, "switch")) != NULL)
+		return go_switch(monitor, rest, forwards);
 	if ((rest = words_after(argument, "console")) != NULL)
 		return go_console(monitor, rest, forwards);
 	if ((rest = words_after(argument, "exception")) != NULL)
 		return monitor_exceptions_go(monitor, rest, forwards);
 	if (strcmp(argument, "exit") == 0)
 		return go_exit(monitor, forwards);
-	return monitor_fail(monitor,
-			    "to the %s what? irq [INTID], mmio [RANGE], exception [KIND], exit or console TEXT\n",
-			    forwards ? "next" : "previous");
+	return monitor_fail(
+		monitor,
+		"to the %s what? irq [INTID], mmio [RANGE], exception [KIND], exit, switch [VCPU] or console "
+		"TEXT\n",
+		forwards ? "next" : "previous");
 }
 
 bool monitor_events_next(struct monitor *monitor, const char *argument)

@@ -118,7 +118,7 @@ static bool show_write(struct monitor *monitor, const struct watched *watched)
 		      "written by the instruction at pc %#" PRIx64 ", instruction %" PRIu64 ", guest time %" PRIu64
 		      ".%09" PRIu64 " s, vcpu %u: %s -> %s\n",
 		      timeline_vcpu(monitor->timeline)->pc, state->n, now_ns / NS_PER_S, now_ns % NS_PER_S,
-		      state->current, before, after);
+		      timeline_vcpu_index(monitor->timeline), before, after);
 	return true;
 }
 

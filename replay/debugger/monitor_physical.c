@@ -97,8 +97,8 @@ static void print_change(const struct monitor *monitor, const struct watched *wa
 	monitor_print(monitor,
 		      "changed by the instruction at pc %#" PRIx64 ", instruction %" PRIu64 ", guest time %" PRIu64
 		      ".%09" PRIu64 " s, vcpu %u: %s -> %s\n",
-		      state->vcpu[state->current].pc, state->n, now_ns / NS_PER_S, now_ns % NS_PER_S, state->current,
-		      before, after);
+		      timeline_vcpu(monitor->timeline)->pc, state->n, now_ns / NS_PER_S, now_ns % NS_PER_S,
+		      timeline_vcpu_index(monitor->timeline), before, after);
 }
 
 bool monitor_physical_who_wrote(struct monitor *monitor, const char *argument)

@@ -46,8 +46,8 @@ bool monitor_place_when(struct monitor *monitor, const char *argument)
 		      " s, event %" PRIu64 " of %" PRIu64 ", vcpu %u, pc %#" PRIx64 "\n",
 		      state->n, end, end > start ? 100.0 * (double)(state->n - start) / (double)(end - start) : 100.0,
 		      now_ns / NS_PER_S, now_ns % NS_PER_S, engine_next_event(timeline_engine(monitor->timeline)),
-		      events_count(engine_events(timeline_engine(monitor->timeline))), state->current,
-		      state->vcpu[state->current].pc);
+		      events_count(engine_events(timeline_engine(monitor->timeline))),
+		      timeline_vcpu_index(monitor->timeline), timeline_vcpu(monitor->timeline)->pc);
 	return print_console(monitor);
 }
 

@@ -107,9 +107,17 @@ static bool wants_kind(const struct event_filter *filter, const struct event *ev
 	return filter->console && event_console_bytes(event, 1, &byte) == 1;
 }
 
+/* Of two vCPUs, where one goes on after the other. */
+static bool is_of_vcpu(const struct event *event, uint64_t vcpu)
+{
+	return event->vcpu == vcpu ||
+	       (event_info(event->kind)->address == EVENT_ADDRESS_VCPU && event->address == vcpu);
+}
+
 bool event_filter_wants(const struct event_filter *filter, const struct event *event)
 {
-	if (event->n < filter->from_n || event->n > filter->to_n || (filter->by_vcpu && event->vcpu != filter->vcpu))
+	if (event->n < filter->from_n || event->n > filter->to_n ||
+	    (filter->by_vcpu && !is_of_vcpu(event, filter->vcpu)))
 		return false;
 	if (filter->by_address && (!has_address(filter, event->kind) || event->address < filter->first_address ||
 				   event->address > filter->last_address))

@@ -7,7 +7,7 @@
 struct event_filter {
 	uint32_t kinds;                       /* bit K: kind K; 0 with `console` false: every kind, unknown ones too */
 	bool console;                         /* bytes that the guest printed too */
-	bool by_vcpu;                         /* only `vcpu` */
+	bool by_vcpu;                         /* only `vcpu`: a SWITCH is of who leaves and of who goes on */
 	bool by_address;                      /* only first_address to last_address */
 	uint64_t vcpu;                        /* index */
 	uint64_t from_n;                      /* instructions; the first that is meant */

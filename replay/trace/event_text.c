@@ -75,7 +75,11 @@ bool event_text_name(const struct event *event, char *text, size_t bytes)
 static void append_switch(struct line *line, const struct event *event, const char *name)
 {
 	const char *why = event_text_switch_reason(event->value);
-	append(line, " %s: vCPU %u %s", name, event->vcpu, why ? why : "leaves for an unknown reason");
+	append(line, " %s from vCPU %u: ", name, event->vcpu);
+	if (why)
+		append(line, "%s", why);
+	else
+		append(line, "reason %" PRIu64, event->value);
 }
 
 static void append_byte(struct line *line, uint64_t byte)

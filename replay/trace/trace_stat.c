@@ -36,18 +36,24 @@ static void count(struct trace_stat *stat, const struct event *event)
 	bool accesses = info->value == EVENT_VALUE_READ || info->value == EVENT_VALUE_WRITTEN;
 	stat->kinds[event->kind <= EVENT_KIND_MAX ? event->kind : 0]++;
 	stat->instructions = event->n - stat->start_n;
+	trace_stat_vcpus_add(&stat->vcpus, event);
 	if (info->address == EVENT_ADDRESS_IPA && accesses)
 		count_register(stat, event);
 	if (event->kind == EVENT_EXIT)
 		stat->exits[event->address < TRACE_STAT_REASONS ? event->address : 0]++;
-	if (event->kind == EVENT_INJECT && event->address < TRACE_STAT_INTIDS)
+	if (event->kind == EVENT_INJECT && event->address < TRACE_STAT_INTIDS) {
 		stat->interrupts[event->address]++;
-	else if (event->kind == EVENT_INJECT)
+		stat->interrupts_of[event->address][event->vcpu % GUEST_VCPU_MAX]++;
+	}
+	if (event->kind == EVENT_INJECT && event->address >= TRACE_STAT_INTIDS)
 		stat->interrupts_other++;
 }
 
 static bool events_count(struct trace_reader *trace, struct trace_stat *stat, struct error *error)
 {
+	uint64_t vcpu_count = 1;
+	if (trace_get_u64(trace, TRACE_META_VCPU_COUNT, &vcpu_count, error) == TRACE_FAILED)
+		return false;
 	struct event *events = malloc(BATCH_EVENTS * sizeof(*events));
 	struct trace_cursor *cursor = trace_weigh(trace, &stat->weights, error);
 	if (!events)
@@ -56,6 +62,7 @@ static bool events_count(struct trace_reader *trace, struct trace_stat *stat, st
 	uint64_t start_idle_ns = cursor ? trace_cursor_idle_ns(cursor) : 0;
 	stat->start_n = trace_start_n(trace);
 	stat->start_ns = stat->start_n + start_idle_ns;
+	trace_stat_vcpus_begin(&stat->vcpus, vcpu_count, stat->start_n, stat->start_ns);
 	while (got > 0) {
 		got = trace_next(cursor, events, BATCH_EVENTS, error);
 		for (int64_t i = 0; i < got; i++)
@@ -65,6 +72,7 @@ static bool events_count(struct trace_reader *trace, struct trace_stat *stat, st
 		stat->event_count = trace_cursor_event(cursor) - trace_first_event(trace);
 		stat->idle_ns = trace_cursor_idle_ns(cursor) - start_idle_ns;
 		stat->guest_ns = stat->instructions + stat->idle_ns;
+		trace_stat_vcpus_end(&stat->vcpus, stat->start_n + stat->instructions);
 	}
 	trace_cursor_free(cursor);
 	free(events);

@@ -2,6 +2,7 @@
  * counts. */
 #pragma once
 #include "hv/abi/machine.h"
+#include "replay/trace/trace_stat_vcpus.h"
 #include "storage/trace.h"
 
 enum { TRACE_STAT_REASONS = EXIT_REASON_COUNT, TRACE_STAT_INTIDS = GUEST_INTID_COUNT };
@@ -20,11 +21,13 @@ struct trace_stat {
 	uint64_t instructions; /* up to the last event */
 	uint64_t guest_ns;     /* up to after it */
 	uint64_t idle_ns;
-	uint64_t kinds[EVENT_KIND_MAX + 1];     /* events; [0]: kinds that do not exist */
-	uint64_t exits[TRACE_STAT_REASONS];     /* EXITs by enum exit_reason; [0]: others */
-	uint64_t interrupts[TRACE_STAT_INTIDS]; /* INJECTs by INTID */
-	uint64_t interrupts_other;              /* INTIDs that the machine does not have */
-	struct trace_stat_register *registers;  /* malloc'd; the most used first, at equality by address */
+	uint64_t kinds[EVENT_KIND_MAX + 1];                        /* events; [0]: kinds that do not exist */
+	uint64_t exits[TRACE_STAT_REASONS];                        /* EXITs by enum exit_reason; [0]: others */
+	uint64_t interrupts[TRACE_STAT_INTIDS];                    /* INJECTs by INTID */
+	uint64_t interrupts_other;                                 /* INTIDs that the machine does not have */
+	uint64_t interrupts_of[TRACE_STAT_INTIDS][GUEST_VCPU_MAX]; /* the same, of each vCPU */
+	struct trace_stat_vcpus vcpus;
+	struct trace_stat_register *registers; /* malloc'd; the most used first, at equality by address */
 	size_t register_count;
 	uint64_t register_other; /* accesses of registers that the table had no room for */
 	struct trace_totals totals;

@@ -19,6 +19,7 @@ static const struct event events[] = {
 	{.kind = EVENT_INJECT, .n = 10, .address = 27},
 	{.kind = EVENT_INJECT, .n = 11, .address = 33, .vcpu = 1},
 	{.kind = 99, .n = 12},
+	{.kind = EVENT_SWITCH, .n = 13, .vcpu = 2, .address = 3},
 };
 enum { COUNT = sizeof(events) / sizeof(events[0]) };
 
@@ -40,7 +41,7 @@ static struct event_filter with_kind(const char *name)
 
 Test(event_filter, without_conditions_every_event_is_wanted)
 {
-	cr_expect_eq(wanted(&event_filter_all), 0x1ffe);
+	cr_expect_eq(wanted(&event_filter_all), 0x3ffe);
 }
 
 Test(event_filter, kinds_and_groups)
@@ -51,6 +52,7 @@ Test(event_filter, kinds_and_groups)
 	} cases[] = {
 		{"MMIO_READ", 1u << 1}, {"mmio_read", 1u << 1},           {"irq", 3u << 10},    {"INJECT", 3u << 10},
 		{"mmio", 7u << 1},      {"exception", 1u << 4 | 7u << 6}, {"console", 1u << 2}, {"END", 0},
+		{"switch", 1u << 13},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct event_filter filter = with_kind(cases[i].name);
@@ -71,6 +73,10 @@ Test(event_filter, positions_vcpus_and_addresses)
 	filter.by_vcpu = true;
 	filter.vcpu = 1;
 	cr_expect_eq(wanted(&filter), 1u << 11);
+	for (filter.vcpu = 2; filter.vcpu <= 3; filter.vcpu++)
+		cr_expect_eq(wanted(&filter), 1u << 13, "who leaves, and who goes on");
+	filter.vcpu = 27;
+	cr_expect_eq(wanted(&filter), 0, "an interrupt is no vCPU");
 	filter = event_filter_all;
 	cr_assert(event_filter_address(&filter, "uart"));
 	cr_expect_eq(wanted(&filter), 3u << 1 | 1u << 9, "only kinds that have a physical address");
@@ -92,5 +98,5 @@ Test(event_filter, what_has_no_meaning_is_refused)
 		cr_expect_not(event_filter_add(&filter, kinds[i]), "%s", kinds[i]);
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++)
 		cr_expect_not(event_filter_address(&filter, addresses[i]), "%s", addresses[i]);
-	cr_expect_eq(wanted(&filter), 0x1ffe, "the filter is as it was");
+	cr_expect_eq(wanted(&filter), 0x3ffe, "the filter is as it was");
 }

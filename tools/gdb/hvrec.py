@@ -50,9 +50,21 @@ def monitor_begins():
     before["pc"] = current_pc()
 
 
+def thread_follow():
+    """Where the target has moved gdb looks at the vCPU whose turn it is there. Whether it looked at another one."""
+    number = asked("qhvrec.Moved")
+    for thread in gdb.selected_inferior().threads() if number else ():
+        if thread.ptid[1] == int(number, 16) and thread != gdb.selected_thread():
+            gdb.execute(f"thread {thread.num}")
+            return True
+    return False
+
+
 def monitor_ended():
     """Drops what gdb remembers, and shows the place if it is another one."""
     caches_drop()
+    if thread_follow():
+        return
     pc = current_pc()
     if pc is not None and pc != before["pc"]:
         gdb.newest_frame().select()
