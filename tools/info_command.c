@@ -87,8 +87,8 @@ static void print_text(const char *path, const struct info *info)
 		       info->repair_lost_events);
 	printf("guest         %s (%s)", or_unknown(info->kernel_name), or_unknown(info->kernel_kind));
 	printf("%s%s\n", info->bootargs && *info->bootargs ? ", " : "", info->bootargs ? info->bootargs : "");
-	printf("machine       %" PRIu64 " MiB, %" PRIu64 " vCPU, recorded on %s\n", info->ram_bytes >> 20,
-	       info->vcpu_count, or_unknown(info->machine));
+	printf("machine       %" PRIu64 " MiB, %" PRIu64 " vCPU%s, recorded on %s\n", info->ram_bytes >> 20,
+	       info->vcpu_count, info->vcpu_count == 1 ? "" : "s", or_unknown(info->machine));
 	printf("length        %" PRIu64 " instructions, %.9f s of guest time\n", stat->instructions,
 	       (double)stat->guest_ns / 1e9);
 	if (stat->start_n > 0)

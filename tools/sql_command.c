@@ -173,10 +173,12 @@ static const struct option_row rows[] = {
 static const struct command_options command_options = {
 	.head = "usage: hvrec sql TRACE [QUERY] [OPTIONS]\n"
 		"\n"
-		"Runs SQL over the tables events, console, keyframes and meta. Without QUERY, statements come from\n"
+		"Runs SQL over the tables events, turns, console, keyframes and meta. Without QUERY, statements come "
+		"from\n"
 		"standard input.\n",
 	.rows = rows,
 	.tail = "  events     event, n, time_ns, vcpu, kind, pc, address, value, size, name, text\n"
+		"  turns      vcpu, n, end_n, time_ns, end_ns, reason\n"
 		"  console    line, event, n, time_ns, text\n"
 		"  hvrec_chunks_read() says how many chunks of the trace were decoded so far\n"
 		"\n"

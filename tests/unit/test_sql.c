@@ -215,8 +215,37 @@ Test(sql, hostile_rows_never_crash)
 		number(db, "SELECT count(*) FROM events a JOIN events b ON b.n = a.n WHERE a.event < 3");
 		number(db, "SELECT count(*) FROM console");
 		number(db, "SELECT count(*) FROM keyframes");
+		number(db, "SELECT sum(end_n - n) FROM turns");
 		cr_expect_eq(sqlite3_close(db), SQLITE_OK, "%s", changes[i]);
 	}
+}
+
+Test(sql, turns_go_from_switch_to_switch)
+{
+	static const struct event events[] = {
+		{.n = 100, .kind = EVENT_IDLE, .vcpu = 1, .value = 7},
+		{.n = 150, .kind = EVENT_SWITCH, .vcpu = 1, .address = 2, .value = SWITCH_REASON_WAITS},
+		{.n = 150, .kind = EVENT_SWITCH, .vcpu = 2, .address = 0, .value = 99},
+		{.n = 190, .kind = EVENT_EXIT, .vcpu = 0},
+		{.n = 200, .kind = EVENT_SWITCH, .vcpu = 0, .address = 1, .value = SWITCH_REASON_SLICE},
+		{.n = 230, .kind = EVENT_IDLE, .vcpu = 1, .value = 50},
+	};
+	struct error error = {.status = STATUS_OK};
+	struct trace_writer *w = trace_create(path, &error);
+	cr_assert(w && trace_append(w, events, sizeof(events) / sizeof(events[0]), &error) && trace_finish(w, &error),
+		  "%s", error.text);
+	trace_writer_free(w);
+	sqlite3 *db = open_tables();
+	cr_expect_eq(number(db, "SELECT count(*) FROM turns"), 4);
+	cr_expect_eq(number(db, "SELECT sum(end_n - n) FROM turns"), 230);
+	cr_expect_eq(number(db, "SELECT sum(end_ns - time_ns) FROM turns"), 230 + 57);
+	cr_expect_eq(number(db, "SELECT end_ns FROM turns WHERE vcpu = 1 AND n = 0 AND time_ns = 0 AND end_n = 150 AND "
+				"reason = 'waits for an interrupt'"),
+		     157);
+	cr_expect_eq(number(db, "SELECT n FROM turns WHERE vcpu = 2 AND end_n = n AND reason = 'reason 99'"), 150);
+	cr_expect_eq(number(db, "SELECT end_n FROM turns WHERE vcpu = 0 AND n = 150"), 200);
+	cr_expect_eq(number(db, "SELECT end_ns FROM turns WHERE vcpu = 1 AND n = 200 AND reason IS NULL"), 287);
+	sqlite3_close(db);
 }
 
 static void flip(uint64_t at, uint8_t mask)
@@ -249,6 +278,7 @@ Test(sql, flipped_bytes_anywhere_never_crash)
 			number(db, "SELECT count(text) FROM events WHERE n >= 10");
 			number(db, "SELECT count(*) FROM console");
 			number(db, "SELECT count(*) FROM keyframes");
+			number(db, "SELECT sum(end_n - n) FROM turns");
 		}
 		cr_assert_eq(sqlite3_close(db), SQLITE_OK);
 		flip(at, mask);

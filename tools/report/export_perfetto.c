@@ -1,6 +1,6 @@
-/* The format: "Trace Event Format" (Google, 2016), the object form. One process is the guest; it has four threads for
- * each vCPU, which viewers show as tracks (idle, exits, devices, interrupts), and one for the console:
- *   M  names of tracks, when one first appears      X  idle, with its length
+/* The format: "Trace Event Format" (Google, 2016), the object form. One process is the guest; it has five threads for
+ * each vCPU, which viewers show as tracks (turns, idle, exits, devices, interrupts), and one for the console:
+ *   M  names of tracks, when one first appears      X  idle, and turns of one of several vCPUs, with their length
  *   i  everything else that is an event, and the console's lines      C  exits in each 10 ms of guest time
  * 1. Events are written as they are read, in memory that does not grow with the trace.
  * 2. On each track, and of each counter, ts never decreases.
@@ -9,15 +9,16 @@
 #include "hv/abi/event_info.h"
 #include "replay/trace/console_lines.h"
 #include "replay/trace/event_text.h"
+#include "replay/trace/event_text_names.h"
 #include "tools/json.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum track { TRACK_IDLE, TRACK_EXITS, TRACK_DEVICES, TRACK_INTERRUPTS, TRACK_COUNT };
+enum track { TRACK_TURNS, TRACK_IDLE, TRACK_EXITS, TRACK_DEVICES, TRACK_INTERRUPTS, TRACK_COUNT };
 
-static const char *const track_names[TRACK_COUNT] = {"idle", "exits", "devices", "interrupts"};
+static const char *const track_names[TRACK_COUNT] = {"turns", "idle", "exits", "devices", "interrupts"};
 
 enum { VCPU_COUNT_MAX = 256, CONSOLE_TID = VCPU_COUNT_MAX * TRACK_COUNT + 1, GUEST_PID = 1 };
 #define WINDOW_NS UINT64_C(10000000)
@@ -26,19 +27,25 @@ struct export
 {
 	struct json *document, *events; /* what is around the events; one event after the other */
 	bool any;                       /* an event was written: the next one needs a comma */
-	bool vcpu_named[VCPU_COUNT_MAX];
+	bool vcpu_named[VCPU_COUNT_MAX], turns_named[VCPU_COUNT_MAX];
+	struct turn {
+		uint64_t event, n, ns; /* where the turn began that is going on */
+		unsigned vcpu;
+		bool is_known; /* the first event shows whose it is */
+		bool is_one;   /* of several: there was a SWITCH */
+	} turn;
 	uint64_t window; /* WINDOW_NS of guest time, by number */
 	uint64_t exit_count, exit_count_written;
 	struct console_lines lines;
 };
 
-enum phase { PHASE_META, PHASE_IDLE, PHASE_INSTANT, PHASE_COUNTER };
+enum phase { PHASE_META, PHASE_LASTING, PHASE_INSTANT, PHASE_COUNTER };
 
 /* Opens an event, up to its tid; event_close ends it. */
 static void event_open(struct export *e, enum phase phase, unsigned tid)
 {
 	static const char *const letters[] = {
-		[PHASE_META] = "M", [PHASE_IDLE] = "X", [PHASE_INSTANT] = "i", [PHASE_COUNTER] = "C"};
+		[PHASE_META] = "M", [PHASE_LASTING] = "X", [PHASE_INSTANT] = "i", [PHASE_COUNTER] = "C"};
 	json_next(e->events, e->any ? ",\n" : "\n");
 	e->any = true;
 	json_object(e->events, NULL);
@@ -100,7 +107,7 @@ static void name_vcpu(struct export *e, unsigned vcpu)
 	if (e->vcpu_named[vcpu])
 		return;
 	e->vcpu_named[vcpu] = true;
-	for (enum track track = 0; track < TRACK_COUNT; track++) {
+	for (enum track track = TRACK_IDLE; track < TRACK_COUNT; track++) {
 		snprintf(name, sizeof(name), "vCPU %u %s", vcpu, track_names[track]);
 		name_track(e, tid_of(vcpu, track), name);
 	}
@@ -114,6 +121,8 @@ static enum track track_of(const struct event_info *info)
 		return TRACK_IDLE;
 	case EVENT_ADDRESS_IPA:
 		return TRACK_DEVICES;
+	case EVENT_ADDRESS_VCPU:
+		return TRACK_TURNS;
 	case EVENT_ADDRESS_INTID:
 		return TRACK_INTERRUPTS;
 	case EVENT_ADDRESS_SYSREG:
@@ -121,7 +130,6 @@ static enum track track_of(const struct event_info *info)
 	case EVENT_ADDRESS_ESR:
 	case EVENT_ADDRESS_EXIT_REASON:
 	case EVENT_ADDRESS_END_REASON:
-	case EVENT_ADDRESS_VCPU:
 	case EVENT_ADDRESS_NONE:
 		break;
 	}
@@ -154,7 +162,7 @@ static void put_event(struct export *e, const struct event_at *at)
 	const struct event_info *info = event_info(event->kind);
 	bool idle = info->value == EVENT_VALUE_JUMP_NS;
 	name_vcpu(e, event->vcpu);
-	event_open(e, idle ? PHASE_IDLE : PHASE_INSTANT, tid_of(event->vcpu, track_of(info)));
+	event_open(e, idle ? PHASE_LASTING : PHASE_INSTANT, tid_of(event->vcpu, track_of(info)));
 	put_us(e, "ts", at->guest_ns);
 	if (idle)
 		put_us(e, "dur", event_idle_ns(event));
@@ -168,6 +176,51 @@ static void put_event(struct export *e, const struct event_at *at)
 	json_text(e->events, "text", text);
 	put_go(e, at->index);
 	event_close(e);
+}
+
+static void name_turns(struct export *e, unsigned vcpu)
+{
+	char name[64];
+	if (e->turns_named[vcpu])
+		return;
+	e->turns_named[vcpu] = true;
+	snprintf(name, sizeof(name), "vCPU %u %s", vcpu, track_names[TRACK_TURNS]);
+	name_track(e, tid_of(vcpu, TRACK_TURNS), name);
+}
+
+/* The turn that ends at this event, a SWITCH or the last one. */
+static void put_turn(struct export *e, const struct event_at *at, const char *reason)
+{
+	const struct turn *turn = &e->turn;
+	uint64_t end_ns = at->guest_ns + event_idle_ns(&at->event);
+	name_turns(e, turn->vcpu);
+	event_open(e, PHASE_LASTING, tid_of(turn->vcpu, TRACK_TURNS));
+	put_us(e, "ts", turn->ns);
+	put_us(e, "dur", end_ns - turn->ns);
+	json_text(e->events, "name", "runs");
+	json_text(e->events, "cat", "turn");
+	args_open(e);
+	json_number(e->events, "n", turn->n);
+	json_number(e->events, "instructions", at->event.n - turn->n);
+	json_text(e->events, "ends", reason ? reason : "for an unknown reason");
+	put_go(e, turn->event);
+	event_close(e);
+}
+
+/* Before the event itself is put, which is on the same track. */
+static void take_turn(struct export *e, const struct event_at *at)
+{
+	struct turn *turn = &e->turn;
+	if (!turn->is_known) {
+		uint64_t start_n = at->event.n < turn->n ? at->event.n : turn->n;
+		*turn = (struct turn){at->index,      start_n, at->guest_ns - (at->event.n - start_n),
+				      at->event.vcpu, true,    false};
+	}
+	if (at->event.kind != EVENT_SWITCH)
+		return;
+	put_turn(e, at, event_text_switch_reason(at->event.value));
+	*turn = (struct turn){at->index, at->event.n, at->guest_ns, (uint8_t)at->event.address, true, true};
+	name_turns(e, at->event.vcpu);
 }
 
 static void put_line(struct export *e)
@@ -221,15 +274,18 @@ static void count_exit(struct export *e, const struct event_at *at)
 
 static void put_events(struct export *e, struct event_stream *stream, FILE *to, struct error *error)
 {
-	struct event_at at;
+	struct event_at at = {0};
 	while (!ferror(to) && event_stream_next(stream, &at, error)) {
 		count_exit(e, &at);
+		take_turn(e, &at);
 		put_event(e, &at);
 		if (console_lines_take(&e->lines, &at))
 			put_line(e);
 	}
 	if (console_lines_end(&e->lines))
 		put_line(e);
+	if (e->turn.is_one)
+		put_turn(e, &at, "the trace ends");
 	window_move(e, e->window + 1);
 }
 
@@ -267,6 +323,7 @@ bool export_perfetto_write(struct trace_reader *trace, const char *name, FILE *t
 	e->events = json_new(to, JSON_COMPACT, error);
 	put_head(e, trace, name);
 	struct event_stream *stream = event_stream_open(trace_seek(trace, 0, error), error);
+	e->turn.n = trace_start_n(trace);
 	console_lines_start(&e->lines, NULL);
 	if (stream)
 		put_events(e, stream, to, error);
