@@ -77,11 +77,12 @@ def served(name, status=0):
     return Server()
 
 
-def debian_trace(length=None):
+def debian_trace(length=None, vcpus=1):
     """One that all test programs of a run share: who comes first records it. `length`: so many instructions, as hvrec
     record takes them, of a longer workload."""
-    path = os.path.join(os.environ["TEST_FOLDER"], f"debian-{length or 'short'}.trace")
+    path = os.path.join(os.environ["TEST_FOLDER"], f"debian-{length or 'short'}-{vcpus}.trace")
     limit = ("--max-instructions", length) if length else ()
+    limit += ("--smp", str(vcpus)) if vcpus > 1 else ()
     append = f"console=ttyAMA0 hvrec.scale={2 if length else 0}"
     with open(path + ".lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
