@@ -292,5 +292,33 @@ def report_of_a_damaged_trace_leaves_the_output_alone():
     check(open("page.html", "rb").read() == before, "the older page was changed")
 
 
+@test
+def each_vcpu_has_a_lane():
+    record("--smp", "3", "--console", "none", payload("smp_timers"))
+    facts = report()
+    stat = json.loads(hvrec("stat", "--format", "json", "trace").out)
+    with Browser() as browser:
+        open_page(browser)
+        agrees(browser, facts)
+        drawn(browser, "run", "idle")
+        names = browser.ask("LANES.map((lane) => lane.name)")
+        check(names[-3:] == ["vCPU 0", "vCPU 1", "vCPU 2"], f"lanes {names}")
+        for vcpu, expected in enumerate(stat["vcpus"]):
+            whole = browser.ask(f"vcpuIn({vcpu}, 0, bins.ns * bins.count).map((share) => share * bins.ns * bins.count)")
+            for part, name in zip(whole, ("instructions", "ready_ns", "waits_ns")):
+                check(abs(part - expected[name]) < 2, f"vCPU {vcpu}, {name}: {part} in the bins, {expected[name]} in stat")
+            exact = browser.ask(f"vcpus.spans[{vcpu}].reduce((all, one) => {{ all[one.doing] += one.to - one.from; "
+                                "return all; }, [0, 0, 0, 0])")
+            check(exact[3] == expected["instructions"] and exact[1] == expected["waits_ns"], f"vCPU {vcpu}: {exact}")
+        turn = json.loads(hvrec("sql", "trace", "--format", "json", "SELECT * FROM turns WHERE end_n - n > 1000 "
+                                "ORDER BY end_n - n LIMIT 1").out)[0]
+        inside = browser.ask(f"vcpuIn({turn['vcpu']}, {turn['time_ns'] + 1}, {turn['time_ns'] + 65})")
+        check(inside == [1, 0, 0], f"inside of the turn {turn} it runs {inside}")
+        cards = browser.ask("[...document.querySelectorAll('#tables section')].map((card) => card.innerText).join('\\n')")
+        for card in ("vCPUs", "Interrupts by vCPU", "Why turns ended", "waits for an interrupt"):
+            check(card in cards, f"no {card} among the tables")
+        no_errors(browser)
+
+
 if __name__ == "__main__":
     harness.main()

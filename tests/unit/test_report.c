@@ -6,6 +6,7 @@
 #include "tools/report/report_events.h"
 #include "tools/report/report_names.h"
 #include "tools/report/report_texts.h"
+#include "tools/report/report_vcpus.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -66,6 +67,57 @@ Test(report, bins_hold_every_event_and_all_idle_time)
 	}
 	cr_expect_eq(events, 3);
 	cr_expect_eq(idle_ns, 2600);
+	free(bins);
+}
+
+static uint64_t sum_ns(const struct report_vcpus *vcpus, uint32_t vcpu, enum report_doing doing)
+{
+	uint64_t all = 0;
+	for (size_t bin = 0; bin < REPORT_BIN_COUNT; bin++)
+		all += vcpus->ns[vcpu][doing][bin];
+	return all;
+}
+
+/* In each bin every vCPU does something all the time, and all of it is what the numbers say. */
+Test(report, bins_hold_what_each_vcpu_does)
+{
+	struct error error = {.status = STATUS_OK};
+	uint64_t idle_ns = 0, random = 99, n = 100;
+	const uint64_t switch_count = REPORT_CHANGES_MAX / 4;
+	struct report_facts facts = {.vcpu_count = 3, .start_n = 100, .start_ns = 100};
+	struct report_bins *bins = report_bins_new(400 * switch_count, &error);
+	struct report_vcpus *vcpus = report_vcpus_new(&facts, bins, &error);
+	cr_assert(vcpus);
+	for (uint64_t i = 0; i < 2 * switch_count; i++) {
+		random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+		struct event event = {.n = n += random >> 56, .vcpu = (uint8_t)(i / 2 % 3), .kind = EVENT_IDLE};
+		event.value = i % 64 == 0 ? 500 : 0;
+		if (i % 2)
+			event = (struct event){.n = n,
+					       .vcpu = event.vcpu,
+					       .address = (event.vcpu + 1u) % 3,
+					       .value = 1 + (random >> 40) % 5,
+					       .kind = EVENT_SWITCH};
+		report_vcpus_add(vcpus, &event, &(struct report_place){i, idle_ns});
+		idle_ns += event_idle_ns(&event);
+	}
+	report_vcpus_end(vcpus, n);
+	for (uint32_t i = 0; i < 3; i++) {
+		const struct trace_stat_vcpu *vcpu = &vcpus->stat.at[i];
+		cr_expect_eq(sum_ns(vcpus, i, REPORT_RUNS), vcpu->instructions);
+		cr_expect_eq(sum_ns(vcpus, i, REPORT_READY), vcpu->ready_ns);
+		cr_expect_eq(sum_ns(vcpus, i, REPORT_WAITS), vcpu->waits_ns);
+		cr_expect_eq(sum_ns(vcpus, i, REPORT_OFF), vcpu->off_ns);
+	}
+	for (size_t bin = 1; bin < (n + idle_ns) / bins->bin_ns; bin++) {
+		for (int doing = 0, all = 0; doing < REPORT_DOING_COUNT; doing++) {
+			all += (int)vcpus->ns[1][doing][bin];
+			cr_assert(doing < REPORT_RUNS || all == (int)bins->bin_ns, "bin %zu: %d ns", bin, all);
+		}
+	}
+	report_vcpus_json(vcpus, data_begin());
+	cr_expect_eq(vcpus->change_count <= REPORT_CHANGES_MAX, strstr(data_end(), "\"changes\":[") != NULL);
+	free(vcpus);
 	free(bins);
 }
 

@@ -20,15 +20,16 @@ size_t report_bins_index(const struct report_bins *bins, uint64_t time_ns)
 	return bin < REPORT_BIN_COUNT ? (size_t)bin : REPORT_BIN_COUNT - 1;
 }
 
-static void add_idle(struct report_bins *bins, uint64_t from_ns, uint64_t idle_ns)
+void report_bins_spread(const struct report_bins *bins, uint64_t values_ns[REPORT_BIN_COUNT], uint64_t from_ns,
+			uint64_t ns)
 {
 	size_t bin = report_bins_index(bins, from_ns);
 	uint64_t inside_ns = from_ns % bins->bin_ns;
-	while (idle_ns > 0) {
-		uint64_t room_ns = bin == REPORT_BIN_COUNT - 1 ? idle_ns : bins->bin_ns - inside_ns;
-		uint64_t part_ns = idle_ns < room_ns ? idle_ns : room_ns;
-		bins->idle_ns[bin++] += part_ns;
-		idle_ns -= part_ns;
+	while (ns > 0) {
+		uint64_t room_ns = bin == REPORT_BIN_COUNT - 1 ? ns : bins->bin_ns - inside_ns;
+		uint64_t part_ns = ns < room_ns ? ns : room_ns;
+		values_ns[bin++] += part_ns;
+		ns -= part_ns;
 		inside_ns = 0;
 	}
 }
@@ -44,7 +45,7 @@ void report_bins_add(struct report_bins *bins, const struct event *event, const 
 	if (report_scan_console(event, &byte))
 		bins->counts[REPORT_SERIES_CONSOLE][bin]++;
 	if (event->kind == EVENT_IDLE)
-		add_idle(bins, time_ns, event->value);
+		report_bins_spread(bins, bins->idle_ns, time_ns, event->value);
 }
 
 static int by_value(const void *a, const void *b)
@@ -70,8 +71,7 @@ uint64_t report_bins_threshold(const struct report_bins *bins, uint64_t event_co
 	return threshold;
 }
 
-/* [gap,value,…]: values that are not 0, each with its distance to the bin of the one before. */
-static void sparse_json(const uint64_t *values, const char *key, struct json *json)
+void report_bins_sparse_json(const uint64_t *values, const char *key, struct json *json)
 {
 	size_t last = 0;
 	json_array(json, key);
@@ -92,11 +92,11 @@ void report_bins_json(const struct report_bins *bins, struct json *json)
 	json_number(json, "count", REPORT_BIN_COUNT);
 	json_array(json, "series");
 	for (int series = 0; series < REPORT_SERIES_COUNT; series++)
-		sparse_json(bins->counts[series], NULL, json);
+		report_bins_sparse_json(bins->counts[series], NULL, json);
 	json_array_end(json);
 	json_break(json);
-	sparse_json(bins->idle_ns, "idle", json);
+	report_bins_sparse_json(bins->idle_ns, "idle", json);
 	json_break(json);
-	sparse_json(bins->first_n, "first_n", json);
+	report_bins_sparse_json(bins->first_n, "first_n", json);
 	json_object_end(json);
 }

@@ -71,7 +71,26 @@ const events = (() => {
 })();
 const meaningOf = (i) => events.meanings[events.meaning[i]];
 const IDLE_KIND = kinds.findIndex((kind) => kind.name === "IDLE");
+const SWITCH_KIND = kinds.findIndex((kind) => kind.name === "SWITCH");
 const idlesExact = events.rare[IDLE_KIND] || events.count === facts.event_count;
+
+/* What each of several vCPUs does: 0 off, 1 waits, 2 ready, 3 runs. In all bins, and as spans of time where there are few
+ * enough. */
+const vcpus = (() => {
+	if (!data.vcpus)
+		return { rows: [], switches: [], exact: false };
+	const { rows, switches, series, changes } = data.vcpus, spans = rows.map(() => []);
+	const last = rows.map(() => ({ from: 0, doing: 0 }));
+	for (let i = 0, ns = 0; changes && i < changes.length; i += 3) {
+		const vcpu = changes[i + 1];
+		ns += changes[i];
+		if (last[vcpu].doing > 0 && ns > last[vcpu].from)
+			spans[vcpu].push({ ...last[vcpu], to: ns });
+		last[vcpu] = { from: ns, doing: changes[i + 2] };
+	}
+	return { rows, switches, spans, exact: changes !== null,
+		series: series.map((all) => all.map((pairs) => sums(unpack(pairs, data.bins.count)))) };
+})();
 
 const consoleLines = (() => {
 	const { places, text, cut } = data.console;

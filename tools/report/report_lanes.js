@@ -9,11 +9,16 @@ const LANES = [
 	{ name: "Interrupts", series: [12], colors: ["interrupt"] },
 	{ name: "Async. exits", series: [9], colors: ["exit"] },
 	{ name: "Input", series: [11], colors: ["input"], optional: true },
-	{ name: "Idle", series: [], colors: ["idle"], idle: true },
+	{ name: "Idle", series: [], colors: ["idle"], words: ["idle"], kind: IDLE_KIND, exact: idlesExact,
+		shares: (from, to) => [idleIn(from, to)] },
+	...vcpus.rows.map((_, vcpu) => ({ name: `vCPU ${vcpu}`, series: [], colors: ["run", "ready", "idle"],
+		words: ["runs", "is ready, another one runs", "waits for an interrupt"], kind: SWITCH_KIND, exact: vcpus.exact,
+		shares: (from, to) => vcpuIn(vcpu, from, to) })),
 ].filter((lane) => !lane.optional || lane.series.some((kind) => kinds[kind].count > 0));
 const LEGEND = [["output", "console bytes"], ["read", "device reads"], ["write", "device writes"],
 	["system", "system registers, calls, aborts"], ["interrupt", "interrupts injected"],
-	["exit", "asynchronous exits"], ["input", "console input"], ["idle", "share of idle time"]];
+	["exit", "asynchronous exits"], ["input", "console input"], ["idle", "share of idle time"],
+	["run", "share of time that a vCPU runs"], ["ready", "that it is ready and another one runs"]];
 
 /* Kept events by series: their times and numbers. */
 const kept = Array.from({ length: CONSOLE_SERIES + 1 }, () => ({ at: [], which: [] }));
@@ -35,7 +40,7 @@ const hasAny = (series, bin) => bins.series[series][bin + 1] > bins.series[serie
 /* Whether what a lane shows of [from, to) is averages, for want of single events. */
 function isAverage(lane, from, to) {
 	const bin = binOf((from + to) / 2), series = lane.series.filter((one) => hasAny(one, bin));
-	return to - from < bins.ns && (lane.idle ? !idlesExact : series.some((one) => !isWhole(one, bin)));
+	return to - from < bins.ns && (lane.shares ? !lane.exact : series.some((one) => !isWhole(one, bin)));
 }
 
 /* How many of a series are in [from, to), which is either whole bins or inside one bin. */
@@ -57,16 +62,30 @@ function idleIn(from, to) {
 		return (bins.idle[Math.min(last, bins.count)] - bins.idle[first]) / ((last - first) * bins.ns);
 	}
 	let idle = 0;
-	for (let i = Math.max(firstIdle(from), 0); i < events.idles.length && events.idles[i].from < to; i++)
+	for (let i = firstAfter(events.idles, from); i < events.idles.length && events.idles[i].from < to; i++)
 		idle += Math.max(0, Math.min(events.idles[i].to, to) - Math.max(events.idles[i].from, from));
 	return idle / (to - from);
 }
 
-function firstIdle(time) {
-	let low = 0, high = events.idles.length;
+/* The shares of [from, to) that a vCPU runs, is ready, and waits. */
+function vcpuIn(vcpu, from, to) {
+	const first = clampBin(Math.round(from / bins.ns));
+	const last = Math.max(clampBin(Math.round(to / bins.ns)), first + 1);
+	if (to - from >= bins.ns || !vcpus.exact)
+		return [2, 1, 0].map((one) => (vcpus.series[vcpu][one][Math.min(last, bins.count)] -
+			vcpus.series[vcpu][one][first]) / ((last - first) * bins.ns));
+	const spans = vcpus.spans[vcpu], ns = [0, 0, 0];
+	for (let i = firstAfter(spans, from); i < spans.length && spans[i].from < to; i++)
+		ns[3 - spans[i].doing] += Math.max(0, Math.min(spans[i].to, to) - Math.max(spans[i].from, from));
+	return ns.map((one) => one / (to - from));
+}
+
+/* The first of some spans of time, one after the other, that ends after `time`. */
+function firstAfter(spans, time) {
+	let low = 0, high = spans.length;
 	while (low < high) {
 		const middle = (low + high) >> 1;
-		if (events.idles[middle].to <= time)
+		if (spans[middle].to <= time)
 			low = middle + 1;
 		else
 			high = middle;
@@ -78,9 +97,7 @@ function firstIdle(time) {
 function eventsIn(lane, from, to, max) {
 	const found = [];
 	let total = 0;
-	for (const series of lane && !lane.idle ? lane.series : kinds.map((kind) => kind.id)) {
-		if (lane && lane.idle && series !== IDLE_KIND)
-			continue;
+	for (const series of !lane ? kinds.map((kind) => kind.id) : lane.shares ? [lane.kind] : lane.series) {
 		const first = lowerBound(kept[series].at, from), last = lowerBound(kept[series].at, to);
 		total += last - first;
 		for (let i = first; i < Math.min(last, first + max); i++)
@@ -97,7 +114,7 @@ function seekOf(lane, { from, to }, time) {
 		return seekN(events.n[list[0]]);
 	const end = to - from >= bins.ns ? clampBin(to / bins.ns) : 0;
 	for (let bin = clampBin(from / bins.ns); bin < end; bin++)
-		if (bins.total[bin] > 0 && (!lane || lane.idle || lane.series.some((series) => hasAny(series, bin))))
+		if (bins.total[bin] > 0 && (!lane || lane.shares || lane.series.some((series) => hasAny(series, bin))))
 			return seekN(bins.first_n[bin]);
 	return seekTime(time);
 }

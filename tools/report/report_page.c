@@ -9,6 +9,7 @@
 #include "tools/report/report_events.h"
 #include "tools/report/report_hot.h"
 #include "tools/report/report_keyframes.h"
+#include "tools/report/report_vcpus.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,7 @@ struct report {
 	struct report_events *events;
 	struct report_keyframes keyframes;
 	struct report_hot hot;
+	struct report_vcpus *vcpus;
 };
 
 /* The second pass: all that needs the length of the run. */
@@ -43,6 +45,7 @@ static bool add_to_sums(void *context, const struct event *event, const struct r
 	struct report *report = context;
 	report_bins_add(report->bins, event, place);
 	report_keyframes_add(&report->keyframes, place);
+	report_vcpus_add(report->vcpus, event, place);
 	return report_console_add(report->console, event, place, error) && report_hot_add(&report->hot, event, error);
 }
 
@@ -61,9 +64,11 @@ static bool gather(struct trace_reader *trace, struct report *report, struct err
 		return false;
 	report->bins = report_bins_new(facts->instructions + facts->idle_ns, error);
 	report->console = report_console_new(facts->console_bytes, facts->console_lines, error);
-	if (!report->bins || !report->console || !report_keyframes_get(&report->keyframes, trace, error) ||
+	report->vcpus = report->bins ? report_vcpus_new(facts, report->bins, error) : NULL;
+	if (!report->vcpus || !report->console || !report_keyframes_get(&report->keyframes, trace, error) ||
 	    !report_scan_events(trace, facts->event_count, add_to_sums, report, error))
 		return false;
+	report_vcpus_end(report->vcpus, facts->instructions);
 	report->events = report_events_new(facts, report->bins, report->hot.names, error);
 	return report->events && report_scan_events(trace, facts->event_count, add_to_events, report, error);
 }
@@ -124,6 +129,8 @@ static void data_json(const struct report *report, const char *name, struct json
 	json_break(json);
 	report_hot_json(&report->hot, json);
 	json_break(json);
+	report_vcpus_json(report->vcpus, json);
+	json_break(json);
 	report_console_json(report->console, json);
 	json_object_end(json);
 	json_break(json);
@@ -167,6 +174,7 @@ bool report_page_write(struct trace_reader *trace, const char *name, const struc
 	report_console_free(report.console);
 	report_hot_free(&report.hot);
 	report_keyframes_free(&report.keyframes);
+	free(report.vcpus);
 	free(report.bins);
 	report_scan_free(&report.facts);
 	return good && error->status == STATUS_OK;

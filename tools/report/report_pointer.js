@@ -6,12 +6,12 @@ function laneAt(y) {
 }
 
 function tipRows(lane, column) {
-	if (lane && lane.idle) {
-		const share = Math.min(idleIn(column.from, column.to), 1);
-		return [make("div", {}, swatch("idle"), `idle ${(100 * share).toFixed(1)} %`)];
+	if (lane && lane.shares) {
+		return lane.shares(column.from, column.to).map((share, i) => make("div", {}, swatch(lane.colors[i]),
+			`${lane.words[i]} ${(100 * Math.min(share, 1)).toFixed(1)} %`));
 	}
 	const rows = [];
-	for (const one of lane ? [lane] : LANES.filter((other) => !other.idle)) {
+	for (const one of lane ? [lane] : LANES.filter((other) => !other.shares)) {
 		one.series.forEach((series, i) => {
 			const sum = countIn(series, column.from, column.to);
 			const name = series === CONSOLE_SERIES ? "console bytes" : kinds[series].name;

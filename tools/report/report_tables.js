@@ -29,7 +29,7 @@ element("place-seek").addEventListener("click", (event) => copy(event.target.tex
 
 function placeWords(lane, column) {
 	const sums = kinds.map((kind) => ({ kind, sum: countIn(kind.id, column.from, column.to) }))
-		.filter(({ kind, sum }) => sum >= 0.5 && (!lane || lane.idle || lane.series.includes(kind.id)));
+		.filter(({ kind, sum }) => sum >= 0.5 && (!lane || lane.shares || lane.series.includes(kind.id)));
 	const words = sums.map(({ kind, sum }) => `${count(sum)} ${kind.name}`).join(", ");
 	const idle = idleIn(column.from, column.to);
 	const about = LANES.some((one) => isAverage(one, column.from, column.to)) ? "About " : "";
@@ -155,6 +155,19 @@ function showTables() {
 		tableCard(title, heads, hotRows(table, colors), { mono, note: hotNote(table) });
 }
 
+/* Of several vCPUs: what each did with the guest time, and why their turns ended. */
+function showVcpus() {
+	const start = facts.start_n;
+	tableCard("vCPUs", ["", "ran", "ready", "waited", "off"], vcpus.rows.map((row, i) =>
+		[`${i}`, "", [[row.runs, "run"], [row.ready, "ready"], [row.waits, "idle"], [row.off, "faint"]]
+			.map(([ns, color]) => [ns / 1000, color]), start]),
+	{ note: "In µs of guest time. Ready: it could run, and another one did. Waited: from a WFI to its next turn." });
+	tableCard("Interrupts by vCPU", ["vCPU", "injected"], vcpus.rows.map((row, i) =>
+		[`${i}`, plural(row.turns, "turn"), [[row.interrupts, "interrupt"]], start]));
+	tableCard("Why turns ended", ["the vCPU", "switches"], vcpus.switches.map(([reason, times]) =>
+		[reason, "", [[times, "run"]], kinds[SWITCH_KIND].n]));
+}
+
 /* ---- what was left out ---- */
 
 function rareKinds() {
@@ -181,6 +194,7 @@ function showFooter() {
 
 showFacts();
 showTables();
+showVcpus();
 showFooter();
 for (const [color, name] of LEGEND)
 	if (LANES.some((lane) => lane.colors.includes(color)))

@@ -55,7 +55,7 @@ function prepare(canvas, height) {
 function palette() {
 	const style = getComputedStyle(document.documentElement), colors = {};
 	for (const name of ["card", "line", "text", "quiet", "accent", "lane", "shade", "read", "write", "system",
-		"exit", "interrupt", "idle", "output", "input"])
+		"exit", "interrupt", "idle", "output", "input", "run", "ready"])
 		colors[name] = style.getPropertyValue(`--${name}`).trim();
 	colors.font = `12px ${style.fontFamily}`;
 	colors.small = `11px ${style.fontFamily}`;
@@ -67,7 +67,7 @@ function columnsOf(lane, ns) {
 	const columns = [], end = Math.min(view.to, run.ns + 1);
 	let most = 0;
 	for (let from = Math.max(0, Math.floor(view.from / ns) * ns); from < end; from += ns) {
-		const parts = lane.idle ? [idleIn(from, from + ns)] :
+		const parts = lane.shares ? lane.shares(from, from + ns) :
 			lane.series.map((series) => countIn(series, from, from + ns));
 		const sum = parts.reduce((all, part) => all + part, 0);
 		most = Math.max(most, sum);
@@ -82,8 +82,8 @@ function drawBars(context, row, ns, colors) {
 	const { columns, most } = columnsOf(lane, ns);
 	const width = Math.max(ns / (view.to - view.from) * plotWidth() - 0.5, 1.5);
 	for (const { from, parts, sum } of columns) {
-		const share = lane.idle ? Math.min(sum, 1) : Math.log1p(sum) / Math.log1p(most);
-		const height = Math.max(share * room, lane.idle ? 1 : 3);
+		const share = lane.shares ? Math.min(sum, 1) : Math.log1p(sum) / Math.log1p(most);
+		const height = Math.max(share * room, lane.shares ? 1 : 3);
 		const left = Math.max(xOf(from), geometry.left), right = xOf(from) + width;
 		let bottom = bars.bottom;
 		context.globalAlpha = isAverage(lane, from, from + ns) ? 0.45 : 1;
@@ -198,7 +198,7 @@ function drawLanes(colors) {
 		context.fillText(row.lane.name, geometry.narrow ? 6 : 0, row.top + (geometry.narrow ? 13 : 16));
 		context.fillStyle = colors.quiet;
 		context.font = colors.small;
-		const scale = row.lane.idle ? "0 to 100 %" : most > 0 ? `up to ${count(Math.ceil(most))}` : "none here";
+		const scale = row.lane.shares ? "0 to 100 %" : most > 0 ? `up to ${count(Math.ceil(most))}` : "none here";
 		const inset = geometry.narrow ? geometry.width - context.measureText(scale).width - 6 : 0;
 		context.fillText(scale, inset, row.top + (geometry.narrow ? 13 : 31));
 	}
