@@ -31,18 +31,15 @@ static const char keyframes_sql[] = KEYFRAMES
 	" (SELECT first_event + event_count FROM main.chunk ORDER BY first_event DESC LIMIT 1), 0) ORDER BY n";
 static const char no_keyframes_sql[] = KEYFRAMES "SELECT 0, 0, 0, 0, 0, 0 WHERE 0";
 
-/* A SWITCH ends a turn, and the trace's end the last one. */
+/* A SWITCH ends a turn, and the trace's end the last one. Its text says why: "SWITCH to vCPU 1 from vCPU 0: spins". */
 #define LAST_EVENT            "(SELECT max(first_event + event_count) - 1 FROM main.chunk)"
 #define BEFORE(column, first) "CAST(lag(" column ", 1, " first ") OVER (ORDER BY event, reason IS NULL) AS INTEGER)"
 #define START_N               "coalesce((SELECT value FROM main.meta WHERE key = 'start_n'), 0)"
 static const char turns_sql[] =
 	"CREATE TEMP VIEW IF NOT EXISTS turns(vcpu, n, end_n, time_ns, end_ns, reason) AS "
 	"WITH ends AS ("
-	" SELECT event, vcpu, n, time_ns, CASE value"
-#define SWITCH_REASON(id, NAME, name) " WHEN " #id " THEN '" name "'"
-#include "hv/abi/switch_reason.def"
-#undef SWITCH_REASON
-	" ELSE 'reason ' || value END AS reason FROM hvrec_events WHERE kind = 'SWITCH' UNION ALL"
+	" SELECT event, vcpu, n, time_ns, substr(text, instr(text, ': ') + 2) AS reason"
+	" FROM hvrec_events WHERE kind = 'SWITCH' UNION ALL"
 	" SELECT event, iif(kind = 'SWITCH', address, vcpu), n, time_ns + iif(kind = 'IDLE', value, 0), NULL"
 	" FROM hvrec_events WHERE event = " LAST_EVENT ") "
 	"SELECT vcpu, " BEFORE("n", START_N) ", n, " BEFORE(
