@@ -51,8 +51,18 @@ def metadata_is_listed(trace, writers):
 
 
 @test
+def a_trace_of_several_vcpus_is_read_after_the_document():
+    record("--smp", "4", "--console", "none", payload("smp_timers"))
+    trace = agree("trace")
+    switches = [event for event in trace.events if event[3] == 14]
+    check(len(switches) > 10 and {event[2] for event in switches} == {0, 1, 2, 3}, f"{len(switches)} turns")
+    check(all(after[2] == event[5] for event, after in zip(trace.events, trace.events[1:]) if event[3] == 14),
+          "an event behind a SWITCH is not of who goes on")
+
+
+@test
 def a_recording_puts_every_key_and_a_part_without_the_end_none_of_the_end():
-    record("--memory", "16M", "--console", "none", "--keyframe-every", "1ms", payload("timer_physical"))
+    record("--memory", "16M", "--console", "none", "--keyframe-every", "1ms", "--turns", "random:7", payload("timer_physical"))
     whole = agree("trace")
     metadata_is_listed(whole, ("start", "end"))
     check(hvrec("trim", "trace", "-o", "part", "--to", str(whole.events[-1][0] // 2)).status == 0, "trim")

@@ -324,7 +324,7 @@ def names_of_the_file_do_not_hide_the_tables():
 
 @test
 def the_manuals_queries_work():
-    record(*harness.debian("cloud"), "--max-instructions", "600M", status=3)
+    record("--smp", "2", *harness.debian("cloud"), "--max-instructions", "600M", status=3)
     with open(os.path.join(harness.TOP, "docs", "SQL.md"), encoding="utf-8") as file:
         queries = [part.split("```")[0] for part in file.read().split("```sql\n")[1:]]
     check(len(queries) > 5, f"{len(queries)} queries in the manual")
