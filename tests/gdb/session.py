@@ -71,9 +71,9 @@ class Server:
         check(not os.path.exists(self.path), "hvrec left its socket behind")
 
 
-def served(name, status=0):
+def served(name, *options, status=0):
     """Records a payload and serves it."""
-    harness.record(harness.payload(name), status=status)
+    harness.record(*options, harness.payload(name), status=status)
     return Server()
 
 

@@ -328,6 +328,36 @@ def a_diversion_has_all_vcpus():
 
 
 @test
+def a_race_is_hunted():
+    """As in docs/GDB.md: from the fault to the store, to what the other vCPU did before it."""
+    with session.served("smp_race", "--smp", "2") as server:
+        script = """
+break fault_taken
+continue
+printf "@FAULT=%d\\n", $_thread
+set $job = jobs
+printf "@GONE=%#lx\\n", $job->work
+watch -l jobs
+reverse-continue
+printf "@STORE=%d %lx\\n", $_thread, $job == next
+frame function jobs_cancel_first
+delete 2
+watch -l $job->work
+reverse-continue
+printf "@DONE=%d\\n", $_thread
+frame function jobs_do
+thread 2
+frame function jobs_cancel_first
+printf "@READ=%d\\n", 1
+"""
+        out = session.gdb(server, script, "smp_race")
+    found = session.marked(out)
+    check(found.get("FAULT") == ["1"] and found.get("GONE") == ["0xdead000000000100"], f"the fault: {found}, {out[-1500:]}")
+    check(found.get("STORE") == ["2 1"], f"the store: {found}, {out[-1500:]}")
+    check(found.get("DONE") == ["1"] and "READ" in found, f"the job was done: {found}, {out[-1500:]}")
+
+
+@test
 def gdb_tells_of_threads():
     trace = session.debian_trace(vcpus=VCPUS)
     n = 2 * Turns(trace).all[-1][1] // 3
