@@ -91,7 +91,7 @@ Test(abi, the_boot_block_and_the_mailbox)
 {
 	cr_assert_eq(sizeof(struct hv_boot), 176 + 8 + 8 * HV_FINGERPRINT_COUNT);
 	cr_assert_eq(offsetof(struct hv_boot, guest_ram_pa), 24);
-	cr_assert_eq(offsetof(struct hv_boot, until_n), 128);
+	cr_assert_eq(offsetof(struct hv_boot, until_n), 136);
 	cr_assert_eq(offsetof(struct hv_mailbox, now_n), 8);
 	cr_assert_eq(offsetof(struct hv_mailbox, fingerprint), 56);
 	cr_assert_eq(offsetof(struct hv_mailbox, expected), 56 + HV_FINGERPRINT_COUNT * 8);
