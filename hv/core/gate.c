@@ -10,7 +10,6 @@
 #include "hv/core/schedule.h"
 
 struct half {
-	bool trace_decides; /* else the machine does */
 	bool stops_anywhere;
 	void (*run_begin)(void);
 	void (*run_end)(void);
@@ -60,7 +59,6 @@ static insn_t no_rest(insn_t alarm)
 }
 
 static const struct half recording = {
-	.trace_decides = false,
 	.stops_anywhere = true,
 	.run_begin = nothing,
 	.run_end = nothing,
@@ -82,7 +80,6 @@ static const struct half recording = {
 };
 
 static const struct half replaying = {
-	.trace_decides = true,
 	.stops_anywhere = false,
 	.run_begin = nothing,
 	.run_end = nothing,
@@ -104,7 +101,6 @@ static const struct half replaying = {
 };
 
 static const struct half diverted = {
-	.trace_decides = false,
 	.stops_anywhere = false,
 	.run_begin = divert_run_begin,
 	.run_end = divert_run_end,
@@ -238,7 +234,7 @@ bool gate_idle_due(bool waits)
 ns_t gate_idle(ns_t deadline)
 {
 	ns_t jump = HALF(idle(deadline));
-	if (jump.v != 0 || HALF(trace_decides)) /* a trace's jump of 0 is damage: it must not come again and again */
+	if (jump.v != 0 || HALF(note_due())) /* a trace's jump of 0 is damage: it must not come again and again */
 		note(EVENT_IDLE, deadline.v, jump.v);
 	return jump;
 }

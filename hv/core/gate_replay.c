@@ -155,21 +155,22 @@ bool replay_turn(enum turn_cause cause, uint32_t *to, enum switch_reason *why)
 }
 
 /* A guest that waits with nothing pending idled here in the recording, or was interrupted (its WFI may not have trapped
- * then), or ended. */
+ * then), or ended. One that was interrupted by what did not wake it may be interrupted again. */
 bool replay_idle_due(bool waits)
 {
 	const struct event *next = next_event();
-	bool is_idle = next_here(EVENT_IDLE) != NULL;
-	bool is_off = hv_vcpu()->power == VCPU_OFF && !is_idle;
+	bool is_due = next_here(EVENT_IDLE) || (waits && next_here(EVENT_EXIT));
+	bool is_off = hv_vcpu()->power == VCPU_OFF && !is_due;
 	if (next && (is_off || (waits && next->n != hv.guest.n && exit_n != hv.guest.n)))
 		diverged_here();
-	return is_idle;
+	return is_due;
 }
 
 ns_t replay_idle(ns_t deadline)
 {
+	const struct event *idle = next_here(EVENT_IDLE);
 	(void)deadline;
-	return (ns_t){next_event()->value};
+	return (ns_t){idle ? idle->value : 0};
 }
 
 /* Whether it was not an instruction of the guest that ended the recording. */

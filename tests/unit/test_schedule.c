@@ -193,7 +193,7 @@ Test(schedule, who_is_woken_no_more_has_no_turn_for_it)
 }
 
 /* It may hold the lock that the woken one wants first, however long it has run. */
-Test(schedule, who_is_woken_by_one_that_was_alone_has_its_turn_a_while_after, .disabled = true)
+Test(schedule, who_is_woken_by_one_that_was_alone_has_its_turn_a_while_after)
 {
 	setup(2, 0);
 	sleeps(1);
@@ -258,7 +258,7 @@ Test(schedule, where_all_spin_and_nothing_changes_time_passes)
 }
 
 /* One that spins may have an interrupt to take, which ends it. */
-Test(schedule, where_all_spin_each_has_a_go_before_time_passes_again, .disabled = true)
+Test(schedule, where_all_spin_each_has_a_go_before_time_passes_again)
 {
 	uint64_t jumps = 0, gone[GUEST_VCPU_MAX] = {0};
 	setup(4, 0);

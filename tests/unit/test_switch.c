@@ -194,7 +194,7 @@ Test(switch_event, another_kind_of_event_in_its_place_is_found)
 }
 
 /* A trap where nobody is on to execute it. */
-Test(switch_event, who_is_off_does_not_go_on, .disabled = true)
+Test(switch_event, who_is_off_does_not_go_on)
 {
 	record();
 	FOR_EACH_SWITCH(i)
@@ -208,7 +208,7 @@ Test(switch_event, who_is_off_does_not_go_on, .disabled = true)
 	}
 }
 
-Test(switch_event, a_reason_that_there_is_not_is_refused, .disabled = true)
+Test(switch_event, a_reason_that_there_is_not_is_refused)
 {
 	static const uint64_t reasons[] = {0, SWITCH_REASON_SPINS + 1, 99, UINT32_MAX, UINT64_MAX};
 	record();

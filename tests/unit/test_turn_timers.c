@@ -241,7 +241,7 @@ Test(turn_timers, input_comes_wherever_the_guest_is)
 }
 
 /* What the instruction limit is, the others' turns come before it. */
-Test(turn_timers, a_limit_takes_nobody_s_turn, .disabled = true)
+Test(turn_timers, a_limit_takes_nobody_s_turn)
 {
 	static const struct fake_op first[] = {FAKE_CPU_ON(1), FAKE_LOOP(1000), FAKE_GOTO(-1)};
 	struct fake_config config = {SMP_2(first, busy), .limit_n = 5000000};
