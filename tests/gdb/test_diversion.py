@@ -238,12 +238,12 @@ def a_guest_that_ends_stays_in_the_session():
         client.step()
         check(everything(client, symbols) == before, "not what it was")
         verify(client)
-    with session.served("wfi_forever", 3) as server, server.client() as client:
+    with session.served("wfi_forever", status=3) as server, server.client() as client:
         client.set_register(9, 9)
         expect_end(client, "waits for an interrupt that cannot come")
         check("sleeping" in client.console, f"{client.console!r}")
         expect_end(client, "waits for an interrupt that cannot come")
-    with session.served("unsupported", 3) as server, server.client() as client:
+    with session.served("unsupported", status=3) as server, server.client() as client:
         client.set_register(9, 9)
         expect_end(client, "does not emulate")
     with session.served("reset") as server, server.client() as client:
