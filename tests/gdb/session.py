@@ -71,7 +71,7 @@ class Server:
         check(not os.path.exists(self.path), "hvrec left its socket behind")
 
 
-def served(name, *options, status=0):
+def served(name, status=0, options=()):
     """Records a payload and serves it."""
     harness.record(*options, harness.payload(name), status=status)
     return Server()
