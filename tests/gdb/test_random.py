@@ -39,6 +39,15 @@ def hash_of(client):
     return text.lstrip(".")  # a slow command's signs of life
 
 
+def registers_of(client):
+    """Of all vCPUs. The one whose turn it is is looked at then."""
+    if len(client.threads()) == 1:
+        return client.registers()
+    found = client.registers_of_all()
+    client.select(int(re.search(r", vcpu (\d+), ", client.monitor("when")[0])[1]) + 1)
+    return found
+
+
 class Walk:
     """One client on its way. `seen`: {(n, pc): (registers, hash, the turns that led there)}."""
 
@@ -49,7 +58,7 @@ class Walk:
     def look(self):
         """Keeps what is here, or compares it with what was."""
         client = self.client
-        found = (client.registers(), hash_of(client))
+        found = (registers_of(client), hash_of(client))
         key = client.n, client.pc
         here = self.seen.setdefault(key, (*found, tuple(self.done[-6:])))
         check(here[:2] == found, f"at {key} after {self.done[-6:]} another guest than after {here[2]}: "
@@ -181,20 +190,50 @@ class Walk:
         self.look()
 
 
-def walk(trace):
+class WalkOfMany(Walk):
+    """Steps are of any vCPU: how far they lead, test_threads.py knows."""
+
+    def step(self):
+        for _ in range(rng.randint(1, 8)):
+            n = self.client.n
+            kind = self.client.step(rng.choice(list(self.client.threads()))).kind
+            check(self.client.n > n or kind == "end", f"a step from {n} to {self.client.n}: {kind}")
+
+    def reverse_step(self):
+        for _ in range(rng.randint(1, 8)):
+            n = self.client.n
+            kind = self.client.reverse_step(rng.choice(list(self.client.threads()))).kind
+            check(self.client.n <= n or kind == "begin", f"a step back from {n} to {self.client.n}: {kind}")
+
+    def divert(self):
+        """Writes to any vCPU, runs, and goes back."""
+        client = self.client
+        before = client.n, registers_of(client)
+        client.select(rng.choice(list(client.threads())))
+        for _ in range(rng.randint(1, 3)):
+            client.set_register(rng.randrange(1, 8), rng.getrandbits(64))
+        for _ in range(rng.randrange(3)):
+            client.resume(f"vCont;s:{rng.choice(list(client.threads())):x};c", rng.random() * 0.2)
+        client.resume("vCont;c", rng.random() * 0.05)
+        client.monitor("back-to-replay")
+        check((client.n, registers_of(client)) == before, f"back from a diversion at {before[0]}, not the guest of before")
+
+
+def walk(trace, kind=Walk):
     with session.Server(trace, "--at", f"{rng.randrange(100)}%") as server, server.client() as client:
         client.expect_ok("Qqemu.sstep=1")  # into interrupts too
         start, end = limits(client)
-        way = Walk(client, start, end)
+        way = kind(client, start, end)
         for _ in range(TURNS):
             way.turn()
     looked = 0
     with session.Server(trace, "--at", "start") as server, server.client() as client:
         for (n, pc), (registers, memory, done) in sorted(way.seen.items()):
             client.seek(n)
+            here = registers_of(client)
             if client.pc != pc:
                 continue
-            check(client.registers() == registers, f"at {n} after {done} registers are not those of a seek")
+            check(here == registers, f"at {n} after {done} registers are not those of a seek")
             check(hash_of(client) == memory, f"at {n} after {done} RAM is not that of a seek")
             looked += 1
         text, good = client.monitor("verify")
@@ -262,6 +301,12 @@ def a_walk_with_keyframes_meets_one_guest_at_each_position():
 @test
 def a_walk_in_a_part_meets_one_guest_at_each_position():
     walk(recorded()[1])
+
+
+@test
+def a_walk_among_several_vcpus_meets_one_guest_at_each_position():
+    harness.record("--smp", "4", *harness.debian("cloud"), "--console", "none", "--keyframe-every", "200ms", trace="many.trace")
+    walk("many.trace", WalkOfMany)
 
 
 if __name__ == "__main__":
