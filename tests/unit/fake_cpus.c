@@ -4,7 +4,8 @@
  * 1. A CPU runs hv only after it was started, once, and set up: page tables, traps, interrupts, counters.
  * 2. A CPU that hv has left sleeps: nothing of the guest's is on in it, and nothing but hv's coming back wakes it. The
  *    host's bell is for the CPU that hv is on.
- * 3. A guest is entered as the vCPU that is at home where hv is, with the virtual CPU interface on, and with none off.
+ * 3. A guest is entered as the vCPU that is at home where hv is, which is on, with the virtual CPU interface on and
+ *    its own debug registers.
  * 4. The clock is one 64-bit counter for each CPU; an alarm is its overflow, clock_adjust moves the anchor. hv arrives
  *    with the position and without the alarm. */
 #include "hv/arch/arch.h"
@@ -14,9 +15,12 @@
 #include "hv/arch/panic.h"
 #include "hv/arch/stage2.h"
 #include "hv/board/board.h"
+#include "hv/core/debug_regs.h"
 #include "hv/core/hv.h"
 #include "hv/dev/vgic_regs.h"
 #include "tests/unit/fake_machine.h"
+
+#include <string.h>
 
 enum { HAS_MMU = 1, HAS_STAGE2 = 2, HAS_TRAPS = 4, HAS_BOARD = 8, HAS_CLOCK = 16, HAS_ALL = 31 };
 
@@ -97,6 +101,20 @@ void arch_cpu_move(uint32_t to, void (*wake)(uint32_t to, uint64_t entry))
 	anchor_count = 0;
 }
 
+/* A debugger, and hv itself while it steps the guest, may have others in the CPU. */
+static bool debug_registers_agree(const struct vcpu_state *vcpu)
+{
+	const struct vcpu_state *el1 = &fake_cpu->el1;
+	if (hv.mailbox->debug_point_count != 0 || vcpu->stepping & VCPU_PASSING)
+		return true;
+	if (!(vcpu->mdscr_el1 & MDSCR_MDE))
+		return el1->mdscr_el1 == vcpu->mdscr_el1;
+	return el1->mdscr_el1 == vcpu->mdscr_el1 && memcmp(el1->dbgbcr, vcpu->dbgbcr, sizeof(el1->dbgbcr)) == 0 &&
+	       memcmp(el1->dbgbvr, vcpu->dbgbvr, sizeof(el1->dbgbvr)) == 0 &&
+	       memcmp(el1->dbgwcr, vcpu->dbgwcr, sizeof(el1->dbgwcr)) == 0 &&
+	       memcmp(el1->dbgwvr, vcpu->dbgwvr, sizeof(el1->dbgwvr)) == 0;
+}
+
 void fake_cpus_entered(const struct vcpu_state *vcpu)
 {
 	fake_rule(vcpu == &hv.guest.vcpu[here()], "a vCPU runs on its own CPU");
@@ -105,6 +123,7 @@ void fake_cpus_entered(const struct vcpu_state *vcpu)
 	fake_rule(bell_cpu == here(), "the host's bell is for the CPU that runs");
 	fake_rule(fake_cpu->el1.ich_hcr & ICH_HCR_EN, "the virtual CPU interface is on");
 	fake_rule(hv.guest.vgic.stage == VGIC_LOADED, "the list registers are in the CPU");
+	fake_rule(debug_registers_agree(vcpu), "the debug registers that count are the vCPU's own");
 	for (uint32_t i = 0; i < hv.boot->vcpu_count; i++) {
 		const struct fake_cpu *cpu = &fake_cpus[i];
 		fake_rule(cpu->set_up == HAS_ALL, "every CPU is set up before the guest is entered");

@@ -19,7 +19,7 @@ TestSuite(turn_travel, .timeout = 600);
 
 /* Three that wait, spin, are woken and run on, with timers of both kinds and in each a register of its own. */
 #define FAKE_OWN(value)                                                                                                \
-	FAKE_SP(0x1000 + (value)), FAKE_MOV(25, value), FAKE_MOV(9, 0x8000), FAKE_MSR(FAKE_KEY(2, 0, 0, 2, 2), 9),       \
+	FAKE_SP(0x1000 + (value)), FAKE_MOV(25, value), FAKE_MOV(9, 0x8000), FAKE_MSR(FAKE_KEY(2, 0, 0, 2, 2), 9),     \
 		FAKE_MOV(9, 0x100 * (value)), FAKE_MSR(FAKE_KEY(2, 0, 0, 1, 4), 9) /* MDSCR_EL1, DBGBVR1_EL1 */
 static const struct fake_op first[] = {
 	FAKE_GIC_SETUP,
@@ -42,8 +42,9 @@ static const struct fake_op first[] = {
 	FAKE_GOTO(-2), /* a diversion that came to its end may be told to go on */
 };
 static const struct fake_op second[] = {
-	FAKE_GIC_ON,   FAKE_OWN(6),  FAKE_UNMASK,   FAKE_VTIMER(1, 1000), FAKE_WFI, FAKE_LOOP(2500), FAKE_VTIMER(1, 20000), FAKE_WFI, FAKE_LOOP(1500),
-	FAKE_SEND(2, 4), FAKE_LOOP(25000), FAKE_MOV(5, 1), FAKE_PUT(5, 0),      FAKE_WFI, FAKE_GOTO(-1),
+	FAKE_GIC_ON,           FAKE_OWN(6), FAKE_UNMASK,     FAKE_VTIMER(1, 1000), FAKE_WFI,         FAKE_LOOP(2500),
+	FAKE_VTIMER(1, 20000), FAKE_WFI,    FAKE_LOOP(1500), FAKE_SEND(2, 4),      FAKE_LOOP(25000), FAKE_MOV(5, 1),
+	FAKE_PUT(5, 0),        FAKE_WFI,    FAKE_GOTO(-1),
 };
 static const struct fake_op third[] = {
 	FAKE_GIC_ON, FAKE_OWN(7), FAKE_UNMASK, FAKE_WFI, FAKE_LOOP(1000), FAKE_GOTO(-2),
@@ -114,7 +115,8 @@ static void serve(const struct fake_command *commands, size_t count)
 static void expect_guest(size_t command, const struct guest_state *guest, uint64_t n)
 {
 	const struct fake_stopped *stopped = fake_stopped(command);
-	cr_assert_eq(stopped->state, HV_STATE_ENDED, "command %zu at %" PRIu64 ": state %u", command, n, stopped->state);
+	cr_assert_eq(stopped->state, HV_STATE_ENDED, "command %zu at %" PRIu64 ": state %u", command, n,
+		     stopped->state);
 	for (size_t i = 0; i < sizeof(*guest); i += 8)
 		cr_assert_eq(memcmp((const char *)guest + i, (const char *)&stopped->guest + i, 8), 0,
 			     "command %zu at %" PRIu64 ": the state differs at byte %zu", command, n, i);
@@ -124,7 +126,8 @@ Test(turn_travel, a_guest_can_be_looked_at_anywhere_and_gone_back_to)
 {
 	struct guest_state recorded = record(&busy);
 	for (uint64_t n = 40; n < recorded.n - 300; n += 199) {
-		const struct fake_command commands[] = {RUN(n), RUN(n + 200), LOAD(0), RUN(n + 200), LOAD(0), RUN(UINT64_MAX)};
+		const struct fake_command commands[] = {RUN(n),       RUN(n + 200), LOAD(0),
+							RUN(n + 200), LOAD(0),      RUN(UINT64_MAX)};
 		SERVE(commands);
 		cr_assert_eq(fake_stopped(0)->guest.n, n);
 		expect_own(&fake_stopped(0)->guest);
@@ -149,7 +152,7 @@ Test(turn_travel, a_diversion_leaves_nothing_behind)
 {
 	struct guest_state recorded = record(&busy);
 	for (uint64_t n = 40; n < recorded.n - 300; n += 307) {
-		struct fake_command commands[] = {RUN(n),  LOAD(0), DIVERT(n + 4000), DIVERT(n + 60000),
+		struct fake_command commands[] = {RUN(n),  LOAD(0),        DIVERT(n + 4000), DIVERT(n + 60000),
 						  LOAD(0), RUN(UINT64_MAX)};
 		commands[1].change = n % 2 ? spoil : NULL;
 		SERVE(commands);
