@@ -18,7 +18,11 @@
 
 #define FSC_PERMISSION_LEVEL3 UINT64_C(0xf)
 
-static uint64_t cell; /* what LDXR and its like load and store */
+/* What LDXR and its like load and store. */
+static uint64_t *cell(void)
+{
+	return (uint64_t *)fake_ram_word(FAKE_CELL);
+}
 
 static const struct fake_op default_sync[] = {FAKE_SYNC, FAKE_ERET};
 
@@ -175,7 +179,7 @@ static void execute(struct vcpu_state *vcpu, uint32_t word)
 {
 	switch (word) {
 	case FAKE_LDXR:
-		vcpu->x[1] = cell;
+		vcpu->x[1] = *cell();
 		fake_cpu->monitor = true;
 		break;
 	case FAKE_ADD:
@@ -183,11 +187,11 @@ static void execute(struct vcpu_state *vcpu, uint32_t word)
 		break;
 	case FAKE_STXR:
 		vcpu->x[3] = !fake_cpu->monitor;
-		cell = fake_cpu->monitor ? vcpu->x[1] : cell;
+		*cell() = fake_cpu->monitor ? vcpu->x[1] : *cell();
 		fake_cpu->monitor = false;
 		break;
 	case FAKE_STR:
-		cell = vcpu->x[1];
+		*cell() = vcpu->x[1];
 		break;
 	case FAKE_CLREX:
 		fake_cpu->monitor = false;

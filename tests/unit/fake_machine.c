@@ -306,6 +306,7 @@ static void boot_write(const struct fake_config *config, enum hv_mode mode)
 		.dtb_ipa = GUEST_RAM_IPA,
 		.rtc_base_s = config->rtc_base_s,
 		.limit_n = config->limit_n,
+		.turn_seed = config->turn_seed,
 		.until_n = config->until_n ? config->until_n : UINT64_MAX,
 		.resume = mode == HV_MODE_REPLAY && config->from_keyframe,
 		.serve = mode == HV_MODE_REPLAY && config->command_count > 0,
@@ -348,6 +349,7 @@ enum fake_result fake_record(const struct fake_config *config)
 	memory_map();
 	boot_write(config, HV_MODE_RECORD);
 	memory->trace_count = 0;
+	memory->keyframe_next_event = 0;
 	return machine_run(config);
 }
 

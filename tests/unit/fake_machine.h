@@ -14,6 +14,7 @@ enum { FAKE_RAM_BYTES = 0x82000 }; /* from GUEST_RAM_IPA on */
 /* The words that FAKE_POKE may write to: what a debugger's LOAD, and a start from a keyframe, put back. */
 #define FAKE_SHARED (GUEST_RAM_IPA + UINT64_C(0x1000))
 enum { FAKE_SHARED_WORDS = 64 };
+#define FAKE_CELL (FAKE_SHARED + UINT64_C(4) * (FAKE_SHARED_WORDS - 2)) /* what FAKE_LDXR and its like access */
 enum { FAKE_SEGMENTS = 12, FAKE_EVENTS_MAX = 4096, FAKE_RING_COUNT = 256, FAKE_COMMANDS_MAX = 8 };
 
 enum fake_result {
@@ -66,6 +67,7 @@ struct fake_config {
 	const struct fake_command *commands; /* replay: up to FAKE_COMMANDS_MAX */
 	size_t command_count;
 	uint64_t limit_n, until_n;
+	uint64_t turn_seed; /* recording: turns are drawn */
 	uint64_t rtc_base_s;
 	uint64_t ring_count;  /* slots of the event ring; 0: FAKE_RING_COUNT */
 	uint64_t events_turn; /* how many events the host takes or gives while hv sleeps once; 0: all that fit */
@@ -105,7 +107,7 @@ void fake_trace_cut(size_t count);
 const struct fake_stopped *fake_stopped(size_t command);
 /* The events of all diverted runs. */
 const struct event *fake_diverted(size_t *count);
-/* The state of the last keyframe, and how many events came before it. */
+/* The state of the recording's last keyframe, and how many events came before it; 0: there is none. */
 const struct guest_state *fake_keyframe(uint64_t *next_event);
 /* How often hv slept, and the most events that were in the ring. */
 uint64_t fake_sleeps(void);

@@ -21,8 +21,8 @@
 
 /* ICC_SGI1R_EL1: targets are a bit for each vCPU. */
 #define FAKE_KEY_SGI1R            FAKE_KEY(3, 0, 12, 11, 5)
-#define FAKE_SEND(intid, targets) FAKE_MOV(9, UINT64_C(intid) << 24 | (targets)), FAKE_MSR(FAKE_KEY_SGI1R, 9)
-#define FAKE_SEND_OTHERS(intid)   FAKE_MOV(9, UINT64_C(intid) << 24 | UINT64_C(1) << 40), FAKE_MSR(FAKE_KEY_SGI1R, 9)
+#define FAKE_SEND(intid, targets) FAKE_MOV(9, (uint64_t)(intid) << 24 | (targets)), FAKE_MSR(FAKE_KEY_SGI1R, 9)
+#define FAKE_SEND_OTHERS(intid)   FAKE_MOV(9, (uint64_t)(intid) << 24 | UINT64_C(1) << 40), FAKE_MSR(FAKE_KEY_SGI1R, 9)
 
 #define FAKE_REDIST(vcpu, offset) (GUEST_GICR_IPA + UINT64_C(0x20000) * (vcpu) + 0x10000 + (offset))
 /* What FAKE_GIC_SETUP, which is vCPU 0's, does of a vCPU's own. */

@@ -249,3 +249,16 @@ Test(turn_timers, a_limit_takes_nobody_s_turn)
 	cr_assert_eq(fake_switches(SWITCH_REASON_SLICE), 4);
 	cr_assert_eq(fake_find(EVENT_END, 0)->n, 5000000);
 }
+
+/* Each byte rings, and none wakes anybody: the interrupt is not enabled, or goes to one that is off. */
+Test(turn_timers, input_that_wakes_nobody_comes_twice_in_one_sleep, .disabled = true)
+{
+	static const struct fake_op alone[] = {FAKE_MOV(9, 0x10), FAKE_STORE(9, UART_IMSC, 4), FAKE_WFI, FAKE_OFF};
+	static const struct fake_op first[] = {FAKE_START, FAKE_UART_TO(1), FAKE_WFI, FAKE_WFI, FAKE_OFF};
+	static const struct fake_op off[] = {FAKE_GIC_ON, FAKE_UNMASK, FAKE_SEND(1, 1), FAKE_CPU_OFF};
+	const struct fake_act acts[] = {{FAKE_INPUT_IDLE, 0, 'x'}, {FAKE_INPUT_IDLE, 0, 'y'}};
+	struct fake_config one = {.segments = {FAKE_CODE_SEGMENT(alone)}, .acts = acts, .act_count = 2};
+	fake_round_trip(one, END_REASON_HANG);
+	struct fake_config two = {SMP_2(first, off), .acts = acts, .act_count = 2};
+	fake_round_trip(two, END_REASON_HANG);
+}
