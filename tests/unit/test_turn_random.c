@@ -104,11 +104,11 @@ static void add_gic(struct program *program)
 		ADD(program, FAKE_SEND_OTHERS(random_below(16)));
 		break;
 	case 1: /* to one that is never off: hv does not yet replay two bytes that wake nobody */
-		ADD(program, FAKE_MOV(9, random_below(2)),
-		    FAKE_STORE(9, FAKE_GICD(0x6000 + 8 * GUEST_INTID_UART), 8));
+		ADD(program, FAKE_MOV(9, random_below(2)), FAKE_STORE(9, FAKE_GICD(0x6000 + 8 * GUEST_INTID_UART), 8));
 		break;
 	case 2: /* pending by a write, in anybody's redistributor */
-		ADD(program, FAKE_MOV(9, UINT64_C(1) << random_below(16)), FAKE_STORE(9, FAKE_REDIST(target, 0x200), 4));
+		ADD(program, FAKE_MOV(9, UINT64_C(1) << random_below(16)),
+		    FAKE_STORE(9, FAKE_REDIST(target, 0x200), 4));
 		break;
 	case 3: /* off and on again */
 		ADD(program, FAKE_MOV(9, UINT64_C(1) << random_below(32)), FAKE_STORE(9, FAKE_REDIST(target, 0x180), 4),
@@ -181,7 +181,7 @@ static void program_make(uint32_t vcpu)
 
 static size_t acts_make(struct fake_act *acts, uint64_t end_n)
 {
-	static const enum fake_act_kind kinds[] = {FAKE_INPUT, FAKE_RING,	 FAKE_RING_ENTRY,  FAKE_SPURIOUS,
+	static const enum fake_act_kind kinds[] = {FAKE_INPUT,    FAKE_RING,         FAKE_RING_ENTRY, FAKE_SPURIOUS,
 						   FAKE_KEYFRAME, FAKE_INPUT_AT_WFI, FAKE_INPUT_IDLE, FAKE_KEYFRAME};
 	size_t count = 2 + random_below(ACTS_MAX - 3);
 	for (size_t i = 0; i < count; i++)

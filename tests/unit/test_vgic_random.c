@@ -18,12 +18,12 @@ struct ref_cpu {
 	uint8_t running[32];
 };
 
-static struct ref_cpu ref_cpus[2];
+static struct ref_cpu ref_cpus[GUEST_VCPU_MAX];
 static struct ref_irq ref_spis[VGIC_SPI_COUNT];
 static uint32_t ref_ctlr;
 static uint64_t random_state;
 static uint32_t haste; /* 1 to 8: how soon the guest ends an interrupt; slow guests nest deeply */
-static uint32_t delivered_count, spilled_count, waiting_count;
+static uint32_t delivered_count, spilled_count, waiting_count, elsewhere_count;
 
 static const uint32_t used_intids[] = {0,  1,  15, 16, 26, 27, 30, 31, 32,  33,  34,  48,  63,
 				       64, 79, 80, 90, 95, 96, 97, 98, 120, 127, 128, 159, 287};
@@ -92,11 +92,11 @@ static void random_setup(uint64_t seed)
 {
 	haste = 1 + seed % 8;
 	random_state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
-	guest_setup(2);
+	guest_setup(2 + (uint32_t)(seed / 8 % 7));
 	memset(ref_cpus, 0, sizeof ref_cpus);
 	memset(ref_spis, 0, sizeof ref_spis);
 	ref_ctlr = 3;
-	for (uint32_t i = 0; i < 2 * USED_COUNT; i++) {
+	for (uint32_t i = 0; i < guest.vcpu_count * USED_COUNT; i++) {
 		uint32_t vcpu = i / USED_COUNT, intid = used_intids[i % USED_COUNT];
 		struct ref_irq *irq = ref_irq(vcpu, intid);
 		if (vcpu && intid >= INTID_SPI_FIRST)
@@ -111,17 +111,28 @@ static void random_setup(uint64_t seed)
 	}
 }
 
+/* To a list, to all others, or to nobody: another cluster, or a range of numbers that no vCPU has. */
+static void random_sgi(uint32_t vcpu, uint32_t intid)
+{
+	uint32_t dice = random_below(8), list = random_below(1 << 16);
+	uint64_t value = sgi(intid, list);
+
+	value |= dice == 0 ? FIELD_PUT(ICC_SGI_AFF1, 1 + random_below(255)) : 0;
+	value |= dice == 1 ? FIELD_PUT(ICC_SGI_RS, 1 + random_below(15)) : 0;
+	value |= dice == 2 ? ICC_SGI_IRM : 0;
+	vgic_sgi(&guest, vcpu, value);
+	for (uint32_t target = 0; target < guest.vcpu_count; target++) {
+		struct ref_irq *irq = ref_irq(target, intid);
+		bool is_target = dice == 2 ? target != vcpu : dice > 2 && list >> target & 1;
+		irq->pending |= is_target && irq->group1;
+	}
+}
+
 static void random_line(uint32_t vcpu, uint32_t intid)
 {
 	struct ref_irq *irq = ref_irq(vcpu, intid);
 	bool level = intid == GUEST_INTID_VTIMER || random_below(3);
 
-	if (intid < 16) {
-		uint32_t target = random_below(2);
-		vgic_sgi(&guest, vcpu, sgi(intid, 1u << target));
-		ref_irq(target, intid)->pending |= ref_irq(target, intid)->group1;
-		return;
-	}
 	irq->pending |= level && !irq->level && irq->edge;
 	irq->level = level;
 	vgic_set_level(&guest, vcpu, intid, level);
@@ -139,7 +150,19 @@ static void random_group(uint32_t intid, struct ref_irq *irq)
 	gicd_write(GIC_IGROUPR + intid / 32 * 4, value | (uint64_t)irq->group1 << intid % 32);
 }
 
-/* What the guest does with the distributor. */
+/* vCPUs and places where there is none. */
+static void random_route(uint32_t intid, struct ref_irq *irq)
+{
+	static const uint64_t nowhere[] = {8, 255, 0x100, 0x10000, UINT64_C(1) << 32};
+	uint64_t route = random_below(16) ? random_below(guest.vcpu_count) : nowhere[random_below(5)];
+
+	if (intid < INTID_SPI_FIRST)
+		return;
+	irq->route = route < guest.vcpu_count ? (uint32_t)route : UINT32_MAX;
+	cr_assert(vgicd_write(&guest, GICD_IROUTER + 8 * intid, 8, route));
+}
+
+/* What the guest does with the distributor, and with the redistributor of any vCPU. */
 static void random_config(uint32_t vcpu, uint32_t intid)
 {
 	struct ref_irq *irq = ref_irq(vcpu, intid);
@@ -167,9 +190,7 @@ static void random_config(uint32_t vcpu, uint32_t intid)
 		random_group(intid, irq);
 		break;
 	default:
-		irq->route = random_below(2);
-		if (intid >= INTID_SPI_FIRST)
-			gicd_write(GICD_IROUTER + 8 * intid, irq->route);
+		random_route(intid, irq);
 		break;
 	}
 }
@@ -220,19 +241,40 @@ static void check_list_registers(const struct vcpu_state *cpu)
 
 enum action { ACTION_NONE, ACTION_LINES, ACTION_CONFIG };
 
+/* SGIs of the vCPU that runs; lines of any, since timers of the others come due too. */
+static void random_news(uint32_t vcpu)
+{
+	uint32_t intid = used_intids[random_below(USED_COUNT)];
+
+	if (intid < 16)
+		random_sgi(vcpu, intid);
+	else
+		random_line(random_below(2) ? vcpu : random_below(guest.vcpu_count), intid);
+}
+
+/* Who could go on if it were its turn. */
+static void check_pending(uint32_t vcpu)
+{
+	for (uint32_t i = 0; i < guest.vcpu_count; i++) {
+		bool pending = ref_signalled(i) != NO_INTID;
+		cr_assert_eq(vgic_has_pending(&guest, i), pending, "vCPU %u of %u, %u runs", i, guest.vcpu_count, vcpu);
+		elsewhere_count += pending && i != vcpu;
+	}
+}
+
 /* One exit: events from outside or an access of the guest, then on with `next`. */
 static void random_exit(uint32_t vcpu, uint32_t next, enum action action)
 {
-	static uint64_t left[2][GUEST_LR_COUNT];
+	static uint64_t left[GUEST_VCPU_MAX][GUEST_LR_COUNT];
 	uint32_t lines = action == ACTION_LINES ? 1 + random_below(6) : 0;
 
 	memcpy(left[vcpu], guest.vcpu[vcpu].ich_lr, sizeof left[vcpu]);
 	vgic_fold(&guest, vcpu);
 	for (uint32_t i = 0; i < lines; i++)
-		random_line(vcpu, used_intids[random_below(USED_COUNT)]);
+		random_news(vcpu);
 	if (action == ACTION_CONFIG)
-		random_config(vcpu, used_intids[random_below(USED_COUNT)]);
-	cr_assert_eq(vgic_has_pending(&guest, vcpu), ref_signalled(vcpu) != NO_INTID);
+		random_config(random_below(guest.vcpu_count), used_intids[random_below(USED_COUNT)]);
+	check_pending(vcpu);
 	flush(next);
 	spilled_count += (guest.vcpu[next].ich_hcr & ICH_HCR_LRENPIE) != 0;
 	waiting_count += (guest.vcpu[next].ich_hcr & ICH_HCR_NPIE) != 0;
@@ -267,7 +309,7 @@ static uint32_t random_step(uint32_t vcpu)
 	} else if (dice < 64) {
 		random_cpu_interface(cpu);
 	} else if (dice < 70) {
-		next = random_below(2);
+		next = random_below(guest.vcpu_count);
 		random_exit(vcpu, next, ACTION_NONE);
 	} else {
 		random_exit(vcpu, vcpu, dice < 95 ? ACTION_LINES : ACTION_CONFIG);
@@ -279,7 +321,7 @@ static uint32_t random_step(uint32_t vcpu)
 
 static void random_check_config(void)
 {
-	for (uint32_t i = 0; i < 2 * USED_COUNT; i++) {
+	for (uint32_t i = 0; i < guest.vcpu_count * USED_COUNT; i++) {
 		uint32_t vcpu = i / USED_COUNT, intid = used_intids[i % USED_COUNT];
 		const struct virq *irq = vgic_irq_const(&guest.vgic, vcpu, intid);
 		const struct ref_irq *ref = ref_irq(vcpu, intid);
@@ -291,8 +333,8 @@ static void random_check_config(void)
 
 Test(vgic_random, random_guests_see_what_a_gic_without_list_registers_would_signal)
 {
-	delivered_count = spilled_count = waiting_count = 0;
-	for (uint64_t seed = 1; seed <= 100; seed++) {
+	delivered_count = spilled_count = waiting_count = elsewhere_count = 0;
+	for (uint64_t seed = 1; seed <= 112; seed++) {
 		uint32_t vcpu = 0;
 		random_setup(seed);
 		flush(0);
@@ -308,6 +350,7 @@ Test(vgic_random, random_guests_see_what_a_gic_without_list_registers_would_sign
 	cr_assert_gt(delivered_count, 1000);
 	cr_assert_gt(spilled_count, 100, "active ones outside must have been tried");
 	cr_assert_gt(waiting_count, 100, "pending ones outside must have been tried");
+	cr_assert_gt(elsewhere_count, 1000, "others must have had something pending");
 }
 
 Test(vgic_random, the_same_calls_give_the_same_bytes)
