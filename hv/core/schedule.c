@@ -117,11 +117,18 @@ static bool give(uint32_t next, enum switch_reason reason, uint32_t *to, enum sw
 	return true;
 }
 
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 static void look_next(void)
 {
-	look.every = look.found != spin_found() ? LOOK_FIRST : look.every < SLICE ? 2 * look.every : SLICE;
+	if (look.found != spin_found())
+		look.every = LOOK_FIRST;
 	look.found = spin_found();
 	look.at_n = hv.guest.n + look.every;
+	look.every = min_u64(2 * look.every, SLICE);
 }
 
 static bool turn_at_exit(uint32_t *to, enum switch_reason *why)
@@ -219,11 +226,6 @@ bool schedule_turn(enum turn_cause cause, uint32_t *to, enum switch_reason *why)
 ns_t schedule_spin_jump(void)
 {
 	return (ns_t){spin.jump_ns};
-}
-
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
 }
 
 /* One that ran alone for longer than a slice is not taken out at once. */

@@ -221,7 +221,7 @@ Test(spin, time_passes_for_ever_if_nothing_comes)
 {
 	static const struct fake_op first[] = {FAKE_CPU_ON(1), FAKE_UNTIL(0, 1, FAKE_WFE), FAKE_OFF};
 	static const struct fake_op second[] = {FAKE_UNTIL(0, 1, FAKE_YIELD), FAKE_OFF};
-	const struct fake_act act = {FAKE_STOP, 30000, 0};
+	const struct fake_act act = {FAKE_STOP, 9000, 0};
 	struct fake_config config = {SMP_2(first, second), .acts = &act, .act_count = 1};
 	fake_round_trip(config, END_REASON_HOST);
 	cr_assert_eq(replaced_count(), 2);

@@ -210,7 +210,7 @@ Test(switch_event, who_is_off_does_not_go_on)
 
 Test(switch_event, a_reason_that_there_is_not_is_refused)
 {
-	static const uint64_t reasons[] = {0, SWITCH_REASON_SPINS + 1, 99, UINT32_MAX, UINT64_MAX};
+	static const uint64_t reasons[] = {0, SWITCH_REASON_COUNT, 99, UINT32_MAX, UINT64_MAX};
 	record();
 	FOR_EACH_SWITCH(i)
 	{
