@@ -42,8 +42,8 @@ static const struct fake_op first[] = {
 	FAKE_GOTO(-2), /* a diversion that came to its end may be told to go on */
 };
 static const struct fake_op second[] = {
-	FAKE_GIC_ON,           FAKE_OWN(6), FAKE_UNMASK,     FAKE_VTIMER(1, 1000), FAKE_WFI,         FAKE_LOOP(2500),
-	FAKE_VTIMER(1, 20000), FAKE_WFI,    FAKE_LOOP(1500), FAKE_SEND(2, 4),      FAKE_LOOP(25000), FAKE_MOV(5, 1),
+	FAKE_GIC_ON,           FAKE_OWN(6), FAKE_UNMASK,     FAKE_VTIMER(1, 1000), FAKE_WFI,          FAKE_LOOP(2500),
+	FAKE_VTIMER(1, 20000), FAKE_WFI,    FAKE_LOOP(1500), FAKE_SEND(2, 4),      FAKE_LOOP(400000), FAKE_MOV(5, 1),
 	FAKE_PUT(5, 0),        FAKE_WFI,    FAKE_GOTO(-1),
 };
 static const struct fake_op third[] = {
@@ -82,7 +82,7 @@ Test(turn_travel, a_keyframe_is_what_a_replay_comes_to_and_a_replay_begins_with)
 			  "no turn of reason %d", why);
 	uint64_t end_n = plain.n;
 	expect_own(&plain);
-	for (uint64_t n = 40; n < end_n - 100; n += 397) {
+	for (uint64_t n = 40; n < end_n - 100; n += n < 40000 ? 797 : 9001) {
 		const struct fake_act act = {FAKE_KEYFRAME, n, 0};
 		struct fake_config config = busy;
 		uint64_t next_event;
@@ -126,7 +126,7 @@ static void expect_guest(size_t command, const struct guest_state *guest, uint64
 Test(turn_travel, a_guest_can_be_looked_at_anywhere_and_gone_back_to)
 {
 	struct guest_state recorded = record(&busy);
-	for (uint64_t n = 40; n < recorded.n - 300; n += 199) {
+	for (uint64_t n = 40; n < recorded.n - 300; n += n < 40000 ? 399 : 9001) {
 		const struct fake_command commands[] = {RUN(n),       RUN(n + 200), LOAD(0),
 							RUN(n + 200), LOAD(0),      RUN(UINT64_MAX)};
 		SERVE(commands);
@@ -152,7 +152,7 @@ static void spoil(struct guest_state *guest)
 Test(turn_travel, a_diversion_leaves_nothing_behind)
 {
 	struct guest_state recorded = record(&busy);
-	for (uint64_t n = 40; n < recorded.n - 300; n += 307) {
+	for (uint64_t n = 40; n < recorded.n - 300; n += n < 40000 ? 607 : 9001) {
 		struct fake_command commands[] = {RUN(n),  LOAD(0),        DIVERT(n + 4000), DIVERT(n + 60000),
 						  LOAD(0), RUN(UINT64_MAX)};
 		commands[1].change = n % 2 ? spoil : NULL;
