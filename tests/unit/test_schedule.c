@@ -192,6 +192,43 @@ Test(schedule, who_is_woken_no_more_has_no_turn_for_it)
 	cr_assert_eq(ask(TURN_EXIT), 0);
 }
 
+/* vCPU 0 wakes 1 now. Returns how long it goes on till it is taken out. */
+static uint64_t wake_delay(void)
+{
+	uint64_t from_n = hv.guest.n;
+	sgi_set(1, true);
+	for (hv.guest.n = deadline(); ask(TURN_EXIT) == 0; hv.guest.n = deadline())
+		cr_assert_leq(hv.guest.n, from_n + SLICE);
+	return hv.guest.n - from_n;
+}
+
+/* vCPU 1, which runs, goes to sleep, and 0 goes on. */
+static void back_to_0(void)
+{
+	sgi_set(0, true);
+	cr_assert_eq(ask(TURN_WAITS), SWITCH_REASON_WAITS);
+	cr_assert_eq(hv.guest.current, 0);
+}
+
+Test(schedule, who_waits_before_it_is_taken_out_for_one_that_was_woken_is_trusted_longer)
+{
+	for (uint32_t waited = 0; waited < 8; waited++) {
+		setup(2, 0);
+		sleeps(1);
+		for (uint32_t i = 0; i < waited; i++) {
+			sgi_set(1, true);
+			hv.guest.n += 10;
+			deadline();
+			hv.guest.n += 10;
+			cr_assert_eq(ask(TURN_WAITS), SWITCH_REASON_WAITS);
+			back_to_0();
+		}
+		cr_assert_eq(wake_delay(), WAKE << (waited < 4 ? waited : 4));
+		back_to_0();
+		cr_assert_eq(wake_delay(), WAKE, "it had to be taken out");
+	}
+}
+
 /* It may hold the lock that the woken one wants first, however long it has run. */
 Test(schedule, who_is_woken_by_one_that_was_alone_has_its_turn_a_while_after)
 {
