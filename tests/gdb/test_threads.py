@@ -15,7 +15,7 @@ PLACES = 50 if SOAK else 4
 STEPS = 1000 if SOAK else 40
 PAYLOAD_PLACES = 30 if SOAK else 3
 HITS = 60 if SOAK else 12
-SWITCH, WAITS, OFF = 14, 2, 3  # EVENT_SWITCH; enum switch_reason
+IDLE, SWITCH, WAITS, OFF = 10, 14, 2, 3  # EVENT_IDLE, EVENT_SWITCH; enum switch_reason
 NOWHERE = (1 << 64) - 1
 
 
@@ -224,6 +224,65 @@ def watchpoints_name_who_accesses():
         check(len({thread for _, thread in on}) == 2, f"only one vCPU writes: {on}")
         back = [written(True) for _ in range(HITS)]
         check(back == on[::-1], f"backwards {back[:3]}, not {on[:-4:-1]}")
+
+
+STORE, STORE_MASK = 0xf9000000, 0xffc00000  # str xT, [xN, #offset]
+
+
+@test
+def an_access_that_ends_a_turn_is_of_the_one_who_leaves():
+    harness.record("--smp", str(VCPUS), "--turns", "random:5", "--console", "none", harness.payload("smp_atomics"))
+    turns, found = Turns("trace"), 0
+    with session.Server() as server, server.client() as client:
+        for event in rng.sample(turns.switches, len(turns.switches)):
+            if found == 3:
+                break
+            if event.value in (WAITS, OFF) or turns.at(event.n - 1) == turns.at(event.n):
+                continue
+            client.seek(event.n - 1)
+            client.select(event.vcpu + 1)
+            word = int.from_bytes(client.memory(client.pc, 4) or bytes(4), "little")
+            if word & STORE_MASK != STORE:
+                continue
+            base = word >> 5 & 31
+            address = client.register(rsp.SP if base == 31 else base) + (word >> 10 & 0xfff) * 8
+            client.seek(event.n + 1)
+            client.insert(rsp.WATCH, address, 8)
+            stop = client.go_back()
+            client.remove(rsp.WATCH, address, 8)
+            check(stop.kind == "watch" and client.n == event.n, f"{stop} at {client.n}, not {event.n}")
+            check(stop.thread == event.vcpu + 1, f"the store of vCPU {event.vcpu} is told for thread {stop.thread}'s")
+            expect_step(client.reverse_step(stop.thread), stop.thread, "back over it")
+            check(client.n == event.n - 1, f"back over it to {client.n}, not {event.n - 1}")
+            found += 1
+    check(found, f"none of {len(turns.switches)} turns ends with a store")
+
+
+@test
+def at_the_end_of_idle_time_it_is_the_turn_of_who_goes_on():
+    """The view stands before the SWITCH there."""
+    turns, found = Turns(smp("smp_timers")), 0
+    with session.Server() as server, server.client() as client:
+        for event in turns.events:
+            later = [one for one in turns.events[event.index:event.index + 6] if one.n == event.n and one.kind == SWITCH]
+            if event.kind != IDLE or not later or found == 5:
+                continue
+            client.seek(event.n)
+            expected = later[-1].address
+            when = client.monitor("when")[0]
+            check(f", vcpu {expected}, " in when, f"{when!r}, where vCPU {expected} goes on")
+            threads = client.threads()
+            check(threads[expected + 1].startswith("running"), f"{threads} at {event.n}")
+            check(event.vcpu == expected or threads[event.vcpu + 1].startswith("waiting"), f"{threads} at {event.n}")
+            client.select(expected + 1)
+            pc = client.pc
+            client.insert(rsp.SOFTWARE, pc)
+            client.seek(event.n - 1)
+            stop = client.go_on()
+            client.remove(rsp.SOFTWARE, pc)
+            check((client.n, stop.thread) != (event.n, event.vcpu + 1) or event.vcpu == expected, f"{stop} of {stop.thread}")
+            found += 1
+    check(found, "there is no such place")
 
 
 @test
