@@ -131,7 +131,7 @@ static void settle(enum taken taken)
 		input_poll();
 		bool idle = waits && (!interrupts_pending() || hv_vcpu()->power == VCPU_OFF);
 		if (turn_goes(idle ? TURN_WAITS : spins ? TURN_SPINS : exit ? TURN_EXIT : TURN_TRAP))
-			idle = waits = spins = false;
+			idle = waits = false;
 		interrupts_flush(injected);
 		if (gate_end_due())
 			return;
@@ -142,7 +142,7 @@ static void settle(enum taken taken)
 		hv.guest.idle_ns += gate_idle(timers_idle_deadline()).v;
 		guest_clock_jumped();
 		timers_sample();
-		spins = false; /* it has waited */
+		spins = false; /* it has waited, or another goes on */
 	}
 }
 

@@ -1,7 +1,7 @@
 /* A vCPU that waits for another by WFE or YIELD cannot go on before it has given its turn away. Neither instruction
  * traps on QEMU, so those that the guest was found at are replaced by ones that do (patch.h).
  *
- * 1. Found: at an asynchronous exit, within NEAR instructions of pc, while another vCPU could run. All of this is a
+ * 1. Found: at an asynchronous exit, within NEAR_BYTES of pc, while another vCPU could run. All of this is a
  *    function of the guest and of the trace, so a replay replaces the same ones.
  * 2. Only EL1's: HVC is UNDEFINED at EL0. */
 #include "hv/core/spin.h"
@@ -12,7 +12,9 @@
 #include "hv/core/patch.h"
 #include "hv/core/turn.h"
 
-enum { NEAR = 4, WORD_BYTES = 4 };
+enum { WORD_BYTES = 4 };
+
+#define NEAR_BYTES UINT64_C(16)
 
 #define PAGE_OFFSETS UINT64_C(0xfff)
 #define ISS_IMM16_HI 15
@@ -28,7 +30,7 @@ uint64_t spin_found(void)
 static void look_around(ipa_t here)
 {
 	uint64_t page = here.v & ~PAGE_OFFSETS;
-	for (uint64_t at = here.v - NEAR * WORD_BYTES; at <= here.v + NEAR * WORD_BYTES; at += WORD_BYTES) {
+	for (uint64_t at = here.v - NEAR_BYTES; at <= here.v + NEAR_BYTES; at += WORD_BYTES) {
 		if ((at & ~PAGE_OFFSETS) == page && patch_spin((ipa_t){at}))
 			found++;
 	}
