@@ -41,6 +41,7 @@ uint64_t arch_spsr_el1(void);
 void arch_spsr_el1_write(uint64_t value);
 /* CNTV_CTL_EL0 (without ISTATUS) and CNTV_CVAL_EL0, CPU → struct. */
 void arch_vtimer_save(struct vcpu_state *vcpu);
+/* CNTV_CTL_EL0 alone, struct → CPU: that of a vCPU whose turn it has become. CNTV_CVAL_EL0 has stayed there. */
 void arch_vtimer_load(const struct vcpu_state *vcpu);
 /* The debug registers that the guest set (MDSCR, breakpoints, watchpoints), struct → CPU. */
 void arch_debug_load(const struct vcpu_state *vcpu);
@@ -73,8 +74,8 @@ void arch_simd_save(uint64_t v[64]);
 void arch_simd_load(const uint64_t v[64]);
 
 /* hv goes on on another of the machine's CPUs (hv/arch/cpus.c), which `wake` wakes, or starts at `entry`, at EL2 and
- * with its number in x0. The instruction clock goes along; its alarm, the guest's registers and the virtual CPU
- * interface stay where they are, and the virtual timer that stays is off. */
+ * with its number in x0. The instruction clock goes along, without an alarm. The guest's registers stay where they are;
+ * there the virtual timer is off and ICH_HCR_EL2 is 0. */
 void arch_cpu_move(uint32_t to, void (*wake)(uint32_t to, uint64_t entry));
 
 /* The instruction clock (docs/CLOCK.md). clock_now is exact at every exit. clock_adjust moves the current

@@ -25,16 +25,18 @@ struct exit {
 	ipa_t ipa; /* aborts: the address of the access itself, not only its page */
 };
 
-#define ISS_ISV    BIT(24)
-#define ISS_SAS_HI 23
-#define ISS_SAS_LO 22
-#define ISS_SSE    BIT(21)
-#define ISS_SRT_HI 20
-#define ISS_SRT_LO 16
-#define ISS_SF     BIT(15)
-#define ISS_CM     BIT(8)
-#define ISS_FSC_HI 5
-#define ISS_FSC_LO 0
+#define ISS_ISV      BIT(24)
+#define ISS_SAS_HI   23
+#define ISS_SAS_LO   22
+#define ISS_SSE      BIT(21)
+#define ISS_SRT_HI   20
+#define ISS_SRT_LO   16
+#define ISS_SF       BIT(15)
+#define ISS_CM       BIT(8)
+#define ISS_FSC_HI   5
+#define ISS_FSC_LO   0
+#define ISS_IMM16_HI 15
+#define ISS_IMM16_LO 0
 
 /* Aborts. The access is described by the syndrome; otherwise the instruction must be decoded. */
 static inline bool exit_has_isv(const struct exit *exit)
@@ -83,6 +85,12 @@ static inline bool exit_sign_extends(const struct exit *exit)
 static inline bool exit_is_64bit(const struct exit *exit)
 {
 	return exit->esr & ISS_SF;
+}
+
+/* Of an HVC. */
+static inline uint16_t exit_imm16(const struct exit *exit)
+{
+	return (uint16_t)FIELD_GET(exit->esr, ISS_IMM16);
 }
 
 /* Handles the synchronous exit that just happened and brings hv.guest.n and pc to where the guest goes on. Returns what

@@ -4,7 +4,7 @@
  *        v                                                                    │
  *      enter ──trap──> exit_dispatch ──> at rest? ──yes───────────────────────┤
  *        │                                  │ no                              │
- *        └──interrupt─> take, defer? ───────┴─> settle: exit, input, inject, idle
+ *        └──interrupt─> take, defer? ───────┴─> settle: exit, input, turn, inject, idle
  *
  * 1. Everything that settling does is a function of the position and of gate events, so it happens alike in a replay.
  * 2. Places that share a position are no places for an event, because which of them a replay finds is not sure: before
@@ -132,6 +132,8 @@ static void settle(enum taken taken)
 		bool idle = waits && (!interrupts_pending() || hv_vcpu()->power == VCPU_OFF);
 		if (turn_goes(idle ? TURN_WAITS : spins ? TURN_SPINS : exit ? TURN_EXIT : TURN_TRAP))
 			idle = waits = false;
+		else if (spins && gate_idle_due(false))
+			interrupts_fold(); /* as at the note that stands for it in a replay */
 		interrupts_flush(injected);
 		if (gate_end_due())
 			return;

@@ -72,7 +72,10 @@ static uint64_t draw(void)
 /* How long the next turn is: of each order of magnitude equally often. */
 static uint64_t slice(void)
 {
-	return hv.boot->turn_seed == 0 ? SLICE : 1 + draw() % (UINT64_C(1) << draw() % DRAWN_BITS);
+	if (hv.boot->turn_seed == 0)
+		return SLICE;
+	uint64_t most = UINT64_C(1) << draw() % DRAWN_BITS;
+	return 1 + draw() % most;
 }
 
 static bool is_woken(uint32_t vcpu)
@@ -244,12 +247,13 @@ insn_t schedule_deadline(void)
 		any = true;
 		woken |= is_woken(i);
 	}
-	if (!any)
+	if (!any) {
 		turn.end_n = UINT64_MAX;
-	else if (turn.end_n == UINT64_MAX)
-		turn.end_n = turn_end();
-	if (!any)
+		turn.woken = false;
 		return (insn_t){UINT64_MAX};
+	}
+	if (turn.end_n == UINT64_MAX)
+		turn.end_n = turn_end();
 	if (woken && !turn.woken && hv.boot->turn_seed == 0)
 		turn.end_n = min_u64(turn.end_n, hv.guest.n + (WAKE << turn.trust[hv.guest.current]));
 	turn.woken = woken;

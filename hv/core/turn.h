@@ -1,4 +1,4 @@
-/* vCPUs take turns on the CPU that is counted: who may have one. When a turn goes from one to another is the trace's to
+/* vCPUs take turns: who may have one. When a turn goes from one to another is the trace's to
  * say, or the recording's scheduler's (hv/core/schedule.h); the run loop has it go (run.c). */
 #pragma once
 #include "hv/abi/reason.h"

@@ -8,7 +8,8 @@ GUESTS := access_forms bad_mmio bootargs brk chaos cntvct_hash console corruptio
 	standstill thumb ticks timer_behind_trap timer_far timer_physical timer_virtual unknown_register \
 	unsupported wfi wfi_doorbell wfi_forever
 # For a machine of several CPUs.
-GUESTS_SMP := smp_atomics smp_litmus smp_pingpong smp_race smp_spi smp_start smp_timers smp_tlb
+GUESTS_SMP := smp_atomics smp_fold smp_litmus smp_pingpong smp_race smp_sequence smp_spi smp_start smp_ticks smp_timers \
+	smp_tlb
 GUEST_ELFS := $(patsubst %,$(BUILD)/guest/%.elf,$(GUESTS) $(GUESTS_SMP))
 GUEST_BINS := $(patsubst %,$(BUILD)/guest/%.bin,bootargs console memory pie)
 
