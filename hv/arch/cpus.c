@@ -6,7 +6,7 @@
  * 2. The counter of a CPU counts the machine's time while that CPU is at EL1 or EL0, whoever runs then. So all others
  *    have to sleep before a guest is entered: cpu_move waits until the CPU that was left does.
  * 3. A CPU that sleeps is woken by cpu_move's SGI and by nothing else: the priority mask lets no other interrupt in,
- * its virtual timer is off, and its virtual CPU interface signals nothing. */
+ *    its virtual timer is off, and its virtual CPU interface signals nothing. */
 #include "hv/arch/arch.h"
 #include "hv/arch/clock.h"
 #include "hv/arch/machine_clock.h"

@@ -4,8 +4,8 @@
  *    (machine_clock_init finds out which). The guest programs its virtual timer without a trap, and QEMU works with the
  *    sum of CVAL and CNTVOFF. Since 8.2 a sum past 2^64 never fires, so CNTVOFF must not be negative: the machine's
  *    clock jumps far ahead at the start. Before 8.2 a sum that wraps below the present makes QEMU loop for ever, so
- * CNTVOFF must not be positive, or a guest that sets its timer to the end of time is lost: the guest's counter begins
- * at GUEST_COUNTER_START, and hv may use up so much of the machine's time, and all time that the guest was idle.
+ *    CNTVOFF must not be positive, or a guest that sets its timer to the end of time is lost: its counter begins at
+ *    GUEST_COUNTER_START, and hv may use up so much of the machine's time, and all time that the guest was idle.
  * 2. While hv waits, the machine's clock jumps to QEMU's next timer, which is the next overflow of any counter: with
  *    counter 1 at up to 2^32 ns from now, each wait would use up seconds. So it is about to overflow when hv waits.
  * Facts about QEMU's counters: docs/CLOCK.md. */

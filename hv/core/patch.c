@@ -3,7 +3,7 @@
  *
  * 1. The guest cannot see it. A page with such words is execute-only in stage 2, and that for EL1 alone, whose
  *    permissions for the two counters are equal, and which may execute HVC. Every other access is a permission fault,
- * without an event: the page's words are taken out and the access is made again.
+ *    without an event: the page's words are taken out and the access is made again.
  * 2. Which words are replaced decides where the guest exits, and an exit clears its exclusive monitor. So it is a
  *    function of the guest, and part of struct guest_state: the same in a recording, a replay, and from a keyframe.
  * 3. Nobody else sees it either: RAM and the dirty state of stage 2 are the guest's own whenever hv stands still for

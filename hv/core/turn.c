@@ -1,3 +1,4 @@
+/* A vCPU is judged by what struct guest_state has of it; nothing is folded, and nothing changes. */
 #include "hv/core/turn.h"
 #include "hv/core/hv.h"
 #include "hv/dev/vgic.h"

@@ -1,3 +1,4 @@
+/* The numbers on the command line, out of the device tree. */
 #include "tests/guest/lib/arguments.h"
 #include "tests/guest/lib/dtb.h"
 #include "tests/guest/lib/guest.h"
