@@ -11,10 +11,13 @@
 #include <stddef.h>
 
 enum {
-	TRACE_VERSION = 4,
+	TRACE_VERSION = 5,
 	TRACE_FILE_BYTES_MAX = 900 << 20, /* of one named file; sqlite's own limit for a blob is 1e9 */
 	TRACE_TEXT_BYTES_MAX = 1 << 20,
 	TRACE_NAME_BYTES_MAX = 4096, /* of a named file's name */
+	TRACE_BLOCK_BYTES = 4096,    /* of a disk */
+	TRACE_DISKS_MAX = 256,
+	TRACE_PAYLOAD_BYTES_MAX = 1 << 20, /* of one event */
 };
 
 struct trace_writer;
@@ -67,11 +70,25 @@ bool trace_put_pages(struct trace_writer *w, const struct trace_page *pages, siz
 bool trace_put_keyframe(struct trace_writer *w, uint64_t n, uint64_t next_event, const void *state, size_t state_bytes,
 			struct error *error);
 
-/* Forgets everything that only a replay from before keyframe `n` needs: earlier keyframes and events, and their pages
- * that were overwritten since. The trace then starts there. */
+/* The blocks of a disk are numbered from 0 to below this. */
+#define TRACE_BLOCKS_MAX (UINT64_C(1) << 53)
+
+/* Keeps a version of a block of a disk: its TRACE_BLOCK_BYTES after event `event`, or, for 0, what its image had before
+ * any (no write is event 0, because a request is done behind an EXIT). Events never decrease from version to version,
+ * of any block, but for 0, which may come at any time before the first event that needs it. An event makes one version
+ * of a block at most. Equal contents are kept once. */
+bool trace_put_block(struct trace_writer *w, uint32_t disk, uint64_t block, uint64_t event, const uint8_t *bytes,
+		     struct error *error);
+
+/* Keeps the bytes that event `event` brought: a packet, entropy. Events must grow. */
+bool trace_put_payload(struct trace_writer *w, uint64_t event, const void *data, size_t bytes, struct error *error);
+
+/* Forgets everything that only a replay from before keyframe `n` needs: earlier keyframes and events, their payloads,
+ * and their pages and blocks that were overwritten since. The trace then starts there. */
 bool trace_forget_before(struct trace_writer *w, uint64_t n, struct error *error);
 
-/* How many bytes of events and pages were written so far, compressed; what was forgotten counts too. Cannot fail. */
+/* How many bytes of events, pages, blocks and payloads were written so far, compressed; what was forgotten counts too.
+ * Cannot fail. */
 uint64_t trace_put_bytes(const struct trace_writer *w);
 
 /* Writes all that was appended or put. True: it survives the end of this process (not a power cut). */
@@ -139,6 +156,23 @@ size_t trace_get_group_indexes(struct trace_reader *r, uint64_t id, uint64_t ind
 bool trace_get_group(struct trace_reader *r, uint64_t id, uint8_t pages[TRACE_GROUP_PAGES_MAX * TRACE_PAGE_BYTES],
 		     struct error *error);
 
+/* The newest version of a block that an event before `before_event` made, or the image's. TRACE_ABSENT: the trace has
+ * none, the guest never needed it. The first call reads the index of all versions into memory; of a trace that is being
+ * recorded it is read again when `before_event` is beyond it, so that all events that are committed count, but an
+ * image's block that was needed later may be absent. */
+enum trace_found trace_get_block(struct trace_reader *r, uint32_t disk, uint64_t block, uint64_t before_event,
+				 uint8_t bytes[TRACE_BLOCK_BYTES], struct error *error);
+
+/* Calls `each` with every block of the disk that trace_get_block would find, in the order of blocks, until it returns
+ * false. False: it did, or the trace could not be read; error set. `bytes` is valid during the call. */
+typedef bool trace_block_fn(uint64_t block, const uint8_t *bytes, void *context, struct error *error);
+bool trace_each_block(struct trace_reader *r, uint32_t disk, uint64_t before_event, trace_block_fn *each, void *context,
+		      struct error *error);
+
+/* The twin of trace_put_payload; as trace_get_file. */
+enum trace_found trace_get_payload(struct trace_reader *r, uint64_t event, void **data, size_t *bytes,
+				   struct error *error);
+
 struct trace_totals {
 	uint64_t event_count; /* the number of the last one + 1 */
 	uint64_t chunk_count;
@@ -151,6 +185,11 @@ struct trace_totals {
 	uint64_t keyframe_count;
 	uint64_t page_count;            /* kept for keyframes */
 	uint64_t keyframe_stored_bytes; /* those pages, compressed, and the keyframes themselves */
+	uint64_t block_count;           /* versions of blocks of disks */
+	uint64_t block_content_count;   /* different contents of theirs that are kept */
+	uint64_t block_stored_bytes;    /* those, compressed, and the list of versions */
+	uint64_t payload_count;
+	uint64_t payload_stored_bytes; /* compressed */
 };
 
 /* How many chunks the cursors of this reader have decoded so far. Cannot fail. */

@@ -120,8 +120,9 @@ void trace_db_harden(sqlite3 *db)
 	sqlite3_busy_timeout(db, 5000);
 }
 
-/* One of our tables must be a table, with our very text. */
-static bool table_known(sqlite3_stmt *statement, int table, int version, const char *path, struct error *error)
+/* One of our tables must be a table, with our very text; *there: it is there at all. */
+static bool table_known(sqlite3_stmt *statement, int table, int version, const char *path, bool *there,
+			struct error *error)
 {
 	int code = sqlite3_bind_text(statement, 1, trace_table_names[table], -1, SQLITE_STATIC);
 	if (code == SQLITE_OK)
@@ -131,7 +132,8 @@ static bool table_known(sqlite3_stmt *statement, int table, int version, const c
 	sqlite3_reset(statement);
 	if (code != SQLITE_ROW && code != SQLITE_DONE)
 		return trace_sql_error(sqlite3_db_handle(statement), path, "cannot read", code, error);
-	return same ||
+	*there = code == SQLITE_ROW;
+	return same || (!*there && table >= TRACE_TABLE_COUNT) ||
 	       error_set(error, STATUS_FAILED, "%s: its table '%s' is not as trace format %d has it; record it again",
 			 path, trace_table_names[table], version);
 }
@@ -143,9 +145,18 @@ static bool schema_known(sqlite3 *db, const char *path, int version, struct erro
 	int code = sqlite3_prepare_v2(db, "SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?1", -1,
 				      &statement, NULL);
 	bool good = code == SQLITE_OK || trace_sql_error(db, path, "cannot read", code, error);
-	for (int i = 0; i < trace_table_count(version) && good; i++)
-		good = table_known(statement, i, version, path, error);
+	int count = trace_table_count(version), there_count = 0;
+	for (int i = 0; i < count && good; i++) {
+		bool there = false;
+		good = table_known(statement, i, version, path, &there, error);
+		there_count += there;
+	}
 	sqlite3_finalize(statement);
+	if (good && there_count > TRACE_TABLE_COUNT && there_count < count)
+		return error_set(error, STATUS_FAILED,
+				 "%s: is damaged: it has some of the tables for devices, and others not; copy or "
+				 "record it again",
+				 path);
 	return good;
 }
 

@@ -12,11 +12,12 @@
 
 /* Pages take a third less than with lz4 at its fastest, and a fifth less than with the best level that lz4hc has, in a
  * tenth of that one's time. */
-enum { PAGES_LEVEL = 1 };
+enum { ZSTD_LEVEL = 1 };
 
-const char *const trace_table_names[TRACE_TABLE_COUNT] = {"meta", "blob", "file", "chunk", "keyframe", "page_group"};
+const char *const trace_table_names[TRACE_TABLE_COUNT_ALL] = {
+	"meta", "blob", "file", "chunk", "keyframe", "page_group", "block_group", "block_version", "payload_group"};
 
-const char *const trace_table_sql[TRACE_TABLE_COUNT] = {
+const char *const trace_table_sql[TRACE_TABLE_COUNT_ALL] = {
 	"CREATE TABLE meta(key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID",
 	"CREATE TABLE blob(hash BLOB PRIMARY KEY NOT NULL, raw_bytes INTEGER NOT NULL, data BLOB NOT NULL)",
 	"CREATE TABLE file(name TEXT PRIMARY KEY, hash BLOB NOT NULL) WITHOUT ROWID",
@@ -29,11 +30,17 @@ const char *const trace_table_sql[TRACE_TABLE_COUNT] = {
 	"same BLOB NOT NULL)",
 	("CREATE TABLE page_group(id INTEGER PRIMARY KEY, page_count INTEGER NOT NULL, indexes_checksum INTEGER NOT "
 	 "NULL, data_checksum INTEGER NOT NULL, indexes BLOB NOT NULL, data BLOB NOT NULL)"),
+	("CREATE TABLE block_group(id INTEGER PRIMARY KEY, content_count INTEGER NOT NULL, checksum INTEGER NOT NULL, "
+	 "data BLOB NOT NULL)"),
+	("CREATE TABLE block_version(first_version INTEGER PRIMARY KEY, version_count INTEGER NOT NULL, raw_bytes "
+	 "INTEGER NOT NULL, checksum INTEGER NOT NULL, data BLOB NOT NULL)"),
+	("CREATE TABLE payload_group(first_event INTEGER PRIMARY KEY, last_event INTEGER NOT NULL, payload_count "
+	 "INTEGER NOT NULL, raw_bytes INTEGER NOT NULL, checksum INTEGER NOT NULL, data BLOB NOT NULL)"),
 };
 
 int trace_table_count(int version)
 {
-	return version < 2 ? TRACE_TABLE_COUNT_V1 : TRACE_TABLE_COUNT;
+	return version < 2 ? TRACE_TABLE_COUNT_V1 : version < 5 ? TRACE_TABLE_COUNT : TRACE_TABLE_COUNT_ALL;
 }
 
 /* Hashes u64 fields as little-endian bytes. */
@@ -66,6 +73,11 @@ uint64_t trace_group_checksum(uint64_t id, uint64_t page_count, struct trace_byt
 {
 	const uint64_t fields[] = {id, page_count};
 	return XXH3_64bits_withSeed(bytes.data, bytes.count, fields_hash(fields, 2));
+}
+
+uint64_t trace_row_checksum(const uint64_t *fields, size_t count, struct trace_bytes bytes)
+{
+	return XXH3_64bits_withSeed(bytes.data, bytes.count, fields_hash(fields, count));
 }
 
 void trace_blob_hash(const void *data, size_t bytes, uint8_t hash[TRACE_HASH_BYTES])
@@ -116,26 +128,32 @@ uint8_t *trace_decompress(const void *stored, size_t stored_bytes, uint64_t raw_
 	return decompressed(raw, bytes >= 0 && (uint64_t)bytes == raw_bytes, false);
 }
 
-uint8_t *trace_pages_compress(const void *raw, size_t raw_bytes, size_t *stored_bytes)
+uint8_t *trace_zstd_compress(const void *raw, size_t raw_bytes, size_t *stored_bytes)
 {
 	size_t bound = ZSTD_compressBound(raw_bytes);
 	uint8_t *stored = malloc(bound);
-	*stored_bytes = stored ? ZSTD_compress(stored, bound, raw, raw_bytes, PAGES_LEVEL) : 0;
+	*stored_bytes = stored ? ZSTD_compress(stored, bound, raw, raw_bytes, ZSTD_LEVEL) : 0;
 	if (stored && !ZSTD_isError(*stored_bytes))
 		return stored;
 	free(stored);
 	return NULL;
 }
 
-uint8_t *trace_pages_decompress(const void *stored, size_t stored_bytes, uint64_t raw_bytes)
+uint8_t *trace_zstd_decompress(const void *stored, size_t stored_bytes, uint64_t raw_bytes, uint64_t raw_bytes_max)
 {
-	if (raw_bytes > (uint64_t)TRACE_GROUP_PAGES_MAX * TRACE_PAGE_BYTES)
+	if (raw_bytes > raw_bytes_max)
 		return decompressed(NULL, false, false);
 	uint8_t *raw = malloc((size_t)raw_bytes + 1);
 	if (!raw)
 		return decompressed(NULL, false, true);
 	size_t bytes = ZSTD_decompress(raw, (size_t)raw_bytes, stored, stored_bytes);
 	return decompressed(raw, bytes == raw_bytes, ZSTD_getErrorCode(bytes) == ZSTD_error_memory_allocation);
+}
+
+uint8_t *trace_pages_decompress(const void *stored, size_t stored_bytes, uint64_t raw_bytes)
+{
+	return trace_zstd_decompress(stored, stored_bytes, raw_bytes,
+				     (uint64_t)TRACE_GROUP_PAGES_MAX * TRACE_PAGE_BYTES);
 }
 
 int64_t trace_sql_from_u64(uint64_t value)

@@ -12,6 +12,9 @@ extern const char *const trace_table_sql[];
 enum { TRACE_TABLE_COUNT_V1 = 4, TRACE_TABLE_COUNT = 6 };
 /* How many of them a trace of this version has. */
 int trace_table_count(int version);
+/* Those after TRACE_TABLE_COUNT hold what devices gave and took: a trace has either all of them, or none, if it never
+ * had anything for them (an empty table would take a page). */
+enum { TRACE_TABLE_COUNT_ALL = 9 };
 
 /* The columns of one row of table chunk, without its data. */
 struct trace_chunk {
@@ -36,6 +39,9 @@ uint64_t trace_keyframe_checksum(const struct trace_keyframe *keyframe, uint64_t
 				 struct trace_bytes same);
 uint64_t trace_group_checksum(uint64_t id, uint64_t page_count, struct trace_bytes bytes);
 
+/* XXH3-64 of `bytes`, with the XXH3-64 of up to eight `fields`, as little-endian u64, as its seed. */
+uint64_t trace_row_checksum(const uint64_t *fields, size_t count, struct trace_bytes bytes);
+
 enum { TRACE_HASH_BYTES = 16 };
 
 /* XXH3-128 of a blob's raw contents, big-endian (XXH128_canonicalFromHash). */
@@ -49,9 +55,12 @@ uint8_t *trace_compress(const void *raw, size_t raw_bytes, bool small, size_t *s
  * largest ratio before anything is allocated). */
 uint8_t *trace_decompress(const void *stored, size_t stored_bytes, uint64_t raw_bytes);
 
-/* The pages of a group: one zstd frame, malloc'd; NULL without memory. Undone into malloc'd memory; NULL: errno is
- * ENOMEM without memory; or else EBADMSG, if it does not hold exactly `raw_bytes`, or that is more than a group has. */
-uint8_t *trace_pages_compress(const void *raw, size_t raw_bytes, size_t *stored_bytes);
+/* One zstd frame, malloc'd; NULL without memory. Undone into malloc'd memory; NULL: errno is ENOMEM without memory; or
+ * else EBADMSG, if it does not hold exactly `raw_bytes`, or that is more than `raw_bytes_max`. */
+uint8_t *trace_zstd_compress(const void *raw, size_t raw_bytes, size_t *stored_bytes);
+uint8_t *trace_zstd_decompress(const void *stored, size_t stored_bytes, uint64_t raw_bytes, uint64_t raw_bytes_max);
+
+/* The same for the pages of a group. */
 uint8_t *trace_pages_decompress(const void *stored, size_t stored_bytes, uint64_t raw_bytes);
 
 /* sqlite's integers are signed: an unsigned value is stored as the signed one with the same 64 bits. */

@@ -7,6 +7,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char *const statement_sql[STATEMENT_COUNT] = {
+	[PUT_CHUNK] = "INSERT INTO chunk VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+	[DROP_CHUNKS] = "DELETE FROM chunk WHERE first_event >= ?1",
+	[PUT_META] = "INSERT OR REPLACE INTO meta VALUES(?1, ?2)",
+	[PUT_FILE] = "INSERT OR REPLACE INTO file VALUES(?1, ?2)",
+	[HAS_BLOB] = "SELECT 1 FROM blob WHERE hash = ?1",
+	[PUT_BLOB] = "INSERT INTO blob VALUES(?1, ?2, ?3)",
+	[PUT_KEYFRAME] = "INSERT INTO keyframe VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+	[PUT_GROUP] = "INSERT INTO page_group VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+	[FIND_KEYFRAME] = "SELECT next_event, first_group + group_count FROM keyframe WHERE n = ?1",
+	[NEXT_GROUP] = "SELECT id, indexes FROM page_group WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 1",
+	[DROP_GROUP] = "DELETE FROM page_group WHERE id = ?1",
+	[DROP_KEYFRAMES] = "DELETE FROM keyframe WHERE n < ?1",
+	[DROP_CHUNKS_BEFORE] = "DELETE FROM chunk WHERE first_event < ?1 AND first_event + event_count <= ?1",
+	[PUT_BLOCK_GROUP] = "INSERT OR REPLACE INTO block_group VALUES(?1, ?2, ?3, ?4)",
+	[DROP_BLOCK_GROUP] = "DELETE FROM block_group WHERE id = ?1",
+	[PUT_VERSIONS] = "INSERT OR REPLACE INTO block_version VALUES(?1, ?2, ?3, ?4, ?5)",
+	[COUNT_PAYLOADS] = "SELECT sum(payload_count) FROM payload_group",
+	[PUT_PAYLOADS] = "INSERT OR REPLACE INTO payload_group VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+};
+
 bool trace_writer_fail(struct trace_writer *w, int code)
 {
 	return trace_sql_error(w->db, w->path, "cannot write", code, &w->failed);
@@ -31,6 +52,29 @@ bool trace_writer_begin(struct trace_writer *w)
 	if (!w->in_transaction)
 		w->in_transaction = trace_writer_run(w, "BEGIN IMMEDIATE");
 	return w->in_transaction;
+}
+
+bool trace_writer_prepare(struct trace_writer *w, unsigned first, unsigned end)
+{
+	for (unsigned i = first; i < end && w->failed.status == STATUS_OK; i++) {
+		int code = sqlite3_prepare_v3(w->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &w->statements[i],
+					      NULL);
+		if (code != SQLITE_OK)
+			trace_writer_fail(w, code);
+	}
+	return w->failed.status == STATUS_OK;
+}
+
+bool trace_writer_begin_devices(struct trace_writer *w)
+{
+	if (!trace_writer_begin(w) || w->has_devices)
+		return w->failed.status == STATUS_OK;
+	for (int i = TRACE_TABLE_COUNT; i < TRACE_TABLE_COUNT_ALL; i++) {
+		if (!trace_writer_run(w, trace_table_sql[i]))
+			return false;
+	}
+	w->has_devices = trace_writer_prepare(w, DEVICE_STATEMENTS, STATEMENT_COUNT);
+	return w->has_devices;
 }
 
 bool trace_writer_step(struct trace_writer *w, enum trace_statement which, bool *found)

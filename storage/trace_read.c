@@ -1,7 +1,9 @@
 /* The reader: metadata, named files and totals. The cursor over events is trace_cursor.c. Every value is checked for
  * its type and bounds before it is used or anything is allocated for it. */
+#include "storage/trace_block_read.h"
 #include "storage/trace_format.h"
 #include "storage/trace_limit.h"
+#include "storage/trace_payload_read.h"
 #include "storage/trace_reader.h"
 #include "storage/trace_seal.h"
 
@@ -255,6 +257,8 @@ void trace_close(struct trace_reader *r)
 {
 	if (!r)
 		return;
+	trace_blocks_free(r->blocks);
+	trace_payload_row_free(r->payload_row);
 	if (!r->borrowed)
 		sqlite3_close(r->db);
 	free(r->path);

@@ -1,5 +1,6 @@
 /* How much a trace holds, from its tables alone: nothing is decoded. A count(*) would be one operation of sqlite's,
  * which trace_limit.h cannot bound. */
+#include "storage/trace_block_read.h"
 #include "storage/trace_format.h"
 #include "storage/trace_reader.h"
 
@@ -45,6 +46,20 @@ static bool keyframes_get(struct trace_reader *r, struct trace_totals *totals, s
 	return numbers_get(r, sql, fields, 3, error);
 }
 
+static bool devices_get(struct trace_reader *r, struct trace_totals *totals, struct error *error)
+{
+	static const char sql[] = "SELECT (SELECT ifnull(sum(version_count), 0) FROM main.block_version), "
+				  "(SELECT ifnull(sum(content_count), 0) FROM main.block_group), "
+				  "(SELECT ifnull(sum(length(data)), 0) FROM main.block_version) + "
+				  "(SELECT ifnull(sum(length(data)), 0) FROM main.block_group), "
+				  "(SELECT ifnull(sum(payload_count), 0) FROM main.payload_group), "
+				  "(SELECT ifnull(sum(length(data)), 0) FROM main.payload_group)";
+	uint64_t *const fields[] = {&totals->block_count, &totals->block_content_count, &totals->block_stored_bytes,
+				    &totals->payload_count, &totals->payload_stored_bytes};
+	bool has = false;
+	return trace_reader_has_devices(r, &has, error) && (!has || numbers_get(r, sql, fields, 5, error));
+}
+
 bool trace_get_totals(struct trace_reader *r, struct trace_totals *totals, struct error *error)
 {
 	static const char sql[] =
@@ -58,7 +73,7 @@ bool trace_get_totals(struct trace_reader *r, struct trace_totals *totals, struc
 	*totals = (struct trace_totals){0};
 	return trace_get_end(r, &totals->event_count, &totals->last_n, error) &&
 	       numbers_get(r, sql, fields, (int)(sizeof(fields) / sizeof(fields[0])), error) &&
-	       (r->version < 2 || keyframes_get(r, totals, error));
+	       (r->version < 2 || keyframes_get(r, totals, error)) && devices_get(r, totals, error);
 }
 
 bool trace_get_bytes(struct trace_reader *r, uint64_t *bytes, struct error *error)

@@ -13,22 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const statement_sql[STATEMENT_COUNT] = {
-	[PUT_CHUNK] = "INSERT INTO chunk VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-	[DROP_CHUNKS] = "DELETE FROM chunk WHERE first_event >= ?1",
-	[PUT_META] = "INSERT OR REPLACE INTO meta VALUES(?1, ?2)",
-	[PUT_FILE] = "INSERT OR REPLACE INTO file VALUES(?1, ?2)",
-	[HAS_BLOB] = "SELECT 1 FROM blob WHERE hash = ?1",
-	[PUT_BLOB] = "INSERT INTO blob VALUES(?1, ?2, ?3)",
-	[PUT_KEYFRAME] = "INSERT INTO keyframe VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-	[PUT_GROUP] = "INSERT INTO page_group VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-	[FIND_KEYFRAME] = "SELECT next_event, first_group + group_count FROM keyframe WHERE n = ?1",
-	[NEXT_GROUP] = "SELECT id, indexes FROM page_group WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 1",
-	[DROP_GROUP] = "DELETE FROM page_group WHERE id = ?1",
-	[DROP_KEYFRAMES] = "DELETE FROM keyframe WHERE n < ?1",
-	[DROP_CHUNKS_BEFORE] = "DELETE FROM chunk WHERE first_event < ?1 AND first_event + event_count <= ?1",
-};
-
 static bool put_chunk_row(struct trace_writer *w, const struct trace_chunk *chunk, const void *data, size_t bytes)
 {
 	const uint64_t columns[] = {chunk->first_event,
@@ -84,6 +68,11 @@ static bool put_small_chunk(struct trace_writer *w)
 		return false;
 	w->written_count = w->event_count;
 	return true;
+}
+
+static bool put_devices(struct trace_writer *w)
+{
+	return trace_versions_flush(w) && trace_payloads_flush(w);
 }
 
 /* One chunk for the whole group, in place of its small ones, and an empty group after it. */
@@ -171,7 +160,7 @@ uint64_t trace_put_bytes(const struct trace_writer *w)
 
 bool trace_commit(struct trace_writer *w, struct error *error)
 {
-	if (w->failed.status == STATUS_OK && put_small_chunk(w))
+	if (w->failed.status == STATUS_OK && put_devices(w) && put_small_chunk(w))
 		commit(w);
 	return trace_writer_report(w, error);
 }
@@ -186,10 +175,19 @@ static bool fold(struct trace_writer *w)
 	       trace_writer_fail(w, code);
 }
 
+/* How much there is, so that a reader, or a repair, sees what is lost at the end. */
+static bool put_counts(struct trace_writer *w, struct error *error)
+{
+	if (!trace_put_u64(w, TRACE_META_EVENTS, w->group_first, error) || !w->has_devices)
+		return w->failed.status == STATUS_OK;
+	uint64_t versions = w->versions.first_version + w->versions.count, payloads = 0;
+	return trace_payloads_count(w, &payloads) && trace_put_u64(w, TRACE_META_BLOCK_VERSIONS, versions, error) &&
+	       trace_put_u64(w, TRACE_META_PAYLOADS, payloads, error);
+}
+
 bool trace_finish(struct trace_writer *w, struct error *error)
 {
-	if (w->failed.status == STATUS_OK && put_group(w) &&
-	    trace_put_u64(w, TRACE_META_EVENTS, w->group_first, error) &&
+	if (w->failed.status == STATUS_OK && put_devices(w) && put_group(w) && put_counts(w, error) &&
 	    trace_put_u64(w, TRACE_META_COMPLETE, 1, error) && commit(w) &&
 	    trace_writer_run(w, "PRAGMA incremental_vacuum"))
 		w->finished = fold(w);
@@ -216,12 +214,8 @@ struct trace_writer *trace_create(const char *path, struct error *error)
 		w->lock_fd = trace_create_file(w->path, error);
 	if (w->lock_fd >= 0)
 		w->db = trace_create_db(w->path, w->lock_fd, error);
-	for (unsigned i = 0; i < STATEMENT_COUNT && w->db && w->failed.status == STATUS_OK; i++) {
-		int code = sqlite3_prepare_v3(w->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &w->statements[i],
-					      NULL);
-		if (code != SQLITE_OK)
-			trace_writer_fail(w, code);
-	}
+	if (w->db)
+		trace_writer_prepare(w, 0, DEVICE_STATEMENTS);
 	if (w->db && trace_writer_report(w, error))
 		return w;
 	if (w->lock_fd >= 0)
@@ -244,6 +238,10 @@ void trace_writer_free(struct trace_writer *w)
 	if (w->lock_fd >= 0)
 		close(w->lock_fd);
 	free(w->keyframe_same.data);
+	trace_contents_free(&w->contents);
+	free(w->versions.raw.data);
+	free(w->payloads.heads.data);
+	free(w->payloads.contents.data);
 	free(w->live.group);
 	free(w->live.pages);
 	free(w->events);

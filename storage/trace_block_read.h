@@ -1,0 +1,41 @@
+/* The reader's half of what disks hold: versions in order, and the blocks' contents. */
+#pragma once
+#include "storage/trace_block_index.h"
+#include "storage/trace_runs.h"
+
+enum { TRACE_BLOCK_CACHE_GROUPS = 16 };
+
+/* A block group, decompressed. */
+struct trace_cached_group {
+	uint64_t id;
+	uint64_t used; /* when: the largest is the one used last; 0: never */
+	size_t content_count;
+	uint8_t *raw; /* malloc */
+};
+
+/* What a reader keeps of blocks, from the first call on that needs it. */
+struct trace_blocks {
+	struct trace_block_index index;
+	uint64_t event_end; /* the index has all versions of events below */
+	struct trace_cached_group cache[TRACE_BLOCK_CACHE_GROUPS];
+	uint64_t use_count;
+};
+
+struct trace_reader;
+
+/* Calls `each` with all runs, in the order in which they were put, until it returns false. False: it did, or they could
+ * not be read; error set. */
+typedef bool trace_run_fn(const struct trace_run *run, void *context, struct error *error);
+bool trace_each_run(struct trace_reader *r, trace_run_fn *each, void *context, struct error *error);
+
+/* The block's TRACE_BLOCK_BYTES, valid until the next call; NULL: error set. `where` is for the error's text. */
+const uint8_t *trace_block_content(struct trace_reader *r, uint64_t content, uint64_t where, struct error *error);
+
+/* *has: the trace has the tables for devices. False: it cannot be read; error set. */
+bool trace_reader_has_devices(struct trace_reader *r, bool *has, struct error *error);
+
+/* Sets `error`; returns false. */
+bool trace_blocks_damaged(const struct trace_reader *r, const char *what, struct error *error);
+
+/* Frees; NULL is allowed. */
+void trace_blocks_free(struct trace_blocks *blocks);

@@ -1,0 +1,117 @@
+/* Blocks of disks into the trace: the contents of each once (trace_contents.h), and a list of versions that says which
+ * block had which after which event (trace_runs.h). Both are gathered into rows; a commit writes the last one of each
+ * as it is, and the next one puts a longer one in its place. trace_block_read.c is the reader's half. */
+#include "storage/trace_writer.h"
+
+#include <stdlib.h>
+
+/* Closes the run that may grow: it is encoded. */
+static void run_close(struct trace_versions *v)
+{
+	if (v->run.count == 0)
+		return;
+	trace_run_put(&v->raw, &v->coder, &v->run);
+	trace_run_pass(&v->coder, &v->run);
+	v->run_count++;
+	v->run.count = 0;
+}
+
+static bool no_memory(struct trace_writer *w)
+{
+	return error_set(&w->failed, STATUS_FAILED, "%s: no memory for versions of blocks", w->path);
+}
+
+/* The row's raw bytes, with the run that may still grow, which is encoded again when it has. */
+static bool row_put(struct trace_writer *w)
+{
+	struct trace_versions *v = &w->versions;
+	size_t encoded_bytes = v->raw.count, stored_bytes = 0;
+	if (v->run.count > 0)
+		trace_run_put(&v->raw, &v->coder, &v->run);
+	uint8_t *stored = v->raw.failed ? NULL : trace_zstd_compress(v->raw.data, v->raw.count, &stored_bytes);
+	if (!stored)
+		return no_memory(w);
+	struct trace_bytes data = {stored, stored_bytes};
+	const uint64_t fields[] = {v->first_version, v->count, v->raw.count};
+	for (int i = 0; i < 3; i++)
+		trace_writer_bind_u64(w, PUT_VERSIONS, i + 1, fields[i]);
+	trace_writer_bind_u64(w, PUT_VERSIONS, 4, trace_row_checksum(fields, 3, data));
+	trace_writer_bind_blob(w, PUT_VERSIONS, 5, data.data, data.count);
+	bool good = trace_writer_step(w, PUT_VERSIONS, NULL);
+	free(stored);
+	v->raw.count = encoded_bytes;
+	w->put_bytes += stored_bytes - v->written_bytes;
+	v->written_bytes = stored_bytes;
+	v->written_count = v->count;
+	return good;
+}
+
+/* Begins an empty row behind the one that is full. */
+static void row_begin(struct trace_versions *v)
+{
+	uint64_t next_content = v->coder.next_content;
+	v->first_version += v->count;
+	v->count = v->written_count = v->written_bytes = 0;
+	v->run_count = 0;
+	v->raw.count = 0;
+	v->coder = (struct trace_run_coder){.next_content = next_content};
+	bytes_put_varint(&v->raw, next_content);
+}
+
+bool trace_versions_flush(struct trace_writer *w)
+{
+	return w->versions.count == w->versions.written_count || (trace_contents_flush(w) && row_put(w));
+}
+
+/* Whether the version goes on with the run. */
+static bool run_goes_on(const struct trace_versions *v, const struct trace_run *one)
+{
+	const struct trace_run *run = &v->run;
+	bool next = run->content >= TRACE_CONTENT_LOST || run->content == v->coder.next_content ||
+		    one->content < v->coder.next_content;
+	return run->count > 0 && one->event == run->event && one->where == run->where + run->count && next &&
+	       one->content == trace_run_content(run, run->count);
+}
+
+/* Adds a run of one block. */
+static bool version_add(struct trace_writer *w, const struct trace_run *one)
+{
+	struct trace_versions *v = &w->versions;
+	if (v->raw.count == 0)
+		row_begin(v);
+	if (run_goes_on(v, one)) {
+		v->run.count++;
+		v->count++;
+		return true;
+	}
+	run_close(v);
+	if (v->run_count == TRACE_RUNS_MAX) {
+		if (!trace_versions_flush(w))
+			return false;
+		row_begin(v);
+	}
+	v->run = *one;
+	v->count++;
+	return !v->raw.failed || no_memory(w);
+}
+
+static bool version_valid(struct trace_writer *w, uint32_t disk, uint64_t block, uint64_t event)
+{
+	if (disk < TRACE_DISKS_MAX && block < TRACE_BLOCKS_MAX && event <= INT64_MAX &&
+	    (event == 0 || event >= w->version_event))
+		return true;
+	return error_set(&w->failed, STATUS_FAILED,
+			 "%s: block %llu of disk %u, of event %llu after one of event %llu: a bug of hvrec", w->path,
+			 (unsigned long long)block, (unsigned)disk, (unsigned long long)event,
+			 (unsigned long long)w->version_event);
+}
+
+bool trace_put_block(struct trace_writer *w, uint32_t disk, uint64_t block, uint64_t event, const uint8_t *bytes,
+		     struct error *error)
+{
+	struct trace_run one = {.where = trace_where(disk, block), .count = 1, .event = event};
+	if (trace_writer_begin_devices(w) && version_valid(w, disk, block, event) &&
+	    trace_contents_put(w, bytes, &one.content) && version_add(w, &one) && event > 0)
+		w->version_event = event;
+	return trace_writer_report(w, error);
+}
