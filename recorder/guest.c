@@ -87,8 +87,8 @@ static bool facts_put(struct trace_writer *trace, const struct record_options *o
 	       trace_put_u64(trace, TRACE_META_RTC_BASE_S, config->rtc_base_s, error);
 }
 
-static bool lay_out(const struct record_options *options, struct machine *machine, struct guest *guest,
-		    struct error *error)
+static bool lay_out(const struct record_options *options, struct machine *machine,
+		    const struct machine_config *machine_config, struct guest *guest, struct error *error)
 {
 	struct guest_config config = {
 		.kernel = guest->kernel,
@@ -104,6 +104,8 @@ static bool lay_out(const struct record_options *options, struct machine *machin
 		.ram_bytes = machine->guest_ram_bytes,
 		.vcpu_count = machine->boot->vcpu_count,
 	};
+	for (uint32_t i = 0; i < GUEST_VIRTIO_COUNT; i++)
+		config.virtio |= (uint32_t)(machine_config->virtio[i].type != VIRTIO_TYPE_NONE) << i;
 	if (getrandom(config.seed, sizeof(config.seed), 0) != (ssize_t)sizeof(config.seed))
 		return error_set(error, STATUS_FAILED, "cannot get entropy for the guest's seeds: %s", strerror(errno));
 	return layout_load(&config, machine->guest_ram, &guest->layout, error);
@@ -112,7 +114,7 @@ static bool lay_out(const struct record_options *options, struct machine *machin
 bool guest_load(struct guest *guest, const struct record_options *options, struct machine *machine,
 		struct machine_config *config, struct error *error)
 {
-	if (!files_read(options, guest, error) || !lay_out(options, machine, guest, error))
+	if (!files_read(options, guest, error) || !lay_out(options, machine, config, guest, error))
 		return false;
 	config->entry_ipa = guest->layout.entry_ipa;
 	config->dtb_ipa = guest->layout.dtb_ipa;

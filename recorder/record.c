@@ -10,6 +10,7 @@
 #include "hv/host/path.h"
 #include "hv/host/session.h"
 #include "hv/host/state_hash.h"
+#include "recorder/devices.h"
 #include "recorder/guest.h"
 #include "recorder/hints.h"
 #include "recorder/input.h"
@@ -36,6 +37,7 @@ struct recording {
 	struct input input;
 	struct text_watch until;
 	struct hints hints;
+	struct devices devices;
 	struct progress progress;
 	char *machine_version; /* what QEMU says of itself */
 	int signal_fd;
@@ -85,6 +87,9 @@ static bool events_drain(struct recording *r)
 		count = count < BATCH_EVENTS ? count : BATCH_EVENTS;
 		count = count < room ? count : room;
 		const struct event *events = &r->machine->events[slot];
+		count = devices_see(&r->devices, events, count, tail);
+		if (count == 0)
+			return true;
 		writer_give(r->writer, events, count);
 		hints_see(&r->hints, events, count);
 		size_t console = event_console_bytes(events, count, bytes);
@@ -166,6 +171,8 @@ static bool turn(struct recording *r, struct error *error)
 	uint32_t shown = __atomic_load_n(&r->machine->mailbox->console_shown, __ATOMIC_ACQUIRE);
 	bool left = events_drain(r);
 	bool wake = input_release(&r->input);
+	if (!left)
+		wake |= devices_answer(&r->devices);
 	if (shown && !left) { /* what was waited for has been seen, and acted on */
 		__atomic_store_n(&r->machine->mailbox->console_shown, 0, __ATOMIC_SEQ_CST);
 		wake = true;
@@ -174,7 +181,7 @@ static bool turn(struct recording *r, struct error *error)
 		machine_wake(r->machine);
 	if (!left && r->machine->mailbox->idle_target_ns == 0)
 		machine_ring_if_waiting(r->machine);
-	if (!writer_healthy(r->writer, error))
+	if (!writer_healthy(r->writer, error) || !devices_healthy(&r->devices, error))
 		return false;
 	progress_update(&r->progress, r->machine);
 	limits_check(r, error);
@@ -287,6 +294,7 @@ static bool run_machine(struct recording *r, struct error *error)
 	r->writer = writer_start(r->trace, keep, error);
 	if (!r->writer)
 		return false;
+	devices_start(&r->devices, r->machine, r->writer);
 	progress_start(&r->progress, !r->options->quiet && !r->console.on_terminal, 0);
 	while (turn(r, &failure))
 		;
@@ -354,8 +362,9 @@ bool record_run(const struct record_options *options, struct error *error)
 		.until_n = UINT64_MAX,
 	};
 	r.signal_fd = session_signals(error);
-	if (r.signal_fd >= 0)
+	if (r.signal_fd >= 0 && devices_open(&r.devices, &options->devices, options->trace, error))
 		r.machine = machine_create(options->memory_bytes, options->vcpu_count, error);
+	memcpy(config.virtio, r.devices.list.device, sizeof(config.virtio));
 	if (r.machine && guest_load(&guest, options, r.machine, &config, error) && machine_program_check(&r, error) &&
 	    console_spares_files(options, error) && console_open_output(&r.console, options->console, error) &&
 	    console_open_input(&r.console, options->input, error))
@@ -366,8 +375,10 @@ bool record_run(const struct record_options *options, struct error *error)
 		r.hints = (struct hints){.program = guest.kernel, .program_bytes = guest.kernel_bytes};
 	if (r.trace)
 		console_begin(&r.console); /* another recording of this trace has a console, too */
-	if (r.trace && guest_keep(&guest, options, r.machine, &config, r.trace, error))
+	if (r.trace && devices_keep(&r.devices, r.trace, error) &&
+	    guest_keep(&guest, options, r.machine, &config, r.trace, error))
 		record_in_machine(&r, &config, error);
+	devices_close(&r.devices);
 	guest_free(&guest);
 	keyframes_close(&r.keyframes);
 	free(r.machine_version);

@@ -2,6 +2,7 @@
 #pragma once
 #include "hv/abi/mailbox.h"
 #include "hv/error/error.h"
+#include "recorder/devices_options.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -21,10 +22,11 @@ struct record_options {
 	enum hv_pace pace;
 	bool pace_chosen;          /* otherwise: real on a terminal, skip elsewhere */
 	uint64_t max_instructions; /* 0: none */
-	double timeout_s;          /* of real time; 0: none */
-	uint64_t keyframe_ns;      /* of real time between keyframes; 0: none are taken */
-	uint64_t keep_ns;          /* keep only so much of the end, in guest time; 0: all */
-	uint64_t keep_bytes;       /* keep only about the last so many bytes of events and keyframes; 0: all */
+	struct devices_options devices;
+	double timeout_s;     /* of real time; 0: none */
+	uint64_t keyframe_ns; /* of real time between keyframes; 0: none are taken */
+	uint64_t keep_ns;     /* keep only so much of the end, in guest time; 0: all */
+	uint64_t keep_bytes;  /* keep only about the last so many bytes of events and keyframes; 0: all */
 	bool quiet;
 };
 

@@ -1,6 +1,7 @@
 /* One queue, one mutex, one thread. A keyframe is written a slice at a time, so that events and commits do not wait for
  * it.
- * 1. The queue holds at most QUEUE_EVENTS, and there is at most one keyframe on its way.
+ * 1. The queue holds at most QUEUE_EVENTS, and there is at most one keyframe on its way. What devices' events need is a
+ *    list beside it, of at most DATA_BYTES_MAX and what one request adds.
  * 2. Only the writer thread touches the trace. If a CHECK fails elsewhere, that thread still writes what it was given.
  */
 #include "recorder/writer.h"
@@ -19,6 +20,18 @@
 enum { QUEUE_EVENTS = 1 << 17, BATCH_EVENTS = 1 << 14, RESCUE_S_MAX = 20 };
 #define COMMIT_INTERVAL_NS INT64_C(400000000)
 
+#define DATA_BYTES_MAX (UINT64_C(64) << 20)
+
+/* Contents of a disk's block, or bytes of an event. */
+struct data {
+	struct data *next;
+	bool is_block;
+	uint32_t disk;
+	uint64_t block, event;
+	size_t count;
+	uint8_t bytes[];
+};
+
 struct writer {
 	struct trace_writer *trace;
 	pthread_t thread;
@@ -31,6 +44,8 @@ struct writer {
 	struct capture *given;            /* a keyframe that the thread has not begun; NULL: none */
 	bool keyframe_busy;               /* it has one, given or begun */
 	uint64_t appended, committed;     /* events */
+	struct data *data, **data_end;    /* the list, and where the next one goes */
+	uint64_t data_bytes;              /* in it, and being written */
 	size_t first, count;              /* of queue, a ring */
 	struct event queue[QUEUE_EVENTS];
 	struct event batch[BATCH_EVENTS];
@@ -50,9 +65,35 @@ static size_t batch_take(struct writer *writer)
 static void wait_for_work(struct writer *writer, int64_t until_ns)
 {
 	struct timespec until = {.tv_sec = until_ns / (int64_t)NS_PER_S, .tv_nsec = until_ns % (int64_t)NS_PER_S};
-	while (writer->count < BATCH_EVENTS / 2 && !writer->stopping && !writer->given)
+	while (writer->count < BATCH_EVENTS / 2 && writer->data_bytes < DATA_BYTES_MAX / 2 && !writer->stopping &&
+	       !writer->given)
 		if (pthread_cond_timedwait(&writer->changed, &writer->mutex, &until) != 0)
 			return;
+}
+
+/* Writes and frees the list. Returns its bytes. */
+static uint64_t data_write(struct writer *writer, struct data *data, struct error *error)
+{
+	uint64_t bytes = 0;
+	while (data) {
+		struct data *next = data->next;
+		if (data->is_block)
+			trace_put_block(writer->trace, data->disk, data->block, data->event, data->bytes, error);
+		else
+			trace_put_payload(writer->trace, data->event, data->bytes, data->count, error);
+		bytes += data->count;
+		free(data);
+		data = next;
+	}
+	return bytes;
+}
+
+static struct data *data_take(struct writer *writer)
+{
+	struct data *data = writer->data;
+	writer->data = NULL;
+	writer->data_end = &writer->data;
+	return data;
 }
 
 /* Writes events, a slice of a keyframe, and commits when it is time. */
@@ -81,13 +122,16 @@ static void *writer_main(void *argument)
 		if (!keyframe_writer_busy(&writer->keyframes, writer->appended))
 			wait_for_work(writer, next_commit);
 		size_t count = batch_take(writer);
+		struct data *data = data_take(writer); /* no later than its events */
 		if (writer->given)
 			keyframe_writer_begin(&writer->keyframes, writer->given);
 		writer->given = NULL;
-		done = writer->stopping && writer->count == 0;
+		done = writer->stopping && writer->count == 0 && !writer->data;
 		pthread_mutex_unlock(&writer->mutex);
+		uint64_t data_bytes = data_write(writer, data, &error);
 		work(writer, count, done, &next_commit, &error);
 		pthread_mutex_lock(&writer->mutex);
+		writer->data_bytes -= data_bytes;
 		writer->keyframe_busy = writer->keyframes.capture != NULL || writer->given;
 		if (writer->error.status == STATUS_OK)
 			writer->error = error;
@@ -141,6 +185,7 @@ struct writer *writer_start(struct trace_writer *trace, struct writer_keep keep,
 		return error_set(error, STATUS_FAILED, "out of memory"), NULL;
 	writer->trace = trace;
 	writer->keyframes.keep = keep;
+	writer->data_end = &writer->data;
 	locks_init(writer);
 	int failed = pthread_create(&writer->thread, NULL, writer_main, writer);
 	if (failed != 0) {
@@ -170,6 +215,43 @@ void writer_give(struct writer *writer, const struct event *events, size_t count
 	if (writer->count >= BATCH_EVENTS / 2)
 		pthread_cond_signal(&writer->changed);
 	pthread_mutex_unlock(&writer->mutex);
+}
+
+static bool data_give(struct writer *writer, struct data head, const void *bytes, size_t count)
+{
+	struct data *data = malloc(sizeof(*data) + count);
+	if (!data)
+		return false;
+	*data = head;
+	data->count = count;
+	memcpy(data->bytes, bytes, count);
+	pthread_mutex_lock(&writer->mutex);
+	*writer->data_end = data;
+	writer->data_end = &data->next;
+	writer->data_bytes += count;
+	if (writer->data_bytes >= DATA_BYTES_MAX / 2)
+		pthread_cond_signal(&writer->changed);
+	pthread_mutex_unlock(&writer->mutex);
+	return true;
+}
+
+bool writer_give_block(struct writer *writer, uint32_t disk, uint64_t block, uint64_t event, const uint8_t *bytes)
+{
+	struct data head = {.is_block = true, .disk = disk, .block = block, .event = event};
+	return data_give(writer, head, bytes, TRACE_BLOCK_BYTES);
+}
+
+bool writer_give_payload(struct writer *writer, uint64_t event, const void *data, size_t bytes)
+{
+	return data_give(writer, (struct data){.event = event}, data, bytes);
+}
+
+bool writer_has_room_for_data(struct writer *writer)
+{
+	pthread_mutex_lock(&writer->mutex);
+	bool room = writer->data_bytes < DATA_BYTES_MAX;
+	pthread_mutex_unlock(&writer->mutex);
+	return room;
 }
 
 bool writer_wants_keyframe(struct writer *writer)

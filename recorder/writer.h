@@ -24,6 +24,12 @@ struct writer *writer_start(struct trace_writer *trace, struct writer_keep keep,
 size_t writer_room(struct writer *writer);
 /* Gives `count` events, at most writer_room. Cannot fail. */
 void writer_give(struct writer *writer, const struct event *events, size_t count);
+/* What devices' events need in the trace: contents of a disk's block, and bytes of an event. To be given before the
+ * event. False: out of memory. */
+bool writer_give_block(struct writer *writer, uint32_t disk, uint64_t block, uint64_t event, const uint8_t *bytes);
+bool writer_give_payload(struct writer *writer, uint64_t event, const void *data, size_t bytes);
+/* Whether as much of that may be given as one request of a device needs; if not, the guest has to wait. Cannot fail. */
+bool writer_has_room_for_data(struct writer *writer);
 /* Whether the writer is ready for a keyframe: it has one at a time. Cannot fail. */
 bool writer_wants_keyframe(struct writer *writer);
 /* Gives a keyframe, which is the writer's then; only when it wants one. Cannot fail. */

@@ -3,6 +3,7 @@
 #include "recorder/record.h"
 #include "tools/commands.h"
 #include "tools/options.h"
+#include "tools/record_devices.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -125,6 +126,11 @@ static const struct option_row rows[] = {
 	 input_after_take, 0},
 	{"console", 0, "FILE|-|none", "where console output goes (default: -, standard output)", options_text,
 	 AT(console)},
+	{"disk", 0, "FILE[,ro][,write][,serial=TEXT][,name=TEXT]",
+	 "a disk of the guest (repeatable); FILE stays as it is unless write is given", record_disk_take, 0},
+	{"rng", 0, NULL, "a source of random numbers (default: with a disk or a network)", options_flag,
+	 AT(devices.rng)},
+	{"no-rng", 0, NULL, "none", options_flag, AT(devices.no_rng)},
 	{"pace", 0, "skip|real", "idle time is skipped, or waited for (default: real on a terminal)", pace_take, 0},
 	{"keyframe-every", 0, "TIME|none", "real time between keyframes, where a replay can start (default: 500ms)",
 	 keyframes_take, 0},
@@ -205,4 +211,5 @@ void record_command(int argc, char **argv, struct error *error)
 	if (first != 0 && options_agree(&options, error))
 		record_payload(&options, argc - first, argv + first, error);
 	free(options.input_after);
+	record_devices_free(&options);
 }

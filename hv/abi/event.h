@@ -34,6 +34,32 @@ struct event {
 };
 _Static_assert(sizeof(struct event) == 40, "struct event is part of the ring's layout");
 
+/* The fields of a device's event: where it is, and what it moved. */
+static inline uint64_t event_sector_field(uint32_t transport, uint64_t sector)
+{
+	return (uint64_t)transport << 56 | (sector & (UINT64_MAX >> 8));
+}
+
+static inline uint32_t event_disk(const struct event *event)
+{
+	return (uint32_t)(event->address >> 56);
+}
+
+static inline uint64_t event_sector(const struct event *event)
+{
+	return event->address & (UINT64_MAX >> 8);
+}
+
+static inline uint64_t event_data_field(uint32_t bytes, uint32_t check)
+{
+	return (uint64_t)bytes << 32 | check;
+}
+
+static inline uint32_t event_data_bytes(const struct event *event)
+{
+	return (uint32_t)(event->value >> 32);
+}
+
 /* By how much guest time goes on in the event itself, ns: guest time is n and the sum of these before it. */
 static inline uint64_t event_idle_ns(const struct event *event)
 {

@@ -15,6 +15,8 @@ enum event_address {
 	EVENT_ADDRESS_DEADLINE_NS, /* guest time of the next timer interrupt; UINT64_MAX: none is due */
 	EVENT_ADDRESS_INTID,       /* interrupt number */
 	EVENT_ADDRESS_VCPU,        /* the vCPU that goes on; the event's own vCPU is the one that leaves */
+	EVENT_ADDRESS_SECTOR,      /* event_sector: a disk's transport, and its first sector of 512 bytes */
+	EVENT_ADDRESS_TRANSPORT,   /* number of a virtio transport */
 };
 
 /* What its `value` is. */
@@ -31,6 +33,9 @@ enum event_value {
 	EVENT_VALUE_BYTE,          /* one byte */
 	EVENT_VALUE_PRIORITY,      /* of an interrupt */
 	EVENT_VALUE_SWITCH_REASON, /* enum switch_reason */
+	EVENT_VALUE_DATA,          /* event_data_field: how many bytes, and 32 bits of a hash over them */
+	EVENT_VALUE_LENGTH,        /* how many bytes */
+	EVENT_VALUE_REQUEST,       /* type of a disk's request (VIRTIO 1.2, 5.2.6) */
 };
 
 struct event_info {

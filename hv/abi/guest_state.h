@@ -16,8 +16,9 @@
  *   1  the first
  *   2  the guest's counters begin at GUEST_COUNTER_START; CNTPCT_EL0 is no event, and polled without traps
  *      (hv/core/patch.c); reads of ID registers trap
- *   3  several vCPUs, which take turns (hv/core/turn.c) */
-#define GUEST_MACHINE_VERSION 3
+ *   3  several vCPUs, which take turns (hv/core/turn.c)
+ *   4  virtio devices (hv/core/virtio.c) */
+#define GUEST_MACHINE_VERSION 4
 
 enum { GUEST_BREAKPOINT_COUNT = 6, GUEST_WATCHPOINT_COUNT = 4, GUEST_LR_COUNT = 4 };
 
@@ -129,6 +130,27 @@ struct turn_state {
 	uint8_t waits[GUEST_VCPU_MAX]; /* 1: it gave its turn away in a WFI, and has had none since */
 };
 
+/* A split virtqueue (VIRTIO 1.2, 2.7). Indexes are modulo 2^16, as in the rings. */
+struct virtqueue_state {
+	uint64_t desc, driver, device; /* IPAs of the descriptor table, the available and the used ring */
+	uint16_t size, ready;
+	uint16_t next;      /* of the available ring: the next entry that the device takes */
+	uint16_t used;      /* of the used ring: the next entry that it writes */
+	uint16_t batch_end; /* a disk's: the first entry after those that it is at work on */
+	uint16_t zero[3];
+};
+
+enum { VIRTIO_QUEUES_MAX = 2 };
+
+/* A virtio device behind its MMIO transport (VIRTIO 1.2, 4.2.2). */
+struct virtio_state {
+	uint64_t driver_features;
+	uint64_t deadline_ns; /* guest time when a disk is done with its batch; 0: it has none */
+	uint32_t device_features_sel, driver_features_sel, queue_sel;
+	uint32_t status, interrupt, zero;
+	struct virtqueue_state queue[VIRTIO_QUEUES_MAX];
+};
+
 struct guest_state {
 	uint64_t n;       /* position: instructions retired */
 	uint64_t idle_ns; /* guest time is n + idle_ns */
@@ -139,8 +161,9 @@ struct guest_state {
 	struct vgic_state vgic;
 	struct pl011_state uart;
 	struct pl031_state rtc;
-	struct patch_state patch; /* from machine version 2 on */
-	struct turn_state turn;   /* from machine version 3 on */
+	struct patch_state patch;                       /* from machine version 2 on */
+	struct turn_state turn;                         /* from machine version 3 on */
+	struct virtio_state virtio[GUEST_VIRTIO_COUNT]; /* from machine version 4 on */
 };
 
 /* How much of struct guest_state a guest of that machine version has; the rest is zero. */
@@ -148,5 +171,7 @@ static inline size_t guest_state_bytes(uint64_t machine_version)
 {
 	if (machine_version < 2)
 		return offsetof(struct guest_state, patch);
-	return machine_version < 3 ? offsetof(struct guest_state, turn) : sizeof(struct guest_state);
+	if (machine_version < 3)
+		return offsetof(struct guest_state, turn);
+	return machine_version < 4 ? offsetof(struct guest_state, virtio) : sizeof(struct guest_state);
 }

@@ -39,3 +39,7 @@ enum {
 #define GUEST_COUNTER_START UINT64_C(1000000000)
 
 enum { GUEST_VCPU_MAX = 8 };
+
+/* What is at a virtio transport (VIRTIO 1.2, 5: device types). */
+enum virtio_type { VIRTIO_TYPE_NONE = 0, VIRTIO_TYPE_NET = 1, VIRTIO_TYPE_BLOCK = 2, VIRTIO_TYPE_ENTROPY = 4 };
+enum { VIRTIO_READ_ONLY = 1, VIRTIO_SERIAL_BYTES = 20, VIRTIO_SECTOR_BYTES = 512 };

@@ -1,10 +1,11 @@
 /* What EL2 and the host share: the boot block, the mailbox and the rings, in the machine's RAM.
  *
  * The host writes the boot block before the machine starts; from then on each field has one writer. The rings carry
- * struct event (events; hv -> host while recording, host -> hv while replaying) and bytes (console input, host -> hv).
- * A ring index counts up for ever; slot = index % capacity; capacities are powers of two. The writer stores the slot
- * first, then the index with release order; the reader loads the index with acquire order. In a diversion the event
- * ring goes from hv to the host, as while recording.
+ * struct event (events; hv -> host while recording, host -> hv while replaying), bytes of console input (host -> hv),
+ * and bytes that the guest's devices give out (hv -> host while recording). A ring index counts up for ever; slot =
+ * index % capacity; capacities are powers of two. The writer stores the slot first, then the index with release order;
+ * the reader loads the index with acquire order. In a diversion the event ring goes from hv to the host, as while
+ * recording.
  *
  * The doorbell is one byte through the machine's PL011, in either direction: "look at the mailbox". It carries nothing
  * itself and may come too often; the host's bytes count up, so that hv knows whether one is still on its way. */
@@ -22,10 +23,19 @@
 
 #define HV_BOOT_MAGIC UINT64_C(0x31746f6f62727668) /* "hvrboot1" */
 
-enum { HV_ABI_VERSION = 6, HV_FINGERPRINT_COUNT = 48 };
+enum { HV_ABI_VERSION = 7, HV_FINGERPRINT_COUNT = 48 };
 
 enum hv_mode { HV_MODE_RECORD = 1, HV_MODE_REPLAY = 2 };
 enum hv_pace { HV_PACE_SKIP = 0, HV_PACE_REAL = 1 };
+
+/* The device at a virtio transport. */
+struct hv_virtio {
+	uint32_t type;  /* enum virtio_type */
+	uint32_t flags; /* VIRTIO_READ_ONLY */
+	uint64_t value; /* a disk's sectors of VIRTIO_SECTOR_BYTES; a network card's MAC address, first byte lowest */
+	char serial[VIRTIO_SERIAL_BYTES + 4]; /* a disk's, padded with NULs */
+};
+_Static_assert(sizeof(struct hv_virtio) == 40, "layout shared with EL2");
 
 /* Written by the host before hv starts, read-only afterwards. */
 struct hv_boot {
@@ -56,8 +66,13 @@ struct hv_boot {
 	uint64_t machine_version;   /* 1 to GUEST_MACHINE_VERSION: the guest's machine behaves as that one did */
 	uint64_t fingerprint_count; /* a replay: as many are known of the recording's machine, in hv_mailbox's order */
 	uint64_t fingerprint[HV_FINGERPRINT_COUNT];
+	uint64_t output_ring_pa;
+	uint64_t output_ring_bytes; /* slots, a power of two, more than HV_TRANSFER_BYTES */
+	uint64_t transfer_pa;       /* HV_TRANSFER_BYTES, for struct hv_ask */
+	struct hv_virtio virtio[GUEST_VIRTIO_COUNT];
 };
-_Static_assert(sizeof(struct hv_boot) == 184 + 8 + 8 * HV_FINGERPRINT_COUNT, "layout shared with EL2");
+_Static_assert(sizeof(struct hv_boot) == 216 + 8 * HV_FINGERPRINT_COUNT + 40 * GUEST_VIRTIO_COUNT,
+	       "layout shared with EL2");
 
 enum hv_state {
 	HV_STATE_OFF = 0,     /* as the host left it */
@@ -127,6 +142,26 @@ struct hv_console_watch {
 	uint64_t mask; /* 0: none */
 };
 
+/* What hv asks of the host, and waits for: bytes for the guest. Where they come from is the host's to know: from a disk
+ * image while recording, from the trace in a replay. */
+enum hv_ask_kind {
+	HV_ASK_NONE = 0,
+	HV_ASK_DISK_READ = 1,  /* bytes from `sector` on into the transfer area */
+	HV_ASK_DISK_FLUSH = 2, /* all that was written so far is to survive */
+	HV_ASK_PACKET = 3,     /* the packet that comes next into the transfer area; `bytes` is its length */
+	HV_ASK_ENTROPY = 4,    /* so many random bytes into the transfer area */
+};
+
+enum { HV_TRANSFER_BYTES = 1 << 20 };
+
+struct hv_ask {
+	uint32_t kind;   /* enum hv_ask_kind; the host sets it back to none with its answer */
+	uint32_t device; /* number of its transport */
+	uint32_t bytes;  /* up to HV_TRANSFER_BYTES */
+	uint32_t failed; /* the answer: 1: the host could not do it */
+	uint64_t sector;
+};
+
 struct hv_mailbox {
 	/* hv writes */
 	uint32_t state;          /* enum hv_state */
@@ -174,11 +209,18 @@ struct hv_mailbox {
 	uint32_t console_shown;
 	uint32_t zero2;
 
-	/* rings: head is written by the ring's writer, tail by its reader */
+	struct hv_ask ask; /* hv's, but for the answer */
+	uint32_t packets;  /* recording, the host writes: so many packets wait for the guest */
+	uint32_t zero3;
+
+	/* rings: head is written by the ring's writer, tail by its reader. What devices give out (disk writes, packets)
+	   is in the output ring before its event is in the event ring. */
 	uint64_t event_head;
 	uint64_t event_tail;
 	uint64_t input_head;
 	uint64_t input_tail;
+	uint64_t output_head;
+	uint64_t output_tail;
 
 	struct guest_state final_state; /* hv writes it at ENDED, DIVERGED, STOPPED and KEYFRAME; the host for
 					   HV_COMMAND_LOAD, and before the start to resume */

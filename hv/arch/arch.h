@@ -5,6 +5,7 @@
 #include "hv/abi/mailbox.h"
 #include "hv/abi/types.h"
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum arch_exit { ARCH_EXIT_SYNC = 0, ARCH_EXIT_IRQ = 1, ARCH_EXIT_FIQ = 2, ARCH_EXIT_SERROR = 3 };
@@ -60,6 +61,10 @@ void arch_sp_write(uint64_t pstate, uint64_t value);
 /* Copies of one 4 KiB page the lines of 64 bytes whose bit in `lines` is set. Stores of EL2 make the machine forget
  * what it had translated of that page. */
 void arch_page_copy(void *to, const void *from, uint64_t lines);
+/* Copies bytes between guest RAM and the host's memory, words at a time. */
+void arch_copy(void *to, const void *from, size_t bytes);
+/* A device has written to the page of guest RAM at `page`: its dirty state. */
+void arch_page_written(ipa_t page);
 /* The page of guest RAM at `page` may be executed at EL1 and no more, or is as before, dirty state included; from the
  * next arch_tlb_forget on. To say the same again changes nothing. */
 void arch_page_execute_only(ipa_t page, bool only);

@@ -1,4 +1,4 @@
-/* The SIMD registers, in and out, and the page copy; the C code of hv is built without SIMD. */
+/* The SIMD registers, in and out, and copies; the C code of hv is built without SIMD. */
 	.arch	armv8.2-a
 
 	.macro	all_simd, op
@@ -52,3 +52,28 @@ arch_page_copy:
 	stp	x13, x14, [x6, #48]
 	b.ne	1b
 2:	ret
+
+/* void arch_copy(void *to, const void *from, size_t bytes): at any addresses, for all of it is normal memory. */
+	.global	arch_copy
+arch_copy:
+	subs	x2, x2, #64
+	b.lo	2f
+1:	ldp	x5, x6, [x1]
+	ldp	x7, x8, [x1, #16]
+	ldp	x9, x10, [x1, #32]
+	ldp	x11, x12, [x1, #48]
+	stp	x5, x6, [x0]
+	stp	x7, x8, [x0, #16]
+	stp	x9, x10, [x0, #32]
+	stp	x11, x12, [x0, #48]
+	add	x0, x0, #64
+	add	x1, x1, #64
+	subs	x2, x2, #64
+	b.hs	1b
+2:	adds	x2, x2, #64
+	b.eq	4f
+3:	ldrb	w5, [x1], #1
+	strb	w5, [x0], #1
+	subs	x2, x2, #1
+	b.ne	3b
+4:	ret

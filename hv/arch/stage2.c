@@ -2,7 +2,7 @@
  * device access, and a store to flash, comes to EL2 as an abort.
  *
  * 1. The map does not change while the guest runs (invariant I6), but for the pages that hv/core/patch.c makes
- *    execute-only; only the CPU sets dirty state in it.
+ *    execute-only; the CPU sets dirty state in it, and hv for what devices write.
  * 2. A leaf starts clean: readable, DBM set, made writable by the CPU at the first store (Arm ARM D8.4.6).
  * 3. Up to 16 GiB of IPA the walk starts at level 2 with concatenated tables, one level less per TLB miss. */
 #include "hv/arch/stage2.h"
@@ -69,10 +69,22 @@ void stage2_map_zeros(ipa_t ipa, uint64_t bytes)
 		*level2_entry(at) = (uint64_t)level3 | DESC_VALID | DESC_TABLE;
 }
 
+static uint64_t *leaf_of(ipa_t page)
+{
+	return &pagetable_next(level2_entry(page.v))[page.v >> PAGE_SHIFT & (TABLE_ENTRIES - 1)];
+}
+
+/* What the CPU remembers of the page is no matter: it only makes it writable once more. */
+void arch_page_written(ipa_t page)
+{
+	uint64_t *leaf = leaf_of(page);
+	*leaf |= *leaf & S2_XN_EL0 ? S2_WAS_DIRTY : S2_AP_WRITE;
+}
+
 /* Execute-only, a page has no dirty state that the CPU could set: without DBM every store faults (Arm ARM D8.4.6). */
 void arch_page_execute_only(ipa_t page, bool only)
 {
-	uint64_t *leaf = &pagetable_next(level2_entry(page.v))[page.v >> PAGE_SHIFT & (TABLE_ENTRIES - 1)];
+	uint64_t *leaf = leaf_of(page);
 	uint64_t now = *leaf;
 	if (((now & S2_XN_EL0) != 0) == only)
 		return;

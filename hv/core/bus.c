@@ -5,11 +5,11 @@
 #include "hv/core/hv.h"
 #include "hv/core/interrupts.h"
 #include "hv/core/timers.h"
+#include "hv/core/virtio_bus.h"
 #include "hv/dev/pl011.h"
 #include "hv/dev/pl031.h"
 #include "hv/dev/vgicd.h"
 #include "hv/dev/vgicr.h"
-#include "hv/dev/virtio_none.h"
 #include <stddef.h>
 
 struct bus_device {
@@ -105,19 +105,6 @@ static void gicr_write(uint64_t offset, uint8_t size, uint64_t value)
 		    (uint32_t)(offset % GUEST_GICR_BYTES_PER_VCPU), size, value);
 }
 
-static uint64_t virtio_read(uint64_t offset, uint8_t size)
-{
-	(void)size;
-	return virtio_none_read((uint32_t)(offset % GUEST_VIRTIO_BYTES));
-}
-
-static void virtio_write(uint64_t offset, uint8_t size, uint64_t value)
-{
-	(void)offset;
-	(void)size;
-	(void)value;
-}
-
 static uint64_t flash_read(uint64_t offset, uint8_t size)
 {
 	(void)offset;
@@ -138,7 +125,7 @@ static const struct bus_device devices[] = {
 	{GUEST_RTC_IPA, GUEST_RTC_BYTES, rtc_read, rtc_write},
 	{GUEST_GICD_IPA, GUEST_GICD_BYTES, gicd_read, gicd_write},
 	{GUEST_GICR_IPA, GUEST_GICR_BYTES_PER_VCPU *GUEST_VCPU_MAX, gicr_read, gicr_write},
-	{GUEST_VIRTIO_IPA, GUEST_VIRTIO_BYTES *GUEST_VIRTIO_COUNT, virtio_read, virtio_write},
+	{GUEST_VIRTIO_IPA, GUEST_VIRTIO_BYTES *GUEST_VIRTIO_COUNT, virtio_bus_read, virtio_bus_write},
 };
 
 bool bus_has_flash(void)

@@ -22,6 +22,9 @@ struct half {
 	bool (*note_due)(void);
 	bool (*debug_due)(void);
 	bool (*input)(uint8_t *byte);
+	bool (*ask)(enum event_kind kind, struct hv_ask *ask);
+	void (*output)(const void *bytes, uint32_t count);
+	bool (*packet)(uint32_t transport);
 	bool (*turn)(enum turn_cause cause, uint32_t *to, enum switch_reason *why);
 	bool (*idle_due)(bool waits);
 	ns_t (*idle)(ns_t deadline);
@@ -51,6 +54,18 @@ static bool no_input(uint8_t *byte)
 	return false;
 }
 
+static void no_output(const void *bytes, uint32_t count)
+{
+	(void)bytes;
+	(void)count;
+}
+
+static bool no_packet(uint32_t transport)
+{
+	(void)transport;
+	return false;
+}
+
 /* Each exit takes the long way. */
 static insn_t no_rest(insn_t alarm)
 {
@@ -71,6 +86,9 @@ static const struct half recording = {
 	.note_due = never,
 	.debug_due = never,
 	.input = record_input,
+	.ask = record_ask,
+	.output = record_output,
+	.packet = record_packet,
 	.turn = schedule_turn,
 	.idle_due = record_idle_due,
 	.idle = record_idle,
@@ -92,6 +110,9 @@ static const struct half replaying = {
 	.note_due = replay_note_due,
 	.debug_due = replay_debug_due,
 	.input = replay_input,
+	.ask = replay_ask,
+	.output = no_output,
+	.packet = replay_packet,
 	.turn = replay_turn,
 	.idle_due = replay_idle_due,
 	.idle = replay_idle,
@@ -113,6 +134,9 @@ static const struct half diverted = {
 	.note_due = never,
 	.debug_due = never,
 	.input = no_input,
+	.ask = record_ask,
+	.output = record_output,
+	.packet = no_packet,
 	.turn = schedule_turn,
 	.idle_due = record_idle_due,
 	.idle = divert_idle,
@@ -216,6 +240,27 @@ bool gate_input(ipa_t device, uint8_t *byte)
 		return false;
 	note(EVENT_INPUT, device.v, *byte);
 	return !hv.ended;
+}
+
+void gate_device(enum event_kind kind, uint64_t address, uint64_t value)
+{
+	note(kind, address, value);
+}
+
+bool gate_ask(enum event_kind kind, struct hv_ask *ask)
+{
+	return !hv.ended && HALF(ask(kind, ask));
+}
+
+void gate_output(const void *bytes, uint32_t count)
+{
+	if (!hv.ended)
+		HALF(output(bytes, count));
+}
+
+bool gate_packet(uint32_t transport)
+{
+	return !hv.ended && HALF(packet(transport));
 }
 
 bool gate_turn(enum turn_cause cause, uint32_t *to, enum switch_reason *why)

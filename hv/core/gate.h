@@ -9,6 +9,7 @@
  * 3. After a divergence or the end of the recording hv.ended is set and every call returns without effect. */
 #pragma once
 #include "hv/abi/event.h"
+#include "hv/abi/mailbox.h"
 #include "hv/abi/types.h"
 #include "hv/core/turn.h"
 #include <stdbool.h>
@@ -51,6 +52,16 @@ bool gate_debug_due(void);
 
 /* Takes one byte of console input for the device at `device`, if there is one now. */
 bool gate_input(ipa_t device, uint8_t *byte);
+
+/* A device of the guest moved data, or could not. */
+void gate_device(enum event_kind kind, uint64_t address, uint64_t value);
+/* Has the host put what event `kind` brings into the transfer area, ask->bytes of it; a packet's own length is put
+ * there. Waits for it: the guest's clock stands still. False: the host could not, or a replay does not have it. */
+bool gate_ask(enum event_kind kind, struct hv_ask *ask);
+/* Bytes that a device gives out, before their event. */
+void gate_output(const void *bytes, uint32_t count);
+/* Whether there is a packet that the network card at `transport` takes now. */
+bool gate_packet(uint32_t transport);
 
 /* Whether another vCPU has the next turn: who, and why. */
 bool gate_turn(enum turn_cause cause, uint32_t *to, enum switch_reason *why);

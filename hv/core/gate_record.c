@@ -9,6 +9,7 @@
 #include "hv/core/ring.h"
 #include "hv/core/schedule.h"
 #include "hv/core/timers.h"
+#include "hv/core/virtio_device.h"
 #include "hv/dev/pl011.h"
 
 static bool hang_seen;
@@ -113,11 +114,51 @@ bool record_input(uint8_t *byte)
 	return true;
 }
 
+bool record_ask(enum event_kind kind, struct hv_ask *ask)
+{
+	(void)kind;
+	return ring_ask(ask);
+}
+
+static uint64_t output_room(void)
+{
+	uint64_t used = hv.mailbox->output_head - ring_index_load(&hv.mailbox->output_tail);
+	CHECK(used <= hv.boot->output_ring_bytes);
+	return hv.boot->output_ring_bytes - used;
+}
+
+void record_output(const void *bytes, uint32_t count)
+{
+	uint8_t *slots = (uint8_t *)hv.boot->output_ring_pa;
+	uint64_t head = hv.mailbox->output_head, first = head & (hv.boot->output_ring_bytes - 1);
+	uint64_t to_end = hv.boot->output_ring_bytes - first;
+	uint64_t part = count < to_end ? count : to_end;
+	while (output_room() < count) {
+		ring_wait_announce();
+		if (output_room() < count)
+			ring_wait();
+	}
+	arch_copy(slots + first, bytes, part);
+	arch_copy(slots, (const uint8_t *)bytes + part, count - part);
+	ring_index_store(&hv.mailbox->output_head, head + count);
+}
+
+static bool packet_ready(void)
+{
+	return __atomic_load_n(&hv.mailbox->packets, __ATOMIC_ACQUIRE) != 0 && virtio_device_wants_packet();
+}
+
+bool record_packet(uint32_t transport)
+{
+	(void)transport;
+	return packet_ready();
+}
+
 /* Nothing can ever wake the guest: asleep, it neither makes room for queued input nor asks for it. */
 static bool hung(ns_t deadline)
 {
 	bool ended = __atomic_load_n(&hv.mailbox->input_ended, __ATOMIC_ACQUIRE); /* what came before it is queued */
-	return deadline.v == UINT64_MAX && !input_ready() && (ended || input_queued());
+	return deadline.v == UINT64_MAX && !virtio_device_has_net() && !input_ready() && (ended || input_queued());
 }
 
 /* Whether the newest bytes on the console are what the host waits for. */
@@ -166,7 +207,8 @@ static void sleep_for_host(ns_t deadline)
 	hv.mailbox->idle_target_ns = deadline.v;
 	for (;;) {
 		ring_wait_announce();
-		if (input_ready() || hv.mailbox->stop_request || hv.mailbox->real_ns >= deadline.v || hung(deadline))
+		if (input_ready() || packet_ready() || hv.mailbox->stop_request || hv.mailbox->real_ns >= deadline.v ||
+		    hung(deadline))
 			break;
 		ring_wait();
 	}
@@ -194,7 +236,7 @@ ns_t record_idle(ns_t deadline)
 	if (jump.v != 0)
 		return spin_jump(jump, deadline);
 	asking_idle(&hv.guest.uart);
-	if (input_ready())
+	if (input_ready() || packet_ready())
 		return (ns_t){0};
 	if (hv.boot->pace == HV_PACE_SKIP && deadline.v != UINT64_MAX)
 		return (ns_t){deadline.v - hv_now().v};

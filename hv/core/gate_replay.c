@@ -137,6 +137,29 @@ static HV_APART void diverged_here(void)
 	diverged(&here);
 }
 
+/* What the guest asks for is what the recording had here; where the host could not give it, a DISK_ERROR follows. What
+ * brings no bytes needs no host. */
+bool replay_ask(enum event_kind kind, struct hv_ask *ask)
+{
+	const struct event *next = next_here(kind);
+	if (!next) {
+		if (!next_here(EVENT_DISK_ERROR))
+			diverged_here();
+		return false;
+	}
+	if (ask->kind == HV_ASK_DISK_FLUSH)
+		return true;
+	if (ask->kind == HV_ASK_PACKET)
+		ask->bytes = event_data_bytes(next);
+	return ring_ask(ask);
+}
+
+bool replay_packet(uint32_t transport)
+{
+	const struct event *next = next_here(EVENT_PACKET_IN);
+	return next && next->address == transport;
+}
+
 /* A trace may say what no recording does. */
 bool replay_turn(enum turn_cause cause, uint32_t *to, enum switch_reason *why)
 {

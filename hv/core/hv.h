@@ -8,11 +8,11 @@
 struct hv {
 	const struct hv_boot *boot;
 	volatile struct hv_mailbox *mailbox;
-	struct guest_state guest;
-	struct vcpu_state *vcpu; /* guest.current's */
-	uint64_t until_n;        /* a replay stops here */
-	bool ended;              /* nothing enters the guest any more, or until the next command */
-	bool own_points_out;     /* the guest's breakpoints and watchpoints had to make room for the debugger's */
+	struct vcpu_state *vcpu;  /* guest.current's */
+	uint64_t until_n;         /* a replay stops here */
+	bool ended;               /* nothing enters the guest any more, or until the next command */
+	bool own_points_out;      /* the guest's breakpoints and watchpoints had to make room for the debugger's */
+	struct guest_state guest; /* the last: the others are near the object's address, for one instruction */
 };
 
 extern struct hv hv;

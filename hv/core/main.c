@@ -17,6 +17,7 @@
 #include "hv/core/service.h"
 #include "hv/core/sysreg.h"
 #include "hv/core/vcpu.h"
+#include "hv/core/virtio_bus.h"
 #include "hv/dev/pl011.h"
 #include "hv/dev/pl031.h"
 #include "hv/dev/vgic.h"
@@ -103,6 +104,7 @@ void hv_main(void)
 	hv.mailbox->fingerprint_count = arch_fingerprint((uint64_t *)hv.mailbox->fingerprint);
 	guest_clock_init();
 	guest_init();
+	virtio_bus_init();
 	gate_init();
 	if (hv.boot->resume)
 		service_resume();

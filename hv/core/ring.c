@@ -1,5 +1,6 @@
 /* Sleeping for the host. Interrupts that come meanwhile are kept for the run loop. */
 #include "hv/core/ring.h"
+#include "hv/arch/panic.h"
 #include "hv/board/board.h"
 #include "hv/core/interrupts.h"
 
@@ -38,6 +39,25 @@ void ring_wait(void)
 	while (hv.mailbox->waits)
 		interrupts_taken_add(board_wait());
 	ring_bell_await();
+}
+
+bool ring_ask(struct hv_ask *ask)
+{
+	volatile struct hv_ask *shared = &hv.mailbox->ask;
+	shared->device = ask->device;
+	shared->bytes = ask->bytes;
+	shared->sector = ask->sector;
+	shared->failed = 0;
+	__atomic_store_n(&shared->kind, ask->kind, __ATOMIC_RELEASE);
+	while (__atomic_load_n(&shared->kind, __ATOMIC_ACQUIRE) != HV_ASK_NONE) {
+		ring_wait_announce();
+		if (shared->kind != HV_ASK_NONE)
+			ring_wait();
+	}
+	if (ask->kind == HV_ASK_PACKET)
+		ask->bytes = shared->bytes;
+	CHECK(ask->bytes <= HV_TRANSFER_BYTES);
+	return !shared->failed;
 }
 
 void ring_bell_await(void)

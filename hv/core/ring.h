@@ -31,6 +31,9 @@ void ring_events_from(uint64_t index, uint64_t count);
 void ring_wait_announce(void);
 void ring_wait(void);
 
+/* Asks the host, and waits for its answer. False: the host could not do it. */
+bool ring_ask(struct hv_ask *ask);
+
 /* Has the host ring soon, for the guest may come to where nothing else interrupts it. Does not wait for it. */
 void ring_bell_ask(void);
 

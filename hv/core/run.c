@@ -4,7 +4,7 @@
  *        v                                                                    │
  *      enter ──trap──> exit_dispatch ──> at rest? ──yes───────────────────────┤
  *        │                                  │ no                              │
- *        └──interrupt─> take, defer? ───────┴─> settle: exit, input, turn, inject, idle
+ *        └──interrupt─> take, defer? ───────┴─> settle: exit, devices, turn, inject, idle
  *
  * 1. Everything that settling does is a function of the position and of gate events, so it happens alike in a replay.
  * 2. Places that share a position are no places for an event, because which of them a replay finds is not sure: before
@@ -37,6 +37,7 @@
 #include "hv/core/turn.h"
 #include "hv/core/vcpu.h"
 #include "hv/core/vector.h"
+#include "hv/core/virtio_bus.h"
 #include "hv/dev/pl011.h"
 
 /* Only what was taken is settled: a replay may not have a place for more. */
@@ -123,12 +124,14 @@ static void settle(enum taken taken)
 			debug_interrupted();
 			interrupts_fold();
 			timers_sample();
+			virtio_bus_complete();
 			spin_look();
 		} else if (gate_note_due()) {
 			interrupts_fold();
 		}
 		interrupts_taken_forget();
 		input_poll();
+		virtio_bus_serve();
 		bool idle = waits && (!interrupts_pending() || hv_vcpu()->power == VCPU_OFF);
 		if (turn_goes(idle ? TURN_WAITS : spins ? TURN_SPINS : exit ? TURN_EXIT : TURN_TRAP))
 			idle = waits = false;
@@ -144,6 +147,7 @@ static void settle(enum taken taken)
 		hv.guest.idle_ns += gate_idle(timers_idle_deadline()).v;
 		guest_clock_jumped();
 		timers_sample();
+		virtio_bus_complete();
 		spins = false; /* it has waited, or another goes on */
 	}
 }

@@ -4,6 +4,7 @@
 #include "hv/core/guest_clock.h"
 #include "hv/core/hv.h"
 #include "hv/core/interrupts.h"
+#include "hv/core/virtio_device.h"
 #include "hv/dev/pl031.h"
 
 #define CTL_WRITABLE (TIMER_CTL_ENABLE | TIMER_CTL_IMASK)
@@ -107,7 +108,7 @@ ns_t timers_idle_deadline(void)
 		deadline = min_u64(deadline, wake_deadline(i));
 	if (interrupts_enabled(0, GUEST_INTID_RTC))
 		deadline = min_u64(deadline, rtc_deadline());
-	return (ns_t){deadline};
+	return (ns_t){min_u64(deadline, virtio_device_deadline(true).v)};
 }
 
 /* The virtual timer of the vCPU that runs is in hardware; those of the others are hv's. */
@@ -126,6 +127,7 @@ insn_t timers_alarm_deadline(void)
 	has_changed = false;
 	uint64_t deadline = min_u64(ptimer_deadline(hv.guest.current), rtc_deadline());
 	deadline = min_u64(deadline, others_deadline());
+	deadline = min_u64(deadline, virtio_device_deadline(false).v);
 	if (deadline == UINT64_MAX)
 		return (insn_t){UINT64_MAX};
 	uint64_t at = deadline - hv.guest.idle_ns;

@@ -1,6 +1,7 @@
 /* The machine's memory and its doorbell. Starting the process is in machine_process.c. */
 #include "hv/host/machine.h"
 #include "hv/abi/types.h"
+#include "hv/error/check.h"
 #include "hv/host/machine_process.h"
 
 #include <errno.h>
@@ -13,12 +14,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BLOCK_BYTES      (UINT64_C(2) << 20)
-#define MAILBOX_OFFSET   UINT64_C(0x10000) /* after the boot block */
-#define RINGS_PA         (HV_IMAGE_PA + HV_IMAGE_BYTES_MAX)
-#define EVENT_RING_COUNT (UINT64_C(1) << 16)
-#define INPUT_RING_BYTES (UINT64_C(1) << 16)
-#define STAGING_COUNT    UINT64_C(4096)
+#define BLOCK_BYTES       (UINT64_C(2) << 20)
+#define MAILBOX_OFFSET    UINT64_C(0x10000) /* after the boot block */
+#define RINGS_PA          (HV_IMAGE_PA + HV_IMAGE_BYTES_MAX)
+#define EVENT_RING_COUNT  (UINT64_C(1) << 16)
+#define INPUT_RING_BYTES  (UINT64_C(1) << 16)
+#define OUTPUT_RING_BYTES (UINT64_C(4) << 20)
+#define STAGING_COUNT     UINT64_C(4096)
 
 #define STUCK_NS INT64_C(60000000000) /* a machine that shows no progress for so long is looked at */
 #define DEAF_NS  INT64_C(20000000000) /* and for one that was asked to stop */
@@ -44,7 +46,10 @@ static void layout_machine(struct machine *machine, uint64_t guest_ram_bytes, ui
 	boot.event_ring_count = EVENT_RING_COUNT;
 	boot.input_ring_pa = boot.event_ring_pa + block_up(EVENT_RING_COUNT * sizeof(struct event));
 	boot.input_ring_bytes = INPUT_RING_BYTES;
-	boot.staging_pa = boot.input_ring_pa + block_up(INPUT_RING_BYTES);
+	boot.output_ring_pa = boot.input_ring_pa + block_up(INPUT_RING_BYTES);
+	boot.output_ring_bytes = OUTPUT_RING_BYTES;
+	boot.transfer_pa = boot.output_ring_pa + block_up(OUTPUT_RING_BYTES);
+	boot.staging_pa = boot.transfer_pa + block_up(HV_TRANSFER_BYTES);
 	boot.staging_count = STAGING_COUNT;
 	boot.tables_pa = boot.staging_pa + block_up(STAGING_COUNT * sizeof(struct hv_page));
 	boot.tables_bytes = tables_bytes(guest_ram_bytes);
@@ -78,6 +83,8 @@ static bool ram_map(struct machine *machine, struct error *error)
 	machine->mailbox = (struct hv_mailbox *)(void *)host_address(machine, boot->mailbox_pa);
 	machine->events = (struct event *)(void *)host_address(machine, boot->event_ring_pa);
 	machine->input = host_address(machine, boot->input_ring_pa);
+	machine->output = host_address(machine, boot->output_ring_pa);
+	machine->transfer = host_address(machine, boot->transfer_pa);
 	machine->guest_ram = host_address(machine, boot->guest_ram_pa);
 	return true;
 }
@@ -134,6 +141,7 @@ bool machine_start(struct machine *machine, const struct machine_config *config,
 	boot->machine_version = config->machine_version;
 	boot->fingerprint_count = config->fingerprint_count;
 	memcpy(boot->fingerprint, config->fingerprint, sizeof(boot->fingerprint));
+	memcpy(boot->virtio, config->virtio, sizeof(boot->virtio));
 	memcpy(host_address(machine, HV_BOOT_PA), boot, sizeof(*boot));
 	return machine_process_start(machine, error) && wait_for_hv(machine, error);
 }
@@ -178,6 +186,16 @@ void machine_ring_if_waiting(struct machine *machine)
 	bell_announce(machine);
 	__atomic_store_n(&machine->mailbox->waits, 0, __ATOMIC_SEQ_CST);
 	bell_send(machine);
+}
+
+void machine_output_take(struct machine *machine, uint8_t *to, uint32_t count)
+{
+	uint64_t ring_bytes = machine->boot->output_ring_bytes, tail = machine->mailbox->output_tail;
+	uint64_t to_end = ring_bytes - tail % ring_bytes, part = count < to_end ? count : to_end;
+	CHECK(count <= machine_index_load(&machine->mailbox->output_head) - tail);
+	memcpy(to, machine->output + tail % ring_bytes, part);
+	memcpy(to + part, machine->output, count - part);
+	machine_index_store(&machine->mailbox->output_tail, tail + count);
 }
 
 bool machine_doorbell_take(struct machine *machine)

@@ -22,6 +22,7 @@ struct machine_config {
 	uint64_t entry_ipa, dtb_ipa;
 	uint64_t fingerprint_count; /* of a recording's machine: hv_boot */
 	uint64_t fingerprint[HV_FINGERPRINT_COUNT];
+	struct hv_virtio virtio[GUEST_VIRTIO_COUNT];
 	bool serve;  /* a replay that obeys commands, for a debugger */
 	bool resume; /* the guest starts as final_state in the mailbox */
 };
@@ -35,6 +36,8 @@ struct machine {
 	struct hv_mailbox *mailbox;
 	struct event *events;
 	uint8_t *input;
+	uint8_t *output;    /* the output ring */
+	uint8_t *transfer;  /* HV_TRANSFER_BYTES, for struct hv_ask */
 	uint8_t *guest_ram; /* at GUEST_RAM_IPA */
 	uint64_t guest_ram_bytes;
 };
@@ -49,6 +52,8 @@ void machine_wake(struct machine *machine); /* rings, and hv goes on if it sleep
 void machine_ring_if_waiting(struct machine *machine);
 /* Gives hv in serve mode a command, and rings. */
 void machine_command(struct machine *machine, enum hv_command command);
+/* Takes `count` bytes out of the output ring, where they are before their event comes. */
+void machine_output_take(struct machine *machine, uint8_t *to, uint32_t count);
 /* Takes the doorbell bytes that came. Returns false if the machine closed its end. */
 bool machine_doorbell_take(struct machine *machine);
 /* Whether the process still runs; if not, fills `error` with why. */

@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum { PHANDLE_CLOCK = 0x8000, PHANDLE_CPU = 0x8001 };
-enum { CELL_PPI = 1, CELL_SPI = 0, CELL_LEVEL_HIGH = 4 };
+enum { CELL_PPI = 1, CELL_SPI = 0, CELL_EDGE_RISING = 1, CELL_LEVEL_HIGH = 4 };
 enum { NODE_NAME_BYTES = 32 };
 
 static const size_t room_bytes_first = 4096;
@@ -131,6 +131,26 @@ static void rtc_add(struct dtb_tree *tree)
 	dtb_tree_put_text(tree, node, "clock-names", "apb_pclk");
 }
 
+/* Where there is a device, unless the tree has the transport already. A later node goes before the earlier ones, and
+ * guests number disks in the order of nodes. */
+static void virtio_add(struct dtb_tree *tree, uint32_t transports, int address_cells, int size_cells)
+{
+	for (uint32_t i = GUEST_VIRTIO_COUNT; i-- > 0;) {
+		const uint32_t interrupt[] = {CELL_SPI, GUEST_INTID_VIRTIO - 32 + i, CELL_EDGE_RISING};
+		uint64_t ipa = GUEST_VIRTIO_IPA + i * GUEST_VIRTIO_BYTES;
+		char name[NODE_NAME_BYTES];
+		snprintf(name, sizeof(name), "virtio_mmio@%" PRIx64, ipa);
+		if (!(transports >> i & 1) || dtb_tree_find(tree, name) >= 0)
+			continue;
+		int node = dtb_tree_add(tree, 0, name);
+		dtb_tree_put_text(tree, node, "compatible", "virtio,mmio");
+		dtb_tree_append(tree, node, "reg", address_cells, ipa);
+		dtb_tree_append(tree, node, "reg", size_cells, GUEST_VIRTIO_BYTES);
+		dtb_tree_put_cells(tree, node, "interrupts", 3, interrupt);
+		dtb_tree_put_flag(tree, node, "dma-coherent");
+	}
+}
+
 static void psci_add(struct dtb_tree *tree)
 {
 	static const char compatible[] = "arm,psci-1.0\0arm,psci-0.2\0arm,psci";
@@ -193,6 +213,7 @@ static void build(struct dtb_tree *tree, const struct guest_config *config, cons
 	gic_add(tree, config->vcpu_count);
 	uart_add(tree);
 	rtc_add(tree);
+	virtio_add(tree, config->virtio, DTB_TREE_CELLS_MAX, DTB_TREE_CELLS_MAX);
 	memory_add(tree, config->ram_bytes, DTB_TREE_CELLS_MAX, DTB_TREE_CELLS_MAX);
 	psci_add(tree);
 }
@@ -229,6 +250,7 @@ static void patch(struct dtb_tree *tree, const struct guest_config *config, cons
 	boot_put(tree, chosen, config, layout, address_cells);
 	if (dtb_tree_find(tree, "psci") < 0)
 		psci_add(tree);
+	virtio_add(tree, config->virtio, address_cells, size_cells);
 }
 
 /* Makes the tree in `room_bytes` of memory; tree->fdt is the caller's to free. */

@@ -38,6 +38,7 @@ struct guest_config {
 	const char *bootargs;            /* or NULL */
 	uint64_t ram_bytes;              /* a multiple of 4 KiB */
 	uint32_t vcpu_count;             /* 1 to GUEST_VCPU_MAX */
+	uint32_t virtio;                 /* a bit for each virtio transport with a device */
 	uint8_t seed[LAYOUT_SEED_BYTES]; /* entropy: first kaslr-seed, then rng-seed */
 };
 

@@ -6,6 +6,7 @@
 #include "hv/host/state_hash.h"
 #include "replay/run/divergence.h"
 #include "replay/run/engine_state.h"
+#include "replay/run/supply.h"
 
 #include <string.h>
 
@@ -221,6 +222,7 @@ bool engine_load(struct engine *engine, const struct guest_state *state, uint64_
 	struct hv_page *staging = staging_of(machine);
 	struct guest_state copy = *state;
 	engine->diverted = engine->changed = false;
+	supply_forget(engine->supply);
 	engine_ring_restart(engine, next_event);
 	dirty_forget(&engine->dirty);
 	do {

@@ -2,6 +2,7 @@
 #include "hv/abi/descriptor.h"
 #include "replay/run/engine_state.h"
 #include "replay/run/guest.h"
+#include "replay/run/supply.h"
 
 #include <stdlib.h>
 
@@ -63,6 +64,8 @@ struct engine *engine_open(const char *trace, uint64_t n, struct interruption *i
 	engine->interruption = interruption;
 	engine->trace = trace_open(trace, error);
 	if (engine->trace)
+		engine->supply = supply_open(engine->trace, error);
+	if (engine->supply)
 		engine->events = events_open(engine->trace, error);
 	if (engine->events && engine_start(engine, n, error))
 		return engine;
@@ -79,6 +82,7 @@ void engine_close(struct engine *engine)
 	free(engine->start_state);
 	keyframe_index_close(&engine->keyframes);
 	events_close(engine->events);
+	supply_close(engine->supply);
 	trace_close(engine->trace);
 	free(engine);
 }

@@ -2,6 +2,7 @@
 #include "hv/host/event_console.h"
 #include "hv/host/machine.h"
 #include "replay/run/engine_state.h"
+#include "replay/run/supply.h"
 
 enum { RING_FILL_EVENTS = 1024, CONSOLE_EVENTS = 256 };
 
@@ -27,7 +28,7 @@ static bool ring_fill(struct engine *engine, struct error *error)
 }
 
 /* Diverted, events come from hv, for what the guest prints. */
-static void ring_drain(struct engine *engine)
+static bool ring_drain(struct engine *engine, struct error *error)
 {
 	struct machine *machine = engine->machine;
 	uint64_t ring_count = machine->boot->event_ring_count;
@@ -40,17 +41,21 @@ static void ring_drain(struct engine *engine)
 		size_t printed = event_console_bytes(&machine->events[slot], count, bytes);
 		if (engine->console && printed > 0)
 			engine->console(engine->console_context, bytes, printed);
+		if (!supply_take(engine->supply, machine, &machine->events[slot], count, engine->first_event, error))
+			return false;
 		machine_index_store(&machine->mailbox->event_tail, tail + count);
 	}
 	machine_ring_if_waiting(machine);
+	return true;
 }
 
 bool engine_ring_serve(struct engine *engine, struct error *error)
 {
-	if (!engine->diverted)
-		return ring_fill(engine, error);
-	ring_drain(engine);
-	return true;
+	bool diverted = engine->diverted;
+	if (!(diverted ? ring_drain(engine, error) : ring_fill(engine, error)))
+		return false;
+	uint64_t passed = diverted ? 0 : machine_index_load(&engine->machine->mailbox->event_tail);
+	return supply_answer(engine->supply, engine->machine, engine->first_event + passed, diverted, error);
 }
 
 void engine_ring_restart(struct engine *engine, uint64_t next_event)

@@ -7,6 +7,7 @@ struct engine {
 	struct machine *machine;
 	struct events *events;
 	struct trace_reader *trace;
+	struct supply *supply; /* what the guest's devices get */
 	struct keyframe_index keyframes;
 	struct guest_state *start_state;   /* of position 0 */
 	uint64_t start_next_event;         /* the first that start_state has not seen: input may stand at position 0 */

@@ -56,6 +56,15 @@ static bool fingerprint_get(struct trace_reader *trace, struct machine_config *c
 	return found != TRACE_FAILED;
 }
 
+static bool devices_get(struct trace_reader *trace, struct machine_config *config, struct error *error)
+{
+	struct virtio_list list;
+	bool good = metadata_devices(trace, &list, error);
+	if (good)
+		memcpy(config->virtio, list.device, sizeof(config->virtio));
+	return good;
+}
+
 static bool config_get(struct trace_reader *trace, struct machine_config *config, uint64_t *ram_bytes,
 		       uint64_t *vcpu_count, struct error *error)
 {
@@ -65,7 +74,7 @@ static bool config_get(struct trace_reader *trace, struct machine_config *config
 	    !metadata_number(trace, TRACE_META_ENTRY_IPA, &config->entry_ipa, error) ||
 	    !metadata_number(trace, TRACE_META_DTB_IPA, &config->dtb_ipa, error) ||
 	    !metadata_number(trace, TRACE_META_RTC_BASE_S, &config->rtc_base_s, error) ||
-	    !fingerprint_get(trace, config, error))
+	    !fingerprint_get(trace, config, error) || !devices_get(trace, config, error))
 		return false;
 	if (config->machine_version == 0 || config->machine_version > GUEST_MACHINE_VERSION)
 		return error_set(error, STATUS_FAILED,

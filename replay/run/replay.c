@@ -6,6 +6,7 @@
 #include "hv/host/state_hash.h"
 #include "replay/run/divergence.h"
 #include "replay/run/guest.h"
+#include "replay/run/supply.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@ struct replaying {
 	const struct replay_options *options;
 	struct trace_reader *trace;
 	struct trace_cursor *cursor;
+	struct supply *supply;
 	struct machine *machine;
 	struct console console;
 	struct progress progress;
@@ -80,7 +82,9 @@ static bool turn(struct replaying *r, struct error *error)
 	machine_doorbell_take(r->machine);
 	r->interrupted = session_signal_take(r->signal_fd) != 0;
 	uint32_t state = machine_state(r->machine);
-	if (!events_print(r, error) || !events_fill(r, error))
+	uint64_t next = trace_first_event(r->trace) + machine_index_load(&r->machine->mailbox->event_tail);
+	if (!events_print(r, error) || !events_fill(r, error) ||
+	    !supply_answer(r->supply, r->machine, next, false, error))
 		return false;
 	progress_update(&r->progress, r->machine);
 	if (r->interrupted || (state != HV_STATE_OFF && state != HV_STATE_RUNNING))
@@ -214,9 +218,12 @@ bool replay_run(const struct replay_options *options, struct error *error)
 		console_begin(&r.console);
 	r.console.signal_fd = r.signal_fd;
 	config.until_n = options->until_n;
-	if (r.machine && start_go(&r, &config, error))
+	if (r.machine)
+		r.supply = supply_open(r.trace, error);
+	if (r.supply && start_go(&r, &config, error))
 		replay_in_machine(&r, &config, error);
 	trace_cursor_free(r.cursor);
+	supply_close(r.supply);
 	trace_close(r.trace);
 	machine_destroy(r.machine);
 	console_close(&r.console);

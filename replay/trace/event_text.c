@@ -56,6 +56,12 @@ bool event_text_name(const struct event *event, char *text, size_t bytes)
 	case EVENT_ADDRESS_VCPU:
 		snprintf(text, bytes, "to vCPU %" PRIu64, event->address);
 		break;
+	case EVENT_ADDRESS_SECTOR:
+		snprintf(text, bytes, "virtio%u, sector %" PRIu64, event_disk(event), event_sector(event));
+		break;
+	case EVENT_ADDRESS_TRANSPORT:
+		snprintf(text, bytes, "virtio%" PRIu64, event->address);
+		break;
 	case EVENT_ADDRESS_EXIT_REASON:
 		reason = event_text_exit_reason(event->address);
 		break;
@@ -184,6 +190,15 @@ static void append_details(struct line *line, const struct event *event)
 		break;
 	case EVENT_VALUE_SWITCH_REASON:
 		append_switch(line, event, name);
+		break;
+	case EVENT_VALUE_DATA:
+		append(line, " %s, %u bytes, check %08" PRIx32, name, event_data_bytes(event), (uint32_t)value);
+		break;
+	case EVENT_VALUE_LENGTH:
+		append(line, " %s, %" PRIu64 " bytes", name, value);
+		break;
+	case EVENT_VALUE_REQUEST:
+		append(line, " %s, request of type %" PRIu64, name, value);
 		break;
 	case EVENT_VALUE_NONE:
 		append(line, " address %#" PRIx64 " value %#" PRIx64, event->address, value);

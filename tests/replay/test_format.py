@@ -62,7 +62,7 @@ def a_trace_of_several_vcpus_is_read_after_the_document():
 
 @test
 def a_recording_puts_every_key_and_a_part_without_the_end_none_of_the_end():
-    record("--memory", "16M", "--console", "none", "--keyframe-every", "1ms", "--turns", "random:7", payload("timer_physical"))
+    record("--memory", "16M", "--console", "none", "--keyframe-every", "1ms", "--turns", "random:7", "--rng", payload("timer_physical"))
     whole = agree("trace")
     metadata_is_listed(whole, ("start", "end"))
     check(hvrec("trim", "trace", "-o", "part", "--to", str(whole.events[-1][0] // 2)).status == 0, "trim")

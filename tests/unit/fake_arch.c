@@ -144,6 +144,16 @@ void arch_page_copy(void *to, const void *from, uint64_t lines)
 		memcpy((uint8_t *)to + at, (const uint8_t *)from + at, (lines & 1) * 64);
 }
 
+void arch_copy(void *to, const void *from, size_t bytes)
+{
+	memcpy(to, from, bytes);
+}
+
+void arch_page_written(ipa_t page)
+{
+	cr_assert_lt(page.v - GUEST_RAM_IPA, FAKE_RAM_BYTES);
+}
+
 void arch_page_execute_only(ipa_t page, bool only)
 {
 	cr_assert_lt(page.v - GUEST_RAM_IPA, FAKE_RAM_BYTES);

@@ -78,18 +78,19 @@ Test(abi, guest_state_has_no_hidden_padding)
 	cr_assert_eq(offsetof(struct vcpu_state, power) + 2 * 4, sizeof(struct vcpu_state));
 	cr_assert_eq(offsetof(struct vcpu_state, ich_lr) + GUEST_LR_COUNT * 8, offsetof(struct vcpu_state, power));
 	cr_assert_eq(offsetof(struct guest_state, vcpu), 32);
-	cr_assert_eq(sizeof(struct guest_state), 32 + GUEST_VCPU_MAX * sizeof(struct vcpu_state) +
-							 sizeof(struct vgic_state) + sizeof(struct pl011_state) +
-							 sizeof(struct pl031_state) + sizeof(struct patch_state) +
-							 sizeof(struct turn_state));
+	cr_assert_eq(sizeof(struct guest_state),
+		     32 + GUEST_VCPU_MAX * sizeof(struct vcpu_state) + sizeof(struct vgic_state) +
+			     sizeof(struct pl011_state) + sizeof(struct pl031_state) + sizeof(struct patch_state) +
+			     sizeof(struct turn_state) + GUEST_VIRTIO_COUNT * sizeof(struct virtio_state));
 	cr_assert_eq(guest_state_bytes(1), offsetof(struct guest_state, patch));
 	cr_assert_eq(guest_state_bytes(2), offsetof(struct guest_state, turn));
+	cr_assert_eq(guest_state_bytes(3), offsetof(struct guest_state, virtio));
 	cr_assert_eq(guest_state_bytes(GUEST_MACHINE_VERSION), sizeof(struct guest_state));
 }
 
 Test(abi, the_boot_block_and_the_mailbox)
 {
-	cr_assert_eq(sizeof(struct hv_boot), 184 + 8 + 8 * HV_FINGERPRINT_COUNT);
+	cr_assert_eq(sizeof(struct hv_boot), 216 + 8 * HV_FINGERPRINT_COUNT + 40 * GUEST_VIRTIO_COUNT);
 	cr_assert_eq(offsetof(struct hv_boot, guest_ram_pa), 24);
 	cr_assert_eq(offsetof(struct hv_boot, until_n), 136);
 	cr_assert_eq(offsetof(struct hv_mailbox, now_n), 8);
@@ -102,6 +103,6 @@ Test(abi, the_boot_block_and_the_mailbox)
 			     HV_DEBUG_POINTS_MAX * sizeof(struct hv_debug_point));
 	cr_assert_eq(offsetof(struct hv_mailbox, event_head),
 		     offsetof(struct hv_mailbox, console_watch) + HV_CONSOLE_WATCHES * sizeof(struct hv_console_watch) +
-			     8);
-	cr_assert_eq(offsetof(struct hv_mailbox, final_state), offsetof(struct hv_mailbox, event_head) + 32);
+			     8 + sizeof(struct hv_ask) + 8);
+	cr_assert_eq(offsetof(struct hv_mailbox, final_state), offsetof(struct hv_mailbox, event_head) + 48);
 }

@@ -120,6 +120,8 @@ static enum track track_of(const struct event_info *info)
 	case EVENT_ADDRESS_DEADLINE_NS:
 		return TRACK_IDLE;
 	case EVENT_ADDRESS_IPA:
+	case EVENT_ADDRESS_SECTOR:
+	case EVENT_ADDRESS_TRANSPORT:
 		return TRACK_DEVICES;
 	case EVENT_ADDRESS_VCPU:
 		return TRACK_TURNS;

@@ -47,6 +47,8 @@ bool report_hot_add(struct report_hot *hot, const struct event *event, struct er
 		       add(hot, REPORT_HOT_INTERRUPTS, event->address, 0, event->n, error);
 	case EVENT_ADDRESS_ESR:
 	case EVENT_ADDRESS_VCPU:
+	case EVENT_ADDRESS_SECTOR:
+	case EVENT_ADDRESS_TRANSPORT:
 	case EVENT_ADDRESS_END_REASON:
 	case EVENT_ADDRESS_DEADLINE_NS:
 	case EVENT_ADDRESS_NONE:

@@ -1,0 +1,165 @@
+/* 1. Bytes that events gave out come out of the output ring in the order of the events.
+ * 2. What the trace needs of an event is given to the writer before the event, so that no commit has the event alone.
+ * 3. hv stands still while it asks, so the event that an answer leads to is the next one. */
+#include "recorder/devices.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+/* Told of a disk's block: which disk. */
+struct telling {
+	struct devices *devices;
+	uint32_t transport;
+};
+
+static bool block_tell(void *context, uint64_t block, uint64_t event, const uint8_t *bytes)
+{
+	const struct telling *telling = context;
+	return writer_give_block(telling->devices->writer, telling->transport, block, event, bytes);
+}
+
+static void disk_name(char name[VIRTIO_NAME_BYTES], const struct disk_options *options, size_t index)
+{
+	if (options->name)
+		snprintf(name, VIRTIO_NAME_BYTES, "%s", options->name);
+	else
+		snprintf(name, VIRTIO_NAME_BYTES, "vd%c", (char)('a' + (char)index));
+}
+
+static bool disk_add(struct devices *devices, const struct disk_options *options, size_t index, const char *folder,
+		     struct error *error)
+{
+	struct hv_virtio *device = &devices->list.device[index];
+	char name[VIRTIO_NAME_BYTES];
+	disk_name(name, options, index);
+	if (virtio_list_find(&devices->list, name) >= 0)
+		return error_set(error, STATUS_FAILED, "--disk: two disks are called %s", name);
+	devices->disks[index] = disk_open(options, folder, error);
+	if (!devices->disks[index])
+		return false;
+	device->type = VIRTIO_TYPE_BLOCK;
+	device->flags = options->read_only ? VIRTIO_READ_ONLY : 0;
+	device->value = disk_bytes(devices->disks[index]) / VIRTIO_SECTOR_BYTES;
+	memcpy(devices->list.name[index], name, sizeof(name));
+	if (options->serial)
+		memcpy(device->serial, options->serial, strlen(options->serial));
+	return true;
+}
+
+bool devices_open(struct devices *devices, const struct devices_options *options, const char *trace,
+		  struct error *error)
+{
+	const char *slash = strrchr(trace, '/');
+	char *folder = slash ? strndup(trace, (size_t)(slash - trace) + 1) : strdup(".");
+	bool good = folder || error_set(error, STATUS_FAILED, "out of memory");
+	size_t used = options->disk_count;
+	for (size_t i = 0; good && i < options->disk_count; i++)
+		good = disk_add(devices, &options->disks[i], i, folder, error);
+	if (good && (used > 0 || options->rng) && !options->no_rng)
+		devices->list.device[used].type = VIRTIO_TYPE_ENTROPY;
+	free(folder);
+	return good;
+}
+
+bool devices_keep(const struct devices *devices, struct trace_writer *trace, struct error *error)
+{
+	char text[VIRTIO_LIST_BYTES];
+	virtio_list_text(&devices->list, text);
+	return *text == 0 || trace_put_text(trace, TRACE_META_DEVICES, text, error);
+}
+
+void devices_start(struct devices *devices, struct machine *machine, struct writer *writer)
+{
+	devices->machine = machine;
+	devices->writer = writer;
+}
+
+static bool disk_event(struct devices *devices, const struct event *event, uint64_t number)
+{
+	static uint8_t bytes[HV_TRANSFER_BYTES];
+	struct telling telling = {devices, event_disk(event)};
+	uint64_t offset = event_sector(event) * VIRTIO_SECTOR_BYTES, count = event->value;
+	struct disk *disk = devices->disks[event_disk(event)];
+	const uint8_t *from = NULL;
+	if (event->kind == EVENT_DISK_WRITE) {
+		count = event_data_bytes(event);
+		machine_output_take(devices->machine, bytes, (uint32_t)count);
+		from = bytes;
+	}
+	return disk_write(disk, number, offset, from, count, block_tell, &telling, &devices->failure);
+}
+
+size_t devices_see(struct devices *devices, const struct event *events, size_t count, uint64_t first)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (events[i].kind != EVENT_DISK_WRITE && events[i].kind != EVENT_DISK_ZERO)
+			continue;
+		if (!writer_has_room_for_data(devices->writer) || devices->failure.status != STATUS_OK ||
+		    !disk_event(devices, &events[i], first + i))
+			return i;
+	}
+	return count;
+}
+
+bool devices_healthy(const struct devices *devices, struct error *error)
+{
+	const struct error *failure = &devices->failure;
+	return failure->status == STATUS_OK || error_set(error, failure->status, "%s", failure->text);
+}
+
+/* An error that the guest sees, and the user, once for each cause. */
+static void disk_failed(struct devices *devices, const struct error *error)
+{
+	if (strcmp(devices->warned.text, error->text) != 0)
+		fprintf(stderr, "hvrec: warning: %s\n", error->text);
+	devices->warned = *error;
+}
+
+static bool answer(struct devices *devices, struct hv_ask *ask)
+{
+	struct error error = {.status = STATUS_OK};
+	struct telling telling = {devices, ask->device};
+	struct disk *disk = ask->device < GUEST_VIRTIO_COUNT ? devices->disks[ask->device] : NULL;
+	uint8_t *transfer = devices->machine->transfer;
+	bool good = true;
+	switch (ask->kind) {
+	case HV_ASK_DISK_READ:
+		good = disk_read(disk, ask->sector * VIRTIO_SECTOR_BYTES, transfer, ask->bytes, block_tell, &telling,
+				 &error);
+		break;
+	case HV_ASK_DISK_FLUSH:
+		good = disk_flush(disk, &error);
+		break;
+	case HV_ASK_ENTROPY:
+		good = getrandom(transfer, ask->bytes, 0) == (ssize_t)ask->bytes;
+		if (good)
+			writer_give_payload(devices->writer, devices->machine->mailbox->event_head, transfer,
+					    ask->bytes);
+		break;
+	default:
+		break;
+	}
+	if (!good)
+		disk_failed(devices, &error);
+	return good;
+}
+
+bool devices_answer(struct devices *devices)
+{
+	struct hv_ask *ask = &devices->machine->mailbox->ask;
+	if (__atomic_load_n(&ask->kind, __ATOMIC_ACQUIRE) == HV_ASK_NONE || !writer_has_room_for_data(devices->writer))
+		return false;
+	ask->failed = !answer(devices, ask);
+	__atomic_store_n(&ask->kind, (uint32_t)HV_ASK_NONE, __ATOMIC_SEQ_CST);
+	return true;
+}
+
+void devices_close(struct devices *devices)
+{
+	for (unsigned i = 0; i < GUEST_VIRTIO_COUNT; i++)
+		disk_close(devices->disks[i]);
+	memset(devices, 0, sizeof(*devices));
+}

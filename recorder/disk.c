@@ -1,0 +1,231 @@
+/* What the guest writes goes into a file without a name, as large as the disk and sparse; a bit for each block says
+ * where the newest contents are. The trace is told of whole blocks, so a write of a part of one reads the rest. */
+#include "recorder/disk.h"
+#include "recorder/disk_image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BLOCK = TRACE_BLOCK_BYTES };
+
+struct disk {
+	struct disk_image *image;
+	bool write;
+	int overlay_fd;
+	uint64_t bytes, block_count;
+	/* a bit for each block */
+	uint64_t *written; /* its contents are in the overlay */
+	uint64_t *known;   /* the trace has it */
+	uint64_t *dirty;   /* with `write`: the image does not have it */
+};
+
+static bool bit_get(const uint64_t *bits, uint64_t i)
+{
+	return bits[i / 64] >> i % 64 & 1;
+}
+
+static void bit_set(uint64_t *bits, uint64_t i)
+{
+	bits[i / 64] |= UINT64_C(1) << i % 64;
+}
+
+static void bit_clear(uint64_t *bits, uint64_t i)
+{
+	bits[i / 64] &= ~(UINT64_C(1) << i % 64);
+}
+
+static int overlay_open(const char *folder, struct error *error)
+{
+	int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		FILE *file = tmpfile(); /* a file system without O_TMPFILE */
+		fd = file ? fcntl(fileno(file), F_DUPFD_CLOEXEC, 0) : -1;
+		if (file)
+			fclose(file);
+	}
+	if (fd < 0)
+		error_set(error, STATUS_FAILED, "%s: no file can be made for what the guest writes to its disk: %s",
+			  folder, strerror(errno));
+	return fd;
+}
+
+struct disk *disk_open(const struct disk_options *options, const char *folder, struct error *error)
+{
+	struct disk *disk = calloc(1, sizeof(*disk));
+	if (!disk)
+		return error_set(error, STATUS_FAILED, "out of memory"), NULL;
+	disk->overlay_fd = -1;
+	disk->write = options->write;
+	disk->image = disk_image_open(options->path, options->write, error);
+	if (disk->image)
+		disk->overlay_fd = overlay_open(folder, error);
+	if (disk->overlay_fd < 0) {
+		disk_close(disk);
+		return NULL;
+	}
+	disk->bytes = disk_image_bytes(disk->image);
+	disk->block_count = (disk->bytes + BLOCK - 1) / BLOCK;
+	size_t words = disk->block_count / 64 + 1;
+	disk->written = calloc(words, sizeof(uint64_t));
+	disk->known = calloc(words, sizeof(uint64_t));
+	disk->dirty = calloc(words, sizeof(uint64_t));
+	if (disk->written && disk->known && disk->dirty)
+		return disk;
+	error_set(error, STATUS_FAILED, "out of memory");
+	disk_close(disk);
+	return NULL;
+}
+
+uint64_t disk_bytes(const struct disk *disk)
+{
+	return disk->bytes;
+}
+
+static bool overlay_read(struct disk *disk, uint64_t offset, uint8_t *to, uint32_t bytes, struct error *error)
+{
+	for (uint32_t done = 0; done < bytes;) {
+		ssize_t got = pread(disk->overlay_fd, to + done, bytes - done, (off_t)(offset + done));
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return error_set(error, STATUS_FAILED, "cannot read what the guest wrote to its disk: %s",
+					 strerror(errno));
+		if (got == 0) { /* a block at the end that is not whole */
+			memset(to + done, 0, bytes - done);
+			break;
+		}
+		done += (uint32_t)got;
+	}
+	return true;
+}
+
+static bool overlay_write(struct disk *disk, uint64_t offset, const uint8_t *from, uint32_t bytes, struct error *error)
+{
+	for (uint32_t done = 0; done < bytes;) {
+		ssize_t put = pwrite(disk->overlay_fd, from + done, bytes - done, (off_t)(offset + done));
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put <= 0)
+			return error_set(error, STATUS_FAILED, "cannot keep what the guest writes to its disk: %s",
+					 strerror(put < 0 ? errno : ENOSPC));
+		done += (uint32_t)put;
+	}
+	return true;
+}
+
+/* Blocks [first, first + count), which are all in the overlay, or none is. */
+static bool run_read(struct disk *disk, uint64_t first, uint64_t count, uint8_t *to, struct error *error)
+{
+	uint32_t bytes = (uint32_t)(count * BLOCK);
+	return bit_get(disk->written, first) ? overlay_read(disk, first * BLOCK, to, bytes, error)
+					     : disk_image_read(disk->image, first * BLOCK, to, bytes, error);
+}
+
+static bool blocks_read(struct disk *disk, uint64_t first, uint64_t count, uint8_t *to, struct error *error)
+{
+	for (uint64_t done = 0, run; done < count; done += run) {
+		bool written = bit_get(disk->written, first + done);
+		for (run = 1; done + run < count && bit_get(disk->written, first + done + run) == written;)
+			run++;
+		if (!run_read(disk, first + done, run, to + done * BLOCK, error))
+			return false;
+	}
+	return true;
+}
+
+bool disk_read(struct disk *disk, uint64_t offset, void *to, uint32_t bytes, disk_block_fn *block, void *context,
+	       struct error *error)
+{
+	uint64_t first = offset / BLOCK, count = (offset + bytes + BLOCK - 1) / BLOCK - first;
+	uint8_t *blocks = malloc(count * BLOCK);
+	bool good = blocks ? blocks_read(disk, first, count, blocks, error)
+			   : error_set(error, STATUS_FAILED, "out of memory");
+	for (uint64_t i = 0; good && i < count; i++) {
+		if (bit_get(disk->known, first + i))
+			continue;
+		good = block(context, first + i, 0, blocks + i * BLOCK) ||
+		       error_set(error, STATUS_FAILED, "out of memory");
+		bit_set(disk->known, first + i);
+	}
+	if (good)
+		memcpy(to, blocks + offset % BLOCK, bytes);
+	free(blocks);
+	return good;
+}
+
+/* One block, of which [from, from + bytes) changes. */
+static bool block_write(struct disk *disk, uint64_t event, uint64_t index, uint32_t from, const uint8_t *data,
+			uint32_t bytes, disk_block_fn *block, void *context, struct error *error)
+{
+	uint8_t whole[BLOCK];
+	if (bytes < BLOCK && !run_read(disk, index, 1, whole, error))
+		return false;
+	if (data)
+		memcpy(whole + from, data, bytes);
+	else
+		memset(whole + from, 0, bytes);
+	if (!overlay_write(disk, index * BLOCK, whole, BLOCK, error))
+		return false;
+	bit_set(disk->written, index);
+	bit_set(disk->known, index);
+	bit_set(disk->dirty, index);
+	return block(context, index, event, whole) || error_set(error, STATUS_FAILED, "out of memory");
+}
+
+bool disk_write(struct disk *disk, uint64_t event, uint64_t offset, const void *from, uint64_t bytes,
+		disk_block_fn *block, void *context, struct error *error)
+{
+	const uint8_t *data = from;
+	while (bytes > 0) {
+		uint32_t start = (uint32_t)(offset % BLOCK);
+		uint32_t part = BLOCK - start < bytes ? BLOCK - start : (uint32_t)bytes;
+		if (!block_write(disk, event, offset / BLOCK, start, data, part, block, context, error))
+			return false;
+		data = data ? data + part : NULL;
+		offset += part;
+		bytes -= part;
+	}
+	return true;
+}
+
+static bool block_flush(struct disk *disk, uint64_t index, struct error *error)
+{
+	uint8_t bytes[BLOCK];
+	uint64_t left = disk->bytes - index * BLOCK;
+	if (!run_read(disk, index, 1, bytes, error) ||
+	    !disk_image_write(disk->image, index * BLOCK, bytes, left < BLOCK ? (uint32_t)left : BLOCK, error))
+		return false;
+	bit_clear(disk->dirty, index);
+	return true;
+}
+
+bool disk_flush(struct disk *disk, struct error *error)
+{
+	if (!disk->write)
+		return true;
+	for (uint64_t word = 0; word * 64 < disk->block_count; word++) {
+		while (disk->dirty[word] != 0) {
+			uint64_t index = word * 64 + (unsigned)__builtin_ctzll(disk->dirty[word]);
+			if (!block_flush(disk, index, error))
+				return false;
+		}
+	}
+	return disk_image_flush(disk->image, error);
+}
+
+void disk_close(struct disk *disk)
+{
+	if (!disk)
+		return;
+	disk_image_close(disk->image);
+	if (disk->overlay_fd >= 0)
+		close(disk->overlay_fd);
+	free(disk->written);
+	free(disk->known);
+	free(disk->dirty);
+	free(disk);
+}
