@@ -7,9 +7,9 @@ enum { DEVICES_DISKS_MAX = 24 };
 
 struct disk_options {
 	const char *path;
-	bool read_only;            /* to the guest */
-	bool write;                /* the image gets what the guest writes and flushes */
-	const char *serial, *name; /* or NULL */
+	bool read_only;                     /* to the guest */
+	bool write;                         /* the image gets what the guest writes and flushes */
+	const char *serial, *name, *format; /* or NULL */
 };
 
 struct devices_options {

@@ -60,7 +60,7 @@ struct disk *disk_open(const struct disk_options *options, const char *folder, s
 		return error_set(error, STATUS_FAILED, "out of memory"), NULL;
 	disk->overlay_fd = -1;
 	disk->write = options->write;
-	disk->image = disk_image_open(options->path, options->write, error);
+	disk->image = disk_image_open(options->path, options->format, options->write, error);
 	if (disk->image)
 		disk->overlay_fd = overlay_open(folder, error);
 	if (disk->overlay_fd < 0) {

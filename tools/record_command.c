@@ -126,7 +126,7 @@ static const struct option_row rows[] = {
 	 input_after_take, 0},
 	{"console", 0, "FILE|-|none", "where console output goes (default: -, standard output)", options_text,
 	 AT(console)},
-	{"disk", 0, "FILE[,ro][,write][,serial=TEXT][,name=TEXT]",
+	{"disk", 0, "FILE[,ro][,write][,serial=TEXT][,name=TEXT][,format=NAME]",
 	 "a disk of the guest (repeatable); FILE stays as it is unless write is given", record_disk_take, 0},
 	{"rng", 0, NULL, "a source of random numbers (default: with a disk or a network)", options_flag,
 	 AT(devices.rng)},

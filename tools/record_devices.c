@@ -52,7 +52,13 @@ static bool word_take(struct disk_options *disk, const char *option, const char 
 		return serial_set(disk, option, word + 7, error);
 	if (strncmp(word, "name=", 5) == 0)
 		return name_set(disk, option, word + 5, error);
-	return error_set(error, STATUS_FAILED, "%s: %s is none of ro, write, serial=TEXT and name=TEXT", option, word);
+	if (strncmp(word, "format=", 7) == 0) {
+		disk->format = word + 7;
+		return *disk->format ||
+		       error_set(error, STATUS_FAILED, "%s: format= needs a name, such as raw", option);
+	}
+	return error_set(error, STATUS_FAILED, "%s: %s is none of ro, write, serial=TEXT, name=TEXT and format=NAME",
+			 option, word);
 }
 
 bool record_disk_take(const char *option, const char *text, void *into, struct error *error)

@@ -94,8 +94,7 @@ ns_t virtio_device_deadline(bool wakes)
 	uint64_t first = UINT64_MAX;
 	for (uint32_t i = 0; i < GUEST_VIRTIO_COUNT; i++) {
 		uint64_t deadline = hv.guest.virtio[i].deadline_ns;
-		if (deadline != 0 && deadline < first &&
-		    (!wakes || interrupts_enabled(0, GUEST_INTID_VIRTIO + i)))
+		if (deadline != 0 && deadline < first && (!wakes || interrupts_enabled(0, GUEST_INTID_VIRTIO + i)))
 			first = deadline;
 	}
 	return (ns_t){first};
