@@ -9,16 +9,16 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* Told of a disk's block: which disk. */
+/* Told of a disk's blocks: which disk. */
 struct telling {
 	struct devices *devices;
 	uint32_t transport;
 };
 
-static bool block_tell(void *context, uint64_t block, uint64_t event, const uint8_t *bytes)
+static bool blocks_tell(void *context, uint64_t first, uint64_t count, uint64_t event, const uint8_t *bytes)
 {
 	const struct telling *telling = context;
-	return writer_give_block(telling->devices->writer, telling->transport, block, event, bytes);
+	return writer_give_blocks(telling->devices->writer, telling->transport, first, count, event, bytes);
 }
 
 static void disk_name(char name[VIRTIO_NAME_BYTES], const struct disk_options *options, size_t index)
@@ -89,7 +89,7 @@ static bool disk_event(struct devices *devices, const struct event *event, uint6
 		machine_output_take(devices->machine, bytes, (uint32_t)count);
 		from = bytes;
 	}
-	return disk_write(disk, number, offset, from, count, block_tell, &telling, &devices->failure);
+	return disk_write(disk, number, offset, from, count, blocks_tell, &telling, &devices->failure);
 }
 
 size_t devices_see(struct devices *devices, const struct event *events, size_t count, uint64_t first)
@@ -127,7 +127,7 @@ static bool answer(struct devices *devices, struct hv_ask *ask)
 	bool good = true;
 	switch (ask->kind) {
 	case HV_ASK_DISK_READ:
-		good = disk_read(disk, ask->sector * VIRTIO_SECTOR_BYTES, transfer, ask->bytes, block_tell, &telling,
+		good = disk_read(disk, ask->sector * VIRTIO_SECTOR_BYTES, transfer, ask->bytes, blocks_tell, &telling,
 				 &error);
 		break;
 	case HV_ASK_DISK_FLUSH:
@@ -147,14 +147,13 @@ static bool answer(struct devices *devices, struct hv_ask *ask)
 	return good;
 }
 
-bool devices_answer(struct devices *devices)
+void devices_answer(struct devices *devices)
 {
 	struct hv_ask *ask = &devices->machine->mailbox->ask;
-	if (__atomic_load_n(&ask->kind, __ATOMIC_ACQUIRE) == HV_ASK_NONE || !writer_has_room_for_data(devices->writer))
-		return false;
+	if (!machine_asks(devices->machine) || !writer_has_room_for_data(devices->writer))
+		return;
 	ask->failed = !answer(devices, ask);
-	__atomic_store_n(&ask->kind, (uint32_t)HV_ASK_NONE, __ATOMIC_SEQ_CST);
-	return true;
+	machine_answer(devices->machine);
 }
 
 void devices_close(struct devices *devices)

@@ -30,6 +30,6 @@ void devices_start(struct devices *devices, struct machine *machine, struct writ
 size_t devices_see(struct devices *devices, const struct event *events, size_t count, uint64_t first);
 /* Whether what the guest wrote could be kept so far; fills `error` if not. */
 bool devices_healthy(const struct devices *devices, struct error *error);
-/* Answers what hv asks. Call when all events have been given. Returns whether hv is to be woken. */
-bool devices_answer(struct devices *devices);
+/* Answers what hv asks, and wakes it. Call when all events have been given. */
+void devices_answer(struct devices *devices);
 void devices_close(struct devices *devices);

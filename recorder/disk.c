@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BLOCK = TRACE_BLOCK_BYTES };
+enum { BLOCK = TRACE_BLOCK_BYTES, RUN_BLOCKS = 256 };
 
 struct disk {
 	struct disk_image *image;
@@ -137,53 +137,88 @@ static bool blocks_read(struct disk *disk, uint64_t first, uint64_t count, uint8
 	return true;
 }
 
-bool disk_read(struct disk *disk, uint64_t offset, void *to, uint32_t bytes, disk_block_fn *block, void *context,
-	       struct error *error)
+/* Tells of those that the trace does not have, run by run. */
+static bool unknown_tell(struct disk *disk, uint64_t first, uint64_t count, const uint8_t *bytes, disk_blocks_fn *tell,
+			 void *context)
 {
-	uint64_t first = offset / BLOCK, count = (offset + bytes + BLOCK - 1) / BLOCK - first;
-	uint8_t *blocks = malloc(count * BLOCK);
-	bool good = blocks ? blocks_read(disk, first, count, blocks, error)
-			   : error_set(error, STATUS_FAILED, "out of memory");
-	for (uint64_t i = 0; good && i < count; i++) {
-		if (bit_get(disk->known, first + i))
-			continue;
-		good = block(context, first + i, 0, blocks + i * BLOCK) ||
-		       error_set(error, STATUS_FAILED, "out of memory");
-		bit_set(disk->known, first + i);
+	for (uint64_t done = 0, run; done < count; done += run) {
+		bool known = bit_get(disk->known, first + done);
+		for (run = 1; done + run < count && bit_get(disk->known, first + done + run) == known;)
+			run++;
+		if (!known && !tell(context, first + done, run, 0, bytes + done * BLOCK))
+			return false;
 	}
-	if (good)
-		memcpy(to, blocks + offset % BLOCK, bytes);
-	free(blocks);
-	return good;
+	for (uint64_t i = 0; i < count; i++)
+		bit_set(disk->known, first + i);
+	return true;
 }
 
-/* One block, of which [from, from + bytes) changes. */
-static bool block_write(struct disk *disk, uint64_t event, uint64_t index, uint32_t from, const uint8_t *data,
-			uint32_t bytes, disk_block_fn *block, void *context, struct error *error)
+/* Whole blocks. */
+static bool whole_read(struct disk *disk, uint64_t first, uint64_t count, uint8_t *to, disk_blocks_fn *tell,
+		       void *context, struct error *error)
+{
+	return blocks_read(disk, first, count, to, error) && (unknown_tell(disk, first, count, to, tell, context) ||
+							      error_set(error, STATUS_FAILED, "out of memory"));
+}
+
+bool disk_read(struct disk *disk, uint64_t offset, void *to, uint32_t bytes, disk_blocks_fn *tell, void *context,
+	       struct error *error)
+{
+	uint8_t whole[BLOCK], *at = to;
+	for (uint64_t left = bytes; left > 0;) {
+		uint64_t start = offset % BLOCK, count = start == 0 ? left / BLOCK : 0, part = count * BLOCK;
+		if (count > 0) {
+			if (!whole_read(disk, offset / BLOCK, count, at, tell, context, error))
+				return false;
+		} else {
+			part = BLOCK - start < left ? BLOCK - start : left;
+			if (!whole_read(disk, offset / BLOCK, 1, whole, tell, context, error))
+				return false;
+			memcpy(at, whole + start, part);
+		}
+		at += part;
+		offset += part;
+		left -= part;
+	}
+	return true;
+}
+
+static bool whole_write(struct disk *disk, uint64_t event, uint64_t first, uint64_t count, const uint8_t *bytes,
+			disk_blocks_fn *tell, void *context, struct error *error)
+{
+	if (!overlay_write(disk, first * BLOCK, bytes, (uint32_t)(count * BLOCK), error))
+		return false;
+	for (uint64_t i = first; i < first + count; i++) {
+		bit_set(disk->written, i);
+		bit_set(disk->known, i);
+		bit_set(disk->dirty, i);
+	}
+	return tell(context, first, count, event, bytes) || error_set(error, STATUS_FAILED, "out of memory");
+}
+
+/* A part of one block. */
+static bool part_write(struct disk *disk, uint64_t event, uint64_t offset, const uint8_t *data, uint64_t bytes,
+		       disk_blocks_fn *tell, void *context, struct error *error)
 {
 	uint8_t whole[BLOCK];
-	if (bytes < BLOCK && !run_read(disk, index, 1, whole, error))
+	if (!run_read(disk, offset / BLOCK, 1, whole, error))
 		return false;
-	if (data)
-		memcpy(whole + from, data, bytes);
-	else
-		memset(whole + from, 0, bytes);
-	if (!overlay_write(disk, index * BLOCK, whole, BLOCK, error))
-		return false;
-	bit_set(disk->written, index);
-	bit_set(disk->known, index);
-	bit_set(disk->dirty, index);
-	return block(context, index, event, whole) || error_set(error, STATUS_FAILED, "out of memory");
+	memcpy(whole + offset % BLOCK, data, bytes);
+	return whole_write(disk, event, offset / BLOCK, 1, whole, tell, context, error);
 }
 
 bool disk_write(struct disk *disk, uint64_t event, uint64_t offset, const void *from, uint64_t bytes,
-		disk_block_fn *block, void *context, struct error *error)
+		disk_blocks_fn *tell, void *context, struct error *error)
 {
+	static const uint8_t zeroes[RUN_BLOCKS * BLOCK];
 	const uint8_t *data = from;
 	while (bytes > 0) {
-		uint32_t start = (uint32_t)(offset % BLOCK);
-		uint32_t part = BLOCK - start < bytes ? BLOCK - start : (uint32_t)bytes;
-		if (!block_write(disk, event, offset / BLOCK, start, data, part, block, context, error))
+		uint64_t start = offset % BLOCK, count = start == 0 ? bytes / BLOCK : 0;
+		count = count < RUN_BLOCKS ? count : RUN_BLOCKS;
+		uint64_t part = count > 0 ? count * BLOCK : BLOCK - start < bytes ? BLOCK - start : bytes;
+		const uint8_t *now = data ? data : zeroes;
+		if (!(count > 0 ? whole_write(disk, event, offset / BLOCK, count, now, tell, context, error)
+				: part_write(disk, event, offset, now, part, tell, context, error)))
 			return false;
 		data = data ? data + part : NULL;
 		offset += part;

@@ -10,8 +10,8 @@ const char *disk_nbd_format(const uint8_t *bytes, uint64_t count)
 	static const struct {
 		const char *format, *magic;
 	} rows[] = {
-		{"qcow2", "QFI\xfb"}, {"vmdk", "KDMV"},     {"vhdx", "vhdxfile"},
-		{"vpc", "conectix"},  {"qed", "QED"},       {"vdi", "<<< Oracle VM VirtualBox Disk Image >>>"},
+		{"qcow2", "QFI\xfb"},     {"vmdk", "KDMV"}, {"vhdx", "vhdxfile"},
+		{"vpc", "conectix"},      {"qed", "QED"},   {"vdi", "<<< Oracle VM VirtualBox Disk Image >>>"},
 		{"luks", "LUKS\xba\xbe"},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -25,7 +25,8 @@ const char *disk_nbd_format(const uint8_t *bytes, uint64_t count)
 static bool failed(const char *path, const char *what, struct error *error)
 {
 	const char *why = nbd_get_error();
-	return error_set(error, STATUS_FAILED, "%s: cannot be %s: %s", path, what, why ? why : "qemu-nbd does not answer");
+	return error_set(error, STATUS_FAILED, "%s: cannot be %s: %s", path, what,
+			 why ? why : "qemu-nbd does not answer");
 }
 
 struct nbd_handle *disk_nbd_open(const char *path, const char *format, bool write, uint64_t *bytes, struct error *error)
@@ -41,8 +42,8 @@ struct nbd_handle *disk_nbd_open(const char *path, const char *format, bool writ
 		return nbd;
 	}
 	error_set(error, STATUS_FAILED,
-		  "--disk %s: is of format %s, which needs qemu-nbd (package qemu-utils), and that does not open it", path,
-		  format);
+		  "--disk %s: is of format %s, which needs qemu-nbd (package qemu-utils), and that does not open it",
+		  path, format);
 	nbd_close(nbd);
 	return NULL;
 }

@@ -10,7 +10,8 @@ struct nbd_handle;
 const char *disk_nbd_format(const uint8_t *bytes, uint64_t count);
 
 /* Starts qemu-nbd for the image. NULL: error set. */
-struct nbd_handle *disk_nbd_open(const char *path, const char *format, bool write, uint64_t *bytes, struct error *error);
+struct nbd_handle *disk_nbd_open(const char *path, const char *format, bool write, uint64_t *bytes,
+				 struct error *error);
 bool disk_nbd_read(struct nbd_handle *nbd, const char *path, uint64_t offset, void *to, uint32_t bytes,
 		   struct error *error);
 bool disk_nbd_write(struct nbd_handle *nbd, const char *path, uint64_t offset, const void *from, uint32_t bytes,

@@ -160,7 +160,7 @@ static bool turn(struct recording *r, struct error *error)
 		{.fd = r->signal_fd, .events = POLLIN},
 		{.fd = input_fd(&r->input), .events = POLLIN},
 	};
-	poll(fds, sizeof(fds) / sizeof(fds[0]), pace_ms(r));
+	poll(fds, sizeof(fds) / sizeof(fds[0]), machine_asks(r->machine) ? 0 : pace_ms(r));
 	machine_doorbell_take(r->machine);
 	if (session_signal_take(r->signal_fd) != 0)
 		stop_request(r);
@@ -172,7 +172,7 @@ static bool turn(struct recording *r, struct error *error)
 	bool left = events_drain(r);
 	bool wake = input_release(&r->input);
 	if (!left)
-		wake |= devices_answer(&r->devices);
+		devices_answer(&r->devices);
 	if (shown && !left) { /* what was waited for has been seen, and acted on */
 		__atomic_store_n(&r->machine->mailbox->console_shown, 0, __ATOMIC_SEQ_CST);
 		wake = true;

@@ -22,10 +22,10 @@ enum { QUEUE_EVENTS = 1 << 17, BATCH_EVENTS = 1 << 14, RESCUE_S_MAX = 20 };
 
 #define DATA_BYTES_MAX (UINT64_C(64) << 20)
 
-/* Contents of a disk's block, or bytes of an event. */
+/* Contents of a disk's blocks, or bytes of an event. */
 struct data {
 	struct data *next;
-	bool is_block;
+	bool is_blocks;
 	uint32_t disk;
 	uint64_t block, event;
 	size_t count;
@@ -77,9 +77,10 @@ static uint64_t data_write(struct writer *writer, struct data *data, struct erro
 	uint64_t bytes = 0;
 	while (data) {
 		struct data *next = data->next;
-		if (data->is_block)
-			trace_put_block(writer->trace, data->disk, data->block, data->event, data->bytes, error);
-		else
+		for (size_t i = 0; data->is_blocks && i < data->count / TRACE_BLOCK_BYTES; i++)
+			trace_put_block(writer->trace, data->disk, data->block + i, data->event,
+					data->bytes + i * TRACE_BLOCK_BYTES, error);
+		if (!data->is_blocks)
 			trace_put_payload(writer->trace, data->event, data->bytes, data->count, error);
 		bytes += data->count;
 		free(data);
@@ -235,10 +236,11 @@ static bool data_give(struct writer *writer, struct data head, const void *bytes
 	return true;
 }
 
-bool writer_give_block(struct writer *writer, uint32_t disk, uint64_t block, uint64_t event, const uint8_t *bytes)
+bool writer_give_blocks(struct writer *writer, uint32_t disk, uint64_t first, uint64_t count, uint64_t event,
+			const uint8_t *bytes)
 {
-	struct data head = {.is_block = true, .disk = disk, .block = block, .event = event};
-	return data_give(writer, head, bytes, TRACE_BLOCK_BYTES);
+	struct data head = {.is_blocks = true, .disk = disk, .block = first, .event = event};
+	return data_give(writer, head, bytes, count * TRACE_BLOCK_BYTES);
 }
 
 bool writer_give_payload(struct writer *writer, uint64_t event, const void *data, size_t bytes)

@@ -24,9 +24,10 @@ struct writer *writer_start(struct trace_writer *trace, struct writer_keep keep,
 size_t writer_room(struct writer *writer);
 /* Gives `count` events, at most writer_room. Cannot fail. */
 void writer_give(struct writer *writer, const struct event *events, size_t count);
-/* What devices' events need in the trace: contents of a disk's block, and bytes of an event. To be given before the
- * event. False: out of memory. */
-bool writer_give_block(struct writer *writer, uint32_t disk, uint64_t block, uint64_t event, const uint8_t *bytes);
+/* What devices' events need in the trace: contents of a disk's blocks from `first` on, and bytes of an event. To be
+ * given before the event. False: out of memory. */
+bool writer_give_blocks(struct writer *writer, uint32_t disk, uint64_t first, uint64_t count, uint64_t event,
+			const uint8_t *bytes);
 bool writer_give_payload(struct writer *writer, uint64_t event, const void *data, size_t bytes);
 /* Whether as much of that may be given as one request of a device needs; if not, the guest has to wait. Cannot fail. */
 bool writer_has_room_for_data(struct writer *writer);

@@ -211,7 +211,7 @@ struct hv_mailbox {
 
 	struct hv_ask ask; /* hv's, but for the answer */
 	uint32_t packets;  /* recording, the host writes: so many packets wait for the guest */
-	uint32_t zero3;
+	uint32_t looks;    /* the host writes: 1: it looks for what hv asks and needs no bell */
 
 	/* rings: head is written by the ring's writer, tail by its reader. What devices give out (disk writes, packets)
 	   is in the output ring before its event is in the event ring. */

@@ -3,7 +3,8 @@
  * holds of it is two numbers. Requests that come meanwhile are the next batch.
  *
  * 1. A request is done in pieces of up to HV_TRANSFER_BYTES, each an event.
- * 2. Descriptors are read twice: for the batch's time, and when the request is done. What counts is the second. */
+ * 2. What is read has no check in its event: the trace's own checksums guard it, and hv's time is dear.
+ * 3. Descriptors are read twice: for the batch's time, and when the request is done. What counts is the second. */
 #include "hv/core/disk.h"
 #include "hv/arch/hot.h"
 #include "hv/core/gate.h"
@@ -166,8 +167,7 @@ static uint8_t do_read(struct work *work)
 		ask.bytes = piece_of((end - sector) * VIRTIO_SECTOR_BYTES);
 		if (!gate_ask(EVENT_DISK_READ, &ask))
 			return failed(work);
-		gate_device(EVENT_DISK_READ, field(work, sector),
-			    event_data_field(ask.bytes, virtio_device_check(transfer_area(), ask.bytes)));
+		gate_device(EVENT_DISK_READ, field(work, sector), event_data_field(ask.bytes, 0));
 		virtqueue_write(&work->out, transfer_area(), ask.bytes);
 		work->written += ask.bytes;
 		sector += ask.bytes / VIRTIO_SECTOR_BYTES;

@@ -4,6 +4,9 @@
 #include "hv/board/board.h"
 #include "hv/core/interrupts.h"
 
+/* For an answer, before hv sleeps: most come in less than it takes to wake up. */
+enum { LOOKS = 3000 };
+
 struct ring_events ring_events;
 
 void ring_events_forget(void)
@@ -48,7 +51,11 @@ bool ring_ask(struct hv_ask *ask)
 	shared->bytes = ask->bytes;
 	shared->sector = ask->sector;
 	shared->failed = 0;
-	__atomic_store_n(&shared->kind, ask->kind, __ATOMIC_RELEASE);
+	__atomic_store_n(&shared->kind, ask->kind, __ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&hv.mailbox->looks, __ATOMIC_SEQ_CST))
+		board_doorbell_ring();
+	for (uint32_t i = 0; i < LOOKS && __atomic_load_n(&shared->kind, __ATOMIC_ACQUIRE) != HV_ASK_NONE; i++)
+		;
 	while (__atomic_load_n(&shared->kind, __ATOMIC_ACQUIRE) != HV_ASK_NONE) {
 		ring_wait_announce();
 		if (shared->kind != HV_ASK_NONE)

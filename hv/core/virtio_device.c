@@ -82,8 +82,13 @@ uint32_t virtio_device_check(const void *bytes, uint32_t count)
 	const uint8_t *at = bytes;
 	uint64_t check = count;
 	uint32_t i = 0;
-	for (; i + 8 <= count; i += 8)
-		check = (check ^ *(const uint64_t *)(const void *)(at + i)) * odd;
+	for (; i + 32 <= count; i += 32) {
+		const uint64_t *words = (const uint64_t *)(const void *)(at + i);
+		check = (check ^ words[0]) * odd;
+		check = (check ^ words[1]) * odd;
+		check = (check ^ words[2]) * odd;
+		check = (check ^ words[3]) * odd;
+	}
 	for (; i < count; i++)
 		check = (check ^ at[i]) * odd;
 	return (uint32_t)(check ^ check >> 32);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,9 +24,17 @@
 #define STAGING_COUNT     UINT64_C(4096)
 
 #define STUCK_NS INT64_C(60000000000) /* a machine that shows no progress for so long is looked at */
+#define LOOK_NS  INT64_C(100000)
 #define DEAF_NS  INT64_C(20000000000) /* and for one that was asked to stop */
 
 enum { START_TICK_MS = 50, START_PATIENCE_MS = 120000 };
+
+static int64_t now_ns(void)
+{
+	struct timespec time;
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (int64_t)time.tv_sec * (int64_t)NS_PER_S + time.tv_nsec;
+}
 
 static uint64_t block_up(uint64_t value)
 {
@@ -188,6 +197,23 @@ void machine_ring_if_waiting(struct machine *machine)
 	bell_send(machine);
 }
 
+bool machine_asks(const struct machine *machine)
+{
+	return __atomic_load_n(&machine->mailbox->ask.kind, __ATOMIC_ACQUIRE) != HV_ASK_NONE;
+}
+
+void machine_answer(struct machine *machine)
+{
+	struct hv_mailbox *mailbox = machine->mailbox;
+	int64_t until = now_ns() + LOOK_NS;
+	__atomic_store_n(&mailbox->looks, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&mailbox->ask.kind, (uint32_t)HV_ASK_NONE, __ATOMIC_SEQ_CST);
+	machine_ring_if_waiting(machine);
+	while (!machine_asks(machine) && machine_state(machine) == HV_STATE_RUNNING && now_ns() < until)
+		sched_yield();
+	__atomic_store_n(&mailbox->looks, 0, __ATOMIC_SEQ_CST); /* what was asked meanwhile is seen before sleeping */
+}
+
 void machine_output_take(struct machine *machine, uint8_t *to, uint32_t count)
 {
 	uint64_t ring_bytes = machine->boot->output_ring_bytes, tail = machine->mailbox->output_tail;
@@ -223,23 +249,21 @@ bool machine_ram_written(const struct machine *machine, uint64_t *start, uint64_
 
 bool machine_stuck(const struct machine *machine, struct machine_watch *watch)
 {
-	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	int64_t now_ns = (int64_t)time.tv_sec * (int64_t)NS_PER_S + time.tv_nsec;
+	int64_t now = now_ns();
 	uint64_t n = machine_index_load(&machine->mailbox->now_n);
 	uint64_t tail = machine_index_load(&machine->mailbox->event_tail);
 	if (watch->moved_ns == 0 || n != watch->n || tail != watch->tail) {
 		watch->n = n;
 		watch->tail = tail;
-		watch->moved_ns = now_ns;
+		watch->moved_ns = now;
 	}
-	if (now_ns - watch->moved_ns < STUCK_NS || machine_is_debugged())
+	if (now - watch->moved_ns < STUCK_NS || machine_is_debugged())
 		return false;
 	/* Nothing passed for long: a guest that computes uses CPU time. */
 	uint64_t ticks = machine_process_cpu_ticks(machine);
 	bool moved = ticks != watch->cpu_ticks;
 	watch->cpu_ticks = ticks;
-	watch->moved_ns = moved ? now_ns : watch->moved_ns;
+	watch->moved_ns = moved ? now : watch->moved_ns;
 	return !moved;
 }
 

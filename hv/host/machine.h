@@ -52,6 +52,11 @@ void machine_wake(struct machine *machine); /* rings, and hv goes on if it sleep
 void machine_ring_if_waiting(struct machine *machine);
 /* Gives hv in serve mode a command, and rings. */
 void machine_command(struct machine *machine, enum hv_command command);
+/* Whether hv asks something, with acquire order. */
+bool machine_asks(const struct machine *machine);
+/* What hv asked is answered. Wakes it if it sleeps, and looks for a while whether it asks again, which is often soon.
+ */
+void machine_answer(struct machine *machine);
 /* Takes `count` bytes out of the output ring, where they are before their event comes. */
 void machine_output_take(struct machine *machine, uint8_t *to, uint32_t count);
 /* Takes the doorbell bytes that came. Returns false if the machine closed its end. */

@@ -51,7 +51,7 @@ static void machine_wait(const struct engine *engine, bool can_be_woken)
 	struct pollfd fds[1 + INTERRUPTION_WAKE_MAX] = {{.fd = machine->doorbell_fd, .events = POLLIN}};
 	bool asleep = !can_be_woken || machine->mailbox->interrupt;
 	nfds_t wake_count = asleep ? 0 : interruption_wake(engine->interruption, &fds[1]);
-	poll(fds, 1 + wake_count, TICK_MS);
+	poll(fds, 1 + wake_count, machine_asks(machine) ? 0 : TICK_MS);
 	machine_doorbell_take(machine);
 	for (nfds_t i = 0; i < wake_count; i++) {
 		if (fds[1 + i].revents != 0)

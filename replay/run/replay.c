@@ -78,7 +78,7 @@ static bool turn(struct replaying *r, struct error *error)
 		{.fd = r->machine->doorbell_fd, .events = POLLIN},
 		{.fd = r->signal_fd, .events = POLLIN},
 	};
-	poll(fds, sizeof(fds) / sizeof(fds[0]), TICK_MS);
+	poll(fds, sizeof(fds) / sizeof(fds[0]), machine_asks(r->machine) ? 0 : TICK_MS);
 	machine_doorbell_take(r->machine);
 	r->interrupted = session_signal_take(r->signal_fd) != 0;
 	uint32_t state = machine_state(r->machine);

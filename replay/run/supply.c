@@ -147,8 +147,7 @@ bool supply_answer(struct supply *supply, struct machine *machine, uint64_t even
 			"the trace does not have what event %llu brought: it is damaged, hvrec repair may help",
 			(unsigned long long)event);
 	shared->failed = found == TRACE_ABSENT;
-	__atomic_store_n(&shared->kind, (uint32_t)HV_ASK_NONE, __ATOMIC_SEQ_CST);
-	machine_ring_if_waiting(machine);
+	machine_answer(machine);
 	return true;
 }
 
