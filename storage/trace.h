@@ -76,7 +76,8 @@ bool trace_put_keyframe(struct trace_writer *w, uint64_t n, uint64_t next_event,
 /* Keeps a version of a block of a disk: its TRACE_BLOCK_BYTES after event `event`, or, for 0, what its image had before
  * any (no write is event 0, because a request is done behind an EXIT). Events never decrease from version to version,
  * of any block, but for 0, which may come at any time before the first event that needs it. An event makes one version
- * of a block at most. Equal contents are kept once. */
+ * of a block at most. Equal contents are kept once. `bytes` NULL: they were lost, in a copy of a damaged trace; reading
+ * them is an error then. */
 bool trace_put_block(struct trace_writer *w, uint32_t disk, uint64_t block, uint64_t event, const uint8_t *bytes,
 		     struct error *error);
 
@@ -172,6 +173,13 @@ bool trace_each_block(struct trace_reader *r, uint32_t disk, uint64_t before_eve
 /* The twin of trace_put_payload; as trace_get_file. */
 enum trace_found trace_get_payload(struct trace_reader *r, uint64_t event, void **data, size_t *bytes,
 				   struct error *error);
+
+/* Puts into `to` what a replay from event `first_event` to before `end_event` needs of blocks and payloads: of each
+ * block the newest version before, as event 0, and what the events wrote and brought. */
+bool trace_copy_blocks(struct trace_reader *from, struct trace_writer *to, uint64_t first_event, uint64_t end_event,
+		       struct error *error);
+bool trace_copy_payloads(struct trace_reader *from, struct trace_writer *to, uint64_t first_event, uint64_t end_event,
+			 struct error *error);
 
 struct trace_totals {
 	uint64_t event_count; /* the number of the last one + 1 */

@@ -33,8 +33,8 @@ static bool index_read(struct trace_reader *r, struct error *error)
 	return true;
 }
 
-/* The index, with the versions of all events before `before_event` that are committed; NULL: error set. */
-static struct trace_block_index *index_get(struct trace_reader *r, uint64_t before_event, struct error *error)
+const struct trace_block_index *trace_block_index_get(struct trace_reader *r, uint64_t before_event,
+						      struct error *error)
 {
 	if (!r->blocks)
 		r->blocks = calloc(1, sizeof(*r->blocks));
@@ -132,7 +132,7 @@ enum trace_found trace_get_block(struct trace_reader *r, uint32_t disk, uint64_t
 	uint64_t where = trace_where(disk, block);
 	if (disk >= TRACE_DISKS_MAX || block >= TRACE_BLOCKS_MAX)
 		return TRACE_ABSENT;
-	const struct trace_block_index *index = index_get(r, before_event, error);
+	const struct trace_block_index *index = trace_block_index_get(r, before_event, error);
 	if (!index)
 		return TRACE_FAILED;
 	const struct trace_run *run = trace_block_index_find(index, where, before_event);
@@ -148,7 +148,7 @@ enum trace_found trace_get_block(struct trace_reader *r, uint32_t disk, uint64_t
 bool trace_each_block(struct trace_reader *r, uint32_t disk, uint64_t before_event, trace_block_fn *each, void *context,
 		      struct error *error)
 {
-	const struct trace_block_index *index = index_get(r, before_event, error);
+	const struct trace_block_index *index = trace_block_index_get(r, before_event, error);
 	if (!index || disk >= TRACE_DISKS_MAX)
 		return index != NULL;
 	size_t bound = trace_block_index_bound(index, trace_where(disk, 0));

@@ -28,7 +28,12 @@ struct trace_reader;
 typedef bool trace_run_fn(const struct trace_run *run, void *context, struct error *error);
 bool trace_each_run(struct trace_reader *r, trace_run_fn *each, void *context, struct error *error);
 
-/* The block's TRACE_BLOCK_BYTES, valid until the next call; NULL: error set. `where` is for the error's text. */
+/* The index, with the versions of all events before `before_event` that are committed; NULL: error set. */
+const struct trace_block_index *trace_block_index_get(struct trace_reader *r, uint64_t before_event,
+						      struct error *error);
+
+/* The block's TRACE_BLOCK_BYTES, valid until the next call; NULL: error set. `where` is for the error's text.
+ * Only after trace_block_index_get. */
 const uint8_t *trace_block_content(struct trace_reader *r, uint64_t content, uint64_t where, struct error *error);
 
 /* *has: the trace has the tables for devices. False: it cannot be read; error set. */

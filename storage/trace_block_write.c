@@ -109,9 +109,9 @@ static bool version_valid(struct trace_writer *w, uint32_t disk, uint64_t block,
 bool trace_put_block(struct trace_writer *w, uint32_t disk, uint64_t block, uint64_t event, const uint8_t *bytes,
 		     struct error *error)
 {
-	struct trace_run one = {.where = trace_where(disk, block), .count = 1, .event = event};
+	struct trace_run one = {trace_where(disk, block), 1, event, TRACE_CONTENT_LOST};
 	if (trace_writer_begin_devices(w) && version_valid(w, disk, block, event) &&
-	    trace_contents_put(w, bytes, &one.content) && version_add(w, &one) && event > 0)
+	    (!bytes || trace_contents_put(w, bytes, &one.content)) && version_add(w, &one) && event > 0)
 		w->version_event = event;
 	return trace_writer_report(w, error);
 }

@@ -98,7 +98,8 @@ static bool keyframe_find(struct trace_writer *w, uint64_t n, uint64_t *next_eve
 bool trace_forget_before(struct trace_writer *w, uint64_t n, struct error *error)
 {
 	uint64_t next_event = 0, group_end = 0;
-	if (trace_writer_begin(w) && keyframe_find(w, n, &next_event, &group_end) && groups_take(w, group_end)) {
+	if (trace_writer_begin(w) && keyframe_find(w, n, &next_event, &group_end) && groups_take(w, group_end) &&
+	    trace_forget_blocks(w, next_event)) {
 		trace_writer_bind_u64(w, DROP_KEYFRAMES, 1, n);
 		trace_writer_bind_u64(w, DROP_CHUNKS_BEFORE, 1, next_event);
 		if (trace_writer_step(w, DROP_KEYFRAMES, NULL) && trace_writer_step(w, DROP_CHUNKS_BEFORE, NULL))

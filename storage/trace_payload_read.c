@@ -10,6 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ROW "SELECT first_event, last_event, payload_count, raw_bytes, checksum, data FROM main.payload_group WHERE "
+static const char row_of[] = ROW "first_event <= ?1 ORDER BY first_event DESC LIMIT 1";
+static const char row_from[] = ROW "first_event >= ?1 ORDER BY first_event LIMIT 1";
+
 enum { FIRST_EVENT, LAST_EVENT, PAYLOAD_COUNT, RAW_BYTES, CHECKSUM, DATA };
 
 static bool damaged(const struct trace_reader *r, uint64_t event, const char *what, struct error *error)
@@ -74,8 +78,8 @@ static bool row_take(struct trace_reader *r, sqlite3_stmt *statement, uint64_t e
 	return places_find(row, fields) || damaged(r, event, "its row is none", error);
 }
 
-/* Reads the last row that begins at or before the event into r->payload_row; without one that is empty. */
-static bool row_read(struct trace_reader *r, uint64_t event, struct error *error)
+/* Reads the row that `sql` finds for the event into r->payload_row; without one that is empty. */
+static bool row_read(struct trace_reader *r, const char *sql, uint64_t event, struct error *error)
 {
 	bool has = false;
 	free(r->payload_row->raw);
@@ -85,11 +89,7 @@ static bool row_read(struct trace_reader *r, uint64_t event, struct error *error
 		return false;
 	if (!has || event > INT64_MAX)
 		return true;
-	sqlite3_stmt *statement =
-		trace_reader_prepare(r,
-				     "SELECT first_event, last_event, payload_count, raw_bytes, checksum, data FROM "
-				     "main.payload_group WHERE first_event <= ?1 ORDER BY first_event DESC LIMIT 1",
-				     error);
+	sqlite3_stmt *statement = trace_reader_prepare(r, sql, error);
 	if (statement)
 		sqlite3_bind_int64(statement, 1, trace_sql_from_u64(event));
 	enum trace_found found = statement ? trace_reader_step(r, statement, error) : TRACE_FAILED;
@@ -113,15 +113,20 @@ static const struct trace_payload_place *place_find(const struct trace_payload_r
 	return low < row->count && row->places[low].event == event ? &row->places[low] : NULL;
 }
 
-enum trace_found trace_get_payload(struct trace_reader *r, uint64_t event, void **data, size_t *bytes,
-				   struct error *error)
+static bool row_room(struct trace_reader *r, struct error *error)
 {
 	if (!r->payload_row)
 		r->payload_row = calloc(1, sizeof(*r->payload_row));
-	if (!r->payload_row)
-		return no_memory(r, error), TRACE_FAILED;
+	return r->payload_row || no_memory(r, error);
+}
+
+enum trace_found trace_get_payload(struct trace_reader *r, uint64_t event, void **data, size_t *bytes,
+				   struct error *error)
+{
+	if (!row_room(r, error))
+		return TRACE_FAILED;
 	const struct trace_payload_place *place = place_find(r->payload_row, event);
-	if (!place && !row_read(r, event, error))
+	if (!place && !row_read(r, row_of, event, error))
 		return TRACE_FAILED;
 	if (!place)
 		place = place_find(r->payload_row, event);
@@ -135,6 +140,16 @@ enum trace_found trace_get_payload(struct trace_reader *r, uint64_t event, void 
 	*data = copy;
 	*bytes = place->bytes;
 	return TRACE_FOUND;
+}
+
+const struct trace_payload_row *trace_payload_row_of(struct trace_reader *r, uint64_t event, struct error *error)
+{
+	return row_room(r, error) && row_read(r, row_of, event, error) ? r->payload_row : NULL;
+}
+
+const struct trace_payload_row *trace_payload_row_from(struct trace_reader *r, uint64_t event, struct error *error)
+{
+	return row_room(r, error) && row_read(r, row_from, event, error) ? r->payload_row : NULL;
 }
 
 void trace_payload_row_free(struct trace_payload_row *row)

@@ -13,5 +13,12 @@ struct trace_payload_row {
 	struct trace_payload_place places[TRACE_PAYLOADS_MAX]; /* by event */
 };
 
+struct trace_reader;
+
+/* The last row that begins at or before an event, and the first one that begins at or after it; without one a row of no
+ * payload. Valid until the next call for a payload. NULL: error set. */
+const struct trace_payload_row *trace_payload_row_of(struct trace_reader *r, uint64_t event, struct error *error);
+const struct trace_payload_row *trace_payload_row_from(struct trace_reader *r, uint64_t event, struct error *error);
+
 /* Frees; NULL is allowed. */
 void trace_payload_row_free(struct trace_payload_row *row);

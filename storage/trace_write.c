@@ -239,6 +239,7 @@ void trace_writer_free(struct trace_writer *w)
 		close(w->lock_fd);
 	free(w->keyframe_same.data);
 	trace_contents_free(&w->contents);
+	trace_live_blocks_free(&w->live_blocks);
 	free(w->versions.raw.data);
 	free(w->payloads.heads.data);
 	free(w->payloads.contents.data);

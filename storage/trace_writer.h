@@ -4,6 +4,7 @@
 #include "storage/bytes.h"
 #include "storage/trace.h"
 #include "storage/trace_contents.h"
+#include "storage/trace_forget_blocks.h"
 #include "storage/trace_format.h"
 
 enum trace_statement {
@@ -24,8 +25,11 @@ enum trace_statement {
 	PUT_BLOCK_GROUP = DEVICE_STATEMENTS,
 	DROP_BLOCK_GROUP,
 	PUT_VERSIONS,
+	FIND_VERSIONS,
+	DROP_VERSIONS,
 	PUT_PAYLOADS,
 	COUNT_PAYLOADS,
+	DROP_PAYLOADS,
 	STATEMENT_COUNT
 };
 
@@ -86,6 +90,7 @@ struct trace_writer {
 	struct trace_versions versions;
 	uint64_t version_event; /* of the last version that an event made */
 	struct trace_payloads payloads;
+	struct trace_live_blocks live_blocks;
 };
 
 /* Sets `failed` from sqlite's result code. Returns false. */

@@ -1,5 +1,6 @@
 /* The new trace has the files of the old one (RAM's start among them), over it the newest version of each page at the
- * first keyframe, then the later keyframes and the events as they are. */
+ * first keyframe, then the later keyframes and the events as they are, and what the events need of disks and packets.
+ */
 #include "replay/trace/trim.h"
 #include "hv/host/path.h"
 #include "replay/trace/events.h"
@@ -173,7 +174,9 @@ static bool copy(struct trimming *t)
 	t->result->event_count = end - first;
 	return trace_each_file(t->from, file_copy, t, t->error) && trace_each_meta(t->from, meta_copy, t, t->error) &&
 	       (!t->cut || trace_put_text(t->to, TRACE_META_END_REASON, "trimmed", t->error)) &&
-	       events_copy(t, first, end) && keyframes_copy(t, end);
+	       events_copy(t, first, end) && keyframes_copy(t, end) &&
+	       trace_copy_blocks(t->from, t->to, first, end, t->error) &&
+	       trace_copy_payloads(t->from, t->to, first, end, t->error);
 }
 
 /* Finds where the new trace starts: at a keyframe with an event after it, which a killed recording's last one may not

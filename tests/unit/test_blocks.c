@@ -208,7 +208,7 @@ static void expect_all_with(struct model *m, struct trace_reader *r, uint64_t fi
 	for (uint64_t event = first; event < end + 2; event++)
 		expect_payload(m, r, event);
 	for (int i = 0; i < 30; i++)
-		expect_payload(m, r, first + next_random(m, end - first));
+		expect_payload(m, r, first + next_random(m, end + 1 - first));
 }
 
 static struct trace_reader *reader(void)
@@ -277,6 +277,113 @@ Test(blocks, rows_and_groups_are_filled_and_equal_contents_are_kept_once)
 	cr_assert_eq(totals.block_count, MANY);
 	cr_assert_eq(totals.block_content_count, 499);
 	trace_close(r);
+}
+
+/* A keyframe here; its position. */
+static uint64_t keyframe_put(struct model *of)
+{
+	static const uint8_t state[64];
+	struct error error = {0};
+	uint64_t n = (of->event_count - 1) * 50 + 1;
+	cr_assert(trace_put_keyframe(of->w, n, of->event_count, state, sizeof(state), &error), "%s", error.text);
+	return n;
+}
+
+static uint64_t count_of(const char *query)
+{
+	sqlite3 *db = NULL;
+	sqlite3_stmt *row = NULL;
+	cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+	cr_assert_eq(sqlite3_prepare_v2(db, query, -1, &row, NULL), SQLITE_OK);
+	cr_assert_eq(sqlite3_step(row), SQLITE_ROW);
+	uint64_t count = (uint64_t)sqlite3_column_int64(row, 0);
+	sqlite3_finalize(row);
+	sqlite3_close(db);
+	return count;
+}
+
+Test(blocks, the_beginning_is_forgotten_again_and_again)
+{
+	struct error error = {0};
+	for (uint64_t seed = 20; seed < 24; seed++) {
+		uint64_t first = 0;
+		model_open(&m, seed);
+		while (m.event_count + 50 < EVENTS) {
+			for (uint64_t count = 1 + next_random(&m, 40); count > 0; count--)
+				event_random(&m);
+			uint64_t n = keyframe_put(&m), at = m.event_count;
+			for (uint64_t count = next_random(&m, 8); count > 0; count--)
+				event_random(&m);
+			if (next_random(&m, 3) == 0)
+				continue;
+			cr_assert(trace_forget_before(m.w, n, &error), "%s", error.text);
+			cr_assert(trace_commit(m.w, &error), "%s", error.text);
+			first = at;
+			expect_all(&m, first);
+		}
+		finish(&m);
+		expect_all(&m, first);
+	}
+}
+
+/* Every block is written over and over, with other contents each time: what stays is what the last round needs. */
+Test(blocks, what_is_forgotten_takes_no_place)
+{
+	enum { ROUNDS = 15, WIDTH = 1000 };
+	struct error error = {0};
+	uint8_t bytes[TRACE_BLOCK_BYTES];
+	model_open(&m, 1);
+	for (uint64_t round = 1; round <= ROUNDS; round++) {
+		for (uint64_t i = 0; i < WIDTH; i++) {
+			uint64_t event = 1 + (round - 1) * WIDTH + i;
+			content_fill((int)event, bytes);
+			cr_assert(trace_put_block(m.w, 0, i * 77 % WIDTH, event, bytes, &error), "%s", error.text);
+			cr_assert(trace_put_payload(m.w, event, bytes, 2000, &error), "%s", error.text);
+		}
+		for (uint64_t i = m.event_count; i <= round * WIDTH; i++) {
+			struct event event = fixture_event(m.event_count++);
+			cr_assert(trace_append(m.w, &event, 1, &error), "%s", error.text);
+		}
+		uint64_t n = keyframe_put(&m);
+		cr_assert(trace_forget_before(m.w, n, &error) && trace_commit(m.w, &error), "%s", error.text);
+	}
+	uint64_t bytes_before = count_of("SELECT page_count FROM pragma_page_count");
+	finish(&m);
+	cr_assert_leq(count_of("SELECT sum(content_count) FROM block_group"), WIDTH + 2 * 64);
+	cr_assert_leq(count_of("SELECT count(*) FROM block_version"), 2);
+	cr_assert_leq(count_of("SELECT count(*) FROM payload_group"), 1);
+	cr_assert_lt(bytes_before * 4096, 6 << 20, "%zu", (size_t)bytes_before);
+	struct trace_reader *r = reader();
+	for (uint64_t i = 0; i < WIDTH; i++)
+		expect_block(r, 0, i * 77 % WIDTH, UINT64_MAX, (int)(1 + (ROUNDS - 1) * WIDTH + i));
+	trace_close(r);
+}
+
+/* A part of a trace, as `hvrec trim` makes it. */
+Test(blocks, a_part_has_what_its_events_need)
+{
+	struct error error = {0};
+	char whole[160];
+	snprintf(whole, sizeof(whole), "%s/whole", folder);
+	for (uint64_t seed = 30; seed < 36; seed++) {
+		record(&m, seed, 0);
+		finish(&m);
+		cr_assert_eq(rename(path, whole), 0);
+		uint64_t first = next_random(&m, EVENTS), end = first + next_random(&m, EVENTS - first);
+		struct trace_reader *r = trace_open(whole, &error);
+		struct trace_writer *w = trace_create(path, &error);
+		cr_assert(r && w && trace_copy_blocks(r, w, first, end, &error) &&
+				  trace_copy_payloads(r, w, first, end, &error) && trace_finish(w, &error),
+			  "%s", error.text);
+		trace_writer_free(w);
+		trace_close(r);
+		memset(&m.payload_bytes[0], 0, first * sizeof(m.payload_bytes[0]));
+		memset(&m.payload_bytes[end], 0, (EVENTS - end) * sizeof(m.payload_bytes[0]));
+		r = reader();
+		expect_all_with(&m, r, first, end);
+		expect_blocks(&m, r, end);
+		trace_close(r);
+	}
 }
 
 Test(blocks, without_devices_a_trace_has_no_tables_for_them)
