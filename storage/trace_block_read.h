@@ -3,7 +3,7 @@
 #include "storage/trace_block_index.h"
 #include "storage/trace_runs.h"
 
-enum { TRACE_BLOCK_CACHE_GROUPS = 16 };
+enum { TRACE_BLOCK_CACHE_GROUPS = 32 };
 
 /* A block group, decompressed. */
 struct trace_cached_group {

@@ -28,7 +28,9 @@ static bool row_put(struct trace_writer *w)
 	size_t encoded_bytes = v->raw.count, stored_bytes = 0;
 	if (v->run.count > 0)
 		trace_run_put(&v->raw, &v->coder, &v->run);
-	uint8_t *stored = v->raw.failed ? NULL : trace_zstd_compress(v->raw.data, v->raw.count, &stored_bytes);
+	uint8_t *stored = v->raw.failed
+				  ? NULL
+				  : trace_zstd_compress(v->raw.data, v->raw.count, TRACE_LEVEL_DEVICES, &stored_bytes);
 	if (!stored)
 		return no_memory(w);
 	struct trace_bytes data = {stored, stored_bytes};

@@ -99,7 +99,8 @@ bool trace_contents_flush(struct trace_writer *w)
 	if (count == c->written_count)
 		return true;
 	size_t stored_bytes = 0;
-	uint8_t *stored = trace_zstd_compress(c->raw, (size_t)count * TRACE_BLOCK_BYTES, &stored_bytes);
+	uint8_t *stored =
+		trace_zstd_compress(c->raw, (size_t)count * TRACE_BLOCK_BYTES, TRACE_LEVEL_DEVICES, &stored_bytes);
 	if (!stored)
 		return no_memory(w);
 	uint64_t id = c->group_count - 1;

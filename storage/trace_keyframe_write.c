@@ -18,7 +18,8 @@ static bool group_put(struct trace_writer *w, struct group *group)
 	if (group->count == 0)
 		return true;
 	size_t stored_bytes = 0;
-	uint8_t *stored = trace_zstd_compress(group->pages, group->count * TRACE_PAGE_BYTES, &stored_bytes);
+	uint8_t *stored =
+		trace_zstd_compress(group->pages, group->count * TRACE_PAGE_BYTES, TRACE_LEVEL_PAGES, &stored_bytes);
 	if (!stored)
 		return error_set(&w->failed, STATUS_FAILED, "%s: no memory to compress a keyframe", w->path);
 	struct trace_bytes indexes = {group->indexes, group->count * 4};

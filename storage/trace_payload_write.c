@@ -16,9 +16,10 @@ static bool row_put(struct trace_writer *w)
 	struct trace_payloads *p = &w->payloads;
 	size_t heads_count = p->heads.count, stored_bytes = 0;
 	bytes_put(&p->heads, p->contents.data, p->contents.count);
-	uint8_t *stored = p->heads.failed || p->contents.failed
-				  ? NULL
-				  : trace_zstd_compress(p->heads.data, p->heads.count, &stored_bytes);
+	uint8_t *stored =
+		p->heads.failed || p->contents.failed
+			? NULL
+			: trace_zstd_compress(p->heads.data, p->heads.count, TRACE_LEVEL_DEVICES, &stored_bytes);
 	if (!stored)
 		return no_memory(w);
 	struct trace_bytes data = {stored, stored_bytes};

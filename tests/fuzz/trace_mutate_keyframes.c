@@ -25,7 +25,7 @@ static struct trace_bytes packed_edit(const uint8_t *raw, size_t raw_bytes, bool
 	if (before && bytes > 0)
 		trace_mutate_bytes(room, &bytes, 64);
 	size_t packed_bytes = random_below(8) ? raw_bytes : bytes;
-	uint8_t *stored = pages ? trace_zstd_compress(room, packed_bytes, &packed.count)
+	uint8_t *stored = pages ? trace_zstd_compress(room, packed_bytes, TRACE_LEVEL_PAGES, &packed.count)
 				: trace_compress(room, packed_bytes, false, &packed.count);
 	if (!stored)
 		abort();
@@ -111,7 +111,7 @@ static void group_edit(struct seed *seed)
 	if (what < 5 && random_below(4) == 0)
 		page_count = indexes.count / 4;
 	if (!data.data)
-		data.data = trace_zstd_compress(seeded->pages, raw_bytes, &data.count);
+		data.data = trace_zstd_compress(seeded->pages, raw_bytes, TRACE_LEVEL_PAGES, &data.count);
 	const uint64_t numbers[] = {id, page_count,
 				    trace_group_checksum(id, page_count, indexes) + (random_below(32) == 0),
 				    trace_group_checksum(id, page_count, data) + (random_below(32) == 0), seeded->id};

@@ -91,9 +91,10 @@ static void event_random(struct model *m)
 	size_t disk = next_random(m, DISKS), first = next_random(m, BLOCKS), count = next_random(m, 12);
 	bool image = next_random(m, 3) == 0;
 	for (size_t block = first; block < BLOCKS && block < first + count && event > 0; block++) {
-		if (image && m->after[event][disk][block] == NO_CONTENT) {
+		if (image && m->image[disk][block] == NO_CONTENT) {
 			image_put(m, disk, block);
-			m->after[event][disk][block] = m->image[disk][block];
+			if (m->after[event][disk][block] == NO_CONTENT)
+				m->after[event][disk][block] = m->image[disk][block];
 		} else {
 			m->after[event][disk][block] = content_random(m);
 			block_put(m, disk, block, event, m->after[event][disk][block]);
@@ -326,37 +327,60 @@ Test(blocks, the_beginning_is_forgotten_again_and_again)
 	}
 }
 
-/* Every block is written over and over, with other contents each time: what stays is what the last round needs. */
-Test(blocks, what_is_forgotten_takes_no_place)
+enum { ROUNDS = 15, WIDTH = 1000 };
+
+/* Every block, with contents that there never were. */
+static void blocks_put(struct model *of, uint64_t event, int first_content)
 {
-	enum { ROUNDS = 15, WIDTH = 1000 };
 	struct error error = {0};
 	uint8_t bytes[TRACE_BLOCK_BYTES];
-	model_open(&m, 1);
-	for (uint64_t round = 1; round <= ROUNDS; round++) {
-		for (uint64_t i = 0; i < WIDTH; i++) {
-			uint64_t event = 1 + (round - 1) * WIDTH + i;
-			content_fill((int)event, bytes);
-			cr_assert(trace_put_block(m.w, 0, i * 77 % WIDTH, event, bytes, &error), "%s", error.text);
-			cr_assert(trace_put_payload(m.w, event, bytes, 2000, &error), "%s", error.text);
-		}
-		for (uint64_t i = m.event_count; i <= round * WIDTH; i++) {
-			struct event event = fixture_event(m.event_count++);
-			cr_assert(trace_append(m.w, &event, 1, &error), "%s", error.text);
-		}
-		uint64_t n = keyframe_put(&m);
-		cr_assert(trace_forget_before(m.w, n, &error) && trace_commit(m.w, &error), "%s", error.text);
+	for (uint64_t i = 0; i < WIDTH; i++) {
+		content_fill(first_content + (int)i, bytes);
+		cr_assert(trace_put_block(of->w, 0, i * 77 % WIDTH, event, bytes, &error), "%s", error.text);
 	}
-	uint64_t bytes_before = count_of("SELECT page_count FROM pragma_page_count");
-	finish(&m);
-	cr_assert_leq(count_of("SELECT sum(content_count) FROM block_group"), WIDTH + 2 * 64);
-	cr_assert_leq(count_of("SELECT count(*) FROM block_version"), 2);
-	cr_assert_leq(count_of("SELECT count(*) FROM payload_group"), 1);
-	cr_assert_lt(bytes_before * 4096, 6 << 20, "%zu", (size_t)bytes_before);
+}
+
+static void round_put(struct model *of, uint64_t round)
+{
+	static const uint8_t bytes[5000];
+	struct error error = {0};
+	blocks_put(of, round, (int)round * WIDTH);
+	cr_assert(trace_put_payload(of->w, round, bytes, sizeof(bytes), &error), "%s", error.text);
+	while (of->event_count <= round) {
+		struct event event = fixture_event(of->event_count++);
+		cr_assert(trace_append(of->w, &event, 1, &error), "%s", error.text);
+	}
+}
+
+static void expect_round(uint64_t round)
+{
 	struct trace_reader *r = reader();
 	for (uint64_t i = 0; i < WIDTH; i++)
-		expect_block(r, 0, i * 77 % WIDTH, UINT64_MAX, (int)(1 + (ROUNDS - 1) * WIDTH + i));
+		expect_block(r, 0, i * 77 % WIDTH, round + 1, (int)(round * WIDTH + i));
 	trace_close(r);
+}
+
+/* What stays is what the start needs, and what is behind it. */
+Test(blocks, what_is_forgotten_takes_no_place)
+{
+	struct error error = {0};
+	model_open(&m, 1);
+	round_put(&m, 1);
+	blocks_put(&m, 0, (ROUNDS + 1) * WIDTH); /* the image's come late */
+	for (uint64_t round = 1; round < ROUNDS; round++) {
+		uint64_t n = keyframe_put(&m);
+		round_put(&m, round + 1);
+		cr_assert(trace_forget_before(m.w, n, &error) && trace_commit(m.w, &error), "%s", error.text);
+		expect_round(round);
+		expect_round(round + 1);
+	}
+	uint64_t bytes = 4096 * count_of("SELECT page_count FROM pragma_page_count");
+	finish(&m);
+	cr_assert_leq(count_of("SELECT sum(content_count) FROM block_group"), 2 * WIDTH + 2 * 64);
+	cr_assert_leq(count_of("SELECT count(*) FROM block_version"), 3);
+	cr_assert_leq(count_of("SELECT sum(payload_count) FROM payload_group"), ROUNDS);
+	cr_assert_lt(bytes, 8 << 20, "%zu", (size_t)bytes);
+	expect_round(ROUNDS);
 }
 
 /* A part of a trace, as `hvrec trim` makes it. */
