@@ -72,35 +72,19 @@ static bool group_unpack(struct trace_reader *r, sqlite3_stmt *row, struct trace
 	return true;
 }
 
-/* Reads a group into the entry, in place of what it has. */
-static bool group_load(struct trace_reader *r, uint64_t id, struct trace_cached_group *group, struct error *error)
+/* Reads a group into the entry, which is empty. */
+static bool group_load(struct trace_reader *r, struct trace_cached_group *group, struct error *error)
 {
-	free(group->raw);
-	*group = (struct trace_cached_group){.id = id};
 	sqlite3_stmt *row = trace_reader_prepare(
 		r, "SELECT content_count, checksum, data FROM main.block_group WHERE id = ?1", error);
 	if (row)
-		sqlite3_bind_int64(row, 1, trace_sql_from_u64(id));
+		sqlite3_bind_int64(row, 1, trace_sql_from_u64(group->id));
 	enum trace_found found = row ? trace_reader_step(r, row, error) : TRACE_FAILED;
 	if (found == TRACE_ABSENT)
-		group_damaged(r, id, "it is missing", error);
+		group_damaged(r, group->id, "it is missing", error);
 	bool good = found == TRACE_FOUND && group_unpack(r, row, group, error);
 	sqlite3_finalize(row);
 	return good;
-}
-
-/* The entry that has the group with as many contents, or else the one to read it into. */
-static struct trace_cached_group *cache_find(struct trace_blocks *blocks, uint64_t id, size_t content_count)
-{
-	struct trace_cached_group *oldest = &blocks->cache[0];
-	for (size_t i = 0; i < TRACE_BLOCK_CACHE_GROUPS; i++) {
-		struct trace_cached_group *group = &blocks->cache[i];
-		if (group->raw && group->id == id && group->content_count >= content_count)
-			return group;
-		if (group->used < oldest->used)
-			oldest = group;
-	}
-	return oldest;
 }
 
 const uint8_t *trace_block_content(struct trace_reader *r, uint64_t content, uint64_t where, struct error *error)
@@ -115,11 +99,9 @@ const uint8_t *trace_block_content(struct trace_reader *r, uint64_t content, uin
 	}
 	uint64_t id = content / TRACE_CONTENTS_MAX;
 	size_t at = (size_t)(content % TRACE_CONTENTS_MAX);
-	struct trace_cached_group *group = cache_find(r->blocks, id, at + 1);
-	bool there = group->raw && group->id == id && group->content_count > at;
-	if (!there && !group_load(r, id, group, error))
+	struct trace_cached_group *group = trace_block_cache_get(&r->blocks->cache, id, at + 1);
+	if (!group->raw && !group_load(r, group, error))
 		return NULL;
-	group->used = ++r->blocks->use_count;
 	if (group->content_count > at)
 		return group->raw + at * TRACE_BLOCK_BYTES;
 	group_damaged(r, id, "contents are missing", error);
@@ -170,7 +152,6 @@ void trace_blocks_free(struct trace_blocks *blocks)
 	if (!blocks)
 		return;
 	trace_block_index_free(&blocks->index);
-	for (size_t i = 0; i < TRACE_BLOCK_CACHE_GROUPS; i++)
-		free(blocks->cache[i].raw);
+	trace_block_cache_free(&blocks->cache);
 	free(blocks);
 }

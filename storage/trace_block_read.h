@@ -1,24 +1,14 @@
 /* The reader's half of what disks hold: versions in order, and the blocks' contents. */
 #pragma once
+#include "storage/trace_block_cache.h"
 #include "storage/trace_block_index.h"
 #include "storage/trace_runs.h"
-
-enum { TRACE_BLOCK_CACHE_GROUPS = 32 };
-
-/* A block group, decompressed. */
-struct trace_cached_group {
-	uint64_t id;
-	uint64_t used; /* when: the largest is the one used last; 0: never */
-	size_t content_count;
-	uint8_t *raw; /* malloc */
-};
 
 /* What a reader keeps of blocks, from the first call on that needs it. */
 struct trace_blocks {
 	struct trace_block_index index;
 	uint64_t event_end; /* the index has all versions of events below */
-	struct trace_cached_group cache[TRACE_BLOCK_CACHE_GROUPS];
-	uint64_t use_count;
+	struct trace_block_cache cache;
 };
 
 struct trace_reader;

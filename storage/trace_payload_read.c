@@ -28,11 +28,18 @@ static bool no_memory(const struct trace_reader *r, struct error *error)
 	return error_set(error, STATUS_FAILED, "%s: no memory for what events brought", r->path);
 }
 
-/* Where each payload is in the row's raw bytes, which are as many as `fields` says. */
-static bool places_find(struct trace_payload_row *row, const uint64_t fields[4])
+static bool row_valid(const uint64_t fields[4])
+{
+	return fields[FIRST_EVENT] <= fields[LAST_EVENT] && fields[LAST_EVENT] <= INT64_MAX &&
+	       fields[PAYLOAD_COUNT] >= 1 && fields[PAYLOAD_COUNT] <= TRACE_PAYLOADS_MAX;
+}
+
+bool trace_payload_places(struct trace_payload_row *row, const uint64_t fields[4])
 {
 	struct cursor cursor = {.at = row->raw, .end = row->raw + fields[RAW_BYTES]};
 	uint64_t event = fields[FIRST_EVENT], total = 0;
+	if (!row_valid(fields))
+		return false;
 	size_t count = (size_t)fields[PAYLOAD_COUNT];
 	for (size_t i = 0; i < count; i++) {
 		uint64_t distance = cursor_get_varint(&cursor), bytes = cursor_get_varint(&cursor);
@@ -49,12 +56,6 @@ static bool places_find(struct trace_payload_row *row, const uint64_t fields[4])
 	return event == fields[LAST_EVENT] && total == (uint64_t)(cursor.end - cursor.at);
 }
 
-static bool row_valid(const uint64_t fields[4])
-{
-	return fields[FIRST_EVENT] <= fields[LAST_EVENT] && fields[LAST_EVENT] <= INT64_MAX &&
-	       fields[PAYLOAD_COUNT] >= 1 && fields[PAYLOAD_COUNT] <= TRACE_PAYLOADS_MAX;
-}
-
 /* Takes the row in. */
 static bool row_take(struct trace_reader *r, sqlite3_stmt *statement, uint64_t event, struct error *error)
 {
@@ -66,7 +67,7 @@ static bool row_take(struct trace_reader *r, sqlite3_stmt *statement, uint64_t e
 		if (i < CHECKSUM)
 			fields[i] = trace_u64_from_sql(sqlite3_column_int64(statement, i));
 	}
-	if (!good || !row_valid(fields))
+	if (!good)
 		return damaged(r, event, "its row is none", error);
 	uint64_t checksum = trace_u64_from_sql(sqlite3_column_int64(statement, CHECKSUM));
 	struct trace_bytes data = {sqlite3_column_blob(statement, DATA), (size_t)sqlite3_column_bytes(statement, DATA)};
@@ -75,7 +76,7 @@ static bool row_take(struct trace_reader *r, sqlite3_stmt *statement, uint64_t e
 	row->raw = trace_zstd_decompress(data.data, data.count, fields[RAW_BYTES], TRACE_PAYLOADS_RAW_BYTES_MAX);
 	if (!row->raw)
 		return errno == ENOMEM ? no_memory(r, error) : damaged(r, event, "it cannot be decompressed", error);
-	return places_find(row, fields) || damaged(r, event, "its row is none", error);
+	return trace_payload_places(row, fields) || damaged(r, event, "its row is none", error);
 }
 
 /* Reads the row that `sql` finds for the event into r->payload_row; without one that is empty. */

@@ -15,6 +15,10 @@ struct trace_payload_row {
 
 struct trace_reader;
 
+/* Finds where each payload is in row->raw, which holds as many bytes as the row says. `fields` are the row's
+ * first_event, last_event, payload_count and raw_bytes. False: it is no row. */
+bool trace_payload_places(struct trace_payload_row *row, const uint64_t fields[4]);
+
 /* The last row that begins at or before an event, and the first one that begins at or after it; without one a row of no
  * payload. Valid until the next call for a payload. NULL: error set. */
 const struct trace_payload_row *trace_payload_row_of(struct trace_reader *r, uint64_t event, struct error *error);

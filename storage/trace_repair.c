@@ -4,6 +4,7 @@
 #include "storage/trace_repair.h"
 #include "storage/chunk.h"
 #include "storage/trace_create.h"
+#include "storage/trace_repair_blocks.h"
 #include "storage/trace_repair_keyframes.h"
 #include "storage/trace_repair_seal.h"
 #include "storage/trace_seal.h"
@@ -25,6 +26,7 @@ struct repair {
 	bool begun;                                 /* an event was taken */
 	uint64_t next_event;                        /* the number of the next event to take */
 	uint64_t idle_ns;                           /* before it */
+	struct trace_repair_blocks blocks;
 	struct error *error;
 };
 
@@ -99,7 +101,8 @@ static bool chunk_take(struct repair *r, const struct trace_salvage_chunk *chunk
 	if (!chunk_fits(r, &chunk->row) || !chunk_events(r, chunk))
 		return false;
 	size_t skip = (size_t)(r->next_event - chunk->row.first_event);
-	size_t count = (size_t)chunk->row.event_count - skip;
+	uint64_t end = chunk->row.first_event + chunk->row.event_count;
+	size_t count = (size_t)((end < r->blocks.event_end ? end : r->blocks.event_end) - r->next_event);
 	const struct event *events = r->events + skip;
 	if (!r->begun)
 		r->idle_ns = chunk->row.start_idle_ns + idle_of(r->events, skip);
@@ -113,7 +116,7 @@ static bool chunk_take(struct repair *r, const struct trace_salvage_chunk *chunk
 	r->idle_ns += idle_of(events, count);
 	r->next_event += count;
 	report->event_count += count;
-	report->last_n = chunk->row.last_n;
+	report->last_n = events[count - 1].n;
 	return true;
 }
 
@@ -140,7 +143,7 @@ static void events_take(struct repair *r)
 {
 	const struct trace_salvage *s = r->found;
 	for (size_t i = 0; i < s->chunk_count && r->error->status == STATUS_OK; i++) {
-		if (s->chunks[i].sound)
+		if (s->chunks[i].sound && r->next_event < r->blocks.event_end)
 			chunk_take(r, &s->chunks[i]);
 	}
 	if (r->out && r->start && !r->begun)
@@ -200,13 +203,16 @@ static void conclude(struct repair *r)
 	const struct trace_salvage_meta *complete =
 		trace_salvage_meta_find(r->found, trace_meta_number_key(TRACE_META_COMPLETE));
 	bool finished = complete && !complete->text && complete->number == 1;
-	report->complete = finished && !report->lost_event_count && !report->lost_file_count &&
+	bool blocks_lost = report->lost_block_count > 0 || report->lost_payload_count > 0;
+	report->complete = finished && !report->lost_event_count && !report->lost_file_count && !blocks_lost &&
 			   trace_salvage_meta_find(r->found, trace_meta_number_key(TRACE_META_EVENTS));
 	if (report->lost_event_count > 0)
 		snprintf(report->reason, sizeof(report->reason), "events from %" PRIu64 " on are damaged or missing",
 			 r->next_event);
 	else if (report->lost_file_count > 0)
 		snprintf(report->reason, sizeof(report->reason), "contents of files are damaged or missing");
+	else if (blocks_lost)
+		snprintf(report->reason, sizeof(report->reason), "contents of disks or packets are damaged or missing");
 	else if (!report->complete)
 		snprintf(report->reason, sizeof(report->reason), "the recording was not finished");
 }
@@ -220,15 +226,24 @@ static bool write_end(struct repair *r)
 	       trace_commit(r->out, r->error);
 }
 
+static void devices_take(struct repair *r)
+{
+	if (trace_repair_blocks_put(r->found, &r->blocks, r->out, r->next_event, r->report, r->error))
+		trace_repair_payloads(r->found, r->out, r->next_event, r->report, r->error);
+}
+
 /* The steps, in order. */
 static bool run(struct repair *r, const char *from)
 {
 	r->report->metadata_doubtful = trace_repair_seal_is_broken(r->found);
-	if (!start_find(r, from))
-		return false;
+	if (!start_find(r, from) || !trace_repair_blocks_read(r->found, r->next_event, &r->blocks))
+		return r->error->status == STATUS_OK &&
+		       error_set(r->error, STATUS_FAILED, "%s: no memory to repair it", from);
 	events_take(r);
 	if (r->error->status == STATUS_OK)
 		trace_repair_keyframes(r->found, r->out, r->start, r->next_event, r->report, r->error);
+	if (r->error->status == STATUS_OK)
+		devices_take(r);
 	files_take(r);
 	if (r->found->no_memory)
 		return error_set(r->error, STATUS_FAILED, "%s: no memory to repair it", from);
@@ -250,6 +265,7 @@ static bool repair(const char *from, const char *to, struct trace_repair_report 
 	if (started && !good && to)
 		trace_remove(to);
 	trace_salvage_close(r.found);
+	trace_block_index_free(&r.blocks.index);
 	free(r.events);
 	return good;
 }

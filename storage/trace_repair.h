@@ -13,6 +13,8 @@ struct trace_repair_report {
 	bool metadata_doubtful;               /* its checksum is wrong: some value may be, too */
 	uint64_t file_count, lost_file_count; /* named files */
 	uint64_t keyframe_count, lost_keyframe_count;
+	uint64_t lost_block_count;                /* versions of blocks of disks, at least */
+	uint64_t lost_payload_count;              /* of packets and entropy, at least */
 	char lost_files[TRACE_REPAIR_TEXT_BYTES]; /* their names, as far as there is room */
 	char reason[TRACE_REPAIR_TEXT_BYTES];     /* why it is incomplete; also its metadata "repair_reason" */
 };

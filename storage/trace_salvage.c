@@ -1,7 +1,7 @@
 /* One pass over the pages. A row's table is recognized by its columns: a chunk has eight, of which one is a blob, a
- * keyframe eight with two, a page group six, a blob a hash, a size and data; metadata and named files have a text as
- * their key. What is left of deleted rows is harmless: a chunk or blob that is what its checksum or hash says is right
- * wherever it was found. */
+ * keyframe eight with two, a page group six with two, a blob a hash, a size and data; metadata and named files have a
+ * text as their key. What is left of deleted rows is harmless: a chunk or blob that is what its checksum or hash says
+ * is right wherever it was found. */
 #include "storage/trace_salvage.h"
 #include "storage/chunk.h"
 #include "storage/trace.h"
@@ -42,8 +42,7 @@ static char *text_of(struct trace_salvage *s, const struct trace_column *column,
 	return copy;
 }
 
-/* Reads a row into s->record. */
-static bool record_get(struct trace_salvage *s, struct trace_cell cell)
+bool trace_salvage_record(struct trace_salvage *s, struct trace_cell cell)
 {
 	errno = 0;
 	bool good = trace_records_get(s->pages, cell, &s->record);
@@ -194,6 +193,9 @@ static void pair_take(struct trace_salvage *s)
 static bool record_take(struct trace_salvage *s, struct trace_cell cell)
 {
 	const struct trace_record *record = &s->record;
+	bool taken = false;
+	if (!trace_salvage_rows_take(s, cell, &taken) || taken)
+		return taken;
 	if (record->has_rowid && record->column_count == KEYFRAME_COLUMNS &&
 	    record->columns[KEYFRAME_STATE].type == TRACE_COLUMN_BLOB)
 		return keyframe_take(s, cell);
@@ -244,13 +246,14 @@ static bool pages_walk(struct trace_salvage *s)
 		uint16_t count = trace_records_count(s->pages, page);
 		for (uint16_t i = 0; i < count; i++) {
 			struct trace_cell cell = {page, i};
-			if ((record_get(s, cell) && !record_take(s, cell)) || s->no_memory)
+			if ((trace_salvage_record(s, cell) && !record_take(s, cell)) || s->no_memory)
 				return false;
 		}
 	}
 	sort(s->chunks, s->chunk_count, sizeof(*s->chunks), chunk_compare);
 	sort(s->keyframes, s->keyframe_count, sizeof(*s->keyframes), keyframe_compare);
 	sort(s->groups, s->group_count, sizeof(*s->groups), group_compare);
+	trace_salvage_rows_sort(s);
 	return true;
 }
 
@@ -282,6 +285,8 @@ void trace_salvage_close(struct trace_salvage *s)
 	free(s->blobs);
 	free(s->keyframes);
 	free(s->groups);
+	for (size_t i = 0; i < TRACE_SALVAGE_TABLE_COUNT; i++)
+		free(s->rows[i].at);
 	trace_record_free(&s->record);
 	trace_pages_close(s->pages);
 	free(s);
@@ -308,8 +313,8 @@ uint8_t *trace_salvage_contents(struct trace_salvage *s, const struct trace_salv
 	for (size_t i = 0; i < s->blob_count; i++) {
 		uint8_t hash[TRACE_HASH_BYTES];
 		const struct trace_column *columns = s->record.columns;
-		if (memcmp(s->blobs[i].hash, file->hash, TRACE_HASH_BYTES) != 0 || !record_get(s, s->blobs[i].cell) ||
-		    s->record.column_count != 3)
+		if (memcmp(s->blobs[i].hash, file->hash, TRACE_HASH_BYTES) != 0 ||
+		    !trace_salvage_record(s, s->blobs[i].cell) || s->record.column_count != 3)
 			continue;
 		*bytes = (size_t)columns[1].integer;
 		uint8_t *raw = trace_salvage_decompress(s, blob_of(&columns[2]), *bytes);
@@ -325,7 +330,7 @@ uint8_t *trace_salvage_contents(struct trace_salvage *s, const struct trace_salv
 
 const uint8_t *trace_salvage_chunk_data(struct trace_salvage *s, const struct trace_salvage_chunk *chunk, size_t *bytes)
 {
-	if (!record_get(s, chunk->cell) || s->record.column_count != CHUNK_COLUMNS)
+	if (!trace_salvage_record(s, chunk->cell) || s->record.column_count != CHUNK_COLUMNS)
 		return NULL;
 	*bytes = s->record.columns[CHUNK_DATA].byte_count;
 	return s->record.columns[CHUNK_DATA].bytes;
@@ -334,7 +339,7 @@ const uint8_t *trace_salvage_chunk_data(struct trace_salvage *s, const struct tr
 bool trace_salvage_keyframe_data(struct trace_salvage *s, const struct trace_salvage_keyframe *keyframe,
 				 struct trace_bytes *state, struct trace_bytes *same)
 {
-	if (!record_get(s, keyframe->cell) || s->record.column_count != KEYFRAME_COLUMNS)
+	if (!trace_salvage_record(s, keyframe->cell) || s->record.column_count != KEYFRAME_COLUMNS)
 		return false;
 	*state = blob_of(&s->record.columns[KEYFRAME_STATE]);
 	*same = blob_of(&s->record.columns[KEYFRAME_SAME]);
@@ -344,7 +349,7 @@ bool trace_salvage_keyframe_data(struct trace_salvage *s, const struct trace_sal
 bool trace_salvage_group_data(struct trace_salvage *s, const struct trace_salvage_group *group,
 			      struct trace_bytes *indexes, struct trace_bytes *data)
 {
-	if (!record_get(s, group->cell) || s->record.column_count != GROUP_COLUMNS)
+	if (!trace_salvage_record(s, group->cell) || s->record.column_count != GROUP_COLUMNS)
 		return false;
 	*indexes = blob_of(&s->record.columns[GROUP_INDEXES]);
 	*data = blob_of(&s->record.columns[GROUP_DATA]);

@@ -40,6 +40,22 @@ struct trace_salvage_group {
 	bool sound; /* both its checksums are right */
 };
 
+/* The tables of devices, and how many numbers each of their rows has besides its checksum: the first is its key. */
+enum trace_salvage_table { TRACE_SALVAGE_BLOCK_GROUPS, TRACE_SALVAGE_VERSIONS, TRACE_SALVAGE_PAYLOADS };
+enum { TRACE_SALVAGE_TABLE_COUNT = 3, TRACE_SALVAGE_NUMBERS_MAX = 4 };
+
+struct trace_salvage_row {
+	uint64_t numbers[TRACE_SALVAGE_NUMBERS_MAX]; /* in the order of the table's columns */
+	struct trace_cell cell;
+	bool sound; /* its checksum is right */
+};
+
+/* By key, sound ones first, of these the one with the largest second number first. */
+struct trace_salvage_rows {
+	struct trace_salvage_row *at;
+	size_t count;
+};
+
 struct trace_salvage {
 	struct trace_pages *pages;
 	struct trace_record record;
@@ -50,6 +66,7 @@ struct trace_salvage {
 	struct trace_salvage_keyframe *keyframes; /* by n, sound ones first */
 	struct trace_salvage_group *groups;       /* by id, sound ones first */
 	size_t chunk_count, meta_count, file_count, blob_count, keyframe_count, group_count;
+	struct trace_salvage_rows rows[TRACE_SALVAGE_TABLE_COUNT];
 	bool no_memory; /* it ran out on the way, so what seems to be lost may be there */
 };
 
@@ -73,10 +90,20 @@ bool trace_salvage_keyframe_data(struct trace_salvage *s, const struct trace_sal
 bool trace_salvage_group_data(struct trace_salvage *s, const struct trace_salvage_group *group,
 			      struct trace_bytes *indexes, struct trace_bytes *data);
 
-/* Undo trace_compress and trace_pages_compress, as trace_decompress and trace_pages_decompress do; without memory
- * no_memory is set. */
+/* The data of a row of a device's table, decompressed: malloc'd, the caller's. NULL: it is none that has `raw_bytes`,
+ * or more than `raw_bytes_max`; or without memory: no_memory is set. */
+uint8_t *trace_salvage_row_raw(struct trace_salvage *s, const struct trace_salvage_row *row, uint64_t raw_bytes,
+			       uint64_t raw_bytes_max);
+
+/* Undo trace_compress, and trace_zstd_compress for pages; without memory no_memory is set. */
 uint8_t *trace_salvage_decompress(struct trace_salvage *s, struct trace_bytes stored, uint64_t raw_bytes);
 uint8_t *trace_salvage_pages_decompress(struct trace_salvage *s, struct trace_bytes stored, uint64_t raw_bytes);
+
+/* For trace_salvage_rows.c. Reads a row into s->record. */
+bool trace_salvage_record(struct trace_salvage *s, struct trace_cell cell);
+/* Takes the row in s->record in if it is one of a device's table; *taken says so. False without memory. */
+bool trace_salvage_rows_take(struct trace_salvage *s, struct trace_cell cell, bool *taken);
+void trace_salvage_rows_sort(struct trace_salvage *s);
 
 /* The metadata under `key`; NULL: none. */
 const struct trace_salvage_meta *trace_salvage_meta_find(const struct trace_salvage *s, const char *key);

@@ -62,6 +62,12 @@ static void report_print(const struct trace_repair_report *report)
 		printf("lost   %" PRIu64 " files: %s\n", report->lost_file_count, report->lost_files);
 	if (report->lost_keyframe_count > 0)
 		printf("lost   %" PRIu64 " keyframes or more: going there takes longer\n", report->lost_keyframe_count);
+	if (report->lost_block_count > 0)
+		printf("lost   %" PRIu64 " versions of disks' blocks or more: a replay stops where it needs one\n",
+		       report->lost_block_count);
+	if (report->lost_payload_count > 0)
+		printf("lost   %" PRIu64 " packets or more: a replay stops where it needs one\n",
+		       report->lost_payload_count);
 	if (report->metadata_doubtful)
 		printf("doubt  metadata: its checksum is wrong, so some of what `hvrec info` prints may be\n");
 	else if (report->complete && report->lost_keyframe_count == 0)

@@ -8,7 +8,7 @@
 #include "tests/unit/fail_alloc.h"
 #include "tests/unit/trace_fixture.h"
 
-enum { EVENTS = 300, PAGES = 70 };
+enum { EVENTS = 300, PAGES = 70, BLOCKS = 80 };
 
 /* Some thousand traces are made: in memory, where there is such a folder. */
 static void setup(void)
@@ -38,16 +38,27 @@ static bool keyframe_put(struct trace_writer *w, uint64_t at_event, struct error
 	       trace_put_keyframe(w, at_event * 50, at_event, &state, sizeof(state), error);
 }
 
-/* A trace with files, texts, events and two keyframes. */
+/* Blocks of a disk, of event `event`, and what it brought. */
+static bool device_put(struct trace_writer *w, uint64_t event, struct error *error)
+{
+	for (uint64_t i = 0; i < BLOCKS; i++) {
+		if (!trace_put_block(w, 1, i * 3, event, page_bytes + (i + event) % PAGES * TRACE_PAGE_BYTES, error))
+			return false;
+	}
+	return trace_put_payload(w, event, page_bytes, 1000, error);
+}
+
+/* A trace with files, texts, events, two keyframes, and what devices brought. */
 static bool all_put(struct trace_writer *w, struct error *error)
 {
 	pages_fill(1, PAGES);
 	bool good = trace_put_text(w, TRACE_META_BOOTARGS, "quiet", error) &&
 		    trace_put_u64(w, TRACE_META_VCPU_COUNT, 1, error) &&
 		    trace_put_file(w, "kernel", "some code", 9, error) && fixture_commit(w, 0, 100, error) &&
-		    keyframe_put(w, 100, error) && fixture_commit(w, 100, 100, error);
+		    keyframe_put(w, 100, error) && device_put(w, 100, error) && fixture_commit(w, 100, 100, error);
 	pages_fill(2, 40);
-	return good && keyframe_put(w, 200, error) && fixture_commit(w, 200, EVENTS - 200, error);
+	return good && keyframe_put(w, 200, error) && device_put(w, 210, error) &&
+	       fixture_commit(w, 200, EVENTS - 200, error);
 }
 
 static void trace_make(void)
@@ -286,6 +297,42 @@ Test(fail_storage, get_groups)
 	expect_reads(groups_read);
 }
 
+static bool block_seen(uint64_t block, const uint8_t *bytes, void *context, struct error *error)
+{
+	(void)block, (void)bytes, (void)error;
+	++*(uint64_t *)context;
+	return true;
+}
+
+static bool blocks_read(struct trace_reader *r, struct error *error)
+{
+	uint8_t bytes[TRACE_BLOCK_BYTES];
+	uint64_t count = 0;
+	return trace_get_block(r, 1, 30, 150, bytes, error) == TRACE_FOUND &&
+	       trace_get_block(r, 1, 30, 100, bytes, error) == TRACE_ABSENT && error->status == STATUS_OK &&
+	       trace_each_block(r, 1, UINT64_MAX, block_seen, &count, error) && count == BLOCKS;
+}
+
+Test(fail_storage, get_block)
+{
+	expect_reads(blocks_read);
+}
+
+static bool payload_read(struct trace_reader *r, struct error *error)
+{
+	void *data = NULL;
+	size_t bytes = 0;
+	bool good = trace_get_payload(r, 210, &data, &bytes, error) == TRACE_FOUND;
+	cr_assert(good == (data != NULL));
+	free(data);
+	return good;
+}
+
+Test(fail_storage, get_payload)
+{
+	expect_reads(payload_read);
+}
+
 static bool cursor_read(struct trace_cursor *c, uint64_t first, struct error *error)
 {
 	struct event event, expected = fixture_event(first);
@@ -307,6 +354,27 @@ static bool events_read(struct trace_reader *r, struct error *error)
 Test(fail_storage, seek_and_next)
 {
 	expect_reads(events_read);
+}
+
+/* Copying into a part: the reader's allocations and the writer's. */
+Test(fail_storage, copy)
+{
+	char to[160];
+	snprintf(to, sizeof(to), "%s/copy", folder);
+	trace_make();
+	FAIL_ALLOC_BOTH(f)
+	{
+		struct error error = {0};
+		struct trace_reader *r = reader();
+		struct trace_writer *w = trace_create(to, &error);
+		cr_assert(w, "%s", error.text);
+		fail_alloc_arm(&f);
+		fail_alloc_judge(&f, trace_copy_blocks(r, w, 150, EVENTS, &f.error) &&
+					     trace_copy_payloads(r, w, 150, EVENTS, &f.error) &&
+					     trace_commit(w, &f.error));
+		trace_writer_free(w);
+		trace_close(r);
+	}
 }
 
 /* ---- chunks, repair ---- */
@@ -333,7 +401,7 @@ Test(fail_storage, chunks)
 static bool is_whole(const struct trace_repair_report *report)
 {
 	return report->event_count == EVENTS && report->file_count == 1 && report->keyframe_count == 2 &&
-	       report->complete;
+	       report->lost_block_count == 0 && report->lost_payload_count == 0 && report->complete;
 }
 
 Test(fail_storage, repair)
