@@ -76,10 +76,13 @@ bool trace_put_keyframe(struct trace_writer *w, uint64_t n, uint64_t next_event,
 /* Keeps a version of a block of a disk: its TRACE_BLOCK_BYTES after event `event`, or, for 0, what its image had before
  * any (no write is event 0, because a request is done behind an EXIT). Events never decrease from version to version,
  * of any block, but for 0, which may come at any time before the first event that needs it. An event makes one version
- * of a block at most. Equal contents are kept once. `bytes` NULL: they were lost, in a copy of a damaged trace; reading
- * them is an error then. */
+ * of a block at most. Equal contents are kept once. */
 bool trace_put_block(struct trace_writer *w, uint32_t disk, uint64_t block, uint64_t event, const uint8_t *bytes,
 		     struct error *error);
+/* The same for `count` blocks of zeroes from `block` on, at the cost of one: what is discarded, or never was written.
+ */
+bool trace_put_zeroes(struct trace_writer *w, uint32_t disk, uint64_t block, uint64_t count, uint64_t event,
+		      struct error *error);
 
 /* Keeps the bytes that event `event` brought: a packet, entropy. Events must grow. */
 bool trace_put_payload(struct trace_writer *w, uint64_t event, const void *data, size_t bytes, struct error *error);
@@ -165,8 +168,9 @@ enum trace_found trace_get_block(struct trace_reader *r, uint32_t disk, uint64_t
 				 uint8_t bytes[TRACE_BLOCK_BYTES], struct error *error);
 
 /* Calls `each` with every block of the disk that trace_get_block would find, in the order of blocks, until it returns
- * false. False: it did, or the trace could not be read; error set. `bytes` is valid during the call. */
-typedef bool trace_block_fn(uint64_t block, const uint8_t *bytes, void *context, struct error *error);
+ * false: one at a time with its bytes, which are valid during the call, or `bytes` NULL: `count` blocks of zeroes.
+ * False: it did, or the trace could not be read; error set. */
+typedef bool trace_block_fn(uint64_t block, uint64_t count, const uint8_t *bytes, void *context, struct error *error);
 bool trace_each_block(struct trace_reader *r, uint32_t disk, uint64_t before_event, trace_block_fn *each, void *context,
 		      struct error *error);
 

@@ -1,19 +1,27 @@
 /* Copying what a part of a trace needs of disks and packets into a new one. */
 #include "storage/trace_block_read.h"
 #include "storage/trace_payload_read.h"
+#include "storage/trace_writer.h"
 
 struct copying {
 	struct trace_reader *from;
 	struct trace_writer *to;
 };
 
-static bool version_copy(uint64_t where, uint64_t event, uint64_t content, void *context, struct error *error)
+/* What has no contents is copied all at once. */
+static bool run_copy(const struct trace_run *run, void *context, struct error *error)
 {
 	struct copying *copying = context;
-	bool lost = content == TRACE_CONTENT_LOST;
-	const uint8_t *bytes = lost ? NULL : trace_block_content(copying->from, content, where, error);
-	return (lost || bytes) &&
-	       trace_put_block(copying->to, trace_where_disk(where), trace_where_block(where), event, bytes, error);
+	if (run->content >= TRACE_CONTENT_LOST)
+		return trace_put_run(copying->to, run, error);
+	for (uint64_t i = 0; i < run->count; i++) {
+		uint64_t where = run->where + i;
+		const uint8_t *bytes = trace_block_content(copying->from, run->content + i, where, error);
+		if (!bytes || !trace_put_block(copying->to, trace_where_disk(where), trace_where_block(where),
+					       run->event, bytes, error))
+			return false;
+	}
+	return true;
 }
 
 bool trace_copy_blocks(struct trace_reader *from, struct trace_writer *to, uint64_t first_event, uint64_t end_event,
@@ -21,7 +29,7 @@ bool trace_copy_blocks(struct trace_reader *from, struct trace_writer *to, uint6
 {
 	struct copying copying = {from, to};
 	const struct trace_block_index *index = trace_block_index_get(from, end_event, error);
-	return index && trace_block_index_each(index, first_event, end_event, version_copy, &copying, error);
+	return index && trace_block_index_each(index, first_event, end_event, run_copy, &copying, error);
 }
 
 /* Puts the row's payloads from *next_event on; then that is behind its last one. */

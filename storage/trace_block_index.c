@@ -173,33 +173,33 @@ const struct trace_run *trace_block_index_find(const struct trace_block_index *i
 	return newest > 0 ? &index->runs[newest - 1] : NULL;
 }
 
-/* The blocks from bound number `bound` to the next one, as they are before an event. */
-static bool stretch_each(const struct trace_block_index *index, size_t bound, uint64_t before_event,
-			 trace_version_fn *each, void *context, struct error *error)
+bool trace_block_index_stretch(const struct trace_block_index *index, size_t bound, uint64_t before_event,
+			       struct trace_run *part)
 {
-	const struct trace_run *run = trace_block_index_find(index, index->bounds[bound], before_event);
-	if (!run)
-		return true;
-	for (uint64_t where = index->bounds[bound]; where < index->bounds[bound + 1]; where++) {
-		if (!each(where, 0, trace_run_content(run, where - run->where), context, error))
-			return false;
-	}
-	return true;
+	uint64_t where = index->bounds[bound];
+	const struct trace_run *run = trace_block_index_find(index, where, before_event);
+	if (run)
+		*part = (struct trace_run){.where = where,
+					   .count = index->bounds[bound + 1] - where,
+					   .event = run->event,
+					   .content = trace_run_content(run, where - run->where)};
+	return run != NULL;
 }
 
 bool trace_block_index_each(const struct trace_block_index *index, uint64_t first_event, uint64_t end_event,
-			    trace_version_fn *each, void *context, struct error *error)
+			    trace_run_fn *each, void *context, struct error *error)
 {
 	for (size_t bound = 0; bound + 1 < index->bound_count; bound++) {
-		if (!stretch_each(index, bound, first_event, each, context, error))
+		struct trace_run part;
+		if (!trace_block_index_stretch(index, bound, first_event, &part))
+			continue;
+		part.event = 0;
+		if (!each(&part, context, error))
 			return false;
 	}
 	for (size_t i = runs_before(index, first_event); i < index->run_count; i++) {
-		const struct trace_run *run = &index->runs[i];
-		for (uint64_t at = 0; at < run->count && run->event < end_event; at++) {
-			if (!each(run->where + at, run->event, trace_run_content(run, at), context, error))
-				return false;
-		}
+		if (index->runs[i].event < end_event && !each(&index->runs[i], context, error))
+			return false;
 	}
 	return true;
 }

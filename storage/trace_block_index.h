@@ -27,12 +27,17 @@ const struct trace_run *trace_block_index_find(const struct trace_block_index *i
  * the same runs. Cannot fail. */
 size_t trace_block_index_bound(const struct trace_block_index *index, uint64_t where);
 
-/* Calls `each` with all versions that a replay from event `first_event` to before `end_event` needs: of each block the
- * newest one before the first, as the image's (event 0), in the order of disks and blocks; then those of the events, in
- * their order. False: `each` returned it. */
-typedef bool trace_version_fn(uint64_t where, uint64_t event, uint64_t content, void *context, struct error *error);
+/* Calls `each` with all versions that a replay from event `first_event` to before `end_event` needs, as runs: of each
+ * block the newest one before the first, as the image's (event 0), in the order of disks and blocks; then those of the
+ * events, in their order. False: `each` returned it. */
+typedef bool trace_run_fn(const struct trace_run *run, void *context, struct error *error);
 bool trace_block_index_each(const struct trace_block_index *index, uint64_t first_event, uint64_t end_event,
-			    trace_version_fn *each, void *context, struct error *error);
+			    trace_run_fn *each, void *context, struct error *error);
+
+/* The part of the newest runs before an event that is from bound number `bound` to the next one, which must be there.
+ * False: there is none. */
+bool trace_block_index_stretch(const struct trace_block_index *index, size_t bound, uint64_t before_event,
+			       struct trace_run *part);
 
 /* Cannot fail. */
 void trace_block_index_free(struct trace_block_index *index);

@@ -127,6 +127,21 @@ enum trace_found trace_get_block(struct trace_reader *r, uint32_t disk, uint64_t
 	return TRACE_FOUND;
 }
 
+/* Hands out the blocks of a run: zeroes all at once. */
+static bool run_each(struct trace_reader *r, const struct trace_run *run, trace_block_fn *each, void *context,
+		     struct error *error)
+{
+	uint64_t block = trace_where_block(run->where);
+	if (run->content == TRACE_CONTENT_ZERO)
+		return each(block, run->count, NULL, context, error);
+	for (uint64_t i = 0; i < run->count; i++) {
+		const uint8_t *bytes = trace_block_content(r, trace_run_content(run, i), run->where + i, error);
+		if (!bytes || !each(block + i, 1, bytes, context, error))
+			return false;
+	}
+	return true;
+}
+
 bool trace_each_block(struct trace_reader *r, uint32_t disk, uint64_t before_event, trace_block_fn *each, void *context,
 		      struct error *error)
 {
@@ -134,15 +149,11 @@ bool trace_each_block(struct trace_reader *r, uint32_t disk, uint64_t before_eve
 	if (!index || disk >= TRACE_DISKS_MAX)
 		return index != NULL;
 	size_t bound = trace_block_index_bound(index, trace_where(disk, 0));
-	for (; bound < index->bound_count && trace_where_disk(index->bounds[bound]) == disk; bound++) {
-		uint64_t where = index->bounds[bound];
-		const struct trace_run *run = trace_block_index_find(index, where, before_event);
-		for (; run && where < index->bounds[bound + 1]; where++) {
-			uint64_t content = trace_run_content(run, where - run->where);
-			const uint8_t *bytes = trace_block_content(r, content, where, error);
-			if (!bytes || !each(trace_where_block(where), bytes, context, error))
-				return false;
-		}
+	for (; bound + 1 < index->bound_count && trace_where_disk(index->bounds[bound]) == disk; bound++) {
+		struct trace_run part;
+		if (trace_block_index_stretch(index, bound, before_event, &part) &&
+		    !run_each(r, &part, each, context, error))
+			return false;
 	}
 	return true;
 }

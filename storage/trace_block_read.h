@@ -15,7 +15,6 @@ struct trace_reader;
 
 /* Calls `each` with all runs, in the order in which they were put, until it returns false. False: it did, or they could
  * not be read; error set. */
-typedef bool trace_run_fn(const struct trace_run *run, void *context, struct error *error);
 bool trace_each_run(struct trace_reader *r, trace_run_fn *each, void *context, struct error *error);
 
 /* The index, with the versions of all events before `before_event` that are committed; NULL: error set. */

@@ -65,25 +65,24 @@ bool trace_versions_flush(struct trace_writer *w)
 	return w->versions.count == w->versions.written_count || (trace_contents_flush(w) && row_put(w));
 }
 
-/* Whether the version goes on with the run. */
-static bool run_goes_on(const struct trace_versions *v, const struct trace_run *one)
+/* Whether `next`, of one block or without a number of a content, goes on with the run. */
+static bool run_goes_on(const struct trace_versions *v, const struct trace_run *next)
 {
 	const struct trace_run *run = &v->run;
-	bool next = run->content >= TRACE_CONTENT_LOST || run->content == v->coder.next_content ||
-		    one->content < v->coder.next_content;
-	return run->count > 0 && one->event == run->event && one->where == run->where + run->count && next &&
-	       one->content == trace_run_content(run, run->count);
+	bool alike = run->content >= TRACE_CONTENT_LOST || run->content == v->coder.next_content ||
+		     next->content < v->coder.next_content;
+	return run->count > 0 && next->event == run->event && next->where == run->where + run->count && alike &&
+	       next->content == trace_run_content(run, run->count);
 }
 
-/* Adds a run of one block. */
-static bool version_add(struct trace_writer *w, const struct trace_run *one)
+static bool run_add(struct trace_writer *w, const struct trace_run *next)
 {
 	struct trace_versions *v = &w->versions;
 	if (v->raw.count == 0)
 		row_begin(v);
-	if (run_goes_on(v, one)) {
-		v->run.count++;
-		v->count++;
+	if (run_goes_on(v, next)) {
+		v->run.count += next->count;
+		v->count += next->count;
 		return true;
 	}
 	run_close(v);
@@ -92,28 +91,58 @@ static bool version_add(struct trace_writer *w, const struct trace_run *one)
 			return false;
 		row_begin(v);
 	}
-	v->run = *one;
-	v->count++;
+	v->run = *next;
+	v->count += next->count;
 	return !v->raw.failed || no_memory(w);
 }
 
-static bool version_valid(struct trace_writer *w, uint32_t disk, uint64_t block, uint64_t event)
+static bool run_valid(struct trace_writer *w, const struct trace_run *run)
 {
-	if (disk < TRACE_DISKS_MAX && block < TRACE_BLOCKS_MAX && event <= INT64_MAX &&
-	    (event == 0 || event >= w->version_event))
+	uint64_t block = trace_where_block(run->where), versions = w->versions.first_version + w->versions.count;
+	if (block < TRACE_BLOCKS_MAX && run->count >= 1 && run->count <= TRACE_BLOCKS_MAX - block &&
+	    run->count <= INT64_MAX - versions && run->event <= INT64_MAX &&
+	    (run->event == 0 || run->event >= w->version_event))
 		return true;
 	return error_set(&w->failed, STATUS_FAILED,
-			 "%s: block %llu of disk %u, of event %llu after one of event %llu: a bug of hvrec", w->path,
-			 (unsigned long long)block, (unsigned)disk, (unsigned long long)event,
+			 "%s: %llu blocks from %llu on, of event %llu after one of event %llu: a bug of hvrec", w->path,
+			 (unsigned long long)run->count, (unsigned long long)block, (unsigned long long)run->event,
 			 (unsigned long long)w->version_event);
+}
+
+/* Puts the run, whose content is the one of `bytes` if there are such. */
+static bool run_put(struct trace_writer *w, struct trace_run *run, const uint8_t *bytes, struct error *error)
+{
+	if (trace_writer_begin_devices(w) && run_valid(w, run) &&
+	    (!bytes || trace_contents_put(w, bytes, &run->content)) && run_add(w, run) && run->event > 0)
+		w->version_event = run->event;
+	return trace_writer_report(w, error);
+}
+
+/* No disk has the number; trace_where would take it for another one. */
+static bool disk_wrong(struct trace_writer *w, uint32_t disk, struct error *error)
+{
+	if (w->failed.status == STATUS_OK)
+		error_set(&w->failed, STATUS_FAILED, "%s: a block of disk %u: a bug of hvrec", w->path, (unsigned)disk);
+	return trace_writer_report(w, error);
 }
 
 bool trace_put_block(struct trace_writer *w, uint32_t disk, uint64_t block, uint64_t event, const uint8_t *bytes,
 		     struct error *error)
 {
-	struct trace_run one = {trace_where(disk, block), 1, event, TRACE_CONTENT_LOST};
-	if (trace_writer_begin_devices(w) && version_valid(w, disk, block, event) &&
-	    (!bytes || trace_contents_put(w, bytes, &one.content)) && version_add(w, &one) && event > 0)
-		w->version_event = event;
-	return trace_writer_report(w, error);
+	struct trace_run run = {trace_where(disk, block < TRACE_BLOCKS_MAX ? block : TRACE_BLOCKS_MAX), 1, event, 0};
+	return disk < TRACE_DISKS_MAX ? run_put(w, &run, bytes, error) : disk_wrong(w, disk, error);
+}
+
+bool trace_put_zeroes(struct trace_writer *w, uint32_t disk, uint64_t block, uint64_t count, uint64_t event,
+		      struct error *error)
+{
+	struct trace_run run = {trace_where(disk, block < TRACE_BLOCKS_MAX ? block : TRACE_BLOCKS_MAX), count, event,
+				TRACE_CONTENT_ZERO};
+	return disk < TRACE_DISKS_MAX ? run_put(w, &run, NULL, error) : disk_wrong(w, disk, error);
+}
+
+bool trace_put_run(struct trace_writer *w, const struct trace_run *run, struct error *error)
+{
+	struct trace_run copy = *run;
+	return run_put(w, &copy, NULL, error);
 }

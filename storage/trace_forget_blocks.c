@@ -1,12 +1,14 @@
 /* Versions are taken in by their order, up to the first of a later event, and each is looked at once. A row of versions
  * is dropped when all of it was taken in and none is the newest of its block; a block group when no version that is
- * left has any of its contents (trace_contents.h). What a row keeps besides its newest versions does no harm. */
+ * left has any of its contents (trace_contents.h). What a row keeps besides its newest versions does no harm. A run of
+ * zeroes of more than LONG_BLOCKS, a discard, is not taken block by block, because there may be as many as the disk
+ * has: its row stays, and what it superseded stays until it is written again. */
 #include "storage/trace_forget_blocks.h"
 #include "storage/trace_writer.h"
 
 #include <stdlib.h>
 
-enum { SLOTS_MIN = 1024 };
+enum { SLOTS_MIN = 1024, LONG_BLOCKS = 4096 };
 
 static bool no_memory(struct trace_writer *w)
 {
@@ -91,20 +93,33 @@ static bool version_take(struct trace_writer *w, uint64_t where, uint64_t event,
 	return row_settle(w, before.row) && trace_contents_release(w, before.content);
 }
 
-/* Takes in the versions of a row that were not yet. *more: all of them, so that the next row comes. */
+/* Takes in the run's blocks from number `from` on. */
+static bool run_take(struct trace_writer *w, const struct trace_run *run, uint64_t from)
+{
+	if (run->content == TRACE_CONTENT_ZERO && run->count - from > LONG_BLOCKS) {
+		w->live_blocks.rows[w->live_blocks.row_count - 1].live_count++;
+		w->live_blocks.taken += run->count - from;
+		return true;
+	}
+	bool good = true;
+	for (uint64_t i = from; i < run->count && good; i++)
+		good = version_take(w, run->where + i, run->event, trace_run_content(run, i));
+	return good;
+}
+
+/* Takes in the versions of a row that were not yet, up to an event. *more: all of them, so that the next row comes. */
 static bool row_take(struct trace_writer *w, uint64_t first_version, struct trace_runs *runs, uint64_t event,
 		     bool *more)
 {
 	struct trace_run run;
 	uint64_t version = first_version;
-	while (trace_runs_next(runs, &run) == TRACE_FOUND) {
-		for (uint64_t i = 0; i < run.count; i++, version++) {
-			if (version < w->live_blocks.taken)
-				continue;
-			*more = run.event < event;
-			if (!*more || !version_take(w, run.where + i, run.event, trace_run_content(&run, i)))
-				return w->failed.status == STATUS_OK;
-		}
+	for (; trace_runs_next(runs, &run) == TRACE_FOUND; version += run.count) {
+		uint64_t taken = w->live_blocks.taken;
+		if (version + run.count <= taken)
+			continue;
+		*more = run.event < event;
+		if (!*more || !run_take(w, &run, taken > version ? taken - version : 0))
+			return w->failed.status == STATUS_OK;
 	}
 	return true;
 }

@@ -1,6 +1,7 @@
 /* Rows of versions are taken as long as one goes on where the last ended, as trace_versions_read.c reads them. */
 #include "storage/trace_repair_blocks.h"
 #include "storage/trace_block_cache.h"
+#include "storage/trace_writer.h"
 
 #include <stdlib.h>
 
@@ -71,10 +72,9 @@ struct putting {
 	struct trace_block_cache cache;
 };
 
-/* The sound row of a block group with the most contents; NULL: none. */
-static const struct trace_salvage_row *group_find(const struct trace_salvage *found, uint64_t id)
+/* The place of the first row of block group `id` or a later one. */
+static size_t group_place(const struct trace_salvage_rows *rows, uint64_t id)
 {
-	const struct trace_salvage_rows *rows = &found->rows[TRACE_SALVAGE_BLOCK_GROUPS];
 	size_t low = 0, high = rows->count;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
@@ -83,41 +83,74 @@ static const struct trace_salvage_row *group_find(const struct trace_salvage *fo
 		else
 			high = middle;
 	}
-	bool there = low < rows->count && rows->at[low].numbers[0] == id && rows->at[low].sound &&
-		     rows->at[low].numbers[1] >= 1 && rows->at[low].numbers[1] <= TRACE_CONTENTS_MAX;
-	return there ? &rows->at[low] : NULL;
+	return low;
 }
 
-/* The content's bytes; NULL: they are lost, or in a survey may be there. *lost says which. */
-static const uint8_t *content_get(struct putting *putting, uint64_t content, bool *lost)
+/* The row that has the content; NULL: it is lost, and so are all up to before *next, which is above it. */
+static const struct trace_salvage_row *content_find(const struct trace_salvage_rows *rows, uint64_t content,
+						    uint64_t *next)
 {
 	uint64_t id = content / TRACE_CONTENTS_MAX;
+	size_t place = group_place(rows, id), at = (size_t)(content % TRACE_CONTENTS_MAX);
+	const struct trace_salvage_row *row = place < rows->count ? &rows->at[place] : NULL;
+	if (row && row->numbers[0] == id) {
+		*next = (id + 1) * TRACE_CONTENTS_MAX;
+		return row->sound && row->numbers[1] <= TRACE_CONTENTS_MAX && row->numbers[1] > at ? row : NULL;
+	}
+	bool later = row && row->numbers[0] <= INT64_MAX / TRACE_CONTENTS_MAX;
+	*next = later ? row->numbers[0] * TRACE_CONTENTS_MAX : UINT64_MAX;
+	return NULL;
+}
+
+/* The bytes of a content that the row has; NULL: lost after all. */
+static const uint8_t *content_get(struct putting *putting, const struct trace_salvage_row *row, uint64_t content)
+{
 	size_t at = (size_t)(content % TRACE_CONTENTS_MAX);
-	const struct trace_salvage_row *row = group_find(putting->found, id);
-	*lost = !row || row->numbers[1] <= at;
-	if (*lost || !putting->out)
-		return NULL;
-	struct trace_cached_group *group = trace_block_cache_get(&putting->cache, id, at + 1);
+	struct trace_cached_group *group = trace_block_cache_get(&putting->cache, row->numbers[0], at + 1);
 	if (!group->raw) {
 		uint64_t raw_bytes = row->numbers[1] * TRACE_BLOCK_BYTES;
 		group->raw = trace_salvage_row_raw(putting->found, row, raw_bytes, raw_bytes);
 		group->content_count = (size_t)row->numbers[1];
 	}
-	*lost = !group->raw;
 	return group->raw ? group->raw + at * TRACE_BLOCK_BYTES : NULL;
 }
 
-static bool version_put(uint64_t where, uint64_t event, uint64_t content, void *context, struct error *error)
+/* Puts a run's blocks from number `from` to before `end` as lost. */
+static bool lost_put(struct putting *putting, const struct trace_run *run, uint64_t from, uint64_t end,
+		     struct error *error)
 {
-	static const uint8_t zeroes[TRACE_BLOCK_BYTES];
+	struct trace_run lost = {run->where + from, end - from, run->event, TRACE_CONTENT_LOST};
+	putting->report->lost_block_count += lost.count;
+	return !putting->out || trace_put_run(putting->out, &lost, error);
+}
+
+/* Puts the block number `i` of a run, or all from there on that are lost together; *i goes on behind them. */
+static bool blocks_put(struct putting *putting, const struct trace_run *run, uint64_t *i, struct error *error)
+{
+	uint64_t content = run->content + *i, where = run->where + *i, from = *i, next;
+	const struct trace_salvage_row *row =
+		content_find(&putting->found->rows[TRACE_SALVAGE_BLOCK_GROUPS], content, &next);
+	const uint8_t *bytes = row && putting->out ? content_get(putting, row, content) : NULL;
+	bool there = row && (bytes || !putting->out);
+	uint64_t end = row ? 1 : next - content;
+	*i += end < run->count - from ? end : run->count - from;
+	if (!there)
+		return lost_put(putting, run, from, *i, error);
+	return !putting->out || trace_put_block(putting->out, trace_where_disk(where), trace_where_block(where),
+						run->event, bytes, error);
+}
+
+static bool run_put(const struct trace_run *run, void *context, struct error *error)
+{
 	struct putting *putting = context;
-	bool lost = content == TRACE_CONTENT_LOST;
-	const uint8_t *bytes = zeroes;
-	if (content < TRACE_CONTENT_LOST)
-		bytes = content_get(putting, content, &lost);
-	putting->report->lost_block_count += lost;
-	return !putting->out || trace_put_block(putting->out, trace_where_disk(where), trace_where_block(where), event,
-						lost ? NULL : bytes, error);
+	if (run->content == TRACE_CONTENT_LOST)
+		return lost_put(putting, run, 0, run->count, error);
+	if (run->content == TRACE_CONTENT_ZERO)
+		return !putting->out || trace_put_run(putting->out, run, error);
+	bool good = true;
+	for (uint64_t i = 0; good && i < run->count;)
+		good = blocks_put(putting, run, &i, error);
+	return good;
 }
 
 bool trace_repair_blocks_put(struct trace_salvage *found, const struct trace_repair_blocks *blocks,
@@ -126,8 +159,7 @@ bool trace_repair_blocks_put(struct trace_salvage *found, const struct trace_rep
 {
 	struct putting putting = {found, out, report, {{{0}}, 0}};
 	report->lost_block_count = blocks->lost_count;
-	bool good =
-		trace_block_index_each(&blocks->index, report->first_event, end_event, version_put, &putting, error);
+	bool good = trace_block_index_each(&blocks->index, report->first_event, end_event, run_put, &putting, error);
 	trace_block_cache_free(&putting.cache);
 	return good;
 }

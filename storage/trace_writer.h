@@ -120,6 +120,10 @@ bool trace_writer_begin_devices(struct trace_writer *w);
 /* Prepares the statements from `first` to below `end`. */
 bool trace_writer_prepare(struct trace_writer *w, unsigned first, unsigned end);
 
+/* For copies of traces: trace_put_block with bytes of a run's blocks that are no number of a content: zeroes, or lost.
+ */
+bool trace_put_run(struct trace_writer *w, const struct trace_run *run, struct error *error);
+
 /* Write what was put and not written yet, for a commit. */
 bool trace_versions_flush(struct trace_writer *w);
 bool trace_payloads_flush(struct trace_writer *w);

@@ -59,10 +59,10 @@ static void record(void)
 	trace_writer_free(w);
 }
 
-static bool block_seen(uint64_t block, const uint8_t *bytes, void *context, struct error *error)
+static bool block_seen(uint64_t block, uint64_t count, const uint8_t *bytes, void *context, struct error *error)
 {
 	(void)block, (void)bytes, (void)error;
-	++*(uint64_t *)context;
+	*(uint64_t *)context += count;
 	return true;
 }
 

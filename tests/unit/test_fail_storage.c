@@ -297,10 +297,10 @@ Test(fail_storage, get_groups)
 	expect_reads(groups_read);
 }
 
-static bool block_seen(uint64_t block, const uint8_t *bytes, void *context, struct error *error)
+static bool block_seen(uint64_t block, uint64_t count, const uint8_t *bytes, void *context, struct error *error)
 {
 	(void)block, (void)bytes, (void)error;
-	++*(uint64_t *)context;
+	*(uint64_t *)context += count;
 	return true;
 }
 
