@@ -1,9 +1,10 @@
 /* Damaged traces against everything that reads one: `fuzz_trace COUNT SEED [CASE]`, run in the source tree. Meant for
- * ASan and UBSan. Each of COUNT cases is a whole file of one of three kinds, in turns:
+ * ASan and UBSan. Each of COUNT cases is a whole file of one of four kinds, in turns:
  *
  *   bytes      the file, or its -wal, with bytes changed, blocks moved, ends cut off
  *   rows       its rows were changed, and its checksums are right
  *   keyframes  the same, of rows of keyframes and page groups
+ *   devices    the same, of rows of what disks and packets held
  *
  * and then a chunk's raw bytes, changed too, at the decoder and the event printer alone.
  *
@@ -30,7 +31,7 @@
 #include <unistd.h>
 
 enum { SECONDS_MAX = 20, PATH_BYTES = 128, EVENT_TEXTS = 8 };
-enum kind { KIND_BYTES, KIND_ROWS, KIND_KEYFRAMES, KIND_COUNT };
+enum kind { KIND_BYTES, KIND_ROWS, KIND_KEYFRAMES, KIND_DEVICES, KIND_COUNT };
 
 uint64_t random_state;
 static uint64_t case_number, fuzz_seed;
@@ -43,7 +44,7 @@ struct choice {
 	struct seed *at[SEEDS_MAX];
 	size_t count, golden_count;
 };
-static struct choice all, with_keyframes;
+static struct choice all, with_keyframes, with_devices;
 static uint8_t data[MUTATE_BYTES_MAX];
 
 /* Read by the sanitizers when they start. */
@@ -154,20 +155,24 @@ static void decode_chunk(const struct seed *seed)
 /* The golden ones have many events: one takes as long as a hundred others. */
 static struct seed *choose(const struct choice *from)
 {
-	return random_below(32) ? from->at[random_below(from->count - from->golden_count)]
-				: from->at[from->count - 1 - random_below(from->golden_count)];
+	return from->golden_count == 0 || random_below(32)
+		       ? from->at[random_below(from->count - from->golden_count)]
+		       : from->at[from->count - 1 - random_below(from->golden_count)];
 }
 
 static enum kind case_run(void)
 {
 	enum kind kind = (enum kind)(case_number % KIND_COUNT);
 	random_state = fuzz_seed * UINT64_C(0x2545f4914f6cdd1d) + case_number;
-	struct seed *seed = choose(kind == KIND_KEYFRAMES ? &with_keyframes : &all);
+	static const struct choice *const choices[KIND_COUNT] = {&all, &all, &with_keyframes, &with_devices};
+	static trace_mutate_fn *const changes[KIND_COUNT] = {NULL, trace_mutate_rows, trace_mutate_keyframes,
+							     trace_mutate_devices};
+	struct seed *seed = choose(choices[kind]);
 	alarm(SECONDS_MAX);
 	if (kind == KIND_BYTES)
 		case_bytes(seed);
 	else
-		case_db(seed, kind == KIND_ROWS ? trace_mutate_rows : trace_mutate_keyframes);
+		case_db(seed, changes[kind]);
 	decode_chunk(choose(&all));
 	return kind;
 }
@@ -225,6 +230,8 @@ static void seeds_make(void)
 		choice_add(&all, &seeds[i], i >= seed_count - golden_count);
 		if (seeds[i].keyframe_count > 0)
 			choice_add(&with_keyframes, &seeds[i], i >= seed_count - golden_count);
+		if (seeds[i].has_devices)
+			choice_add(&with_devices, &seeds[i], i >= seed_count - golden_count);
 	}
 }
 
@@ -260,8 +267,9 @@ int main(int argc, char **argv)
 	folder_remove();
 	fprintf(report,
 		"fuzz_trace: seed %" PRIu64 ": %" PRIu64 " files with changed bytes, %" PRIu64
-		" with changed rows, %" PRIu64 " with changed keyframes, with each a chunk; %.1f s of CPU\n",
-		fuzz_seed, done[KIND_BYTES], done[KIND_ROWS], done[KIND_KEYFRAMES], seconds);
+		" with changed rows, %" PRIu64 " with changed keyframes, %" PRIu64
+		" with changed devices, with each a chunk; %.1f s of CPU\n",
+		fuzz_seed, done[KIND_BYTES], done[KIND_ROWS], done[KIND_KEYFRAMES], done[KIND_DEVICES], seconds);
 	trace_readers_report(report);
 	return fclose(report) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -17,9 +17,11 @@ void trace_mutate_wal_seal(uint8_t *wal, size_t bytes, size_t page_bytes);
 typedef void trace_mutate_fn(struct seed *seed);
 size_t trace_mutate_db(struct seed *seed, trace_mutate_fn *change, uint8_t *data);
 
-/* Changes one or two rows of any table; of keyframes and page groups, if the seed has such. */
+/* Changes one or two rows of any table; of keyframes and page groups, or of what devices brought, if the seed has such.
+ */
 void trace_mutate_rows(struct seed *seed);
 void trace_mutate_keyframes(struct seed *seed);
+void trace_mutate_devices(struct seed *seed);
 
 /* A number at some limit, or any. */
 uint64_t trace_mutate_number(void);

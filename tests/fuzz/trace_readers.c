@@ -163,6 +163,32 @@ static void read_pages(struct trace_reader *trace, struct error *error)
 	page_source_close(&source);
 }
 
+static bool block_seen(uint64_t block, uint64_t count, const uint8_t *bytes, void *context, struct error *error)
+{
+	(void)block, (void)count, (void)bytes, (void)error;
+	return ++*(unsigned *)context < TEXTS_MAX;
+}
+
+/* As a replay does, and `hvrec extract --disk`. */
+static void read_blocks(struct trace_reader *trace, struct error *error)
+{
+	uint8_t bytes[TRACE_BLOCK_BYTES];
+	unsigned seen = 0;
+	for (int i = 0; i < 8 && error->status == STATUS_OK; i++)
+		trace_get_block(trace, (uint32_t)random_below(3), random_below(100), random_below(80), bytes, error);
+	trace_each_block(trace, (uint32_t)random_below(3), random_below(80), block_seen, &seen, error);
+}
+
+static void read_payloads(struct trace_reader *trace, struct error *error)
+{
+	for (int i = 0; i < 8; i++) {
+		void *payload = NULL;
+		size_t bytes = 0;
+		if (trace_get_payload(trace, random_below(80), &payload, &bytes, error) == TRACE_FOUND)
+			free(payload);
+	}
+}
+
 /* Up to where a replay would start the machine. */
 static void read_guest(struct trace_reader *trace, struct error *error)
 {
@@ -182,6 +208,7 @@ static const struct reader readers[] = {
 	{"place", read_place, 8},        {"keyframes", read_keyframes, 1},
 	{"page groups", read_groups, 1}, {"keyframe index", read_keyframe_index, 1},
 	{"pages", read_pages, 4},        {"guest", read_guest, 16},
+	{"blocks", read_blocks, 1},      {"payloads", read_payloads, 1},
 };
 
 enum { READER_COUNT = sizeof(readers) / sizeof(readers[0]) };

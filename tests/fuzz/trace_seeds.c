@@ -144,6 +144,12 @@ static void group_take(struct seed *seed, sqlite3_stmt *row)
 	group->pages = column_unpack(row, 3, group->page_count * TRACE_PAGE_BYTES, trace_pages_decompress);
 }
 
+static void device_take(struct seed *seed, sqlite3_stmt *row)
+{
+	(void)row;
+	seed->has_devices = true;
+}
+
 static void parts_load(struct seed *seed, const char *path)
 {
 	db_make(seed, path);
@@ -152,6 +158,7 @@ static void parts_load(struct seed *seed, const char *path)
 		  "SELECT n, next_event, first_group, group_count, state_bytes, state, same FROM keyframe ORDER BY n",
 		  keyframe_take);
 	rows_load(seed, "SELECT id, page_count, indexes, data FROM page_group ORDER BY id", group_take);
+	rows_load(seed, "SELECT 1 FROM block_version", device_take);
 }
 
 static void seed_copy_of_golden(struct seed *seed, const char *golden, const char *path)
@@ -179,6 +186,16 @@ static const struct seed_recipe recipes[] = {
 	{.event_count = 60, .commit_step = 30, .keyframe_step = 13, .pages = 6, .forget_to = 39, .finished = true},
 	{.event_count = 60, .commit_step = 10, .keyframe_step = 15, .pages = 3, .start_at = 77, .finished = true},
 	{.event_count = 60, .commit_step = 30, .keyframe_step = 14, .pages = 5, .forget_to = 28, .wal = true},
+	{.event_count = 60, .commit_step = 30, .device_step = 2, .finished = true},
+	{.event_count = 60, .commit_step = 20, .device_step = 3},
+	{.event_count = 60, .commit_step = 25, .device_step = 5, .wal = true},
+	{.event_count = 60,
+	 .commit_step = 30,
+	 .keyframe_step = 14,
+	 .pages = 5,
+	 .forget_to = 28,
+	 .device_step = 1,
+	 .finished = true},
 };
 
 static void seed_from_recipe(struct seed *seed, const struct seed_recipe *recipe, const char *path)

@@ -36,9 +36,10 @@ struct seed {
 	size_t keyframe_count;
 	struct seed_group *groups;
 	size_t group_count;
+	bool has_devices; /* blocks of disks, and payloads */
 };
 
-enum { SEEDS_MAX = 32, SEED_RAM_BYTES = 1 << 20 };
+enum { SEEDS_MAX = 40, SEED_RAM_BYTES = 1 << 20 };
 
 /* Makes traces in `folder`, loads those of folder `golden` behind them, and returns how many there are in all: finished
  * and incomplete ones, empty ones, ones with a -wal, with keyframes, and such that start at one. Ends the program if
@@ -52,6 +53,7 @@ struct seed_recipe {
 	uint64_t pages;         /* of the second keyframe; at most 128 */
 	uint64_t start_at;      /* the event whose keyframe is its first; 0: it starts at 0 */
 	uint64_t forget_to;     /* what is before this event's keyframe is forgotten; 0: nothing */
+	uint64_t device_step;   /* every so many an event writes blocks, or brings a payload; 0: none does */
 	bool finished, wal;     /* wal: its last commits are in the -wal only */
 };
 

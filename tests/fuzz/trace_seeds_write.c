@@ -63,6 +63,21 @@ static bool keyframe_put(struct trace_writer *w, uint64_t next_event, uint64_t p
 	       trace_put_keyframe(w, state.n, next_event, &state, sizeof(state), error);
 }
 
+/* Event `i` writes some blocks, of contents that are mostly there already, or brings a payload. */
+static bool device_put(struct trace_writer *w, uint64_t i, struct error *error)
+{
+	uint8_t bytes[TRACE_BLOCK_BYTES];
+	for (uint64_t at = 0; at < 1 + i % 4; at++) {
+		memset(bytes, (int)(i % 70), sizeof(bytes));
+		memcpy(bytes, &i, sizeof(i));
+		bytes[0] = (uint8_t)(i % 90);
+		if (!trace_put_block(w, i % 2, i % 9 * 3 + at, i % 7 ? i : 0, bytes, error))
+			return false;
+	}
+	return (i % 11 != 0 || trace_put_zeroes(w, 1, i, 1000000, i, error)) &&
+	       (i % 3 != 0 || trace_put_payload(w, i, bytes, i * 5, error));
+}
+
 struct trace_writer *trace_seeds_write(const char *path, const struct seed_recipe *recipe, struct error *error)
 {
 	struct trace_writer *w = trace_create(path, error);
@@ -75,6 +90,8 @@ struct trace_writer *trace_seeds_write(const char *path, const struct seed_recip
 		struct event event = event_at(i);
 		if (recipe->keyframe_step > 0 && i > first && i % recipe->keyframe_step == 0)
 			good = keyframe_put(w, i, keyframe_count++ == 1 ? recipe->pages : PAGES_PER_KEYFRAME, error);
+		if (recipe->device_step > 0 && i > 0 && i % recipe->device_step == 0)
+			good = good && device_put(w, i, error);
 		good = good && trace_append(w, &event, 1, error) &&
 		       (i % recipe->commit_step != recipe->commit_step - 1 || trace_commit(w, error));
 	}
