@@ -4,6 +4,7 @@ import glob
 import json
 import os
 import re
+import subprocess
 
 import harness
 import trace_decode
@@ -70,6 +71,39 @@ def a_recording_puts_every_key_and_a_part_without_the_end_none_of_the_end():
     metadata_is_listed(part, ("start",))
     of_end = {key for key, (_, writer) in metadata_keys().items() if writer == "end"} & set(part.meta)
     check(of_end == {"end_reason"} and part.meta["end_reason"] == "trimmed", f"the part has {of_end}")
+
+
+def device_trace(*arguments):
+    """The rows that tests/replay/device_trace prints of a trace that it makes."""
+    done = subprocess.run([os.path.join(harness.BUILD, "tests", "device_trace"), *arguments], capture_output=True, check=False)
+    check(done.returncode == 0, f"device_trace {arguments}: {done.stderr.decode()}")
+    return [(kind, *map(int, numbers)) for kind, *numbers in map(str.split, done.stdout.decode().splitlines())]
+
+
+def disks_agree(trace, rows):
+    """What hvrec finds of disks and payloads is what the file has."""
+    looks = {}
+    for _, event, disk, block, count, told in (row for row in rows if row[0] == "block"):
+        looks.setdefault((event, disk), {}).update((block + i, told) for i in range(count))
+    for (event, disk), told in looks.items():
+        has = {block: trace.content(content) for block, content in trace.disk(disk, event).items()}
+        hashes = {block: trace_decode.hash64(data) if data else 0 for block, data in has.items()}
+        check(told == hashes, f"disk {disk} before event {event} is another one")
+    payloads = {event: (size, told) for _, event, size, told in (row for row in rows if row[0] == "payload")}
+    has = {event: (len(data), trace_decode.hash64(data)) for event, data in trace.payloads.items() if event >= trace.first_event}
+    check(payloads == has, "the payloads are others")
+    return len(looks), len(payloads)
+
+
+@test
+def disks_and_payloads_are_read_after_the_document():
+    for forget in ((), ("6000",)):
+        rows = device_trace("trace", *forget)
+        trace = agree("trace")
+        looks, payloads = disks_agree(trace, rows)
+        check(looks == 17 and payloads > 200 and len(trace.contents) > 6, f"{looks} looks, {payloads} payloads")
+        check(hvrec("repair", "trace", "-o", "repaired").status in (0, 1), "repair")
+        disks_agree(agree("repaired"), rows)
 
 
 @test

@@ -206,8 +206,37 @@ def decode_chunk(raw):
     return start_idle_ns, events, idle_ns
 
 
+ZEROES, LOST = "zeroes", "lost"
+
+
+def decode_versions(raw, count):
+    """The runs of a row of block_version: (disk, block, blocks, event, content of the first block, ZEROES or LOST)."""
+    data, runs, told = Bytes(raw), [], 0
+    next_content, event, disk, expected = data.varint(), 0, 0, {}
+    while told < count:
+        head = data.varint()
+        if head & 1:
+            disk = data.varint()
+        block = expected.get(disk, 0) + unzigzag(head >> 1) & MASK
+        after = data.varint()
+        event = event + after - 1 if after else event
+        code, blocks = data.varint(), data.varint() + 1
+        content = {0: next_content, 1: ZEROES, 2: LOST}.get(code, next_content - code + 2)
+        if code == 0:
+            next_content += blocks
+        assert code < 3 or 0 <= content <= next_content - blocks, "a run's contents"
+        assert disk < 256 and block + blocks <= 1 << 53, "a run's blocks"
+        expected[disk] = block + blocks
+        runs.append((disk, block, blocks, event if after else 0, content))
+        told += blocks
+    assert told == count and len(runs) <= 4096, "a row's number of versions"
+    data.end()
+    return runs
+
+
 class Trace:
-    """version, meta, files {name: contents}, keyframes [(n, next_event)], first_event, events as of decode_chunk."""
+    """version, meta, files {name: contents}, keyframes [(n, next_event)], first_event, events as of decode_chunk, runs as
+    of decode_versions, contents [bytes of 64 blocks or fewer by block group], payloads {event: bytes}."""
 
     def __init__(self, path):
         self.db = sqlite3.connect(path)
@@ -217,6 +246,10 @@ class Trace:
         self.read_files()
         self.keyframes = self.read_keyframes() if self.version >= 2 else []
         self.read_events()
+        self.runs, self.contents, self.payloads = [], {}, {}
+        if self.version >= 5 and self.rows("SELECT 1 FROM sqlite_schema WHERE name = 'block_version'"):
+            self.read_blocks()
+            self.read_payloads()
         self.db.close()
         if self.version >= 3:
             self.check_seal()
@@ -275,3 +308,57 @@ class Trace:
             self.events += events[max(start - first, 0):]
         ns = [event[0] for event in self.events]
         assert ns == sorted(ns), "n decreases"
+
+    def read_blocks(self):
+        for group, count, checksum, data in self.rows("SELECT * FROM block_group ORDER BY id"):
+            assert hash64(data, hash64(u64s(group, count))) == checksum & MASK, "a block group's checksum"
+            assert 1 <= count <= 64, "content_count"
+            self.contents[group] = zstd_frame(data, count * 4096)
+        place, gaps = 0, "start_n" in self.meta
+        for *numbers, checksum, data in self.rows("SELECT * FROM block_version ORDER BY first_version"):
+            first, count, raw_bytes = numbers
+            assert hash64(data, hash64(u64s(*numbers))) == checksum & MASK, "the checksum of versions"
+            assert first == place or gaps and first > place, "a gap between versions"
+            runs = decode_versions(zstd_frame(data, raw_bytes), count)
+            gaps = gaps and all(run[3] < self.first_event for run in runs)
+            self.runs += runs
+            place = first + count
+        events = [run[3] for run in self.runs if run[3]]
+        assert events == sorted(events), "the order of versions"
+        if self.meta.get("complete") == 1:
+            assert self.meta["block_versions"] == place, "number of versions"
+
+    def read_payloads(self):
+        last = -1
+        for *numbers, checksum, data in self.rows("SELECT * FROM payload_group ORDER BY first_event"):
+            first_event, last_event, count, raw_bytes = numbers
+            assert hash64(data, hash64(u64s(*numbers))) == checksum & MASK, "the checksum of payloads"
+            assert first_event > last and 1 <= count <= 4096, "a row of payloads"
+            raw = Bytes(zstd_frame(data, raw_bytes))
+            event, sizes = first_event, []
+            for _ in range(count):
+                event += raw.varint()
+                sizes.append((event, raw.varint()))
+            assert (sizes[0][0], sizes[-1][0]) == (first_event, last_event), "the events of a row of payloads"
+            self.payloads.update((event, raw.take(size)) for event, size in sizes)
+            raw.end()
+            last = last_event
+        if self.meta.get("complete") == 1:
+            assert self.meta["payloads"] == len(self.payloads), "number of payloads"
+
+    def content(self, content):
+        """The bytes of a content; None: zeroes."""
+        if content == ZEROES:
+            return None
+        assert content != LOST, "a block is lost"
+        return self.contents[content // 64][content % 64 * 4096:][:4096]
+
+    def disk(self, disk, before_event):
+        """{block: content} of a disk before an event."""
+        blocks, images = {}, {}
+        for of, block, count, event, content in self.runs:
+            if of == disk and (event == 0 or event < before_event):
+                to = blocks if event else images
+                for i in range(count):
+                    to[block + i] = content if content in (ZEROES, LOST) else content + i
+        return {**images, **blocks}
