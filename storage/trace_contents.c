@@ -68,7 +68,7 @@ static void slot_free(struct trace_contents *c, uint64_t content)
 static bool group_begin(struct trace_contents *c)
 {
 	if (!c->raw)
-		c->raw = malloc(TRACE_CONTENTS_MAX * TRACE_BLOCK_BYTES);
+		c->raw = malloc((size_t)TRACE_CONTENTS_MAX * TRACE_BLOCK_BYTES);
 	if (c->group_count == c->group_room) {
 		uint64_t room = c->group_room * 2 + 64;
 		struct trace_content_group **groups = realloc(c->groups, room * sizeof(struct trace_content_group *));

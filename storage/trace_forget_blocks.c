@@ -149,7 +149,7 @@ static bool versions_take(struct trace_writer *w, uint64_t event)
 {
 	bool more = true;
 	while (more && w->live_blocks.taken < w->versions.first_version + w->versions.count) {
-		uint64_t fields[3];
+		uint64_t fields[3] = {0};
 		struct trace_runs runs;
 		uint8_t *raw = row_read(w, fields);
 		if (!raw)

@@ -60,7 +60,7 @@ bool trace_payload_places(struct trace_payload_row *row, const uint64_t fields[4
 static bool row_take(struct trace_reader *r, sqlite3_stmt *statement, uint64_t event, struct error *error)
 {
 	struct trace_payload_row *row = r->payload_row;
-	uint64_t fields[4];
+	uint64_t fields[4] = {0};
 	bool good = sqlite3_column_type(statement, DATA) == SQLITE_BLOB;
 	for (int i = 0; i < DATA; i++) {
 		good = good && sqlite3_column_type(statement, i) == SQLITE_INTEGER;

@@ -24,8 +24,9 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
 	[PUT_BLOCK_GROUP] = "INSERT OR REPLACE INTO block_group VALUES(?1, ?2, ?3, ?4)",
 	[DROP_BLOCK_GROUP] = "DELETE FROM block_group WHERE id = ?1",
 	[PUT_VERSIONS] = "INSERT OR REPLACE INTO block_version VALUES(?1, ?2, ?3, ?4, ?5)",
-	[FIND_VERSIONS] = "SELECT first_version, version_count, raw_bytes, data FROM block_version WHERE first_version "
-			  "<= ?1 ORDER BY first_version DESC LIMIT 1",
+	[FIND_VERSIONS] =
+		("SELECT first_version, version_count, raw_bytes, data FROM block_version WHERE first_version "
+		 "<= ?1 ORDER BY first_version DESC LIMIT 1"),
 	[DROP_VERSIONS] = "DELETE FROM block_version WHERE first_version = ?1",
 	[DROP_PAYLOADS] = "DELETE FROM payload_group WHERE last_event < ?1",
 	[COUNT_PAYLOADS] = "SELECT sum(payload_count) FROM payload_group",

@@ -73,8 +73,8 @@ static bool row_runs(struct reading *reading, const uint8_t *raw, const uint64_t
 
 static bool row_read(struct reading *reading, sqlite3_stmt *row, trace_run_fn *each, void *context)
 {
-	uint64_t fields[3];
-	struct trace_bytes data;
+	uint64_t fields[3] = {0};
+	struct trace_bytes data = {NULL, 0};
 	if (!row_get(reading, row, fields, &data))
 		return false;
 	uint8_t *raw = trace_zstd_decompress(data.data, data.count, fields[2], TRACE_RUNS_BYTES_MAX);

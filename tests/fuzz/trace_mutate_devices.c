@@ -153,9 +153,9 @@ static void table_edit(sqlite3 *db)
 		"UPDATE block_version SET raw_bytes = ?1",
 		"UPDATE block_version SET checksum = ?1",
 		"UPDATE block_version SET data = ?1",
-		"UPDATE OR REPLACE payload_group SET first_event = ?1 WHERE first_event = (SELECT min(first_event) "
-		"FROM "
-		"payload_group)",
+		("UPDATE OR REPLACE payload_group SET first_event = ?1 WHERE first_event = (SELECT min(first_event) "
+		 "FROM "
+		 "payload_group)"),
 		"UPDATE payload_group SET last_event = ?1",
 		"UPDATE payload_group SET payload_count = ?1",
 		"UPDATE payload_group SET raw_bytes = ?1",
