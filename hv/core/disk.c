@@ -9,6 +9,7 @@
 #include "hv/arch/hot.h"
 #include "hv/core/gate.h"
 #include "hv/core/hv.h"
+#include "hv/dev/dma.h"
 
 /* VIRTIO 1.2, 5.2.3. */
 #define FEATURE_SEG_MAX      BIT(2)
@@ -39,8 +40,9 @@ enum {
 	REQUEST_DISCARD = 11,
 	REQUEST_WRITE_ZEROES = 13,
 };
+enum { FLAG_UNMAP = 1 }; /* of a zero_segment */
 enum { DONE_OK = 0, DONE_IO_ERROR = 1, DONE_UNSUPPORTED = 2 };
-enum { SEG_MAX = 254, ZERO_SECTORS_MAX = 1 << 21, ZERO_SEGMENTS_MAX = 16, QUEUE = 0 };
+enum { SEG_MAX = 254, ZERO_SECTORS_MAX = 1 << 16, ZERO_SEGMENTS_MAX = 16, QUEUE = 0 };
 
 /* What a request takes in guest time: a good solid-state disk. */
 #define LATENCY_NS   UINT64_C(40000)
@@ -200,22 +202,32 @@ static uint8_t do_flush(const struct work *work)
 	return DONE_OK;
 }
 
-/* Discarded or zeroed, the sectors read as zeroes afterwards. */
+/* DONE_OK: it may be done. Flags that nobody knows are not obeyed in part (5.2.6.2). */
+static uint8_t zero_check(const struct work *work, const struct zero_segment *segment)
+{
+	uint32_t flags = work->request.type == REQUEST_WRITE_ZEROES ? FLAG_UNMAP : 0;
+	uint64_t bytes = (uint64_t)segment->sectors * VIRTIO_SECTOR_BYTES;
+	if (segment->flags & ~flags)
+		return DONE_UNSUPPORTED;
+	return segment->sectors <= ZERO_SECTORS_MAX && in_disk(work, segment->sector, bytes) ? DONE_OK : DONE_IO_ERROR;
+}
+
+/* Discarded or zeroed, the sectors read as zeroes afterwards. All of a request is done, or nothing. */
 static uint8_t do_zero(struct work *work)
 {
 	struct zero_segment segments[ZERO_SEGMENTS_MAX];
 	uint32_t count = (uint32_t)(work->bytes / sizeof(segments[0]));
+	uint8_t done = DONE_OK;
 	if (work->bytes % sizeof(segments[0]) != 0 || work->bytes > sizeof(segments) ||
 	    virtio_device_config(work->transport)->flags & VIRTIO_READ_ONLY ||
 	    !virtqueue_read(&work->in, segments, (uint32_t)work->bytes))
 		return failed(work);
-	for (uint32_t i = 0; i < count; i++) {
-		uint64_t bytes = (uint64_t)segments[i].sectors * VIRTIO_SECTOR_BYTES;
-		if (segments[i].sectors > ZERO_SECTORS_MAX || !in_disk(work, segments[i].sector, bytes))
-			return failed(work);
-		gate_device(EVENT_DISK_ZERO, field(work, segments[i].sector), bytes);
-	}
-	return DONE_OK;
+	for (uint32_t i = 0; i < count && done == DONE_OK; i++)
+		done = zero_check(work, &segments[i]);
+	for (uint32_t i = 0; i < count && done == DONE_OK; i++)
+		gate_device(EVENT_DISK_ZERO, field(work, segments[i].sector),
+			    (uint64_t)segments[i].sectors * VIRTIO_SECTOR_BYTES);
+	return done == DONE_IO_ERROR ? failed(work) : done;
 }
 
 static uint8_t do_get_id(struct work *work)
@@ -248,20 +260,26 @@ static uint8_t do_request(struct work *work)
 /* The status is the last byte that the device may write, wherever the data ended. */
 static bool status_put(const struct work *work, uint8_t status)
 {
-	const struct virtqueue_segment *last = &work->chain->at[work->chain->count - 1];
-	for (uint32_t i = work->chain->count; i-- > work->chain->readable_count; last--) {
-		struct virtqueue_chain one = {.count = 1, .at = {{last->ipa + last->bytes - 1, 1}}};
-		struct virtqueue_cursor cursor = virtqueue_writable(&one);
+	for (uint32_t i = work->chain->count; i-- > work->chain->readable_count;) {
+		const struct virtqueue_segment *last = &work->chain->at[i];
 		if (last->bytes != 0)
-			return virtqueue_write(&cursor, &status, 1);
+			return dma_write((ipa_t){last->ipa + last->bytes - 1}, &status, sizeof(status));
 	}
 	return false;
 }
 
-/* False: no driver makes such a request. */
+/* How many bytes from the first one on were written; the status counts only where it is right behind the data. */
+static uint32_t used_bytes(const struct work *work)
+{
+	return work->written + (work->written + UINT64_C(1) == work->chain->writable_bytes);
+}
+
+/* False: no driver makes such a request. One that names the same RAM again and again could be of any length. */
 static bool request_begin(struct work *work)
 {
 	const struct virtqueue_chain *chain = work->chain;
+	if (chain->readable_bytes + chain->writable_bytes > hv.boot->guest_ram_bytes)
+		return false;
 	work->in = virtqueue_readable(chain);
 	work->out = virtqueue_writable(chain);
 	if (chain->writable_bytes == 0 || !virtqueue_is_ram(work->in) || !virtqueue_is_ram(work->out) ||
@@ -284,7 +302,7 @@ static HV_APART void batch_do(uint32_t transport)
 			virtio_device_break(transport);
 			break;
 		}
-		virtio_device_give(transport, QUEUE, work.chain, work.written + 1);
+		virtio_device_give(transport, QUEUE, work.chain, used_bytes(&work));
 	}
 	virtio_device_show(transport, QUEUE, before);
 }

@@ -1,4 +1,5 @@
-/* RAM for the guest's devices: within its bounds, without hv's own instructions in it, and marked as written. */
+/* RAM for the guest's devices: within its bounds, without hv's own instructions in it, and marked as written. Once it
+ * has been shown to the host (hv.ended), in the middle of a batch, too, nothing moves any more. */
 #include "hv/dev/dma.h"
 #include "hv/abi/descriptor.h"
 #include "hv/arch/arch.h"
@@ -28,7 +29,7 @@ static void pages_prepare(uint64_t ipa, uint64_t bytes, bool write)
 
 bool dma_read(ipa_t from, void *to, size_t bytes)
 {
-	if (!dma_is_ram(from, bytes))
+	if (hv.ended || !dma_is_ram(from, bytes))
 		return false;
 	pages_prepare(from.v, bytes, false);
 	arch_copy(to, at_ipa(from.v), bytes);
@@ -37,7 +38,7 @@ bool dma_read(ipa_t from, void *to, size_t bytes)
 
 bool dma_write(ipa_t to, const void *from, size_t bytes)
 {
-	if (!dma_is_ram(to, bytes))
+	if (hv.ended || !dma_is_ram(to, bytes))
 		return false;
 	pages_prepare(to.v, bytes, true);
 	arch_copy(at_ipa(to.v), from, bytes);

@@ -4,6 +4,7 @@
 #include "hv/arch/panic.h"
 #include "hv/core/asking.h"
 #include "hv/core/gate_half.h"
+#include "hv/core/net.h"
 #include "hv/core/patch.h"
 #include "hv/core/publish.h"
 #include "hv/core/ring.h"
@@ -150,8 +151,8 @@ static bool packet_ready(void)
 
 bool record_packet(uint32_t transport)
 {
-	(void)transport;
-	return packet_ready();
+	return __atomic_load_n(&hv.mailbox->packets, __ATOMIC_ACQUIRE) != 0 &&
+	       virtio_device_has_work(transport, NET_RECEIVE);
 }
 
 /* Nothing can ever wake the guest: asleep, it neither makes room for queued input nor asks for it. */

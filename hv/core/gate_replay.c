@@ -137,8 +137,8 @@ static HV_APART void diverged_here(void)
 	diverged(&here);
 }
 
-/* What the guest asks for is what the recording had here; where the host could not give it, a DISK_ERROR follows. What
- * brings no bytes needs no host. */
+/* What the guest asks for is what the recording had here; where the host could not give it, a DISK_ERROR follows, or
+ * an ENTROPY without bytes. What brings no bytes needs no host. */
 bool replay_ask(enum event_kind kind, struct hv_ask *ask)
 {
 	const struct event *next = next_here(kind);
@@ -149,6 +149,8 @@ bool replay_ask(enum event_kind kind, struct hv_ask *ask)
 	}
 	if (ask->kind == HV_ASK_DISK_FLUSH)
 		return true;
+	if (ask->kind == HV_ASK_ENTROPY && event_data_bytes(next) == 0)
+		return false;
 	if (ask->kind == HV_ASK_PACKET)
 		ask->bytes = event_data_bytes(next);
 	return ring_ask(ask);

@@ -50,35 +50,45 @@ void net_notified(uint32_t transport, uint32_t queue)
 {
 	uint16_t before = virtio_device_state(transport)->queue[queue].used;
 	const struct virtqueue_chain *chain;
-	while (queue == NET_TRANSMIT && (chain = virtio_device_take(transport, queue))) {
+	if (queue != NET_TRANSMIT)
+		return;
+	for (uint32_t i = 0; i < VIRTQUEUE_SIZE_MAX && (chain = virtio_device_take(transport, queue)); i++) {
 		if (!send(transport, chain)) {
 			virtio_device_break(transport);
 			return;
 		}
 		virtio_device_give(transport, queue, chain, 0);
 	}
-	if (queue == NET_TRANSMIT)
-		virtio_device_show(transport, queue, before);
+	virtio_device_show(transport, queue, before);
 }
 
-/* A packet that the buffer is too small for is cut. False: the buffer is not in RAM. */
-static bool receive(uint32_t transport, const struct virtqueue_chain *chain, uint32_t *written)
+/* The packet that came, of so many bytes, into the chain. A packet that the buffer is too small for is cut. False: no
+ * driver has such a buffer. */
+static bool receive(const struct virtqueue_chain *chain, uint32_t packet_bytes, uint32_t *written)
 {
 	const uint8_t header[HEADER_BYTES] = {[HEADER_BUFFERS] = 1};
 	struct virtqueue_cursor out = virtqueue_writable(chain);
-	struct hv_ask ask = {.kind = HV_ASK_PACKET, .device = transport, .bytes = PACKET_BYTES_MAX};
 	if (!virtqueue_is_ram(out) || chain->writable_bytes < HEADER_BYTES)
 		return false;
-	*written = 0;
-	if (!gate_ask(EVENT_PACKET_IN, &ask))
-		return true;
-	gate_device(EVENT_PACKET_IN, transport,
-		    event_data_field(ask.bytes, virtio_device_check(transfer_area(), ask.bytes)));
 	uint64_t room = chain->writable_bytes - HEADER_BYTES;
-	uint32_t bytes = ask.bytes < room ? ask.bytes : (uint32_t)room;
+	uint32_t bytes = packet_bytes < room ? packet_bytes : (uint32_t)room;
 	virtqueue_write(&out, header, sizeof(header));
 	virtqueue_write(&out, transfer_area(), bytes);
 	*written = HEADER_BYTES + bytes;
+	return true;
+}
+
+/* Asks for a packet. What the driver's queue is worth is looked at behind the event, so that a replay does it at the
+ * same place. */
+static bool packet_come(uint32_t transport, uint32_t *bytes)
+{
+	struct hv_ask ask = {.kind = HV_ASK_PACKET, .device = transport, .bytes = PACKET_BYTES_MAX};
+	if (!gate_packet(transport) || !gate_ask(EVENT_PACKET_IN, &ask))
+		return false;
+	interrupts_fold(); /* as at the note that stands for it in a replay */
+	*bytes = ask.bytes;
+	gate_device(EVENT_PACKET_IN, transport,
+		    event_data_field(ask.bytes, virtio_device_check(transfer_area(), ask.bytes)));
 	return true;
 }
 
@@ -86,13 +96,12 @@ void net_packets_take(uint32_t transport)
 {
 	struct virtqueue_state *queue = &virtio_device_state(transport)->queue[NET_RECEIVE];
 	uint16_t before = queue->used;
-	uint32_t written;
-	while (gate_packet(transport)) {
-		interrupts_fold(); /* as at the note that stands for it in a replay */
+	uint32_t bytes, written;
+	while (packet_come(transport, &bytes)) {
 		const struct virtqueue_chain *chain = virtio_device_take(transport, NET_RECEIVE);
 		if (!chain)
 			break;
-		if (!receive(transport, chain, &written)) {
+		if (!receive(chain, bytes, &written)) {
 			virtio_device_break(transport);
 			return;
 		}

@@ -113,6 +113,18 @@ static bool turn_goes(enum turn_cause cause)
 	return true;
 }
 
+/* Where no time has passed nothing is due that was not before, and there is no event for it. */
+static void idle_pass(void)
+{
+	uint64_t jump = gate_idle(timers_idle_deadline()).v;
+	if (jump == 0)
+		return;
+	hv.guest.idle_ns += jump;
+	guest_clock_jumped();
+	timers_sample();
+	virtio_bus_complete();
+}
+
 /* Brings everything that stands at this position to rest, so that the guest can go on. A replay that is to stop at
  * this position stops in the first turn, so only there is a place for a keyframe. */
 static void settle(enum taken taken)
@@ -144,10 +156,7 @@ static void settle(enum taken taken)
 			gate_keyframe();
 		if (!gate_idle_due(idle))
 			return;
-		hv.guest.idle_ns += gate_idle(timers_idle_deadline()).v;
-		guest_clock_jumped();
-		timers_sample();
-		virtio_bus_complete();
+		idle_pass();
 		spins = false; /* it has waited, or another goes on */
 	}
 }

@@ -21,7 +21,7 @@ static const struct device devices[] = {
 
 static struct virtio_model models[GUEST_VIRTIO_COUNT];
 static const struct device *device_of[GUEST_VIRTIO_COUNT]; /* NULL: the transport is empty */
-static uint32_t present, cards;              /* a bit for each transport with a device, with a network card */
+static uint32_t disks, cards;                /* a bit for each transport with a disk, with a network card */
 static uint32_t notified[VIRTIO_QUEUES_MAX]; /* … whose queue was notified since they were served */
 
 static void transport_init(uint32_t transport)
@@ -39,13 +39,13 @@ static void transport_init(uint32_t transport)
 	model->type = config->type;
 	model->features = VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX;
 	device_of[transport]->model(model, config);
-	present |= UINT32_C(1) << transport;
+	disks |= (uint32_t)(config->type == VIRTIO_TYPE_BLOCK) << transport;
 	cards |= (uint32_t)(config->type == VIRTIO_TYPE_NET) << transport;
 }
 
 void virtio_bus_init(void)
 {
-	present = cards = notified[0] = notified[1] = 0;
+	disks = cards = notified[0] = notified[1] = 0;
 	for (uint32_t i = 0; i < GUEST_VIRTIO_COUNT; i++)
 		transport_init(i);
 }
@@ -91,7 +91,7 @@ void virtio_bus_serve(void)
 
 void virtio_bus_complete(void)
 {
-	for (uint32_t left = present; left != 0; left &= left - 1) {
+	for (uint32_t left = disks; left != 0; left &= left - 1) {
 		uint32_t transport = (uint32_t)__builtin_ctz(left);
 		uint64_t deadline = virtio_device_state(transport)->deadline_ns;
 		if (deadline != 0 && deadline <= hv_now().v)

@@ -21,6 +21,8 @@ void virtio_device_line(uint32_t transport)
 
 void virtio_device_break(uint32_t transport)
 {
+	if (hv.ended)
+		return;
 	virtio_break(virtio_device_state(transport));
 	virtio_device_line(transport);
 }
@@ -96,11 +98,11 @@ uint32_t virtio_device_check(const void *bytes, uint32_t count)
 
 ns_t virtio_device_deadline(bool wakes)
 {
-	uint64_t first = UINT64_MAX;
+	uint64_t first = UINT64_MAX, now = hv_now().v;
 	for (uint32_t i = 0; i < GUEST_VIRTIO_COUNT; i++) {
 		uint64_t deadline = hv.guest.virtio[i].deadline_ns;
 		if (deadline != 0 && deadline < first && (!wakes || interrupts_enabled(0, GUEST_INTID_VIRTIO + i)))
-			first = deadline;
+			first = deadline > now ? deadline : now + 1; /* it came in a trap, and is not served yet */
 	}
 	return (ns_t){first};
 }
