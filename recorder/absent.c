@@ -7,7 +7,7 @@ static const struct {
 	uint64_t start, bytes;
 	const char *what;
 } devices[] = {
-	{0x00000000, 0x08000000, "CFI flash (here it is empty, and cannot be run from)"},
+	{0x00000000, 0x08000000, "CFI flash (here it has only what --firmware puts into it)"},
 	{0x08010000, 0x00010000, "the CPU interface of a GICv2 (hvrec has a GICv3, as QEMU with gic-version=3)"},
 	{0x08020000, 0x00001000, "a GICv2m frame (hvrec has a GICv3 without message interrupts)"},
 	{0x08030000, 0x00020000, "the virtual interface of a GICv2 (hvrec has a GICv3, and the guest is at EL1)"},

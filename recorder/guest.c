@@ -1,7 +1,8 @@
-/* Loads a guest and writes down what a replay needs to have the very same RAM at its start: the pieces of RAM that are
- * not zero, as named files "ram/IPA". They are content-addressed, so a kernel whose bytes go to RAM unchanged is kept
- * once. */
+/* Loads a guest and writes down what a replay needs to have the very same memory at its start: the pieces of RAM that
+ * are not zero, as named files "ram/IPA", and of flash, "flash/IPA". They are content-addressed, so a kernel whose
+ * bytes go to memory unchanged is kept once. */
 #include "recorder/guest.h"
+#include "hv/error/check.h"
 #include "hv/host/path.h"
 #include "hv/host/state_hash.h"
 
@@ -20,7 +21,8 @@ static const char *base_name(const char *path)
 
 static bool files_read(const struct record_options *options, struct guest *guest, struct error *error)
 {
-	guest->kernel = path_read_file(options->kernel, "kernel", &guest->kernel_bytes, error);
+	guest->kernel = path_read_file(record_program(options), options->firmware ? "firmware" : "kernel",
+				       &guest->kernel_bytes, error);
 	if (options->initrd)
 		guest->initrd = path_read_file(options->initrd, "initrd", &guest->initrd_bytes, error);
 	if (options->dtb)
@@ -49,6 +51,13 @@ static uint64_t kernel_piece_bytes(const struct machine *machine, const struct g
 	return bytes;
 }
 
+static bool firmware_pieces_put(struct trace_writer *trace, const struct machine *machine, const struct guest *guest,
+				struct error *error)
+{
+	return trace_put_file(trace, "flash/0", guest->kernel, guest->kernel_bytes, error) &&
+	       piece_put(trace, machine, guest->layout.dtb_ipa, guest->layout.dtb_bytes, error);
+}
+
 static bool pieces_put(struct trace_writer *trace, const struct machine *machine, const struct guest *guest,
 		       struct error *error)
 {
@@ -62,7 +71,8 @@ static bool pieces_put(struct trace_writer *trace, const struct machine *machine
 
 static bool originals_put(struct trace_writer *trace, const struct guest *guest, struct error *error)
 {
-	return trace_put_file(trace, "kernel", guest->kernel, guest->kernel_bytes, error) &&
+	const char *name = guest->layout.kind == GUEST_KIND_FIRMWARE ? "firmware" : "kernel";
+	return trace_put_file(trace, name, guest->kernel, guest->kernel_bytes, error) &&
 	       (!guest->initrd || trace_put_file(trace, "initrd", guest->initrd, guest->initrd_bytes, error)) &&
 	       trace_put_file(trace, "dtb", guest->layout.dtb, guest->layout.dtb_bytes, error);
 }
@@ -70,12 +80,12 @@ static bool originals_put(struct trace_writer *trace, const struct guest *guest,
 static bool facts_put(struct trace_writer *trace, const struct record_options *options, const struct machine *machine,
 		      const struct guest *guest, const struct machine_config *config, struct error *error)
 {
-	static const char *const kinds[] = {"Linux Image", "flat binary", "ELF", "ELF (PIE)"};
+	static const char *const kinds[] = {"Linux Image", "flat binary", "ELF", "ELF (PIE)", "firmware"};
 	char hash[STATE_HASH_TEXT_BYTES];
 	return state_hash(machine, NULL, hash, error) &&
 	       trace_put_text(trace, TRACE_META_INITIAL_RAM_HASH, hash, error) &&
 	       trace_put_u64(trace, TRACE_META_MACHINE_VERSION, GUEST_MACHINE_VERSION, error) &&
-	       trace_put_text(trace, TRACE_META_KERNEL_NAME, base_name(options->kernel), error) &&
+	       trace_put_text(trace, TRACE_META_KERNEL_NAME, base_name(record_program(options)), error) &&
 	       trace_put_text(trace, TRACE_META_KERNEL_KIND, kinds[guest->layout.kind], error) &&
 	       trace_put_text(trace, TRACE_META_BOOTARGS, options->bootargs ? options->bootargs : "", error) &&
 	       trace_put_u64(trace, TRACE_META_RAM_BYTES, machine->guest_ram_bytes, error) &&
@@ -93,7 +103,8 @@ static bool lay_out(const struct record_options *options, struct machine *machin
 	struct guest_config config = {
 		.kernel = guest->kernel,
 		.kernel_bytes = guest->kernel_bytes,
-		.name = options->kernel,
+		.is_firmware = options->firmware != NULL,
+		.name = record_program(options),
 		.initrd = guest->initrd,
 		.initrd_bytes = guest->initrd_bytes,
 		.initrd_name = options->initrd,
@@ -116,8 +127,10 @@ bool guest_load(struct guest *guest, const struct record_options *options, struc
 {
 	if (!files_read(options, guest, error) || !lay_out(options, machine, config, guest, error))
 		return false;
+	if (options->firmware)
+		CHECK(machine_flash_put(machine, 0, guest->kernel, guest->kernel_bytes)); /* layout_load looked */
 	config->entry_ipa = guest->layout.entry_ipa;
-	config->dtb_ipa = guest->layout.dtb_ipa;
+	config->dtb_ipa = guest->layout.x0;
 	config->rtc_base_s = (uint64_t)time(NULL);
 	return true;
 }
@@ -125,7 +138,9 @@ bool guest_load(struct guest *guest, const struct record_options *options, struc
 bool guest_keep(const struct guest *guest, const struct record_options *options, const struct machine *machine,
 		const struct machine_config *config, struct trace_writer *trace, struct error *error)
 {
-	return originals_put(trace, guest, error) && pieces_put(trace, machine, guest, error) &&
+	return originals_put(trace, guest, error) &&
+	       (options->firmware ? firmware_pieces_put(trace, machine, guest, error)
+				  : pieces_put(trace, machine, guest, error)) &&
 	       facts_put(trace, options, machine, guest, config, error) && trace_commit(trace, error);
 }
 

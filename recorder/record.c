@@ -338,7 +338,8 @@ static void record_in_machine(struct recording *r, struct machine_config *config
 /* --console must not be one of the files that the recording reads or writes. */
 static bool console_spares_files(const struct record_options *options, struct error *error)
 {
-	const char *const files[] = {options->trace, options->kernel, options->initrd, options->dtb, options->input};
+	const char *const files[] = {options->trace, record_program(options), options->initrd, options->dtb,
+				     options->input};
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		bool same = files[i] && options->console && strcmp(files[i], options->console) == 0 &&
 			    strcmp(files[i], "-") != 0;
@@ -370,7 +371,7 @@ bool record_run(const struct record_options *options, struct error *error)
 	    console_open_input(&r.console, options->input, error))
 		r.trace = trace_create(options->trace, error);
 	if (r.trace && guest.layout.warning && !options->quiet)
-		fprintf(stderr, "hvrec: warning: %s: %s\n", options->kernel, guest.layout.warning);
+		fprintf(stderr, "hvrec: warning: %s: %s\n", record_program(options), guest.layout.warning);
 	if (guest.layout.kind != GUEST_KIND_IMAGE)
 		r.hints = (struct hints){.program = guest.kernel, .program_bytes = guest.kernel_bytes};
 	if (r.trace)

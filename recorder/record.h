@@ -8,7 +8,8 @@
 
 struct record_options {
 	const char *trace;        /* the file to write */
-	const char *kernel;       /* the file to run: a Linux Image, an ELF or a flat binary */
+	const char *kernel;       /* the file to run: a Linux Image, an ELF or a flat binary; or NULL: */
+	char *firmware;           /* the image to run from flash */
 	const char *initrd;       /* or NULL */
 	const char *dtb;          /* or NULL: built */
 	const char *bootargs;     /* or NULL */
@@ -29,6 +30,12 @@ struct record_options {
 	uint64_t keep_bytes;  /* keep only about the last so many bytes of events and keyframes; 0: all */
 	bool quiet;
 };
+
+/* The file to run. */
+static inline const char *record_program(const struct record_options *options)
+{
+	return options->firmware ? options->firmware : options->kernel;
+}
 
 /* Records until the guest or the user ends it. Fills `error` unless the guest powered off or the user ended it; the
  * trace is then still there, as far as it could be written. */

@@ -20,7 +20,7 @@
 
 enum { NAME_BYTES = 64, ITEM_MAX = 64 };
 
-static const char *const files[] = {"kernel", "initrd", "dtb", "console", "cmdline"};
+static const char *const files[] = {"kernel", "firmware", "initrd", "dtb", "console", "cmdline"};
 enum { FILE_COUNT = sizeof(files) / sizeof(files[0]) };
 
 struct extraction {
@@ -42,8 +42,10 @@ static const struct option_row rows[] = {
 static const struct command_options command_options = {
 	.head = "usage: hvrec extract TRACE [OPTIONS] [FILE...]\n"
 		"\n"
-		"Writes what was recorded as files: kernel, initrd and dtb, byte for byte; console, what the guest\n"
-		"printed; cmdline. Without FILE, all of these that the trace has. FILE can also be ram/ADDRESS, a "
+		"Writes what was recorded as files: kernel or firmware, initrd and dtb, byte for byte; console, what "
+		"the\n"
+		"guest printed; cmdline. Without FILE, all of these that the trace has. FILE can also be ram/ADDRESS, "
+		"a "
 		"piece\n"
 		"of the RAM that the guest began with, which is written as ram-ADDRESS.\n",
 	.rows = rows,
@@ -199,10 +201,11 @@ static bool items_choose(struct extraction *e, char **names, int name_count, str
 	for (int i = 0; i < count; i++) {
 		const char *name = all ? files[i] : names[i];
 		if (!is_known(name))
-			return error_set(error, STATUS_FAILED,
-					 "there is no %s: it is one of kernel, initrd, dtb, console, cmdline, "
-					 "ram/ADDRESS",
-					 name);
+			return error_set(
+				error, STATUS_FAILED,
+				"there is no %s: it is one of kernel, firmware, initrd, dtb, console, cmdline, "
+				"ram/ADDRESS",
+				name);
 		enum trace_found found = item_find(e->trace, name, error);
 		if (found == TRACE_FAILED || (found == TRACE_ABSENT && !all))
 			return error_set(error, STATUS_FAILED, "the trace has no %s", name);

@@ -1,5 +1,6 @@
 /* hvrec record: options to struct record_options. */
 #include "hv/abi/machine.h"
+#include "hv/host/path.h"
 #include "recorder/record.h"
 #include "tools/commands.h"
 #include "tools/options.h"
@@ -101,6 +102,14 @@ static bool until_take(const char *option, const char *text, void *into, struct 
 	return *text || error_set(error, STATUS_FAILED, "%s needs a text to wait for", option);
 }
 
+static bool firmware_take(const char *option, const char *text, void *into, struct error *error)
+{
+	struct record_options *options = into;
+	free(options->firmware);
+	options->firmware = strcmp(text, "u-boot") == 0 ? path_u_boot(error) : strdup(text);
+	return options->firmware || error_set(error, STATUS_FAILED, "%s %s: out of memory", option, text);
+}
+
 static bool max_instructions_take(const char *option, const char *text, void *into, struct error *error)
 {
 	struct record_options *options = into;
@@ -115,6 +124,8 @@ static const struct option_row rows[] = {
 	{"kernel", 0, "IMAGE", "an arm64 Image, gzip or EFI zboot included", options_text, AT(kernel)},
 	{"initrd", 0, "FILE", "the initial RAM disk", options_text, AT(initrd)},
 	{"append", 0, "TEXT", "the kernel command line", options_text, AT(bootargs)},
+	{"firmware", 0, "u-boot|FILE", "no kernel: run this image from flash, as a board does; or Debian's U-Boot",
+	 firmware_take, 0},
 	{"dtb", 0, "FILE", "a device tree instead of the built one", options_text, AT(dtb)},
 	{"memory", 0, "SIZE", "the guest's RAM (default: 512M)", memory_take, 0},
 	{"smp", 0, "N", "how many vCPUs the guest has, 1 to 8 (default: 1)", vcpus_take, 0},
@@ -149,6 +160,7 @@ static const struct option_row rows[] = {
 static const struct command_options command_options = {
 	.head = "usage: hvrec record [-o TRACE] --kernel IMAGE [--initrd FILE] [--append TEXT] [OPTIONS]\n"
 		"       hvrec record [-o TRACE] [OPTIONS] PAYLOAD [ARGUMENTS…]\n"
+		"       hvrec record [-o TRACE] [OPTIONS] --firmware u-boot|FILE\n"
 		"\n"
 		"Boots a Linux kernel, or a bare-metal program for QEMU's virt board, and records it.\n",
 	.rows = rows,
@@ -172,13 +184,28 @@ static char *arguments_join(int count, char **arguments)
 	return text;
 }
 
+/* Firmware is all that there is: it finds what it boots by itself. */
+static void record_firmware(struct record_options *options, int count, char **arguments, struct error *error)
+{
+	const char *other = options->kernel     ? "--kernel"
+			    : options->initrd   ? "--initrd"
+			    : options->bootargs ? "--append"
+			    : count > 0         ? arguments[0]
+						: NULL;
+	if (other)
+		error_set(error, STATUS_FAILED, "both --firmware and %s are given: firmware is started alone", other);
+	else
+		record_run(options, error);
+}
+
 static void record_payload(struct record_options *options, int count, char **arguments, struct error *error)
 {
 	char *joined = NULL;
 	if (options->kernel && count > 0) {
 		error_set(error, STATUS_FAILED, "both --kernel and the payload %s are given", arguments[0]);
 	} else if (!options->kernel && count == 0) {
-		error_set(error, STATUS_FAILED, "there is nothing to record: give --kernel IMAGE or a PAYLOAD");
+		error_set(error, STATUS_FAILED,
+			  "there is nothing to record: give --kernel IMAGE, --firmware or a PAYLOAD");
 	} else if (count > 1 && options->bootargs) {
 		error_set(error, STATUS_FAILED, "both --append and payload arguments are given");
 	} else {
@@ -208,8 +235,11 @@ void record_command(int argc, char **argv, struct error *error)
 					 .vcpu_count = 1,
 					 .keyframe_ns = UINT64_C(500000000)};
 	int first = options_parse(&command_options, argc, argv, &options, error);
-	if (first != 0 && options_agree(&options, error))
+	if (first != 0 && options_agree(&options, error) && options.firmware)
+		record_firmware(&options, argc - first, argv + first, error);
+	else if (first != 0 && error->status == STATUS_OK)
 		record_payload(&options, argc - first, argv + first, error);
 	free(options.input_after);
 	record_devices_free(&options);
+	free(options.firmware);
 }

@@ -3,10 +3,12 @@
 #pragma once
 #include <stdint.h>
 
-/* Empty flash, as QEMU's board has it without an image: reads as zero, and does not take what is written. In version 1
- * there was nothing here. */
+/* Two banks of flash. The first begins with the firmware's image, if there is one (from version 4 on); the rest reads
+ * as zero, as on QEMU's board without an image, and nothing takes what is written. In version 1 there was nothing here.
+ */
 #define GUEST_FLASH_IPA           UINT64_C(0x00000000)
 #define GUEST_FLASH_BYTES         UINT64_C(0x08000000)
+#define GUEST_FLASH_BANK_BYTES    UINT64_C(0x04000000)
 #define GUEST_GICD_IPA            UINT64_C(0x08000000)
 #define GUEST_GICD_BYTES          UINT64_C(0x10000)
 #define GUEST_GICR_IPA            UINT64_C(0x080a0000)

@@ -23,7 +23,7 @@
 
 #define HV_BOOT_MAGIC UINT64_C(0x31746f6f62727668) /* "hvrboot1" */
 
-enum { HV_ABI_VERSION = 7, HV_FINGERPRINT_COUNT = 48 };
+enum { HV_ABI_VERSION = 8, HV_FINGERPRINT_COUNT = 48 };
 
 enum hv_mode { HV_MODE_RECORD = 1, HV_MODE_REPLAY = 2 };
 enum hv_pace { HV_PACE_SKIP = 0, HV_PACE_REAL = 1 };
@@ -46,6 +46,8 @@ struct hv_boot {
 	uint32_t vcpu_count;      /* 1 to GUEST_VCPU_MAX */
 	uint64_t guest_ram_pa;    /* where GUEST_RAM_IPA is in the machine, 2 MiB aligned */
 	uint64_t guest_ram_bytes; /* multiple of 4 KiB */
+	uint64_t flash_pa;        /* where GUEST_FLASH_IPA is in the machine, 2 MiB aligned */
+	uint64_t flash_bytes;     /* as far as the firmware's image goes, in blocks of 2 MiB; behind it all is zero */
 	uint64_t tables_pa;       /* room for stage 2's tables, 64 KiB aligned */
 	uint64_t tables_bytes;
 	uint64_t mailbox_pa;
@@ -71,7 +73,7 @@ struct hv_boot {
 	uint64_t transfer_pa;       /* HV_TRANSFER_BYTES, for struct hv_ask */
 	struct hv_virtio virtio[GUEST_VIRTIO_COUNT];
 };
-_Static_assert(sizeof(struct hv_boot) == 216 + 8 * HV_FINGERPRINT_COUNT + 40 * GUEST_VIRTIO_COUNT,
+_Static_assert(sizeof(struct hv_boot) == 232 + 8 * HV_FINGERPRINT_COUNT + 40 * GUEST_VIRTIO_COUNT,
 	       "layout shared with EL2");
 
 enum hv_state {

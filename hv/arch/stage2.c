@@ -1,5 +1,5 @@
-/* The guest's stage 2: RAM in 4 KiB leaves with hardware dirty state, and empty flash, all of it one page of zeros. A
- * device access, and a store to flash, comes to EL2 as an abort.
+/* The guest's stage 2: RAM in 4 KiB leaves with hardware dirty state; the firmware in flash, in blocks of 2 MiB; and
+ * what of flash is empty, all of it one page of zeros. A device access, and a store to flash, comes to EL2 as an abort.
  *
  * 1. The map does not change while the guest runs (invariant I6), but for the pages that hv/core/patch.c makes
  *    execute-only; the CPU sets dirty state in it, and hv for what devices write.
@@ -21,6 +21,8 @@
 enum { LEVEL1_START_IPA_BITS = 42 };
 
 #define LEAF (DESC_VALID | DESC_TABLE | DESC_AF | DESC_SH_IS | S2_ATTR_NORMAL | S2_AP_READ | DESC_DBM)
+
+#define BLOCK_CODE (DESC_VALID | DESC_AF | DESC_SH_IS | S2_ATTR_NORMAL | S2_AP_READ)
 
 #define LEAF_ZEROS (DESC_VALID | DESC_TABLE | DESC_AF | DESC_SH_IS | S2_ATTR_NORMAL | S2_AP_READ | S2_XN)
 
@@ -57,6 +59,12 @@ void stage2_enable(void)
 	WRITE_SYSREG(vtcr_el2, vtcr);
 	WRITE_SYSREG(vttbr_el2, (uint64_t)root);
 	arch_tlb_forget();
+}
+
+void stage2_map_code(ipa_t ipa, pa_t pa, uint64_t bytes)
+{
+	for (uint64_t at = 0; at < bytes; at += UINT64_C(1) << BLOCK_SHIFT)
+		*level2_entry(ipa.v + at) = (pa.v + at) | BLOCK_CODE;
 }
 
 void stage2_map_zeros(ipa_t ipa, uint64_t bytes)

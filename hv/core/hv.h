@@ -37,6 +37,14 @@ static inline volatile uint32_t *hv_ram_word(ipa_t ipa)
 	return (volatile uint32_t *)(uintptr_t)(hv.boot->guest_ram_pa + offset);
 }
 
+/* The same of what the guest can run: RAM, or the firmware's image in flash. */
+static inline volatile uint32_t *hv_code_word(ipa_t ipa)
+{
+	if (ipa.v - GUEST_FLASH_IPA >= hv.boot->flash_bytes || ipa.v % sizeof(uint32_t) != 0)
+		return hv_ram_word(ipa);
+	return (volatile uint32_t *)(uintptr_t)(hv.boot->flash_pa + (ipa.v - GUEST_FLASH_IPA));
+}
+
 /* Leaves one line for the user in the mailbox: `text`, then `value` in hexadecimal. */
 void hv_text(const char *text, uint64_t value);
 

@@ -10,7 +10,7 @@ bool load_store_fetch(va_t va, uint32_t *word, volatile uint32_t **at)
 	ipa_t ipa;
 	if (pstate & PSTATE_NRW || !arch_translate(va, pstate, &ipa))
 		return false;
-	*at = hv_ram_word(ipa);
+	*at = hv_code_word(ipa);
 	if (!*at)
 		return false;
 	*word = **at;

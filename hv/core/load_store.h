@@ -15,5 +15,5 @@ struct load_store {
  */
 bool load_store_here(struct load_store *here);
 
-/* The instruction at `va`, and where in RAM it stands. False: in AArch32, or it cannot be fetched. */
+/* The instruction at `va`, and where in RAM or flash it stands. False: in AArch32, or it cannot be fetched. */
 bool load_store_fetch(va_t va, uint32_t *word, volatile uint32_t **at);

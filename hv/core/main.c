@@ -40,6 +40,13 @@ static void boot_block_read(void)
 	CHECK(hv.boot->vcpu_count >= 1 && hv.boot->vcpu_count <= GUEST_VCPU_MAX);
 }
 
+static void flash_init(const struct hv_boot *boot)
+{
+	CHECK(boot->flash_bytes <= GUEST_FLASH_BANK_BYTES);
+	stage2_map_code((ipa_t){GUEST_FLASH_IPA}, (pa_t){boot->flash_pa}, boot->flash_bytes);
+	stage2_map_zeros((ipa_t){GUEST_FLASH_IPA + boot->flash_bytes}, GUEST_FLASH_BYTES - boot->flash_bytes);
+}
+
 static void memory_init(void)
 {
 	struct board_map map = board_map();
@@ -47,7 +54,7 @@ static void memory_init(void)
 	pagetable_init(boot->tables_pa, boot->tables_bytes);
 	stage2_init((ipa_t){GUEST_RAM_IPA}, (pa_t){boot->guest_ram_pa}, boot->guest_ram_bytes);
 	if (bus_has_flash())
-		stage2_map_zeros((ipa_t){GUEST_FLASH_IPA}, GUEST_FLASH_BYTES);
+		flash_init(boot);
 	mmu_map(HV_MACHINE_RAM_PA, boot->guest_ram_pa + boot->guest_ram_bytes, map.device_start, map.device_end);
 }
 

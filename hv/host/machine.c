@@ -62,7 +62,8 @@ static void layout_machine(struct machine *machine, uint64_t guest_ram_bytes, ui
 	boot.staging_count = STAGING_COUNT;
 	boot.tables_pa = boot.staging_pa + block_up(STAGING_COUNT * sizeof(struct hv_page));
 	boot.tables_bytes = tables_bytes(guest_ram_bytes);
-	boot.guest_ram_pa = boot.tables_pa + boot.tables_bytes;
+	boot.flash_pa = boot.tables_pa + boot.tables_bytes;
+	boot.guest_ram_pa = boot.flash_pa + GUEST_FLASH_BANK_BYTES;
 	boot.guest_ram_bytes = guest_ram_bytes;
 	machine->ram_bytes = boot.guest_ram_pa + block_up(guest_ram_bytes) - HV_MACHINE_RAM_PA;
 	machine->guest_ram_bytes = guest_ram_bytes;
@@ -95,6 +96,7 @@ static bool ram_map(struct machine *machine, struct error *error)
 	machine->output = host_address(machine, boot->output_ring_pa);
 	machine->transfer = host_address(machine, boot->transfer_pa);
 	machine->guest_ram = host_address(machine, boot->guest_ram_pa);
+	machine->guest_flash = host_address(machine, boot->flash_pa);
 	return true;
 }
 
@@ -131,6 +133,17 @@ static bool wait_for_hv(struct machine *machine, struct error *error)
 			poll(NULL, 0, START_TICK_MS);
 		machine_doorbell_take(machine);
 	}
+	return true;
+}
+
+bool machine_flash_put(struct machine *machine, uint64_t offset, const void *image, uint64_t bytes)
+{
+	uint64_t *flash_bytes = &machine->boot->flash_bytes;
+	if (offset > GUEST_FLASH_BANK_BYTES || bytes > GUEST_FLASH_BANK_BYTES - offset)
+		return false;
+	memcpy(machine->guest_flash + offset, image, bytes);
+	if (*flash_bytes < block_up(offset + bytes))
+		*flash_bytes = block_up(offset + bytes);
 	return true;
 }
 

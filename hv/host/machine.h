@@ -40,10 +40,13 @@ struct machine {
 	uint8_t *transfer;  /* HV_TRANSFER_BYTES, for struct hv_ask */
 	uint8_t *guest_ram; /* at GUEST_RAM_IPA */
 	uint64_t guest_ram_bytes;
+	uint8_t *guest_flash; /* at GUEST_FLASH_IPA, GUEST_FLASH_BANK_BYTES, zero behind the firmware's image */
 };
 
 /* Makes a machine with zeroed RAM for a guest of 1 to GUEST_VCPU_MAX vCPUs, not started. */
 struct machine *machine_create(uint64_t guest_ram_bytes, uint32_t vcpu_count, struct error *error);
+/* Puts a part of the firmware's image into flash, before the start. False: it does not fit. */
+bool machine_flash_put(struct machine *machine, uint64_t offset, const void *image, uint64_t bytes);
 /* Writes the boot block, starts hv, and waits until it runs and has left its fingerprint, or has refused. */
 bool machine_start(struct machine *machine, const struct machine_config *config, struct error *error);
 /* Wakes hv: after changing the mailbox, or only if it sleeps. Never blocks. */

@@ -8,20 +8,37 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { FOLDER_BYTES = 4096 };
+
+/* The folder that the program is in, with a slash at its end. */
+static void program_folder(char folder[FOLDER_BYTES])
+{
+	ssize_t length = readlink("/proc/self/exe", folder, FOLDER_BYTES - 1);
+	folder[length > 0 ? length : 0] = 0;
+	char *slash = strrchr(folder, '/');
+	if (slash)
+		slash[1] = 0;
+}
+
+/* folder/place/name, malloc'd. NULL: it cannot be read. */
+static char *readable(const char *folder, const char *place, const char *name)
+{
+	char *path = NULL;
+	if (asprintf(&path, "%s%s%s", folder, place, name) > 0 && access(path, R_OK) == 0)
+		return path;
+	free(path);
+	return NULL;
+}
+
 /* The first of two places, relative to the program's own folder, where `name` is. */
 static char *find_beside(const char *name, const char *const places[2], struct error *error)
 {
-	char program[4096];
-	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
-	program[length > 0 ? length : 0] = 0;
-	char *slash = strrchr(program, '/');
-	if (slash)
-		slash[1] = 0;
+	char program[FOLDER_BYTES];
+	program_folder(program);
 	for (size_t i = 0; i < 2; i++) {
-		char *path = NULL;
-		if (asprintf(&path, "%s%s%s", program, places[i], name) > 0 && access(path, R_OK) == 0)
+		char *path = readable(program, places[i], name);
+		if (path)
 			return path;
-		free(path);
 	}
 	error_set(error, STATUS_FAILED, "%s is neither in %s%s nor in %s%s: run `make` or `make install` again", name,
 		  program, places[0], program, places[1]);
@@ -38,6 +55,21 @@ char *path_gdb_commands(struct error *error)
 {
 	static const char *const places[] = {"../tools/gdb/", "../share/hvrec/"};
 	return find_beside("hvrec.py", places, error);
+}
+
+char *path_u_boot(struct error *error)
+{
+	static const char package[] = "/usr/lib/u-boot/qemu_arm64/", beside[] = "guest/u-boot/";
+	char program[FOLDER_BYTES];
+	program_folder(program);
+	char *path = readable("", package, "u-boot.bin");
+	if (!path)
+		path = readable(program, beside, "u-boot.bin");
+	if (!path)
+		error_set(error, STATUS_FAILED,
+			  "there is no U-Boot in %s: install the package u-boot-qemu, or give --firmware a file",
+			  package);
+	return path;
 }
 
 static void *read_all(FILE *file, size_t size_hint, size_t *bytes)

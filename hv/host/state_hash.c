@@ -1,4 +1,4 @@
-/* Hashes the guest. Pages that nobody wrote to are skipped, like pages of zeroes. */
+/* Hashes the guest. Pages of RAM that nobody wrote to are skipped, like pages of zeroes. */
 #include "hv/host/state_hash.h"
 #include "hv/abi/descriptor.h"
 
@@ -31,6 +31,7 @@ bool state_hash(const struct machine *machine, const struct guest_state *state, 
 	XXH3_128bits_reset(hash);
 	if (state)
 		XXH3_128bits_update(hash, state, guest_state_bytes(machine->boot->machine_version));
+	XXH3_128bits_update(hash, machine->guest_flash, machine->boot->flash_bytes);
 	for (uint64_t start = 0, end; machine_ram_written(machine, &start, &end); start = end)
 		hash_pages(hash, machine, start, end);
 	XXH128_hash_t digest = XXH3_128bits_digest(hash);

@@ -6,6 +6,7 @@
 #include "recorder/load/image.h"
 
 #include "recorder/load/elf.h"
+#include "recorder/load/firmware.h"
 #include <endian.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -23,8 +24,6 @@ enum { IMAGE_HEADER_BYTES = 64, IMAGE_FLAG_BIG_ENDIAN = 1 };
 enum { IMAGE_TEXT_OFFSET = 8, IMAGE_SIZE = 16, IMAGE_FLAGS = 24, IMAGE_MAGIC = 56 };
 enum { ZBOOT_HEADER_BYTES = 64, ZBOOT_PAYLOAD = 8, ZBOOT_PAYLOAD_BYTES = 12, ZBOOT_TYPE = 24, ZBOOT_TYPE_BYTES = 32 };
 enum { PE_POINTER = 0x3c };
-enum { FIRMWARE_SIGNATURE = 40, FIRMWARE_BLOCK_BYTES = 0x1000, FIRMWARE_SEARCH_BYTES = 1 << 20 };
-enum { FLASH_BANK_BYTES = 64 << 20 };
 
 /* zlib counts in unsigned int. */
 static const size_t inflate_step_bytes_max = (size_t)1 << 30;
@@ -227,23 +226,14 @@ static bool image_place(const struct guest_file *file, const struct guest_ram *r
 	return place_at(file, offset, image_bytes > file->bytes ? image_bytes : file->bytes, ram, layout, error);
 }
 
-/* A firmware volume of UEFI (Platform Initialization Specification 1.8, volume 3, 3.2.1) begins at a block of the file.
- */
-static bool is_firmware(const struct guest_file *file)
-{
-	for (size_t at = 0; at < FIRMWARE_SEARCH_BYTES && at < file->bytes; at += FIRMWARE_BLOCK_BYTES)
-		if (has(file, at + FIRMWARE_SIGNATURE, "_FVH", 4))
-			return true;
-	return false;
-}
-
 static const char *flat_warning(const struct guest_file *file)
 {
-	if (is_firmware(file))
+	if (firmware_is_uefi(file))
 		return "UEFI firmware (EDK2): it runs from flash at 0, and needs flash that can be written, fw_cfg and "
 		       "PCI, none of which hvrec has";
-	if (file->bytes == FLASH_BANK_BYTES)
-		return "64 MiB, as an image of QEMU's flash: hvrec runs it from RAM, as a flat program";
+	if (file->bytes == GUEST_FLASH_BANK_BYTES)
+		return "64 MiB, as an image of QEMU's flash: hvrec runs it from RAM, as a flat program, and from flash "
+		       "with --firmware";
 	return NULL;
 }
 

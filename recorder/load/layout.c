@@ -1,12 +1,14 @@
 /* Lays a guest out in its RAM: the kernel where its format says, the initrd after it, the device tree after that.
  * Called once by the recorder before the machine starts; a replay takes the device tree from the trace and repeats it.
  *
- * RAM, from GUEST_RAM_IPA: [device tree's copy, if not Linux] kernel … [min(half, 128 MiB)] initrd, device tree. */
+ * RAM, from GUEST_RAM_IPA: [device tree's copy, if not Linux] kernel … [min(half, 128 MiB)] initrd, device tree.
+ * Firmware is in flash, and only the device tree in RAM, at its start. */
 #include "recorder/load/layout.h"
 
 #include "hv/abi/descriptor.h"
 #include "hv/error/check.h"
 #include "recorder/load/dtb.h"
+#include "recorder/load/firmware.h"
 #include "recorder/load/image.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -78,6 +80,27 @@ static bool dtb_load(const struct guest_config *config, const struct guest_ram *
 	return true;
 }
 
+/* Firmware knows where a board has it; QEMU sets no register for it. */
+static bool firmware_dtb_load(const struct guest_config *config, const struct guest_ram *ram,
+			      struct guest_layout *layout, struct error *error)
+{
+	if (!layout_ram_holds(ram, GUEST_RAM_IPA, layout->dtb_bytes))
+		return error_set(error, STATUS_FAILED,
+				 "%s: the device tree's %zu bytes do not fit into the guest's RAM: give it more with "
+				 "--memory",
+				 config->name, layout->dtb_bytes);
+	memcpy(ram->start, layout->dtb, layout->dtb_bytes);
+	layout->dtb_ipa = GUEST_RAM_IPA;
+	return true;
+}
+
+static bool firmware_lay_out(const struct guest_config *config, const struct guest_ram *ram,
+			     struct guest_layout *layout, struct error *error)
+{
+	return firmware_load(config, layout, error) && dtb_make(config, layout, error) &&
+	       firmware_dtb_load(config, ram, layout, error);
+}
+
 /* What layout.h promises of the places. */
 static void places_check(const struct guest_layout *layout)
 {
@@ -89,16 +112,24 @@ static void places_check(const struct guest_layout *layout)
 	CHECK(layout->dtb_ipa / DTB_ALIGN_BYTES == (dtb_end - 1) / DTB_ALIGN_BYTES);
 }
 
+static bool kernel_lay_out(const struct guest_config *config, const struct guest_ram *ram, struct guest_layout *layout,
+			   struct error *error)
+{
+	if (!image_load(config, ram, layout, error) || !initrd_load(config, ram, layout, error) ||
+	    !dtb_make(config, layout, error) || !dtb_load(config, ram, layout, error))
+		return false;
+	layout->x0 = layout->dtb_ipa;
+	places_check(layout);
+	return true;
+}
+
 bool layout_load(const struct guest_config *config, uint8_t *ram, struct guest_layout *layout, struct error *error)
 {
 	*layout = (struct guest_layout){0};
 	const struct guest_ram guest_ram = {.start = ram, .bytes = config->ram_bytes};
-	if (config_check(config, error) && image_load(config, &guest_ram, layout, error) &&
-	    initrd_load(config, &guest_ram, layout, error) && dtb_make(config, layout, error) &&
-	    dtb_load(config, &guest_ram, layout, error)) {
-		places_check(layout);
+	if (config_check(config, error) && (config->is_firmware ? firmware_lay_out(config, &guest_ram, layout, error)
+								: kernel_lay_out(config, &guest_ram, layout, error)))
 		return true;
-	}
 	free(layout->dtb);
 	layout->dtb = NULL;
 	layout->dtb_bytes = 0;

@@ -18,16 +18,18 @@
 enum { LAYOUT_SEED_BYTES = 64, LAYOUT_KASLR_SEED_BYTES = 8, LAYOUT_RNG_SEED_BYTES = 32 };
 
 enum guest_kind {
-	GUEST_KIND_IMAGE,   /* a Linux arm64 Image: has the 64-byte header */
-	GUEST_KIND_FLAT,    /* bytes to run from the first one */
-	GUEST_KIND_ELF,     /* ET_EXEC */
-	GUEST_KIND_ELF_PIE, /* ET_DYN, relocated */
+	GUEST_KIND_IMAGE,    /* a Linux arm64 Image: has the 64-byte header */
+	GUEST_KIND_FLAT,     /* bytes to run from the first one */
+	GUEST_KIND_ELF,      /* ET_EXEC */
+	GUEST_KIND_ELF_PIE,  /* ET_DYN, relocated */
+	GUEST_KIND_FIRMWARE, /* bytes to run from the first one, in flash */
 };
 
 /* What to lay out. Nothing is kept after the call. */
 struct guest_config {
 	const void *kernel; /* the file's contents, as the three below */
 	size_t kernel_bytes;
+	bool is_firmware;   /* it goes into flash, and there is no initrd */
 	const char *name;   /* the kernel's file name, for errors */
 	const void *initrd; /* or NULL */
 	size_t initrd_bytes;
@@ -45,14 +47,15 @@ struct guest_config {
 /* Where it went. */
 struct guest_layout {
 	enum guest_kind kind;
-	uint64_t entry_ipa;    /* the guest's first pc */
-	uint64_t dtb_ipa;      /* the guest's x0 */
+	uint64_t entry_ipa; /* the guest's first pc */
+	uint64_t x0;        /* the guest's first: dtb_ipa, or 0 for firmware */
+	uint64_t dtb_ipa;
 	uint64_t kernel_ipa;   /* lowest byte that the kernel occupies */
 	uint64_t kernel_bytes; /* up to its highest, zero-initialised memory and gaps included */
 	uint64_t initrd_ipa;   /* 0 without an initrd */
 	uint64_t initrd_bytes;
 	uint64_t load_offset; /* what a debugger adds to the ELF's addresses; 0 for other kinds */
-	const char *warning;  /* a sentence about a kernel file that hardly runs here, or NULL; static */
+	const char *warning;  /* a sentence about a file that hardly runs here, or NULL; static */
 	void *dtb;            /* the device tree as the guest gets it; the caller frees it */
 	size_t dtb_bytes;
 };

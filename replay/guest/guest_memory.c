@@ -1,4 +1,4 @@
-/* Reads of guest RAM, and on top of the page table walk. */
+/* Reads of guest memory, and on top of the page table walk. */
 #include "replay/guest/guest_memory.h"
 #include "hv/abi/descriptor.h"
 #include "hv/abi/machine.h"
@@ -14,10 +14,13 @@ bool guest_memory_offset(struct guest_memory memory, ipa_t ipa, size_t bytes, ui
 
 bool guest_memory_read_physical(struct guest_memory memory, ipa_t ipa, void *to, size_t bytes)
 {
-	uint64_t offset;
-	if (!guest_memory_offset(memory, ipa, bytes, &offset))
+	uint64_t offset, flash = ipa.v - GUEST_FLASH_IPA;
+	if (guest_memory_offset(memory, ipa, bytes, &offset))
+		memcpy(to, memory.ram + offset, bytes);
+	else if (flash < memory.flash_bytes && bytes <= memory.flash_bytes - flash)
+		memcpy(to, memory.flash + flash, bytes);
+	else
 		return false;
-	memcpy(to, memory.ram + offset, bytes);
 	return true;
 }
 

@@ -205,6 +205,12 @@ uint8_t *engine_page(const struct engine *engine, uint64_t index)
 	return engine->machine->guest_ram + index * PAGE_BYTES;
 }
 
+const uint8_t *engine_flash(const struct engine *engine, uint64_t *bytes)
+{
+	*bytes = engine->machine->boot->flash_bytes;
+	return engine->machine->guest_flash;
+}
+
 static void page_stage(struct hv_page *staged, const struct engine_page *page)
 {
 	staged->ipa = GUEST_RAM_IPA + page->index * PAGE_BYTES;

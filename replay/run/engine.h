@@ -70,6 +70,8 @@ bool engine_load(struct engine *engine, const struct guest_state *state, uint64_
 /* Pages of guest RAM, and the bytes of one. */
 uint64_t engine_page_count(const struct engine *engine);
 uint8_t *engine_page(const struct engine *engine, uint64_t index);
+/* The firmware's image in flash, of *bytes, which is 0 where there is none. */
+const uint8_t *engine_flash(const struct engine *engine, uint64_t *bytes);
 /* The hash of all of guest RAM, into STATE_HASH_TEXT_BYTES (hv/host/state_hash.h). False: out of memory. */
 bool engine_memory_hash(const struct engine *engine, char *hash, struct error *error);
 

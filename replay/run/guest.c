@@ -1,4 +1,4 @@
-/* Puts a trace's guest back: RAM piece by piece, checked against the hash that the recording took. */
+/* Puts a trace's guest back: RAM and flash piece by piece, checked against the hash that the recording took. */
 #include "replay/run/guest.h"
 #include "hv/host/state_hash.h"
 #include "replay/trace/metadata.h"
@@ -8,11 +8,31 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#define RAM_PIECE   "ram/"
+#define FLASH_PIECE "flash/"
+
 struct piece_target {
 	uint8_t *ram;
 	uint64_t ram_bytes;
+	struct machine *machine; /* NULL: what is in flash is not wanted */
 	struct trace_reader *trace;
 };
+
+static bool has_prefix(const char *name, const char *prefix)
+{
+	return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+static bool piece_put(const struct piece_target *target, bool is_flash, uint64_t ipa, const void *data, size_t bytes)
+{
+	uint64_t offset = ipa - GUEST_RAM_IPA;
+	if (is_flash)
+		return machine_flash_put(target->machine, ipa - GUEST_FLASH_IPA, data, bytes);
+	if (offset > target->ram_bytes || bytes > target->ram_bytes - offset)
+		return false;
+	memcpy(target->ram + offset, data, bytes);
+	return true;
+}
 
 static bool piece_restore(const char *name, void *context, struct error *error)
 {
@@ -20,16 +40,16 @@ static bool piece_restore(const char *name, void *context, struct error *error)
 	void *data = NULL;
 	size_t bytes = 0;
 	char *end;
-	if (strncmp(name, "ram/", 4) != 0)
+	bool is_flash = target->machine && has_prefix(name, FLASH_PIECE);
+	if (!is_flash && !has_prefix(name, RAM_PIECE))
 		return true;
-	uint64_t offset = strtoull(name + 4, &end, 16) - GUEST_RAM_IPA;
+	uint64_t ipa = strtoull(strchr(name, '/') + 1, &end, 16);
 	if (trace_get_file(target->trace, name, &data, &bytes, error) != TRACE_FOUND)
 		return error_set(error, STATUS_FAILED, "the trace's %s is missing", name);
-	bool fits = *end == 0 && offset <= target->ram_bytes && bytes <= target->ram_bytes - offset;
-	if (fits)
-		memcpy(target->ram + offset, data, bytes);
+	bool fits = *end == 0 && piece_put(target, is_flash, ipa, data, bytes);
 	free(data);
-	return fits || error_set(error, STATUS_FAILED, "the trace's %s does not fit into its RAM: it is damaged", name);
+	return fits ||
+	       error_set(error, STATUS_FAILED, "the trace's %s does not fit into its memory: it is damaged", name);
 }
 
 static bool ram_check(struct trace_reader *trace, const struct machine *machine, struct error *error)
@@ -93,7 +113,7 @@ struct machine *guest_restore(struct trace_reader *trace, struct machine_config 
 	uint64_t ram_bytes = 0, vcpu_count = 0;
 	if (config_get(trace, config, &ram_bytes, &vcpu_count, error))
 		machine = machine_create(ram_bytes, (uint32_t)vcpu_count, error);
-	struct piece_target target = {machine ? machine->guest_ram : NULL, ram_bytes, trace};
+	struct piece_target target = {machine ? machine->guest_ram : NULL, ram_bytes, machine, trace};
 	if (machine && (!trace_each_file(trace, piece_restore, &target, error) || !ram_check(trace, machine, error))) {
 		machine_destroy(machine);
 		return NULL;
@@ -106,7 +126,7 @@ uint8_t *guest_start_ram(struct trace_reader *trace, uint64_t ram_bytes, struct 
 	void *ram = mmap(NULL, ram_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (ram == MAP_FAILED)
 		return error_set(error, STATUS_FAILED, "out of memory"), NULL;
-	struct piece_target target = {ram, ram_bytes, trace};
+	struct piece_target target = {ram, ram_bytes, NULL, trace};
 	if (trace_each_file(trace, piece_restore, &target, error))
 		return ram;
 	munmap(ram, ram_bytes);

@@ -175,7 +175,8 @@ bool trace_diff_inputs(struct trace_reader *a, struct trace_reader *b, trace_dif
 		       struct error *error)
 {
 	struct pair pair = {a, b, each, context};
-	bool good = files_compare(&pair, "kernel", error) && files_compare(&pair, "initrd", error);
+	bool good = files_compare(&pair, "kernel", error) && files_compare(&pair, "firmware", error) &&
+		    files_compare(&pair, "initrd", error);
 	for (size_t i = 0; good && i < sizeof(facts) / sizeof(facts[0]); i++)
 		good = !facts[i].name || facts_compare(&pair, &facts[i], error);
 	return good && files_compare(&pair, "dtb", error);

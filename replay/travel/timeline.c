@@ -37,7 +37,12 @@ struct engine *timeline_engine(struct timeline *timeline)
 
 struct guest_memory timeline_memory(const struct timeline *t)
 {
-	return (struct guest_memory){engine_page(t->engine, 0), engine_page_count(t->engine) * PAGE_BYTES};
+	struct guest_memory memory = {
+		.ram = engine_page(t->engine, 0),
+		.bytes = engine_page_count(t->engine) * PAGE_BYTES,
+	};
+	memory.flash = engine_flash(t->engine, &memory.flash_bytes);
+	return memory;
 }
 
 bool timeline_is_vector(const struct timeline *t, uint64_t address)

@@ -386,6 +386,13 @@ void pagetable_init(uint64_t pool_pa, uint64_t pool_bytes)
 	(void)pool_bytes;
 }
 
+void stage2_map_code(ipa_t ipa, pa_t pa, uint64_t bytes)
+{
+	(void)ipa;
+	(void)pa;
+	(void)bytes;
+}
+
 void stage2_map_zeros(ipa_t ipa, uint64_t bytes)
 {
 	(void)ipa;

@@ -90,9 +90,9 @@ Test(abi, guest_state_has_no_hidden_padding)
 
 Test(abi, the_boot_block_and_the_mailbox)
 {
-	cr_assert_eq(sizeof(struct hv_boot), 216 + 8 * HV_FINGERPRINT_COUNT + 40 * GUEST_VIRTIO_COUNT);
+	cr_assert_eq(sizeof(struct hv_boot), 232 + 8 * HV_FINGERPRINT_COUNT + 40 * GUEST_VIRTIO_COUNT);
 	cr_assert_eq(offsetof(struct hv_boot, guest_ram_pa), 24);
-	cr_assert_eq(offsetof(struct hv_boot, until_n), 136);
+	cr_assert_eq(offsetof(struct hv_boot, until_n), 152);
 	cr_assert_eq(offsetof(struct hv_mailbox, now_n), 8);
 	cr_assert_eq(offsetof(struct hv_mailbox, fingerprint), 56);
 	cr_assert_eq(offsetof(struct hv_mailbox, expected), 56 + HV_FINGERPRINT_COUNT * 8);

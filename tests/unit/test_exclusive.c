@@ -20,7 +20,7 @@ enum { RAM_BYTES = 4096, AT = 0x100 };
 #define CODE(of) (GUEST_RAM_IPA + AT + 4 * (uint64_t)(of))
 
 static _Alignas(4096) uint8_t ram[RAM_BYTES];
-static const struct guest_memory memory = {ram, RAM_BYTES};
+static const struct guest_memory memory = {.ram = ram, .bytes = RAM_BYTES};
 static struct vcpu_state vcpu;
 
 static void write_code(const uint32_t *words, size_t bytes)

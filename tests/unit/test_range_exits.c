@@ -23,7 +23,7 @@ enum { RAM_BYTES = 1 << 18, AT = 0x1000, EL0T = 0, EL0_A32 = 0x10, EL1T = 4, EL1
 #define CODE(of)  (GUEST_RAM_IPA + AT + 4 * (uint64_t)(of))
 
 static _Alignas(4096) uint8_t ram[RAM_BYTES];
-static const struct guest_memory memory = {ram, RAM_BYTES};
+static const struct guest_memory memory = {.ram = ram, .bytes = RAM_BYTES};
 static struct vcpu_state vcpu = {.pc = CODE(0), .pstate = EL1H, .vbar_el1 = VBAR};
 static uint64_t exits[RANGE_EXITS_MAX];
 static size_t exit_count;

@@ -104,7 +104,7 @@ static bool file_write(const char *path, const void *data, size_t bytes, struct 
 
 struct guest_facts {
 	const char *trace;
-	bool linux_image, elf, flat;
+	bool linux_image, elf, flat, firmware;
 	uint64_t load_offset, entry_ipa; /* a flat image is at its entry */
 	void *program;
 	size_t program_bytes;
@@ -118,12 +118,14 @@ static bool guest_get(const char *path, struct guest_facts *guest, struct error 
 	if (trace && trace_get_text(trace, TRACE_META_KERNEL_KIND, &kind, error) == TRACE_FOUND) {
 		guest->linux_image = strcmp(kind, "Linux Image") == 0;
 		guest->elf = strncmp(kind, "ELF", 3) == 0;
-		guest->flat = strcmp(kind, "flat binary") == 0;
+		guest->firmware = strcmp(kind, "firmware") == 0;
+		guest->flat = guest->firmware || strcmp(kind, "flat binary") == 0;
 		trace_get_u64(trace, TRACE_META_LOAD_OFFSET, &guest->load_offset, error);
 		trace_get_u64(trace, TRACE_META_ENTRY_IPA, &guest->entry_ipa, error);
 	}
 	if (guest->elf || guest->flat)
-		trace_get_file(trace, "kernel", &guest->program, &guest->program_bytes, error);
+		trace_get_file(trace, guest->firmware ? "firmware" : "kernel", &guest->program, &guest->program_bytes,
+			       error);
 	free(kind);
 	trace_close(trace);
 	return error->status == STATUS_OK;
