@@ -189,7 +189,9 @@ Test(firmware, what_looks_at_a_guest_reads_flash)
 	cr_expect_eq(memcmp(bytes, flash + 0x2004, 8), 0);
 	cr_expect(guest_memory_read_physical(memory, (ipa_t){sizeof(flash) - 8}, bytes, 8));
 	cr_expect_not(guest_memory_read_physical(memory, (ipa_t){sizeof(flash) - 7}, bytes, 8));
+	cr_expect_not(guest_memory_read_physical(memory, (ipa_t){sizeof(flash) + 8}, bytes, 8));
 	cr_expect_not(guest_memory_read_physical(without, (ipa_t){0}, bytes, 8));
+	cr_expect_not(guest_memory_read_physical(without, (ipa_t){8}, bytes, 8));
 	cr_expect_not(guest_memory_offset(memory, (ipa_t){0x2004}, 8, &offset), "nothing is written there");
 }
 
