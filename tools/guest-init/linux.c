@@ -42,14 +42,20 @@ long linux_call(long number, long a, long b, long c, long d, long e, long f)
 	return x0;
 }
 
-_Noreturn void linux_fail(const char *why)
+static void say(const char *text)
 {
 	size_t length = 0;
-	while (why[length])
+	while (text[length])
 		length++;
-	CALL(SYS_WRITE, 2, "load: ", 6);
-	CALL(SYS_WRITE, 2, why, length);
-	CALL(SYS_WRITE, 2, "\n", 1);
+	CALL(SYS_WRITE, 2, text, length);
+}
+
+_Noreturn void linux_fail(const char *why)
+{
+	say(linux_program);
+	say(": ");
+	say(why);
+	say("\n");
 	for (;;)
 		CALL(SYS_EXIT_GROUP, 1, 0, 0);
 }

@@ -1,12 +1,16 @@
-/* What load.c needs of Linux on arm64 where there is no C library: system calls, processes and threads. */
+/* What a program needs of Linux on arm64 where there is no C library: system calls, processes and threads. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
 
 enum { /* include/uapi/asm-generic/unistd.h */
+       SYS_OPENAT = 56,
        SYS_PIPE2 = 59,
        SYS_READ = 63,
        SYS_WRITE = 64,
+       SYS_PREAD64 = 67,
+       SYS_PWRITE64 = 68,
+       SYS_FSYNC = 82,
        SYS_EXIT = 93,
        SYS_EXIT_GROUP = 94,
        SYS_UNSHARE = 97,
@@ -53,9 +57,11 @@ void linux_unlock(uint32_t *mutex);
 /* Only on the CPU of this index among those that are online when it is called. */
 void linux_pin(uint64_t index);
 
+/* The program's own: its name in what linux_fail says. */
+extern const char linux_program[];
 /* Ends the process: says on standard error where, with status 1. */
 _Noreturn void linux_fail(const char *why);
 #define CHECK(condition, why) ((condition) ? (void)0 : linux_fail(why))
 
-/* In load.c: what _start calls with the process's arguments; its result is the status. */
+/* The program's own: what _start calls with the process's arguments; its result is the status. */
 int linux_main(int count, char **arguments);

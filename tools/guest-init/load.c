@@ -6,6 +6,8 @@
 enum { WORKERS = 8, BLOCK_BYTES = 16384, ARENA_PAGES = 128, PRIVATE_EXPEDITED = 1 << 3 };
 enum { REGISTER_PRIVATE_EXPEDITED = 1 << 4, GLOBAL = 1, STAGE_PAGES = 16 };
 
+const char linux_program[] = "load";
+
 static uint64_t count;
 static uint32_t running[WORKERS];
 
