@@ -21,8 +21,9 @@ uint64_t trace_mutate_number(void)
 
 void trace_mutate_value(sqlite3 *db, const char *sql)
 {
-	static const char *const texts[] = {"",        "text",        "12", "\x01\x1b[2J\n", "ram/40000000",
-					    "ram/zzz", "\xff\xfe\x80"};
+	static const char *const texts[] = {
+		"",        "text",          "12",          "\x01\x1b[2J\n", "ram/40000000", "ram/zzz",
+		"flash/0", "flash/3ffffff", "\xff\xfe\x80"};
 	uint8_t noise[40];
 	sqlite3_stmt *statement = NULL;
 	if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK)
