@@ -2,6 +2,7 @@
 import os
 import re
 import sqlite3
+import zlib
 
 import harness
 from harness import check, record, replay, test
@@ -79,6 +80,19 @@ def uboot_starts_in_flash_and_replays_in_parts():
     with open("files/firmware", "rb") as file:
         check(file.read() == image, "other firmware than was given")
     check(b"u-boot.bin (firmware)" in harness.hvrec("info", "trace").out, "info does not name it")
+
+
+@test
+def uboot_reads_a_file_system():
+    disk = os.path.join(harness.GUEST, "disk", "small.ext4")
+    if not os.path.exists(disk):
+        raise harness.Skipped(f"no small disk in {harness.GUEST}: run tools/fetch-guest")
+    text = b"".join(b"%d\n" % number for number in range(1, 1000001))  # as tools/guest-disk/build-small makes it
+    commands = (("autoboot:", b"\n"), ("=> ", b"ext4load virtio 0 $kernel_addr_r /data/text\n"),
+                ("bytes read", b"crc32 $kernel_addr_r $filesize; poweroff\n"))
+    console = record("--firmware", u_boot(), "--disk", disk, *typed(commands), "--timeout", "100").out
+    check(b"==> %08x" % zlib.crc32(text) in console, f"another sum of {len(text)} bytes: {console[-200:]!r}")
+    replay(console=console)
 
 
 @test
