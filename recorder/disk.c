@@ -103,16 +103,30 @@ static bool overlay_read(struct disk *disk, uint64_t offset, uint8_t *to, uint32
 	return true;
 }
 
-static bool overlay_write(struct disk *disk, uint64_t offset, const uint8_t *from, uint32_t bytes, struct error *error)
+static bool overlay_write(struct disk *disk, uint64_t offset, const uint8_t *from, uint64_t bytes, struct error *error)
 {
-	for (uint32_t done = 0; done < bytes;) {
+	for (uint64_t done = 0; done < bytes;) {
 		ssize_t put = pwrite(disk->overlay_fd, from + done, bytes - done, (off_t)(offset + done));
 		if (put < 0 && errno == EINTR)
 			continue;
 		if (put <= 0)
 			return error_set(error, STATUS_FAILED, "cannot keep what the guest writes to its disk: %s",
 					 strerror(put < 0 ? errno : ENOSPC));
-		done += (uint32_t)put;
+		done += (uint64_t)put;
+	}
+	return true;
+}
+
+/* A hole, where the file system can make one. */
+static bool overlay_zero(struct disk *disk, uint64_t offset, uint64_t bytes, struct error *error)
+{
+	static const uint8_t zeroes[RUN_BLOCKS * BLOCK];
+	if (fallocate(disk->overlay_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)bytes) == 0)
+		return true;
+	for (uint64_t done = 0, part; done < bytes; done += part) {
+		part = bytes - done < sizeof(zeroes) ? bytes - done : sizeof(zeroes);
+		if (!overlay_write(disk, offset + done, zeroes, part, error))
+			return false;
 	}
 	return true;
 }
@@ -186,7 +200,8 @@ bool disk_read(struct disk *disk, uint64_t offset, void *to, uint32_t bytes, dis
 static bool whole_write(struct disk *disk, uint64_t event, uint64_t first, uint64_t count, const uint8_t *bytes,
 			disk_blocks_fn *tell, void *context, struct error *error)
 {
-	if (!overlay_write(disk, first * BLOCK, bytes, (uint32_t)(count * BLOCK), error))
+	if (!(bytes ? overlay_write(disk, first * BLOCK, bytes, count * BLOCK, error)
+		    : overlay_zero(disk, first * BLOCK, count * BLOCK, error)))
 		return false;
 	for (uint64_t i = first; i < first + count; i++) {
 		bit_set(disk->written, i);
@@ -196,29 +211,29 @@ static bool whole_write(struct disk *disk, uint64_t event, uint64_t first, uint6
 	return tell(context, first, count, event, bytes) || error_set(error, STATUS_FAILED, "out of memory");
 }
 
-/* A part of one block. */
+/* A part of one block; `data` NULL: zeroes. */
 static bool part_write(struct disk *disk, uint64_t event, uint64_t offset, const uint8_t *data, uint64_t bytes,
 		       disk_blocks_fn *tell, void *context, struct error *error)
 {
 	uint8_t whole[BLOCK];
 	if (!run_read(disk, offset / BLOCK, 1, whole, error))
 		return false;
-	memcpy(whole + offset % BLOCK, data, bytes);
+	if (data)
+		memcpy(whole + offset % BLOCK, data, bytes);
+	else
+		memset(whole + offset % BLOCK, 0, bytes);
 	return whole_write(disk, event, offset / BLOCK, 1, whole, tell, context, error);
 }
 
 bool disk_write(struct disk *disk, uint64_t event, uint64_t offset, const void *from, uint64_t bytes,
 		disk_blocks_fn *tell, void *context, struct error *error)
 {
-	static const uint8_t zeroes[RUN_BLOCKS * BLOCK];
 	const uint8_t *data = from;
 	while (bytes > 0) {
 		uint64_t start = offset % BLOCK, count = start == 0 ? bytes / BLOCK : 0;
-		count = count < RUN_BLOCKS ? count : RUN_BLOCKS;
 		uint64_t part = count > 0 ? count * BLOCK : BLOCK - start < bytes ? BLOCK - start : bytes;
-		const uint8_t *now = data ? data : zeroes;
-		if (!(count > 0 ? whole_write(disk, event, offset / BLOCK, count, now, tell, context, error)
-				: part_write(disk, event, offset, now, part, tell, context, error)))
+		if (!(count > 0 ? whole_write(disk, event, offset / BLOCK, count, data, tell, context, error)
+				: part_write(disk, event, offset, data, part, tell, context, error)))
 			return false;
 		data = data ? data + part : NULL;
 		offset += part;

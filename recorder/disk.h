@@ -9,7 +9,8 @@
 
 struct disk;
 
-/* Told of the contents of `count` blocks: `event` wrote them, or 0, they are the image's. False: out of memory. */
+/* Told of the contents of `count` blocks: `event` wrote them, or 0, they are the image's. `bytes` NULL: zeroes. False:
+ * out of memory. */
 typedef bool disk_blocks_fn(void *context, uint64_t first, uint64_t count, uint64_t event, const uint8_t *bytes);
 
 /* `folder` is where there is room for what the guest writes. NULL: error set. */

@@ -25,7 +25,7 @@ enum { QUEUE_EVENTS = 1 << 17, BATCH_EVENTS = 1 << 14, RESCUE_S_MAX = 20 };
 /* Contents of a disk's blocks, or bytes of an event. */
 struct data {
 	struct data *next;
-	bool is_blocks;
+	uint64_t blocks; /* 0: bytes of an event */
 	uint32_t disk;
 	uint64_t block, event;
 	size_t count;
@@ -71,17 +71,24 @@ static void wait_for_work(struct writer *writer, int64_t until_ns)
 			return;
 }
 
+static void data_put(struct trace_writer *trace, const struct data *data, struct error *error)
+{
+	if (data->blocks == 0)
+		trace_put_payload(trace, data->event, data->bytes, data->count, error);
+	else if (data->count == 0)
+		trace_put_zeroes(trace, data->disk, data->block, data->blocks, data->event, error);
+	for (size_t i = 0; data->blocks != 0 && i < data->count / TRACE_BLOCK_BYTES; i++)
+		trace_put_block(trace, data->disk, data->block + i, data->event, data->bytes + i * TRACE_BLOCK_BYTES,
+				error);
+}
+
 /* Writes and frees the list. Returns its bytes. */
 static uint64_t data_write(struct writer *writer, struct data *data, struct error *error)
 {
 	uint64_t bytes = 0;
 	while (data) {
 		struct data *next = data->next;
-		for (size_t i = 0; data->is_blocks && i < data->count / TRACE_BLOCK_BYTES; i++)
-			trace_put_block(writer->trace, data->disk, data->block + i, data->event,
-					data->bytes + i * TRACE_BLOCK_BYTES, error);
-		if (!data->is_blocks)
-			trace_put_payload(writer->trace, data->event, data->bytes, data->count, error);
+		data_put(writer->trace, data, error);
 		bytes += data->count;
 		free(data);
 		data = next;
@@ -225,7 +232,8 @@ static bool data_give(struct writer *writer, struct data head, const void *bytes
 		return false;
 	*data = head;
 	data->count = count;
-	memcpy(data->bytes, bytes, count);
+	if (count > 0)
+		memcpy(data->bytes, bytes, count);
 	pthread_mutex_lock(&writer->mutex);
 	*writer->data_end = data;
 	writer->data_end = &data->next;
@@ -239,8 +247,8 @@ static bool data_give(struct writer *writer, struct data head, const void *bytes
 bool writer_give_blocks(struct writer *writer, uint32_t disk, uint64_t first, uint64_t count, uint64_t event,
 			const uint8_t *bytes)
 {
-	struct data head = {.is_blocks = true, .disk = disk, .block = first, .event = event};
-	return data_give(writer, head, bytes, count * TRACE_BLOCK_BYTES);
+	struct data head = {.blocks = count, .disk = disk, .block = first, .event = event};
+	return data_give(writer, head, bytes, bytes ? count * TRACE_BLOCK_BYTES : 0);
 }
 
 bool writer_give_payload(struct writer *writer, uint64_t event, const void *data, size_t bytes)

@@ -24,8 +24,8 @@ struct writer *writer_start(struct trace_writer *trace, struct writer_keep keep,
 size_t writer_room(struct writer *writer);
 /* Gives `count` events, at most writer_room. Cannot fail. */
 void writer_give(struct writer *writer, const struct event *events, size_t count);
-/* What devices' events need in the trace: contents of a disk's blocks from `first` on, and bytes of an event. To be
- * given before the event. False: out of memory. */
+/* What devices' events need in the trace: contents of a disk's blocks from `first` on (NULL: zeroes), and bytes of an
+ * event. To be given before the event. False: out of memory. */
 bool writer_give_blocks(struct writer *writer, uint32_t disk, uint64_t first, uint64_t count, uint64_t event,
 			const uint8_t *bytes);
 bool writer_give_payload(struct writer *writer, uint64_t event, const void *data, size_t bytes);

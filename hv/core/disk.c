@@ -42,7 +42,7 @@ enum {
 };
 enum { FLAG_UNMAP = 1 }; /* of a zero_segment */
 enum { DONE_OK = 0, DONE_IO_ERROR = 1, DONE_UNSUPPORTED = 2 };
-enum { SEG_MAX = 254, ZERO_SECTORS_MAX = 1 << 16, ZERO_SEGMENTS_MAX = 16, QUEUE = 0 };
+enum { SEG_MAX = 254, ZERO_SECTORS_MAX = 1 << 21, ZERO_SEGMENTS_MAX = 16, QUEUE = 0 };
 
 /* What a request takes in guest time: a good solid-state disk. */
 #define LATENCY_NS   UINT64_C(40000)
