@@ -31,7 +31,7 @@ endif
 WARNINGS := -Wall -Wextra -Wpedantic -Werror -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla \
 	-Wswitch-enum
 HOST_CFLAGS := -std=c11 -O2 -g -D_GNU_SOURCE $(WARNINGS) -I.
-HOST_LIBS := -lsqlite3 -llz4 -lzstd -lxxhash -lfdt -lz -lseccomp -lyajl -lelf -lnbd -lpthread
+HOST_LIBS := -lsqlite3 -llz4 -lzstd -lxxhash -lfdt -lz -lseccomp -lyajl -lelf -lnbd -lslirp -lpthread
 HV_CFLAGS := -std=c11 -O2 -g -ffreestanding -nostdlib -mgeneral-regs-only -mstrict-align -fno-pic -no-pie \
 	-march=armv8.2-a -fno-stack-protector -ffunction-sections $(WARNINGS) -I.
 # An exit is short only as one piece of code, across files. The compiler itself calls what is in mem.c.

@@ -2,6 +2,7 @@
  * 2. What the trace needs of an event is given to the writer before the event, so that no commit has the event alone.
  * 3. hv stands still while it asks, so the event that an answer leads to is the next one. */
 #include "recorder/devices.h"
+#include "hv/error/check.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -58,6 +59,11 @@ bool devices_open(struct devices *devices, const struct devices_options *options
 	size_t used = options->disk_count;
 	for (size_t i = 0; good && i < options->disk_count; i++)
 		good = disk_add(devices, &options->disks[i], i, folder, error);
+	if (good && options->net.user) {
+		devices->list.device[used++] = (struct hv_virtio){.type = VIRTIO_TYPE_NET, .value = NET_MAC};
+		devices->net = net_open(&options->net, error);
+		good = devices->net;
+	}
 	if (good && (used > 0 || options->rng) && !options->no_rng)
 		devices->list.device[used].type = VIRTIO_TYPE_ENTROPY;
 	free(folder);
@@ -75,6 +81,16 @@ void devices_start(struct devices *devices, struct machine *machine, struct writ
 {
 	devices->machine = machine;
 	devices->writer = writer;
+	if (devices->net)
+		net_start(devices->net, machine);
+}
+
+void devices_poll(struct devices *devices, struct pollfd *fds, size_t count, int timeout_ms)
+{
+	if (devices->net)
+		net_poll(devices->net, fds, count, timeout_ms);
+	else
+		poll(fds, count, timeout_ms);
 }
 
 static bool disk_event(struct devices *devices, const struct event *event, uint64_t number)
@@ -92,13 +108,54 @@ static bool disk_event(struct devices *devices, const struct event *event, uint6
 	return disk_write(disk, number, offset, from, count, blocks_tell, &telling, &devices->failure);
 }
 
+static bool out_of_memory(struct devices *devices)
+{
+	return error_set(&devices->failure, STATUS_FAILED, "out of memory");
+}
+
+static bool packet_out(struct devices *devices, const struct event *event, uint64_t number)
+{
+	static uint8_t bytes[HV_PACKET_BYTES_MAX];
+	uint32_t count = event_data_bytes(event);
+	machine_output_take(devices->machine, bytes, count);
+	if (!writer_give_payload(devices->writer, number, bytes, count))
+		return out_of_memory(devices);
+	net_send(devices->net, bytes, count);
+	return true;
+}
+
+static bool packet_in(struct devices *devices, const struct event *event, uint64_t number)
+{
+	size_t count = 0;
+	const uint8_t *packet = net_taken(devices->net, &count);
+	CHECK(packet && count == event_data_bytes(event));
+	bool good = writer_give_payload(devices->writer, number, packet, count);
+	net_drop(devices->net);
+	return good || out_of_memory(devices);
+}
+
+static bool event_see(struct devices *devices, const struct event *event, uint64_t number)
+{
+	if (event->kind == EVENT_PACKET_OUT)
+		return packet_out(devices, event, number);
+	if (event->kind == EVENT_PACKET_IN)
+		return packet_in(devices, event, number);
+	return disk_event(devices, event, number);
+}
+
+static bool moves_data(const struct event *event)
+{
+	return event->kind == EVENT_DISK_WRITE || event->kind == EVENT_DISK_ZERO || event->kind == EVENT_PACKET_OUT ||
+	       event->kind == EVENT_PACKET_IN;
+}
+
 size_t devices_see(struct devices *devices, const struct event *events, size_t count, uint64_t first)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (events[i].kind != EVENT_DISK_WRITE && events[i].kind != EVENT_DISK_ZERO)
+		if (!moves_data(&events[i]))
 			continue;
 		if (!writer_has_room_for_data(devices->writer) || devices->failure.status != STATUS_OK ||
-		    !disk_event(devices, &events[i], first + i))
+		    !event_see(devices, &events[i], first + i))
 			return i;
 	}
 	return count;
@@ -107,7 +164,9 @@ size_t devices_see(struct devices *devices, const struct event *events, size_t c
 bool devices_healthy(const struct devices *devices, struct error *error)
 {
 	const struct error *failure = &devices->failure;
-	return failure->status == STATUS_OK || error_set(error, failure->status, "%s", failure->text);
+	if (failure->status != STATUS_OK)
+		return error_set(error, failure->status, "%s", failure->text);
+	return !devices->net || net_healthy(devices->net, error);
 }
 
 /* An error that the guest sees, and the user, once for each cause. */
@@ -156,9 +215,16 @@ void devices_answer(struct devices *devices)
 	machine_answer(devices->machine);
 }
 
+void devices_release(struct devices *devices)
+{
+	if (devices->net)
+		net_release(devices->net);
+}
+
 void devices_close(struct devices *devices)
 {
 	for (unsigned i = 0; i < GUEST_VIRTIO_COUNT; i++)
 		disk_close(devices->disks[i]);
+	net_close(devices->net);
 	memset(devices, 0, sizeof(*devices));
 }

@@ -1,5 +1,6 @@
 /* Which virtio devices the user gives the guest. */
 #pragma once
+#include "recorder/net_options.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -15,5 +16,6 @@ struct disk_options {
 struct devices_options {
 	struct disk_options disks[DEVICES_DISKS_MAX];
 	size_t disk_count;
+	struct net_options net;
 	bool rng, no_rng; /* asked for; neither: with other devices */
 };

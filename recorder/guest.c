@@ -91,6 +91,7 @@ static bool facts_put(struct trace_writer *trace, const struct record_options *o
 	       trace_put_u64(trace, TRACE_META_RAM_BYTES, machine->guest_ram_bytes, error) &&
 	       trace_put_u64(trace, TRACE_META_VCPU_COUNT, machine->boot->vcpu_count, error) &&
 	       (options->turn_seed == 0 || trace_put_u64(trace, TRACE_META_TURN_SEED, options->turn_seed, error)) &&
+	       trace_put_text(trace, TRACE_META_PACE, config->pace == HV_PACE_REAL ? "real" : "skip", error) &&
 	       trace_put_u64(trace, TRACE_META_ENTRY_IPA, config->entry_ipa, error) &&
 	       trace_put_u64(trace, TRACE_META_DTB_IPA, config->dtb_ipa, error) &&
 	       trace_put_u64(trace, TRACE_META_LOAD_OFFSET, guest->layout.load_offset, error) &&

@@ -16,6 +16,7 @@
 #include "recorder/input.h"
 #include "recorder/keyframes.h"
 #include "recorder/outcome.h"
+#include "recorder/pace.h"
 #include "recorder/writer.h"
 
 #include <poll.h>
@@ -38,6 +39,7 @@ struct recording {
 	struct text_watch until;
 	struct hints hints;
 	struct devices devices;
+	struct pace pace;
 	struct progress progress;
 	char *machine_version; /* what QEMU says of itself */
 	int signal_fd;
@@ -114,21 +116,22 @@ static void keyframes_turn(struct recording *r)
 	}
 }
 
-/* --pace real: lets guest time go as far as real time has gone. Returns how long the guest still sleeps. */
+/* --pace real: lets guest time go on, and wakes a guest that has slept long enough. Returns when to look again. */
 static int pace_ms(struct recording *r)
 {
-	struct hv_mailbox *mailbox = r->machine->mailbox;
-	uint64_t real = (uint64_t)(session_now_ns() - r->start_ns);
-	uint64_t target = machine_index_load(&mailbox->idle_target_ns);
-	machine_index_store(&mailbox->real_ns, real);
-	if (target == 0 || target == UINT64_MAX)
-		return TICK_MS;
-	if (real >= target) {
+	uint64_t left = pace_update(&r->pace, r->machine->mailbox, (uint64_t)(session_now_ns() - r->start_ns));
+	if (left == 0)
 		machine_ring_if_waiting(r->machine);
-		return TICK_MS;
-	}
-	uint64_t left_ms = (target - real) / 1000000 + 1;
-	return left_ms < TICK_MS ? (int)left_ms : TICK_MS;
+	return left / 1000000 + 1 < TICK_MS && left != 0 ? (int)(left / 1000000) + 1 : TICK_MS;
+}
+
+/* Sleeps, and looks at the machine from here on: who changes anything later rings again. */
+static void sleep_until_something(struct recording *r, struct pollfd *fds, size_t count)
+{
+	devices_poll(&r->devices, fds, count, machine_asks(r->machine) ? 0 : pace_ms(r));
+	__atomic_store_n(&r->machine->mailbox->packets_sent, 0, __ATOMIC_SEQ_CST);
+	machine_doorbell_take(r->machine);
+	pace_ms(r);
 }
 
 static void limits_check(struct recording *r, struct error *error)
@@ -160,8 +163,7 @@ static bool turn(struct recording *r, struct error *error)
 		{.fd = r->signal_fd, .events = POLLIN},
 		{.fd = input_fd(&r->input), .events = POLLIN},
 	};
-	poll(fds, sizeof(fds) / sizeof(fds[0]), machine_asks(r->machine) ? 0 : pace_ms(r));
-	machine_doorbell_take(r->machine);
+	sleep_until_something(r, fds, sizeof(fds) / sizeof(fds[0]));
 	if (session_signal_take(r->signal_fd) != 0)
 		stop_request(r);
 	if (fds[2].revents != 0 && !input_take(&r->input))
@@ -179,6 +181,7 @@ static bool turn(struct recording *r, struct error *error)
 	}
 	if (wake)
 		machine_wake(r->machine);
+	devices_release(&r->devices);
 	if (!left && r->machine->mailbox->idle_target_ns == 0)
 		machine_ring_if_waiting(r->machine);
 	if (!writer_healthy(r->writer, error) || !devices_healthy(&r->devices, error))
@@ -311,7 +314,7 @@ static enum hv_pace pace_of(const struct recording *r)
 {
 	if (r->options->pace_chosen)
 		return r->options->pace;
-	return r->console.raw ? HV_PACE_REAL : HV_PACE_SKIP;
+	return r->console.raw || r->options->devices.net.user ? HV_PACE_REAL : HV_PACE_SKIP;
 }
 
 static bool until_open(struct recording *r, struct error *error)
@@ -326,7 +329,6 @@ static bool until_open(struct recording *r, struct error *error)
 static void record_in_machine(struct recording *r, struct machine_config *config, struct error *error)
 {
 	r->console.signal_fd = r->signal_fd;
-	config->pace = pace_of(r);
 	if (!input_open(&r->input, r->machine, &r->console, (const char *const *)r->options->input_after, error) ||
 	    !until_open(r, error))
 		return;
@@ -376,6 +378,7 @@ bool record_run(const struct record_options *options, struct error *error)
 		r.hints = (struct hints){.program = guest.kernel, .program_bytes = guest.kernel_bytes};
 	if (r.trace)
 		console_begin(&r.console); /* another recording of this trace has a console, too */
+	config.pace = pace_of(&r);
 	if (r.trace && devices_keep(&r.devices, r.trace, error) &&
 	    guest_keep(&guest, options, r.machine, &config, r.trace, error))
 		record_in_machine(&r, &config, error);

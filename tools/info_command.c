@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct info_options {
 	bool json;
@@ -32,7 +33,7 @@ static const struct command_options command_options = {
 };
 
 struct info {
-	char *kernel_name, *kernel_kind, *bootargs, *machine, *end_reason, *final_state_hash,
+	char *kernel_name, *kernel_kind, *bootargs, *machine, *pace, *end_reason, *final_state_hash,
 		*repair_reason; /* NULL: not known, or not repaired */
 	uint64_t ram_bytes, vcpu_count, repair_lost_events;
 	struct trace_stat stat;
@@ -49,6 +50,7 @@ static bool info_get(struct trace_reader *trace, struct info *info, struct error
 	       text_get(trace, TRACE_META_KERNEL_KIND, &info->kernel_kind, error) &&
 	       text_get(trace, TRACE_META_BOOTARGS, &info->bootargs, error) &&
 	       text_get(trace, TRACE_META_MACHINE, &info->machine, error) &&
+	       text_get(trace, TRACE_META_PACE, &info->pace, error) &&
 	       text_get(trace, TRACE_META_END_REASON, &info->end_reason, error) &&
 	       text_get(trace, TRACE_META_FINAL_STATE_HASH, &info->final_state_hash, error) &&
 	       text_get(trace, TRACE_META_REPAIR_REASON, &info->repair_reason, error) &&
@@ -64,6 +66,7 @@ static void info_free(struct info *info)
 	free(info->kernel_kind);
 	free(info->bootargs);
 	free(info->machine);
+	free(info->pace);
 	free(info->end_reason);
 	free(info->final_state_hash);
 	free(info->repair_reason);
@@ -91,6 +94,8 @@ static void print_text(const char *path, const struct info *info)
 	       info->vcpu_count, info->vcpu_count == 1 ? "" : "s", or_unknown(info->machine));
 	printf("length        %" PRIu64 " instructions, %.9f s of guest time\n", stat->instructions,
 	       (double)stat->guest_ns / 1e9);
+	if (info->pace)
+		printf("idle time     %s\n", strcmp(info->pace, "real") == 0 ? "waited for" : "skipped");
 	if (stat->start_n > 0)
 		printf("start         at a keyframe at instruction %" PRIu64
 		       ", %.9f s of guest time: what was before is left "
@@ -125,6 +130,7 @@ static void print_json(const char *path, const struct info *info, struct error *
 	json_text(json, "kernel_kind", info->kernel_kind);
 	json_text(json, "bootargs", info->bootargs);
 	json_text(json, "machine", info->machine);
+	json_text(json, "pace", info->pace);
 	json_text(json, "end_reason", info->end_reason);
 	json_text(json, "final_state_hash", info->final_state_hash);
 	json_text(json, "repair_reason", info->repair_reason);

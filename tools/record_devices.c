@@ -1,7 +1,9 @@
 /* A comma in a file's name is written twice, as QEMU's options have it. */
 #include "tools/record_devices.h"
 #include "hv/host/virtio_list.h"
+#include "tools/options.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,6 +81,85 @@ bool record_disk_take(const char *option, const char *text, void *into, struct e
 	if (disk->read_only && disk->write)
 		return error_set(error, STATUS_FAILED, "%s %s: both ro and write are given", option, text);
 	return *disk->path || error_set(error, STATUS_FAILED, "%s needs a file", option);
+}
+
+/* What is before the first `end` in it, cut off; NULL: there is none. */
+static char *part_cut(char **text, char end)
+{
+	char *part = *text, *at = strchr(part, end);
+	if (!at)
+		return NULL;
+	*at = 0;
+	*text = at + 1;
+	return part;
+}
+
+static bool port_read(const char *text, uint16_t *port)
+{
+	uint64_t value = 0;
+	struct error ignored = {.status = STATUS_OK};
+	if (!options_count("", text, &value, &ignored) || value == 0 || value > UINT16_MAX)
+		return false;
+	*port = (uint16_t)value;
+	return true;
+}
+
+static bool address_read(const char *text, uint32_t otherwise, struct in_addr *address)
+{
+	address->s_addr = htonl(otherwise);
+	return *text == 0 || inet_pton(AF_INET, text, address) == 1;
+}
+
+static bool forward_read(struct net_forward *forward, char *text)
+{
+	const char *protocol = part_cut(&text, ':'), *host = protocol ? part_cut(&text, ':') : NULL;
+	const char *host_port = host ? part_cut(&text, '-') : NULL, *guest = host_port ? part_cut(&text, ':') : NULL;
+	if (!guest)
+		return false;
+	forward->is_udp = strcmp(protocol, "udp") == 0;
+	return (forward->is_udp || strcmp(protocol, "tcp") == 0) &&
+	       address_read(host, INADDR_LOOPBACK, &forward->host) && port_read(host_port, &forward->host_port) &&
+	       address_read(guest, NET_GUEST_ADDRESS, &forward->guest) && port_read(text, &forward->guest_port);
+}
+
+static bool forward_take(struct net_options *net, const char *option, char *text, struct error *error)
+{
+	char *copy = strdup(text);
+	bool good = copy || error_set(error, STATUS_FAILED, "out of memory");
+	if (good && net->forward_count == NET_FORWARDS_MAX)
+		good = error_set(error, STATUS_FAILED, "%s: up to %d ports can be forwarded", option, NET_FORWARDS_MAX);
+	if (good && !forward_read(&net->forwards[net->forward_count++], text))
+		good = error_set(error, STATUS_FAILED,
+				 "%s: hostfwd=%s is not tcp or udp, an address and a port of the host, and those of "
+				 "the guest, as in hostfwd=tcp:127.0.0.1:2222-:22",
+				 option, copy);
+	free(copy);
+	return good;
+}
+
+static bool net_word_take(struct net_options *net, const char *option, char *word, struct error *error)
+{
+	if (strcmp(word, "restrict") == 0)
+		return net->is_closed = true;
+	if (strncmp(word, "hostfwd=", 8) == 0)
+		return forward_take(net, option, word + 8, error);
+	return error_set(error, STATUS_FAILED, "%s: %s is neither restrict nor hostfwd=…", option, word);
+}
+
+bool record_net_take(const char *option, const char *text, void *into, struct error *error)
+{
+	struct net_options *net = &((struct record_options *)into)->devices.net;
+	char *copy = strdup(text), *rest = copy;
+	if (!copy)
+		return error_set(error, STATUS_FAILED, "out of memory");
+	const char *kind = word_cut(&rest);
+	*net = (struct net_options){.user = strcmp(kind, "user") == 0};
+	bool good = net->user || (strcmp(kind, "none") == 0 && !rest) ||
+		    error_set(error, STATUS_FAILED, "%s %s is neither none nor user[,hostfwd=…]", option, text);
+	for (char *word; good && (word = word_cut(&rest));)
+		good = net_word_take(net, option, word, error);
+	free(copy);
+	return good;
 }
 
 void record_devices_free(struct record_options *options)

@@ -2,10 +2,11 @@
  *
  * The host writes the boot block before the machine starts; from then on each field has one writer. The rings carry
  * struct event (events; hv -> host while recording, host -> hv while replaying), bytes of console input (host -> hv),
- * and bytes that the guest's devices give out (hv -> host while recording). A ring index counts up for ever; slot =
- * index % capacity; capacities are powers of two. The writer stores the slot first, then the index with release order;
- * the reader loads the index with acquire order. In a diversion the event ring goes from hv to the host, as while
- * recording.
+ * bytes that the guest's devices give out (hv -> host while recording), and packets that came for the guest (host -> hv
+ * while recording): each its length, of 4 bytes, then the bytes, and as many more as make the next begin at a multiple
+ * of HV_PACKET_ALIGN. A ring index counts up for ever; slot = index % capacity; capacities are powers of two. The
+ * writer stores the slot first, then the index with release order; the reader loads the index with acquire order. In a
+ * diversion the event ring goes from hv to the host, as while recording.
  *
  * The doorbell is one byte through the machine's PL011, in either direction: "look at the mailbox". It carries nothing
  * itself and may come too often; the host's bytes count up, so that hv knows whether one is still on its way. */
@@ -71,9 +72,11 @@ struct hv_boot {
 	uint64_t output_ring_pa;
 	uint64_t output_ring_bytes; /* slots, a power of two, more than HV_TRANSFER_BYTES */
 	uint64_t transfer_pa;       /* HV_TRANSFER_BYTES, for struct hv_ask */
+	uint64_t packet_ring_pa;
+	uint64_t packet_ring_bytes; /* a power of two, more than HV_PACKET_BYTES_MAX */
 	struct hv_virtio virtio[GUEST_VIRTIO_COUNT];
 };
-_Static_assert(sizeof(struct hv_boot) == 232 + 8 * HV_FINGERPRINT_COUNT + 40 * GUEST_VIRTIO_COUNT,
+_Static_assert(sizeof(struct hv_boot) == 248 + 8 * HV_FINGERPRINT_COUNT + 40 * GUEST_VIRTIO_COUNT,
 	       "layout shared with EL2");
 
 enum hv_state {
@@ -150,11 +153,11 @@ enum hv_ask_kind {
 	HV_ASK_NONE = 0,
 	HV_ASK_DISK_READ = 1,  /* bytes from `sector` on into the transfer area */
 	HV_ASK_DISK_FLUSH = 2, /* all that was written so far is to survive */
-	HV_ASK_PACKET = 3,     /* the packet that comes next into the transfer area; `bytes` is its length */
+	HV_ASK_PACKET = 3,     /* replay: the packet that comes next into the transfer area; `bytes` is its length */
 	HV_ASK_ENTROPY = 4,    /* so many random bytes into the transfer area */
 };
 
-enum { HV_TRANSFER_BYTES = 1 << 20 };
+enum { HV_TRANSFER_BYTES = 1 << 20, HV_PACKET_BYTES_MAX = 1 << 16, HV_PACKET_ALIGN = 8 };
 
 struct hv_ask {
 	uint32_t kind;   /* enum hv_ask_kind; the host sets it back to none with its answer */
@@ -170,8 +173,8 @@ struct hv_mailbox {
 	uint32_t end_reason;     /* enum end_reason */
 	uint64_t now_n;          /* position at the last exit */
 	uint64_t now_ns;         /* guest time there */
-	uint64_t idle_target_ns; /* pace real: the guest sleeps until this guest time; 0: it runs; UINT64_MAX: until
-				    input */
+	uint64_t idle_target_ns; /* pace real: the guest sleeps, from now_ns on, until guest time may go this far; 0: it
+				    runs; UINT64_MAX: until input */
 	uint64_t exit_count;     /* of all kinds, for statistics */
 	uint64_t denied_count;
 	uint32_t fingerprint_count;
@@ -189,7 +192,8 @@ struct hv_mailbox {
 	uint32_t stop_request;     /* 1: end the recording at once */
 	uint32_t input_ended;      /* 1: nothing more will come through the input ring, or not before the console shows
 				      what the host waits for */
-	uint64_t real_ns;          /* pace real: how far guest time may go; the host moves it before it rings */
+	uint64_t real_ns;          /* pace real: how far guest time may go; the host moves it before it rings. It never
+				      gets ahead of a guest that runs */
 	uint32_t events_ended;     /* replay: the trace has nothing after event_head */
 	uint32_t keyframe_request; /* recording, 1: stand still (HV_STATE_KEYFRAME) at the next asynchronous exit */
 
@@ -212,8 +216,10 @@ struct hv_mailbox {
 	uint32_t zero2;
 
 	struct hv_ask ask; /* hv's, but for the answer */
-	uint32_t packets;  /* recording, the host writes: so many packets wait for the guest */
-	uint32_t looks;    /* the host writes: 1: it looks for what hv asks and needs no bell */
+	/* recording: hv sets it to 1, and rings, when the guest has sent packets; the host sets it back to 0 before it
+	   looks at them */
+	uint32_t packets_sent;
+	uint32_t looks; /* the host writes: 1: it looks for what hv asks and needs no bell */
 
 	/* rings: head is written by the ring's writer, tail by its reader. What devices give out (disk writes, packets)
 	   is in the output ring before its event is in the event ring. */
@@ -223,6 +229,8 @@ struct hv_mailbox {
 	uint64_t input_tail;
 	uint64_t output_head;
 	uint64_t output_tail;
+	uint64_t packet_head;
+	uint64_t packet_tail;
 
 	struct guest_state final_state; /* hv writes it at ENDED, DIVERGED, STOPPED and KEYFRAME; the host for
 					   HV_COMMAND_LOAD, and before the start to resume */

@@ -24,6 +24,7 @@ struct half {
 	bool (*input)(uint8_t *byte);
 	bool (*ask)(enum event_kind kind, struct hv_ask *ask);
 	void (*output)(const void *bytes, uint32_t count);
+	void (*sent)(void);
 	bool (*packet)(uint32_t transport);
 	bool (*turn)(enum turn_cause cause, uint32_t *to, enum switch_reason *why);
 	bool (*idle_due)(bool waits);
@@ -88,6 +89,7 @@ static const struct half recording = {
 	.input = record_input,
 	.ask = record_ask,
 	.output = record_output,
+	.sent = record_sent,
 	.packet = record_packet,
 	.turn = schedule_turn,
 	.idle_due = record_idle_due,
@@ -112,6 +114,7 @@ static const struct half replaying = {
 	.input = replay_input,
 	.ask = replay_ask,
 	.output = no_output,
+	.sent = nothing,
 	.packet = replay_packet,
 	.turn = replay_turn,
 	.idle_due = replay_idle_due,
@@ -136,6 +139,7 @@ static const struct half diverted = {
 	.input = no_input,
 	.ask = record_ask,
 	.output = record_output,
+	.sent = nothing,
 	.packet = no_packet,
 	.turn = schedule_turn,
 	.idle_due = record_idle_due,
@@ -256,6 +260,12 @@ void gate_output(const void *bytes, uint32_t count)
 {
 	if (!hv.ended)
 		HALF(output(bytes, count));
+}
+
+void gate_sent(void)
+{
+	if (!hv.ended)
+		HALF(sent());
 }
 
 bool gate_packet(uint32_t transport)

@@ -60,6 +60,8 @@ void gate_device(enum event_kind kind, uint64_t address, uint64_t value);
 bool gate_ask(enum event_kind kind, struct hv_ask *ask);
 /* Bytes that a device gives out, before their event. */
 void gate_output(const void *bytes, uint32_t count);
+/* The guest sent packets: has the host look at them. */
+void gate_sent(void);
 /* Whether there is a packet that the network card at `transport` takes now. */
 bool gate_packet(uint32_t transport);
 

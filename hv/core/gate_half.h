@@ -37,6 +37,7 @@ bool replay_input(uint8_t *byte);
 bool record_ask(enum event_kind kind, struct hv_ask *ask);
 bool replay_ask(enum event_kind kind, struct hv_ask *ask);
 void record_output(const void *bytes, uint32_t count);
+void record_sent(void);
 bool record_packet(uint32_t transport);
 bool replay_packet(uint32_t transport);
 bool replay_turn(enum turn_cause cause, uint32_t *to, enum switch_reason *why);

@@ -2,6 +2,7 @@
 #include "hv/arch/arch.h"
 #include "hv/arch/hot.h"
 #include "hv/arch/panic.h"
+#include "hv/board/board.h"
 #include "hv/core/asking.h"
 #include "hv/core/gate_half.h"
 #include "hv/core/net.h"
@@ -12,6 +13,8 @@
 #include "hv/core/timers.h"
 #include "hv/core/virtio_device.h"
 #include "hv/dev/pl011.h"
+
+#define AHEAD UINT64_C(5000000)
 
 static bool hang_seen;
 static uint64_t last_n = UINT64_MAX; /* of the last event */
@@ -115,9 +118,14 @@ bool record_input(uint8_t *byte)
 	return true;
 }
 
+/* A packet needs no answer: it is here already. */
 bool record_ask(enum event_kind kind, struct hv_ask *ask)
 {
 	(void)kind;
+	if (ask->kind == HV_ASK_PACKET) {
+		ask->bytes = ring_packet_take((void *)(uintptr_t)hv.boot->transfer_pa);
+		return true;
+	}
 	return ring_ask(ask);
 }
 
@@ -144,9 +152,19 @@ void record_output(const void *bytes, uint32_t count)
 	ring_index_store(&hv.mailbox->output_head, head + count);
 }
 
+/* One ring brings the host to all that is sent until it looks. */
+void record_sent(void)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* the events are there before it is seen whether the host looks */
+	if (__atomic_load_n(&hv.mailbox->packets_sent, __ATOMIC_ACQUIRE))
+		return;
+	__atomic_store_n(&hv.mailbox->packets_sent, 1, __ATOMIC_RELEASE);
+	board_doorbell_ring();
+}
+
 static bool packet_ready(void)
 {
-	return __atomic_load_n(&hv.mailbox->packets, __ATOMIC_ACQUIRE) != 0 && virtio_device_wants_packet();
+	return ring_index_load(&hv.mailbox->packet_head) != hv.mailbox->packet_tail && virtio_device_wants_packet();
 }
 
 bool record_packet(uint32_t transport)
@@ -159,7 +177,7 @@ bool record_packet(uint32_t transport)
 static bool hung(ns_t deadline)
 {
 	bool ended = __atomic_load_n(&hv.mailbox->input_ended, __ATOMIC_ACQUIRE); /* what came before it is queued */
-	return deadline.v == UINT64_MAX && !virtio_device_has_net() && !input_ready() && (ended || input_queued());
+	return deadline.v == UINT64_MAX && !virtio_device_has_network() && !input_ready() && (ended || input_queued());
 }
 
 /* Whether the newest bytes on the console are what the host waits for. */
@@ -202,13 +220,21 @@ void record_trap(enum event_kind kind, uint64_t address, uint64_t value, uint8_t
 	access_see(append(kind, address, value, size));
 }
 
-/* Sleeps until there is input, a request to stop, or guest time may go on to `deadline`. */
+/* Whether guest time may go on to `deadline`, with --pace real. It may be ahead of what the host lets it have by AHEAD,
+ * or each 40 us that a disk takes would cost a sleep. */
+static bool is_granted(ns_t deadline)
+{
+	return deadline.v != UINT64_MAX && deadline.v <= hv.mailbox->real_ns + AHEAD;
+}
+
+/* Sleeps until there is input, a packet, a request to stop, or guest time may go on to `deadline`. */
 static void sleep_for_host(ns_t deadline)
 {
-	hv.mailbox->idle_target_ns = deadline.v;
+	hv.mailbox->now_ns = hv_now().v;
+	ring_index_store(&hv.mailbox->idle_target_ns, deadline.v == UINT64_MAX ? deadline.v : deadline.v - AHEAD);
 	for (;;) {
 		ring_wait_announce();
-		if (input_ready() || packet_ready() || hv.mailbox->stop_request || hv.mailbox->real_ns >= deadline.v ||
+		if (input_ready() || packet_ready() || hv.mailbox->stop_request || is_granted(deadline) ||
 		    hung(deadline))
 			break;
 		ring_wait();
@@ -221,7 +247,7 @@ static void sleep_for_host(ns_t deadline)
 static ns_t real_jump(ns_t deadline)
 {
 	uint64_t now = hv_now().v;
-	uint64_t until = hv.mailbox->real_ns < deadline.v ? hv.mailbox->real_ns : deadline.v;
+	uint64_t until = is_granted(deadline) ? deadline.v : hv.mailbox->real_ns;
 	return (ns_t){until > now ? until - now : 0};
 }
 
@@ -241,7 +267,8 @@ ns_t record_idle(ns_t deadline)
 		return (ns_t){0};
 	if (hv.boot->pace == HV_PACE_SKIP && deadline.v != UINT64_MAX)
 		return (ns_t){deadline.v - hv_now().v};
-	sleep_for_host(deadline);
+	if (!is_granted(deadline))
+		sleep_for_host(deadline);
 	hang_seen = hung(deadline);
 	if (hv.boot->pace == HV_PACE_SKIP)
 		return (ns_t){0};

@@ -13,7 +13,7 @@
 enum { CONFIG_MAC = 0, CONFIG_STATUS = 6, CONFIG_MTU = 10, STATUS_LINK_UP = 1, MAC_BYTES = 6, MTU = 1500 };
 
 /* struct virtio_net_hdr, 5.1.6: all zero but num_buffers, which is 1 where the device writes it. */
-enum { HEADER_BYTES = 12, HEADER_BUFFERS = 10, PACKET_BYTES_MAX = 65536 };
+enum { HEADER_BYTES = 12, HEADER_BUFFERS = 10 };
 
 void net_model(struct virtio_model *model, const struct hv_virtio *config)
 {
@@ -37,7 +37,7 @@ static bool send(uint32_t transport, const struct virtqueue_chain *chain)
 	struct virtqueue_cursor in = virtqueue_readable(chain);
 	uint8_t header[HEADER_BYTES];
 	if (!virtqueue_is_ram(in) || !virtqueue_read(&in, header, sizeof(header)) ||
-	    chain->readable_bytes - HEADER_BYTES > PACKET_BYTES_MAX)
+	    chain->readable_bytes - HEADER_BYTES > HV_PACKET_BYTES_MAX)
 		return false;
 	uint32_t bytes = (uint32_t)(chain->readable_bytes - HEADER_BYTES);
 	virtqueue_read(&in, transfer_area(), bytes);
@@ -55,40 +55,47 @@ void net_notified(uint32_t transport, uint32_t queue)
 	for (uint32_t i = 0; i < VIRTQUEUE_SIZE_MAX && (chain = virtio_device_take(transport, queue)); i++) {
 		if (!send(transport, chain)) {
 			virtio_device_break(transport);
-			return;
+			break;
 		}
 		virtio_device_give(transport, queue, chain, 0);
 	}
+	gate_sent();
 	virtio_device_show(transport, queue, before);
 }
 
-/* The packet that came, of so many bytes, into the chain. A packet that the buffer is too small for is cut. False: no
- * driver has such a buffer. */
-static bool receive(const struct virtqueue_chain *chain, uint32_t packet_bytes, uint32_t *written)
+/* A packet that the buffer is too small for is cut. False: no driver gives such a buffer. */
+static bool receive(const struct virtqueue_chain *chain, uint32_t bytes, uint32_t *written)
 {
 	const uint8_t header[HEADER_BYTES] = {[HEADER_BUFFERS] = 1};
 	struct virtqueue_cursor out = virtqueue_writable(chain);
 	if (!virtqueue_is_ram(out) || chain->writable_bytes < HEADER_BYTES)
 		return false;
 	uint64_t room = chain->writable_bytes - HEADER_BYTES;
-	uint32_t bytes = packet_bytes < room ? packet_bytes : (uint32_t)room;
+	bytes = bytes < room ? bytes : (uint32_t)room;
 	virtqueue_write(&out, header, sizeof(header));
 	virtqueue_write(&out, transfer_area(), bytes);
 	*written = HEADER_BYTES + bytes;
 	return true;
 }
 
-/* Asks for a packet. What the driver's queue is worth is looked at behind the event, so that a replay does it at the
- * same place. */
-static bool packet_come(uint32_t transport, uint32_t *bytes)
+/* What becomes of the packet is found out behind its event: that the driver broke the queue is seen in a replay there,
+ * and nowhere before. False: the device is broken, or the trace is. */
+static bool packet_take(uint32_t transport)
 {
-	struct hv_ask ask = {.kind = HV_ASK_PACKET, .device = transport, .bytes = PACKET_BYTES_MAX};
-	if (!gate_packet(transport) || !gate_ask(EVENT_PACKET_IN, &ask))
+	struct hv_ask ask = {.kind = HV_ASK_PACKET, .device = transport, .bytes = HV_PACKET_BYTES_MAX};
+	uint32_t written;
+	if (!gate_ask(EVENT_PACKET_IN, &ask))
 		return false;
-	interrupts_fold(); /* as at the note that stands for it in a replay */
-	*bytes = ask.bytes;
 	gate_device(EVENT_PACKET_IN, transport,
 		    event_data_field(ask.bytes, virtio_device_check(transfer_area(), ask.bytes)));
+	const struct virtqueue_chain *chain = virtio_device_take(transport, NET_RECEIVE);
+	if (!chain)
+		return false;
+	if (!receive(chain, ask.bytes, &written)) {
+		virtio_device_break(transport);
+		return false;
+	}
+	virtio_device_give(transport, NET_RECEIVE, chain, written);
 	return true;
 }
 
@@ -96,16 +103,10 @@ void net_packets_take(uint32_t transport)
 {
 	struct virtqueue_state *queue = &virtio_device_state(transport)->queue[NET_RECEIVE];
 	uint16_t before = queue->used;
-	uint32_t bytes, written;
-	while (packet_come(transport, &bytes)) {
-		const struct virtqueue_chain *chain = virtio_device_take(transport, NET_RECEIVE);
-		if (!chain)
+	while (gate_packet(transport)) {
+		interrupts_fold(); /* as at the note that stands for it in a replay */
+		if (!packet_take(transport))
 			break;
-		if (!receive(chain, bytes, &written)) {
-			virtio_device_break(transport);
-			return;
-		}
-		virtio_device_give(transport, NET_RECEIVE, chain, written);
 	}
 	if (queue->used != before)
 		virtio_device_show(transport, NET_RECEIVE, before);

@@ -1,5 +1,6 @@
 /* Sleeping for the host. Interrupts that come meanwhile are kept for the run loop. */
 #include "hv/core/ring.h"
+#include "hv/arch/arch.h"
 #include "hv/arch/panic.h"
 #include "hv/board/board.h"
 #include "hv/core/interrupts.h"
@@ -61,10 +62,30 @@ bool ring_ask(struct hv_ask *ask)
 		if (shared->kind != HV_ASK_NONE)
 			ring_wait();
 	}
-	if (ask->kind == HV_ASK_PACKET)
-		ask->bytes = shared->bytes;
-	CHECK(ask->bytes <= HV_TRANSFER_BYTES);
 	return !shared->failed;
+}
+
+static void packet_bytes_copy(uint8_t *to, uint64_t from, uint64_t bytes)
+{
+	const uint8_t *slots = (const uint8_t *)hv.boot->packet_ring_pa;
+	uint64_t first = from & (hv.boot->packet_ring_bytes - 1);
+	uint64_t to_end = hv.boot->packet_ring_bytes - first;
+	uint64_t part = bytes < to_end ? bytes : to_end;
+	arch_copy(to, slots + first, part);
+	arch_copy(to + part, slots, bytes - part);
+}
+
+uint32_t ring_packet_take(uint8_t *to)
+{
+	uint64_t tail = hv.mailbox->packet_tail;
+	uint32_t bytes;
+	packet_bytes_copy((uint8_t *)&bytes, tail, sizeof(bytes));
+	CHECK(bytes <= HV_PACKET_BYTES_MAX && bytes <= ring_index_load(&hv.mailbox->packet_head) - tail);
+	packet_bytes_copy(to, tail + sizeof(bytes), bytes);
+	uint64_t whole = (sizeof(bytes) + bytes + HV_PACKET_ALIGN - 1) & ~(uint64_t)(HV_PACKET_ALIGN - 1);
+	ring_index_store(&hv.mailbox->packet_tail, tail + whole);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* given back before the caller looks whether there is another */
+	return bytes;
 }
 
 void ring_bell_await(void)

@@ -34,6 +34,9 @@ void ring_wait(void);
 /* Asks the host, and waits for its answer. False: the host could not do it. */
 bool ring_ask(struct hv_ask *ask);
 
+/* Moves the packet that comes next, at most HV_PACKET_BYTES_MAX, out of its ring, which has one. Returns its length. */
+uint32_t ring_packet_take(uint8_t *to);
+
 /* Has the host ring soon, for the guest may come to where nothing else interrupts it. Does not wait for it. */
 void ring_bell_ask(void);
 

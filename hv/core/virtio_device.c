@@ -107,10 +107,10 @@ ns_t virtio_device_deadline(bool wakes)
 	return (ns_t){first};
 }
 
-bool virtio_device_has_net(void)
+bool virtio_device_has_network(void)
 {
 	for (uint32_t i = 0; i < GUEST_VIRTIO_COUNT; i++) {
-		if (hv.boot->virtio[i].type == VIRTIO_TYPE_NET)
+		if (hv.boot->virtio[i].type == VIRTIO_TYPE_NET && virtio_is_live(&hv.guest.virtio[i], NET_RECEIVE))
 			return true;
 	}
 	return false;

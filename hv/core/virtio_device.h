@@ -33,6 +33,6 @@ uint32_t virtio_device_check(const void *bytes, uint32_t count);
  * UINT64_MAX: none is. */
 ns_t virtio_device_deadline(bool wakes);
 
-/* Whether the guest has a network card; and whether one has room for a packet. */
-bool virtio_device_has_net(void);
+/* Whether a network card's driver takes packets; and whether there is room for one now. */
+bool virtio_device_has_network(void);
 bool virtio_device_wants_packet(void);

@@ -21,6 +21,7 @@
 #define EVENT_RING_COUNT  (UINT64_C(1) << 16)
 #define INPUT_RING_BYTES  (UINT64_C(1) << 16)
 #define OUTPUT_RING_BYTES (UINT64_C(4) << 20)
+#define PACKET_RING_BYTES (UINT64_C(1) << 20)
 #define STAGING_COUNT     UINT64_C(4096)
 
 #define STUCK_NS INT64_C(60000000000) /* a machine that shows no progress for so long is looked at */
@@ -58,7 +59,9 @@ static void layout_machine(struct machine *machine, uint64_t guest_ram_bytes, ui
 	boot.output_ring_pa = boot.input_ring_pa + block_up(INPUT_RING_BYTES);
 	boot.output_ring_bytes = OUTPUT_RING_BYTES;
 	boot.transfer_pa = boot.output_ring_pa + block_up(OUTPUT_RING_BYTES);
-	boot.staging_pa = boot.transfer_pa + block_up(HV_TRANSFER_BYTES);
+	boot.packet_ring_pa = boot.transfer_pa + block_up(HV_TRANSFER_BYTES);
+	boot.packet_ring_bytes = PACKET_RING_BYTES;
+	boot.staging_pa = boot.packet_ring_pa + block_up(PACKET_RING_BYTES);
 	boot.staging_count = STAGING_COUNT;
 	boot.tables_pa = boot.staging_pa + block_up(STAGING_COUNT * sizeof(struct hv_page));
 	boot.tables_bytes = tables_bytes(guest_ram_bytes);
@@ -95,6 +98,7 @@ static bool ram_map(struct machine *machine, struct error *error)
 	machine->input = host_address(machine, boot->input_ring_pa);
 	machine->output = host_address(machine, boot->output_ring_pa);
 	machine->transfer = host_address(machine, boot->transfer_pa);
+	machine->packets = host_address(machine, boot->packet_ring_pa);
 	machine->guest_ram = host_address(machine, boot->guest_ram_pa);
 	machine->guest_flash = host_address(machine, boot->flash_pa);
 	return true;
@@ -235,6 +239,28 @@ void machine_output_take(struct machine *machine, uint8_t *to, uint32_t count)
 	memcpy(to, machine->output + tail % ring_bytes, part);
 	memcpy(to + part, machine->output, count - part);
 	machine_index_store(&machine->mailbox->output_tail, tail + count);
+}
+
+static void packet_bytes_put(struct machine *machine, uint64_t at, const void *bytes, uint64_t count)
+{
+	uint64_t ring_bytes = machine->boot->packet_ring_bytes;
+	uint64_t to_end = ring_bytes - at % ring_bytes, part = count < to_end ? count : to_end;
+	memcpy(machine->packets + at % ring_bytes, bytes, part);
+	memcpy(machine->packets, (const uint8_t *)bytes + part, count - part);
+}
+
+bool machine_packet_put(struct machine *machine, const uint8_t *bytes, uint32_t count)
+{
+	struct hv_mailbox *mailbox = machine->mailbox;
+	uint64_t head = mailbox->packet_head, used = head - machine_index_load(&mailbox->packet_tail);
+	uint64_t whole = (sizeof(count) + count + HV_PACKET_ALIGN - 1) & ~(uint64_t)(HV_PACKET_ALIGN - 1);
+	CHECK(count <= HV_PACKET_BYTES_MAX && used <= machine->boot->packet_ring_bytes);
+	if (whole > machine->boot->packet_ring_bytes - used)
+		return false;
+	packet_bytes_put(machine, head, &count, sizeof(count));
+	packet_bytes_put(machine, head + sizeof(count), bytes, count);
+	__atomic_store_n(&mailbox->packet_head, head + whole, __ATOMIC_SEQ_CST);
+	return true;
 }
 
 bool machine_doorbell_take(struct machine *machine)

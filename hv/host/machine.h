@@ -38,6 +38,7 @@ struct machine {
 	uint8_t *input;
 	uint8_t *output;    /* the output ring */
 	uint8_t *transfer;  /* HV_TRANSFER_BYTES, for struct hv_ask */
+	uint8_t *packets;   /* the packet ring */
 	uint8_t *guest_ram; /* at GUEST_RAM_IPA */
 	uint64_t guest_ram_bytes;
 	uint8_t *guest_flash; /* at GUEST_FLASH_IPA, GUEST_FLASH_BANK_BYTES, zero behind the firmware's image */
@@ -62,6 +63,8 @@ bool machine_asks(const struct machine *machine);
 void machine_answer(struct machine *machine);
 /* Takes `count` bytes out of the output ring, where they are before their event comes. */
 void machine_output_take(struct machine *machine, uint8_t *to, uint32_t count);
+/* Puts a packet of up to HV_PACKET_BYTES_MAX into its ring. False: there is no room now. */
+bool machine_packet_put(struct machine *machine, const uint8_t *bytes, uint32_t count);
 /* Takes the doorbell bytes that came. Returns false if the machine closed its end. */
 bool machine_doorbell_take(struct machine *machine);
 /* Whether the process still runs; if not, fills `error` with why. */

@@ -90,7 +90,7 @@ Test(abi, guest_state_has_no_hidden_padding)
 
 Test(abi, the_boot_block_and_the_mailbox)
 {
-	cr_assert_eq(sizeof(struct hv_boot), 232 + 8 * HV_FINGERPRINT_COUNT + 40 * GUEST_VIRTIO_COUNT);
+	cr_assert_eq(sizeof(struct hv_boot), 248 + 8 * HV_FINGERPRINT_COUNT + 40 * GUEST_VIRTIO_COUNT);
 	cr_assert_eq(offsetof(struct hv_boot, guest_ram_pa), 24);
 	cr_assert_eq(offsetof(struct hv_boot, until_n), 152);
 	cr_assert_eq(offsetof(struct hv_mailbox, now_n), 8);

@@ -2,6 +2,8 @@
  * whatever the machine does differently, and the guest ends in the same state. */
 #include "tests/unit/fake_check.h"
 
+enum { FAR_TICKS = 1000000 }; /* so far ahead no guest may be with --pace real */
+
 TestSuite(run, .timeout = 900);
 
 #define KEY_CNTPCT    FAKE_KEY(3, 3, 14, 0, 1)
@@ -210,7 +212,7 @@ Test(run, a_keyframe_is_the_state_that_a_replay_comes_to)
 Test(run, a_keyframe_asked_for_while_the_guest_sleeps_is_taken_where_a_replay_stops)
 {
 	static const struct fake_op ops[] = {
-		FAKE_GIC_SETUP,  FAKE_UNMASK, FAKE_VTIMER(1, 100), FAKE_WFI, FAKE_VTIMER(1, 300),
+		FAKE_GIC_SETUP,  FAKE_UNMASK, FAKE_VTIMER(1, FAR_TICKS), FAKE_WFI, FAKE_VTIMER(1, FAR_TICKS + 300),
 		FAKE_LOOP(5000), FAKE_OFF,
 	};
 	const struct fake_act act = {FAKE_KEYFRAME, UINT64_MAX, 0};
@@ -374,13 +376,23 @@ Test(run, a_wfi_that_waits_for_input_gets_it)
 	}
 }
 
-Test(run, pace_real_goes_with_the_clock_of_the_host)
+static void expect_sleeps(uint64_t ticks, bool sleeps)
 {
-	struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(idle_guest), FAKE_IRQ_SEGMENT(irq_handler)}};
-	config.pace = HV_PACE_REAL;
+	const struct fake_op ops[] = {FAKE_GIC_SETUP, FAKE_UNMASK, FAKE_VTIMER(1, ticks), FAKE_WFI, FAKE_OFF};
+	struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(ops), FAKE_IRQ_SEGMENT(irq_handler)},
+				     .pace = HV_PACE_REAL};
+	cr_assert_eq(fake_record(&config), FAKE_STOPPED);
+	cr_assert_eq(fake_sleeps() != 0, sleeps, "%llu ticks", (unsigned long long)ticks);
 	fake_round_trip(config, END_REASON_POWER_OFF);
 	cr_assert_eq(fake_x(10), 1);
-	cr_assert_geq(fake_mailbox()->final_state.n + fake_mailbox()->final_state.idle_ns, 100 * GUEST_NS_PER_TICK);
+	cr_assert_geq(fake_mailbox()->final_state.n + fake_mailbox()->final_state.idle_ns, ticks * GUEST_NS_PER_TICK);
+}
+
+/* A short sleep is not worth asking the host for. */
+Test(run, pace_real_goes_with_the_clock_of_the_host)
+{
+	expect_sleeps(100, false);
+	expect_sleeps(FAR_TICKS, true);
 }
 
 /* ---- rings ---- */
