@@ -177,6 +177,14 @@ $(FAILING): tests/replay/failing.c $(HOST_OBJECTS)
 	@echo "  LINK  $@"
 	@$(CC) $(HOST_CFLAGS) $^ -Wl,--wrap=hints_see -Wl,--wrap=trace_append $(HOST_LIBS) -o $@
 
+# What the guest of tests/replay/test_net.py runs; flags as for tools/guest-init's program.
+NET_GUEST := $(BUILD)/tests/net_guest
+$(NET_GUEST): tests/replay/net_guest.c tools/guest-init/linux.c tools/guest-init/linux.h
+	@mkdir -p $(@D)
+	@echo "  GUEST $@"
+	@$(CROSS)gcc -std=c11 -O2 -ffreestanding -nostdlib -static -fno-pic -no-pie -fno-stack-protector -mno-outline-atomics $(WARNINGS) \
+		-Wl,--build-id=none -Wl,-z,noexecstack -I. -s -o $@ $(filter %.c,$^)
+
 # What a taken-over process would try: in the machine's place, and inside hvrec.
 ESCAPES := $(BUILD)/tests/escape $(BUILD)/tests/escape.so
 $(BUILD)/tests/escape.so: private ESCAPE_FLAGS := -shared -fPIC -DPRELOAD
@@ -189,7 +197,7 @@ $(BUILD)/checkpoint_cost: $(BUILD)/host/tests/bench/checkpoint_cost.o $(filter-o
 	@echo "  LINK  $@"
 	@$(CC) $(HOST_CFLAGS) $(LDFLAGS) $^ $(HOST_LIBS) -o $@
 
-replay-check: all debug-build guests $(EDITORS) $(ESCAPES) $(FAILING)
+replay-check: all debug-build guests $(EDITORS) $(ESCAPES) $(FAILING) $(NET_GUEST)
 	tools/fetch-guest --out $(BUILD)/guest
 	tools/fetch-qemu --out $(BUILD)/qemu
 	status=0; for run in tests/replay/run tests/gdb/run; do BUILD=$(BUILD) $$run || status=1; done; exit $$status
@@ -204,7 +212,7 @@ check:
 	@tests/step "walls between the folders" $(MAKE) headers-check circles-check
 	@tests/step "clang-tidy, cppcheck, clang" $(MAKE) lint clang
 	@tests/step "build of the unit tests and fuzzers" $(MAKE) --quiet --jobs $(JOBS) all guests $(BUILD)/unit-tests \
-		$(BUILD)/fuzz_gdbstub $(BUILD)/fuzz_trace $(BUILD)/checkpoint_cost $(BUILD)/tests/decode_rate $(EDITORS)
+		$(BUILD)/fuzz_gdbstub $(BUILD)/fuzz_trace $(BUILD)/checkpoint_cost $(BUILD)/tests/decode_rate $(EDITORS) $(NET_GUEST)
 	@tests/step "Debian package" $(MAKE) --quiet deb-check
 	@tests/step "unit tests" $(MAKE) unit
 	@tests/step "fuzzers" $(MAKE) fuzz
@@ -219,7 +227,7 @@ kvm-unit-tests: all
 rtos: all
 	BUILD=$(BUILD) tests/rtos $(if $(NUTTX),nuttx=$(NUTTX)) $(if $(LK),lk=$(LK))
 
-soak: deps-check all debug-build guests $(EDITORS) $(ESCAPES) $(FAILING)
+soak: deps-check all debug-build guests $(EDITORS) $(ESCAPES) $(FAILING) $(NET_GUEST)
 	tools/fetch-guest --out $(BUILD)/guest
 	tools/fetch-qemu --out $(BUILD)/qemu
 	$(MAKE) deb

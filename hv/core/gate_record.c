@@ -162,15 +162,19 @@ void record_sent(void)
 	board_doorbell_ring();
 }
 
+static bool packet_queued(void)
+{
+	return ring_index_load(&hv.mailbox->packet_head) != hv.mailbox->packet_tail;
+}
+
 static bool packet_ready(void)
 {
-	return ring_index_load(&hv.mailbox->packet_head) != hv.mailbox->packet_tail && virtio_device_wants_packet();
+	return packet_queued() && virtio_device_wants_packet();
 }
 
 bool record_packet(uint32_t transport)
 {
-	return __atomic_load_n(&hv.mailbox->packets, __ATOMIC_ACQUIRE) != 0 &&
-	       virtio_device_has_work(transport, NET_RECEIVE);
+	return packet_queued() && virtio_device_has_work(transport, NET_RECEIVE);
 }
 
 /* Nothing can ever wake the guest: asleep, it neither makes room for queued input nor asks for it. */
