@@ -5,6 +5,7 @@
  * where something else was typed. */
 #include "hv/host/sandbox.h"
 #include "replay/trace/event_text.h"
+#include "replay/trace/metadata.h"
 #include "replay/trace/numbers.h"
 #include "replay/trace/trace_diff.h"
 #include "tools/commands.h"
@@ -30,6 +31,7 @@ static const char *const titles[TRACE_DIFF_COUNT] = {
 struct comparison {
 	const char *paths[2];
 	struct trace_reader *traces[2];
+	struct virtio_list devices[2];
 	uint64_t context;
 	uint64_t input_count; /* inputs that differ */
 	struct trace_diff_place places[TRACE_DIFF_COUNT];
@@ -47,15 +49,16 @@ static void print_input(const char *name, const char *a, const char *b, void *co
 }
 
 /* One side of a row; empty after the last event. */
-static void row_text(const struct event_at *at, char *text, size_t bytes)
+static void row_text(const struct event_at *at, const struct virtio_list *devices, char *text, size_t bytes)
 {
 	char meaning[EVENT_TEXT_BYTES];
-	event_text_meaning(&at->event, meaning, sizeof(meaning));
+	event_text_meaning(&at->event, devices, meaning, sizeof(meaning));
 	snprintf(text, bytes, "%9" PRIu64 " %13" PRIu64 "  %s  @%" PRIx64, at->index, at->event.n, meaning,
 		 at->event.pc);
 }
 
-static void print_row(const struct event_at *a, const struct event_at *b, bool has_a, bool has_b)
+static void print_row(const struct comparison *c, const struct event_at *a, const struct event_at *b, bool has_a,
+		      bool has_b)
 {
 	size_t width = output_width();
 	size_t column = ((width > 0 ? width : WIDTH_DEFAULT) - 3) / 2;
@@ -63,9 +66,9 @@ static void print_row(const struct event_at *a, const struct event_at *b, bool h
 	if (column < COLUMN_MIN)
 		column = COLUMN_MIN;
 	if (has_a)
-		row_text(a, left, sizeof(left));
+		row_text(a, &c->devices[0], left, sizeof(left));
 	if (has_b)
-		row_text(b, right, sizeof(right));
+		row_text(b, &c->devices[1], right, sizeof(right));
 	bool same = has_a && has_b && trace_diff_same(&a->event, &b->event, TRACE_DIFF_EXACT);
 	printf("%-*.*s %c %.*s\n", (int)column, (int)column, left, same ? ' ' : '|', (int)column, right);
 }
@@ -91,7 +94,7 @@ static bool print_around(const struct comparison *c, const struct trace_diff_pla
 		bool has_a = event_stream_next(in_a, &a, error), has_b = event_stream_next(in_b, &b, error);
 		if (!has_a && !has_b)
 			break;
-		print_row(&a, &b, has_a, has_b);
+		print_row(c, &a, &b, has_a, has_b);
 	}
 	event_stream_free(in_a);
 	event_stream_free(in_b);
@@ -218,6 +221,8 @@ void diff_command(int argc, char **argv, struct error *error)
 	for (int i = 0; i < 2 && error->status == STATUS_OK; i++) {
 		c.paths[i] = argv[first + i];
 		c.traces[i] = trace_open(c.paths[i], error);
+		if (c.traces[i])
+			metadata_devices(c.traces[i], &c.devices[i], error);
 	}
 	if (error->status == STATUS_OK)
 		compare(&c, error);

@@ -5,6 +5,7 @@
 #include "replay/trace/event_filter.h"
 #include "replay/trace/event_stream.h"
 #include "replay/trace/event_text.h"
+#include "replay/trace/metadata.h"
 #include "replay/trace/numbers.h"
 #include "tools/commands.h"
 #include "tools/json.h"
@@ -17,6 +18,7 @@
 
 struct options {
 	struct event_filter filter;
+	const char *address; /* NULL: any */
 	uint64_t limit;
 	enum output_format format;
 };
@@ -41,27 +43,30 @@ static bool kind_take(const char *option, const char *text, void *into, struct e
 	       error_set(error, STATUS_FAILED, "%s %s is no kind of event; see `hvrec events --help`", option, text);
 }
 
-static bool address_take(const char *option, const char *text, void *into, struct error *error)
+/* An address may be the name of a disk, which the trace knows. */
+static bool address_get(struct options *options, const struct virtio_list *devices, struct error *error)
 {
-	return event_filter_address(into, text) ||
+	return !options->address || event_filter_address(&options->filter, devices, options->address) ||
 	       error_set(error, STATUS_FAILED,
-			 "%s %s is neither an address, FROM..TO, nor one of uart, rtc, gicd, gicr, virtio", option,
-			 text);
+			 "--address %s is neither an address, FROM..TO, nor one of uart, rtc, gicd, gicr, virtio, "
+			 "nor a disk of this trace",
+			 options->address);
 }
 
 #define AT(field) offsetof(struct options, field)
 static const struct option_row rows[] = {
 	{"kind", 0, "KIND",
 	 "only this kind; several times: any of them. A kind is a name that `hvrec info` prints, or irq, mmio, "
-	 "exception, console",
+	 "exception, console, disk, net, rng",
 	 kind_take, AT(filter)},
 	{"from", 0, "N", "from this position on: 1500000, 1_500_000, 10M, 0x1000", number_take, AT(filter.from_n)},
 	{"to", 0, "N", "up to this position", number_take, AT(filter.to_n)},
 	{"vcpu", 0, "V", "only of this vCPU", vcpu_take, AT(filter)},
 	{"address", 0, "RANGE",
-	 "only of this guest physical address, FROM..TO, or device: uart, rtc, gicd, gicr, virtio, virtio3; with "
+	 "only of this guest physical address, FROM..TO, or device: uart, rtc, gicd, gicr, virtio, virtio3, or a "
+	 "disk's name; with "
 	 "--kind irq alone: of an interrupt (INTID)",
-	 address_take, AT(filter)},
+	 options_text, AT(address)},
 	{"limit", 0, "COUNT", "at most so many", number_take, AT(limit)},
 	{"format", 0, "FORMAT", "text (the default), json (one object a line), csv (RFC 4180)", output_format_csv,
 	 AT(format)},
@@ -79,10 +84,10 @@ static const struct command_options command_options = {
 	.arguments = "one TRACE",
 };
 
-static void print_row(const struct event_at *at, size_t width)
+static void print_row(const struct event_at *at, const struct virtio_list *devices, size_t width)
 {
 	char meaning[EVENT_TEXT_BYTES], row[EVENT_TEXT_BYTES + 128];
-	event_text_meaning(&at->event, meaning, sizeof(meaning));
+	event_text_meaning(&at->event, devices, meaning, sizeof(meaning));
 	int length = snprintf(row, sizeof(row),
 			      "%10" PRIu64 " %14" PRIu64 " %5" PRIu64 ".%09" PRIu64 " %4u  %016" PRIx64 "  %s",
 			      at->index, at->event.n, at->guest_ns / NS_PER_S, at->guest_ns % NS_PER_S, at->event.vcpu,
@@ -93,7 +98,7 @@ static void print_row(const struct event_at *at, size_t width)
 }
 
 /* Values of all 64 bits are hexadecimal texts: many readers of JSON keep 53 bits of a number. */
-static void print_json(struct json *json, const struct event_at *at)
+static void print_json(struct json *json, const struct virtio_list *devices, const struct event_at *at)
 {
 	const struct event *event = &at->event;
 	char text[EVENT_TEXT_BYTES];
@@ -106,28 +111,28 @@ static void print_json(struct json *json, const struct event_at *at)
 	json_hex(json, "pc", event->pc);
 	json_text(json, "kind", kind ? kind : "");
 	json_number(json, "kind_id", event->kind);
-	event_text_name(event, text, sizeof(text));
+	event_text_name(event, devices, text, sizeof(text));
 	json_text(json, "name", text);
 	json_hex(json, "address", event->address);
 	json_hex(json, "value", event->value);
 	json_number(json, "size", event->size);
-	event_text_details(event, text, sizeof(text));
+	event_text_details(event, devices, text, sizeof(text));
 	json_text(json, "meaning", text);
 	json_object_end(json);
 	json_next(json, "\n");
 }
 
-static void print_csv(const struct event_at *at)
+static void print_csv(const struct event_at *at, const struct virtio_list *devices)
 {
 	const struct event *event = &at->event;
 	char text[EVENT_TEXT_BYTES];
 	const char *kind = event_text_kind(event->kind);
 	printf("%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%u,0x%" PRIx64 ",%s,%u,", at->index, event->n, at->guest_ns,
 	       event->vcpu, event->pc, kind ? kind : "", event->kind);
-	event_text_name(event, text, sizeof(text));
+	event_text_name(event, devices, text, sizeof(text));
 	output_csv_field(stdout, text);
 	printf(",0x%" PRIx64 ",0x%" PRIx64 ",%u,", event->address, event->value, event->size);
-	event_text_details(event, text, sizeof(text));
+	event_text_details(event, devices, text, sizeof(text));
 	output_csv_field(stdout, text);
 	fputs("\r\n", stdout);
 }
@@ -137,6 +142,7 @@ struct printer {
 	enum output_format format;
 	size_t width;      /* of the terminal; 0: there is none */
 	struct json *json; /* NULL: another format */
+	struct virtio_list devices;
 };
 
 static void print_header(const struct printer *printer)
@@ -155,11 +161,11 @@ static void print_header(const struct printer *printer)
 static void print_event(const struct printer *printer, const struct event_at *at)
 {
 	if (printer->format == OUTPUT_JSON)
-		print_json(printer->json, at);
+		print_json(printer->json, &printer->devices, at);
 	else if (printer->format == OUTPUT_CSV)
-		print_csv(at);
+		print_csv(at, &printer->devices);
 	else
-		print_row(at, printer->width);
+		print_row(at, &printer->devices, printer->width);
 }
 
 static void print_all(struct event_stream *stream, const struct options *options, const struct printer *printer,
@@ -178,10 +184,12 @@ static void print_all(struct event_stream *stream, const struct options *options
 	}
 }
 
-static void print_events(struct trace_reader *trace, const struct options *options, struct error *error)
+static void print_events(struct trace_reader *trace, struct options *options, struct error *error)
 {
-	struct event_stream *stream = event_stream_open(trace_seek_n(trace, options->filter.from_n, error), error);
 	struct printer printer = {.format = options->format, .width = output_width()};
+	if (!metadata_devices(trace, &printer.devices, error) || !address_get(options, &printer.devices, error))
+		return;
+	struct event_stream *stream = event_stream_open(trace_seek_n(trace, options->filter.from_n, error), error);
 	if (options->format == OUTPUT_JSON)
 		printer.json = json_new(stdout, JSON_COMPACT, error);
 	if (stream && error->status == STATUS_OK)

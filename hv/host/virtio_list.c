@@ -108,6 +108,14 @@ bool virtio_list_parse(const char *text, struct virtio_list *list, struct error 
 	return true;
 }
 
+void virtio_list_name(const struct virtio_list *list, uint64_t transport, char name[VIRTIO_NAME_BYTES])
+{
+	if (list && transport < GUEST_VIRTIO_COUNT && list->device[transport].type == VIRTIO_TYPE_BLOCK)
+		memcpy(name, list->name[transport], VIRTIO_NAME_BYTES);
+	else
+		snprintf(name, VIRTIO_NAME_BYTES, "virtio%" PRIu64, transport);
+}
+
 int virtio_list_find(const struct virtio_list *list, const char *name)
 {
 	for (int i = 0; i < GUEST_VIRTIO_COUNT; i++) {

@@ -23,5 +23,8 @@ void virtio_list_text(const struct virtio_list *list, char *text);
 bool virtio_list_parse(const char *text, struct virtio_list *list, struct error *error);
 /* Whether `name` can be a disk's: letters, digits, '.', '_' and '-'. */
 bool virtio_list_name_valid(const char *name);
+/* What the device at a transport is called: a disk by its name, all else "virtio3". `list` may be NULL, and `transport`
+ * any number. Cannot fail. */
+void virtio_list_name(const struct virtio_list *list, uint64_t transport, char name[VIRTIO_NAME_BYTES]);
 /* The transport of the disk of that name; -1: there is none. */
 int virtio_list_find(const struct virtio_list *list, const char *name);

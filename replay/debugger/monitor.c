@@ -31,17 +31,21 @@ static const struct row {
 	{"back", monitor_seek_back, RETURNS, " [N]", "N instructions back", "One without N. Ends at the start.\n"},
 	{"forward", monitor_seek_forward, RETURNS, " [N]", "N instructions on", "One without N. Ends at the end.\n"},
 	{"next", monitor_events_next, RETURNS,
-	 " irq [INTID] | mmio [RANGE] | exception [KIND] | exit | switch [VCPU] | console TEXT",
+	 " irq [INTID] | mmio [RANGE] | exception [KIND] | exit | switch [VCPU] | disk [NAME] | packet "
+	 "[in|out] | console TEXT",
 	 "go on to the next of these",
 	 "irq: an interrupt is made pending for the guest. mmio: a device is accessed; RANGE is a physical address,\n"
 	 "FROM..TO, or uart, rtc, gicd, gicr, virtio (virtio3: one of them). exception: the guest takes one at EL1, "
 	 "from\n"
 	 "EL0 or EL1; KIND is fault, svc, undefined, fp, brk, debug, irq, fiq or serror. The place is its vector.\n"
 	 "exit: hv's own, an asynchronous exit, an external abort, a debug exception or a refused system register.\n"
-	 "switch: another vCPU has its turn; VCPU is who leaves or who goes on. console: TEXT has just been printed; "
-	 "it may be in \"\".\n"},
+	 "switch: another vCPU has its turn; VCPU is who leaves or who goes on. disk: a disk's request is done, or a\n"
+	 "piece of it; NAME is vda or what it is called. packet: one comes in or goes out. console: TEXT has just "
+	 "been\n"
+	 "printed; it may be in \"\".\n"},
 	{"prev", monitor_events_prev, RETURNS,
-	 " irq [INTID] | mmio [RANGE] | exception [KIND] | exit | switch [VCPU] | console TEXT",
+	 " irq [INTID] | mmio [RANGE] | exception [KIND] | exit | switch [VCPU] | disk [NAME] | packet "
+	 "[in|out] | console TEXT",
 	 "go back to the last of these", "See help next.\n"},
 	{"checkpoint", monitor_place_checkpoint, REFUSED, "", "name this place",
 	 "It gets a number, for restart and delete.\n"},
@@ -53,6 +57,9 @@ static const struct row {
 	 "A virtual address as gdb sees it here; up to 128 bytes, else to the end of its doubleword. Stops before the\n"
 	 "instruction that writes, so that again finds the write before. With phys it is a physical address, and\n"
 	 "the last change of up to 32 bytes, through whichever mapping. Without, other mappings are not seen.\n"},
+	{"who-wrote-sector", monitor_disk_who_wrote, WORKS, " DISK SECTOR", "which request wrote a disk's sector last",
+	 "The last one before here, of the trace, that wrote the sector of 512 bytes, set it to zero or discarded it.\n"
+	 "Goes nowhere. After seeking there, back makes it the one before.\n"},
 	{"events", monitor_events, WORKS, " [K | FROM..TO | n FROM..TO]", "print events of the trace",
 	 "By number, or by position with n, which takes k, M and G. Ten around here without a range. => is the next "
 	 "one.\n"},

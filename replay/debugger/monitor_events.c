@@ -15,6 +15,11 @@ static struct events *events_of(const struct monitor *monitor)
 	return engine_events(timeline_engine(monitor->timeline));
 }
 
+static const struct virtio_list *devices_of(const struct monitor *monitor)
+{
+	return engine_devices(timeline_engine(monitor->timeline));
+}
+
 static bool print_event(struct monitor *monitor, uint64_t index)
 {
 	struct error error = {.status = STATUS_OK};
@@ -23,7 +28,7 @@ static bool print_event(struct monitor *monitor, uint64_t index)
 	if (!event)
 		return monitor_fail(monitor, "%s\n", error.text);
 	bool next = index == engine_next_event(timeline_engine(monitor->timeline));
-	event_text_line(event, line, sizeof(line));
+	event_text_line(event, devices_of(monitor), line, sizeof(line));
 	monitor_print(monitor, "%s %8" PRIu64 " %s\n", next ? "=>" : "  ", index, line);
 	return true;
 }
@@ -119,11 +124,37 @@ static bool go_mmio(struct monitor *monitor, const char *argument, bool forwards
 {
 	struct event_filter wanted = event_filter_all;
 	event_filter_add(&wanted, "mmio");
-	if (*argument && !event_filter_address(&wanted, argument))
+	if (*argument && !event_filter_address(&wanted, devices_of(monitor), argument))
 		return monitor_fail(monitor,
 				    "%s is neither a physical address, FROM..TO, nor one of uart, rtc, gicd, "
-				    "gicr, virtio\n",
+				    "gicr, virtio, nor a disk\n",
 				    argument);
+	return go_to_wanted(monitor, &wanted, forwards);
+}
+
+/* What a disk did: any, or the one that is named. */
+static bool go_disk(struct monitor *monitor, const char *argument, bool forwards)
+{
+	struct event_filter wanted = event_filter_all;
+	event_filter_add(&wanted, "disk");
+	if (*argument && (virtio_list_find(devices_of(monitor), argument) < 0 ||
+			  !event_filter_address(&wanted, devices_of(monitor), argument)))
+		return monitor_fail(monitor, "%s is no disk of this guest\n", argument);
+	return go_to_wanted(monitor, &wanted, forwards);
+}
+
+/* A packet: to the guest (in), from it (out), or either. */
+static bool go_packet(struct monitor *monitor, const char *argument, bool forwards)
+{
+	struct event_filter wanted = event_filter_all;
+	if (strcmp(argument, "in") == 0)
+		event_filter_add(&wanted, "packet_in");
+	else if (strcmp(argument, "out") == 0)
+		event_filter_add(&wanted, "packet_out");
+	else if (*argument == 0)
+		event_filter_add(&wanted, "net");
+	else
+		return monitor_fail(monitor, "packet takes in, out, or nothing\n");
 	return go_to_wanted(monitor, &wanted, forwards);
 }
 
@@ -170,6 +201,10 @@ static bool go_to(struct monitor *monitor, const char *argument, bool forwards)
 		return go_irq(monitor, rest, forwards);
 	if ((rest = words_after(argument, "mmio")) != NULL)
 		return go_mmio(monitor, rest, forwards);
+	if ((rest = words_after(argument, "disk")) != NULL)
+		return go_disk(monitor, rest, forwards);
+	if ((rest = words_after(argument, "packet")) != NULL)
+		return go_packet(monitor, rest, forwards);
 	if ((rest = words_after(argument, "switch")) != NULL)
 		return go_switch(monitor, rest, forwards);
 	if ((rest = words_after(argument, "console")) != NULL)
@@ -180,8 +215,8 @@ static bool go_to(struct monitor *monitor, const char *argument, bool forwards)
 		return go_exit(monitor, forwards);
 	return monitor_fail(
 		monitor,
-		"to the %s what? irq [INTID], mmio [RANGE], exception [KIND], exit, switch [VCPU] or console "
-		"TEXT\n",
+		"to the %s what? irq [INTID], mmio [RANGE], exception [KIND], exit, switch [VCPU], disk [NAME], "
+		"packet [in|out] or console TEXT\n",
 		forwards ? "next" : "previous");
 }
 

@@ -88,6 +88,9 @@ bool monitor_memory_who_wrote(struct monitor *monitor, const char *argument);
 bool monitor_memory_phys(struct monitor *monitor, const char *argument);
 bool monitor_memory_hash(struct monitor *monitor, const char *argument);
 
+/* monitor_disk.c */
+bool monitor_disk_who_wrote(struct monitor *monitor, const char *argument);
+
 /* monitor_steps.c */
 bool monitor_steps(struct monitor *monitor, const char *argument);
 

@@ -9,7 +9,7 @@
 static void place_text(const struct event *event, char *text, size_t bytes)
 {
 	char meaning[EVENT_TEXT_BYTES];
-	event_text_meaning(event, meaning, sizeof(meaning));
+	event_text_meaning(event, NULL, meaning, sizeof(meaning));
 	snprintf(text, bytes,
 		 "%s at n %" PRIu64 " pc %#" PRIx64 " (address %#" PRIx64 " value %#" PRIx64 " size %u vcpu %u)",
 		 meaning, event->n, event->pc, event->address, event->value, event->size, event->vcpu);

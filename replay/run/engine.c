@@ -22,6 +22,11 @@ struct events *engine_events(const struct engine *engine)
 	return engine->events;
 }
 
+const struct virtio_list *engine_devices(const struct engine *engine)
+{
+	return &engine->devices;
+}
+
 const struct keyframe_index *engine_keyframes(const struct engine *engine)
 {
 	return &engine->keyframes;

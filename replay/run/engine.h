@@ -10,6 +10,7 @@
 #include "replay/run/stop.h"
 #include "replay/trace/events.h"
 #include "replay/trace/keyframe_index.h"
+#include "replay/trace/metadata.h"
 
 /* Machines that one command runs at a time, at most. */
 enum { ENGINE_JOBS_MAX = 64 };
@@ -31,6 +32,8 @@ bool engine_woken(const struct engine *engine);
 /* The trace, its events and its keyframes. */
 struct trace_reader *engine_trace(const struct engine *engine);
 struct events *engine_events(const struct engine *engine);
+/* The guest's virtio devices, as the trace names them. Cannot fail. */
+const struct virtio_list *engine_devices(const struct engine *engine);
 const struct keyframe_index *engine_keyframes(const struct engine *engine);
 /* The guest at position 0, and the first event that it has not seen: input may stand at position 0. */
 const struct guest_state *engine_start_state(const struct engine *engine, uint64_t *next_event);

@@ -65,7 +65,7 @@ struct engine *engine_open(const char *trace, uint64_t n, struct interruption *i
 	engine->trace = trace_open(trace, error);
 	if (engine->trace)
 		engine->supply = supply_open(engine->trace, error);
-	if (engine->supply)
+	if (engine->supply && metadata_devices(engine->trace, &engine->devices, error))
 		engine->events = events_open(engine->trace, error);
 	if (engine->events && engine_start(engine, n, error))
 		return engine;

@@ -6,6 +6,7 @@
 struct engine {
 	struct machine *machine;
 	struct events *events;
+	struct virtio_list devices;
 	struct trace_reader *trace;
 	struct supply *supply; /* what the guest's devices get */
 	struct keyframe_index keyframes;

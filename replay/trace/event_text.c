@@ -36,9 +36,10 @@ const char *event_text_kind(uint16_t kind)
 	return event_info(kind)->name;
 }
 
-bool event_text_name(const struct event *event, char *text, size_t bytes)
+bool event_text_name(const struct event *event, const struct virtio_list *devices, char *text, size_t bytes)
 {
 	const char *reason = NULL;
+	char device[VIRTIO_NAME_BYTES];
 	text[0] = 0;
 	switch (event_info(event->kind)->address) {
 	case EVENT_ADDRESS_IPA:
@@ -57,10 +58,12 @@ bool event_text_name(const struct event *event, char *text, size_t bytes)
 		snprintf(text, bytes, "to vCPU %" PRIu64, event->address);
 		break;
 	case EVENT_ADDRESS_SECTOR:
-		snprintf(text, bytes, "virtio%u, sector %" PRIu64, event_disk(event), event_sector(event));
+		virtio_list_name(devices, event_disk(event), device);
+		snprintf(text, bytes, "%s, sector %" PRIu64, device, event_sector(event));
 		break;
 	case EVENT_ADDRESS_TRANSPORT:
-		snprintf(text, bytes, "virtio%" PRIu64, event->address);
+		virtio_list_name(devices, event->address, device);
+		snprintf(text, bytes, "%s", device);
 		break;
 	case EVENT_ADDRESS_EXIT_REASON:
 		reason = event_text_exit_reason(event->address);
@@ -149,11 +152,11 @@ static void append_idle(struct line *line, const struct event *event)
 		append_seconds(line, event->address);
 }
 
-static void append_details(struct line *line, const struct event *event)
+static void append_details(struct line *line, const struct event *event, const struct virtio_list *devices)
 {
 	char name[NAME_BYTES], result[NAME_BYTES];
 	uint64_t value = event->value;
-	if (!event_text_name(event, name, sizeof(name)))
+	if (!event_text_name(event, devices, name, sizeof(name)))
 		snprintf(name, sizeof(name), "reason %" PRIu64, event->address); /* reasons alone may have none */
 	switch (event_info(event->kind)->value) {
 	case EVENT_VALUE_READ:
@@ -206,7 +209,7 @@ static void append_details(struct line *line, const struct event *event)
 	}
 }
 
-void event_text_meaning(const struct event *event, char *text, size_t bytes)
+void event_text_meaning(const struct event *event, const struct virtio_list *devices, char *text, size_t bytes)
 {
 	struct line line = {text, bytes};
 	const char *kind = event_text_kind(event->kind);
@@ -218,21 +221,21 @@ void event_text_meaning(const struct event *event, char *text, size_t bytes)
 		append(&line, "%s", kind);
 	else
 		append(&line, "kind %u", event->kind);
-	append_details(&line, event);
+	append_details(&line, event, devices);
 }
 
-void event_text_details(const struct event *event, char *text, size_t bytes)
+void event_text_details(const struct event *event, const struct virtio_list *devices, char *text, size_t bytes)
 {
 	char details[EVENT_TEXT_BYTES] = " ";
 	struct line line = {details, sizeof(details)};
 	if (event->kind != 0)
-		append_details(&line, event);
+		append_details(&line, event, devices);
 	snprintf(text, bytes, "%s", details + 1);
 }
 
-void event_text_line(const struct event *event, char *text, size_t bytes)
+void event_text_line(const struct event *event, const struct virtio_list *devices, char *text, size_t bytes)
 {
 	struct line line = {text, bytes};
 	append(&line, "%12" PRIu64 "  %016" PRIx64 "  %u  ", event->n, event->pc, event->vcpu);
-	event_text_meaning(event, line.at, line.left);
+	event_text_meaning(event, devices, line.at, line.left);
 }

@@ -147,7 +147,7 @@ static void decode_chunk(const struct seed *seed)
 	if (chunk_decode(raw, bytes, &(struct chunk_events){.at = events, .count = (size_t)count}, &error)) {
 		char text[EVENT_TEXT_BYTES];
 		for (unsigned i = 0; i < EVENT_TEXTS; i++)
-			event_text_line(&events[random_below(count)], text, sizeof(text));
+			event_text_line(&events[random_below(count)], NULL, text, sizeof(text));
 	}
 	free(raw);
 }

@@ -72,7 +72,7 @@ static void read_events(struct trace_reader *trace, struct error *error)
 		char text[EVENT_TEXT_BYTES];
 		got = trace_next(cursor, events, 1 + random_below(BATCH_EVENTS), error);
 		for (int64_t i = 0; i < got && texts < TEXTS_MAX; i++, texts++)
-			event_text_line(&events[i], text, sizeof(text));
+			event_text_line(&events[i], NULL, text, sizeof(text));
 	}
 	if (cursor)
 		trace_cursor_idle_ns(cursor);

@@ -78,14 +78,14 @@ Test(event_filter, positions_vcpus_and_addresses)
 	filter.vcpu = 27;
 	cr_expect_eq(wanted(&filter), 0, "an interrupt is no vCPU");
 	filter = event_filter_all;
-	cr_assert(event_filter_address(&filter, "uart"));
+	cr_assert(event_filter_address(&filter, NULL, "uart"));
 	cr_expect_eq(wanted(&filter), 3u << 1 | 1u << 9, "only kinds that have a physical address");
-	cr_assert(event_filter_address(&filter, "0x1000..0x1fff"));
+	cr_assert(event_filter_address(&filter, NULL, "0x1000..0x1fff"));
 	cr_expect_eq(wanted(&filter), 1u << 4);
-	cr_assert(event_filter_address(&filter, "27"));
+	cr_assert(event_filter_address(&filter, NULL, "27"));
 	cr_expect_eq(wanted(&filter), 0, "a register's key is no address");
 	filter = with_kind("irq");
-	cr_assert(event_filter_address(&filter, "27"));
+	cr_assert(event_filter_address(&filter, NULL, "27"));
 	cr_expect_eq(wanted(&filter), 1u << 10);
 }
 
@@ -97,6 +97,49 @@ Test(event_filter, what_has_no_meaning_is_refused)
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		cr_expect_not(event_filter_add(&filter, kinds[i]), "%s", kinds[i]);
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++)
-		cr_expect_not(event_filter_address(&filter, addresses[i]), "%s", addresses[i]);
+		cr_expect_not(event_filter_address(&filter, NULL, addresses[i]), "%s", addresses[i]);
 	cr_expect_eq(wanted(&filter), 0x3ffe, "the filter is as it was");
+}
+
+/* A guest with a disk and a network card: transports 0 and 1; and entropy at the last one. */
+Test(event_filter, devices)
+{
+	static const struct event of_devices[] = {
+		{.kind = EVENT_DISK_READ, .address = UINT64_C(0) << 56 | 7},
+		{.kind = EVENT_DISK_ERROR, .address = UINT64_C(2) << 56 | 7},
+		{.kind = EVENT_PACKET_IN, .address = 1},
+		{.kind = EVENT_PACKET_OUT, .address = 1},
+		{.kind = EVENT_ENTROPY, .address = 31},
+		{.kind = EVENT_MMIO_READ, .address = GUEST_VIRTIO_IPA + 0x70, .size = 4},
+		{.kind = EVENT_MMIO_READ, .address = GUEST_VIRTIO_IPA + GUEST_VIRTIO_BYTES, .size = 4},
+		{.kind = EVENT_DISK_READ, .address = UINT64_C(200) << 56},
+		{.kind = EVENT_PACKET_IN, .address = UINT64_MAX},
+	};
+	static const struct {
+		const char *kind, *address;
+		unsigned wanted;
+	} cases[] = {
+		{"disk", NULL, 0x83},      {"net", NULL, 0x10c},
+		{"rng", NULL, 0x10},       {NULL, "virtio0", 0x21},
+		{NULL, "vda", 0x21},       {"disk", "vda", 0x01},
+		{NULL, "virtio1", 0x4c},   {NULL, "virtio2", 0x02},
+		{"mmio", "virtio0", 0x20}, {"net", "virtio1", 0x0c},
+		{NULL, "virtio31", 0x10},  {NULL, "virtio", 0x7f},
+		{NULL, "0x0a000000", 0},   {NULL, "0x0a000200..0x0a0003ff", 0x4c},
+	};
+	struct virtio_list devices;
+	struct error error = {0};
+	cr_assert(virtio_list_parse("0 disk 64 rw vda \n1 net 52:54:00:00:00:01\n31 rng\n", &devices, &error));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct event_filter filter = event_filter_all;
+		unsigned bits = 0;
+		cr_assert(!cases[i].kind || event_filter_add(&filter, cases[i].kind));
+		cr_assert(!cases[i].address || event_filter_address(&filter, &devices, cases[i].address));
+		for (size_t at = 0; at < sizeof(of_devices) / sizeof(of_devices[0]); at++)
+			bits |= (unsigned)event_filter_wants(&filter, &of_devices[at]) << at;
+		cr_expect_eq(bits, cases[i].wanted, "case %zu: %x", i, bits);
+	}
+	struct event_filter filter = event_filter_all;
+	cr_expect_not(event_filter_address(&filter, &devices, "vdb"));
+	cr_expect_not(event_filter_address(&filter, NULL, "vda"), "nobody says which it is");
 }

@@ -12,7 +12,7 @@ TestSuite(event_text);
 static void expect_meaning(const struct event *event, const char *expected)
 {
 	char text[EVENT_TEXT_BYTES];
-	event_text_meaning(event, text, sizeof(text));
+	event_text_meaning(event, NULL, text, sizeof(text));
 	cr_expect_str_eq(text, expected);
 }
 
@@ -80,11 +80,42 @@ Test(event_text, every_kind_has_its_meaning)
 		{{.kind = EVENT_END, .address = END_REASON_POWER_OFF, .value = 0x12345678},
 		 "END power off, check 12345678"},
 		{{.kind = EVENT_END, .address = 9}, "END reason 9, check 00000000"},
+		{{.kind = EVENT_DISK_READ, .address = UINT64_C(3) << 56 | 88, .value = UINT64_C(512) << 32 | 0xabc},
+		 "DISK_READ virtio3, sector 88, 512 bytes, check 00000abc"},
+		{{.kind = EVENT_PACKET_OUT, .address = UINT64_MAX, .value = UINT64_C(60) << 32},
+		 "PACKET_OUT virtio18446744073709551615, 60 bytes, check 00000000"},
 		{{.kind = 0}, "nothing"},
 		{{.kind = 999, .address = 1, .value = 2}, "kind 999 address 0x1 value 0x2"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		expect_meaning(&cases[i].event, cases[i].text);
+}
+
+Test(event_text, disks_are_called_by_their_names)
+{
+	static const struct {
+		struct event event;
+		const char *text;
+	} cases[] = {
+		{{.kind = EVENT_DISK_WRITE, .address = UINT64_C(3) << 56 | 8, .value = UINT64_C(4096) << 32 | 1},
+		 "DISK_WRITE root, sector 8, 4096 bytes, check 00000001"},
+		{{.kind = EVENT_DISK_ZERO, .address = UINT64_C(3) << 56, .value = 1024},
+		 "DISK_ZERO root, sector 0, 1024 bytes"},
+		{{.kind = EVENT_DISK_ERROR, .address = UINT64_C(4) << 56, .value = 8},
+		 "DISK_ERROR virtio4, sector 0, request of type 8"},
+		{{.kind = EVENT_PACKET_IN, .address = 4, .value = UINT64_C(60) << 32},
+		 "PACKET_IN virtio4, 60 bytes, check 00000000"},
+		{{.kind = EVENT_DISK_READ, .address = UINT64_C(255) << 56},
+		 "DISK_READ virtio255, sector 0, 0 bytes, check 00000000"},
+	};
+	struct virtio_list devices;
+	struct error error = {0};
+	char text[EVENT_TEXT_BYTES];
+	cr_assert(virtio_list_parse("3 disk 64 rw root \n4 net 52:54:00:00:00:01\n", &devices, &error));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		event_text_meaning(&cases[i].event, &devices, text, sizeof(text));
+		cr_expect_str_eq(text, cases[i].text);
+	}
 }
 
 /* A kind that is added to event.def reads in words by what its fields are. */
@@ -94,7 +125,7 @@ Test(event_text, no_kind_is_left_out)
 		struct event event = {.kind = kind, .address = 1, .value = 2};
 		char text[EVENT_TEXT_BYTES];
 		cr_assert(event_text_kind(kind));
-		event_text_meaning(&event, text, sizeof(text));
+		event_text_meaning(&event, NULL, text, sizeof(text));
 		cr_expect(strncmp(text, event_text_kind(kind), strlen(event_text_kind(kind))) == 0, "%s", text);
 		cr_expect_not(strstr(text, " address 0x1 value 0x2"), "%s", text);
 	}
@@ -106,7 +137,7 @@ Test(event_text, a_line_has_position_pc_and_vcpu)
 {
 	struct event event = {.n = 1566, .pc = 0x40dd2840, .kind = EVENT_INJECT, .address = 3, .vcpu = 2};
 	char text[EVENT_TEXT_BYTES];
-	event_text_line(&event, text, sizeof(text));
+	event_text_line(&event, NULL, text, sizeof(text));
 	cr_expect_str_eq(text, "        1566  0000000040dd2840  2  INJECT 3 (SGI), priority 0");
 }
 
@@ -116,11 +147,11 @@ Test(event_text, a_small_room_cuts_the_text)
 	char whole[EVENT_TEXT_BYTES], cut[EVENT_TEXT_BYTES + 1];
 	for (uint16_t kind = 0; kind <= EVENT_KIND_MAX + 1; kind++) {
 		event.kind = kind;
-		event_text_line(&event, whole, sizeof(whole));
+		event_text_line(&event, NULL, whole, sizeof(whole));
 		cr_expect_lt(strlen(whole), EVENT_TEXT_BYTES - 1);
 		for (size_t bytes = 1; bytes < EVENT_TEXT_BYTES; bytes++) {
 			memset(cut, '#', sizeof(cut));
-			event_text_line(&event, cut, bytes);
+			event_text_line(&event, NULL, cut, bytes);
 			cr_assert_eq(strnlen(cut, bytes), strlen(whole) < bytes ? strlen(whole) : bytes - 1);
 			cr_assert_eq(strncmp(cut, whole, strlen(cut)), 0);
 			for (size_t i = bytes; i < sizeof(cut); i++)
@@ -257,12 +288,12 @@ Test(event_text, the_parts_of_a_meaning)
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char text[EVENT_TEXT_BYTES];
-		cr_expect_eq(event_text_name(&cases[i].event, text, sizeof(text)), cases[i].name[0] != 0, "case %zu",
-			     i);
+		cr_expect_eq(event_text_name(&cases[i].event, NULL, text, sizeof(text)), cases[i].name[0] != 0,
+			     "case %zu", i);
 		cr_expect_str_eq(text, cases[i].name);
-		event_text_details(&cases[i].event, text, sizeof(text));
+		event_text_details(&cases[i].event, NULL, text, sizeof(text));
 		cr_expect_str_eq(text, cases[i].details);
-		event_text_details(&cases[i].event, text, 3);
+		event_text_details(&cases[i].event, NULL, text, 3);
 		cr_expect_leq(strlen(text), 2);
 	}
 }

@@ -10,6 +10,7 @@
 #include "replay/trace/console_lines.h"
 #include "replay/trace/event_text.h"
 #include "replay/trace/event_text_names.h"
+#include "replay/trace/metadata.h"
 #include "tools/json.h"
 
 #include <errno.h>
@@ -37,6 +38,7 @@ struct export
 	uint64_t window; /* WINDOW_NS of guest time, by number */
 	uint64_t exit_count, exit_count_written;
 	struct console_lines lines;
+	struct virtio_list devices;
 };
 
 enum phase { PHASE_META, PHASE_LASTING, PHASE_INSTANT, PHASE_COUNTER };
@@ -152,7 +154,7 @@ static void put_name(struct export *e, const struct event *event)
 {
 	char about[EVENT_TEXT_BYTES], name[EVENT_TEXT_BYTES + 64];
 	const char *kind = event_text_kind(event->kind);
-	bool named = event_text_name(event, about, sizeof(about));
+	bool named = event_text_name(event, &e->devices, about, sizeof(about));
 	snprintf(name, sizeof(name), "%s%s%s", kind ? kind : "unknown kind", named ? " " : "", about);
 	json_text(e->events, "name", name);
 }
@@ -174,7 +176,7 @@ static void put_event(struct export *e, const struct event_at *at)
 	json_number(e->events, "event", at->index);
 	json_number(e->events, "n", event->n);
 	json_hex(e->events, "pc", event->pc);
-	event_text_meaning(event, text, sizeof(text));
+	event_text_meaning(event, &e->devices, text, sizeof(text));
 	json_text(e->events, "text", text);
 	put_go(e, at->index);
 	event_close(e);
@@ -324,7 +326,9 @@ bool export_perfetto_write(struct trace_reader *trace, const char *name, FILE *t
 	e->document = json_new(to, JSON_COMPACT, error);
 	e->events = json_new(to, JSON_COMPACT, error);
 	put_head(e, trace, name);
-	struct event_stream *stream = event_stream_open(trace_seek(trace, 0, error), error);
+	struct event_stream *stream = NULL;
+	if (metadata_devices(trace, &e->devices, error))
+		stream = event_stream_open(trace_seek(trace, 0, error), error);
 	e->turn.n = trace_start_n(trace);
 	console_lines_start(&e->lines, NULL);
 	if (stream)

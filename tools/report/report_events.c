@@ -96,7 +96,7 @@ bool report_events_add(struct report_events *events, const struct event *event, 
 	kept->jump_ns = event_idle_ns(event);
 	/* The page needs kind and class of an event without taking words apart. */
 	int length = snprintf(text, sizeof(text), "%u,%d,", report_scan_kind(event), report_scan_console(event, &byte));
-	event_text_meaning(event, text + length, sizeof(text) - (size_t)length);
+	event_text_meaning(event, &events->facts->devices, text + length, sizeof(text) - (size_t)length);
 	report_names_text(events->names, event->pc, pc, sizeof(pc));
 	if (!report_texts_add(events->meanings, text, &kept->meaning, error) ||
 	    !report_texts_add(events->pcs, pc, &kept->pc, error))

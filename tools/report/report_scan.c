@@ -1,6 +1,7 @@
 /* The passes over a trace, and the first of them, which counts. */
 #include "tools/report/report_scan.h"
 #include "hv/host/event_console.h"
+#include "replay/trace/metadata.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -86,7 +87,7 @@ bool report_scan_facts(struct trace_reader *trace, struct report_facts *facts, s
 	    !text_get(trace, TRACE_META_FINAL_STATE_HASH, &facts->final_state_hash, error) ||
 	    trace_get_u64(trace, TRACE_META_RAM_BYTES, &facts->ram_bytes, error) == TRACE_FAILED ||
 	    trace_get_u64(trace, TRACE_META_VCPU_COUNT, &facts->vcpu_count, error) == TRACE_FAILED ||
-	    !trace_get_totals(trace, &totals, error))
+	    !metadata_devices(trace, &facts->devices, error) || !trace_get_totals(trace, &totals, error))
 		return false;
 	facts->event_count = totals.event_count;
 	facts->first_event = trace_first_event(trace);

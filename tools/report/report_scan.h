@@ -1,6 +1,7 @@
 /* Reading a trace for the report: what it says of itself, and its events one after the other, each with its place.
  * The report reads the events several times; a trace that still grows is read up to where it was at first. */
 #pragma once
+#include "hv/host/virtio_list.h"
 #include "storage/trace.h"
 
 /* Where an event is. Guest time in ns is event->n + idle_ns. */
@@ -27,6 +28,7 @@ struct report_facts {
 	uint64_t counts[EVENT_KIND_MAX + 1];         /* of events by kind; [0]: of kinds that do not exist */
 	uint64_t first_n[EVENT_KIND_MAX + 1];        /* of the first event of each kind */
 	uint64_t console_bytes, console_lines;
+	struct virtio_list devices;
 };
 
 /* Fills `facts`, with one pass over all events. False: the trace cannot be read; error set. Whatever comes, the caller

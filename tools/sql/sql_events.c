@@ -136,17 +136,17 @@ static void result_kind(sqlite3_context *context, const struct event *event)
 		sqlite3_result_int(context, event->kind);
 }
 
-static void result_name(sqlite3_context *context, const struct event *event)
+static void result_name(sqlite3_context *context, const struct event *event, const struct virtio_list *devices)
 {
 	char text[EVENT_TEXT_BYTES];
-	if (event_text_name(event, text, sizeof(text)))
+	if (event_text_name(event, devices, text, sizeof(text)))
 		sqlite3_result_text(context, text, -1, SQLITE_TRANSIENT);
 }
 
-static void result_text(sqlite3_context *context, const struct event *event)
+static void result_text(sqlite3_context *context, const struct event *event, const struct virtio_list *devices)
 {
 	char text[EVENT_TEXT_BYTES];
-	event_text_meaning(event, text, sizeof(text));
+	event_text_meaning(event, devices, text, sizeof(text));
 	sqlite3_result_text(context, text, -1, SQLITE_TRANSIENT);
 }
 
@@ -154,6 +154,7 @@ static int events_column(sqlite3_vtab_cursor *cursor, sqlite3_context *context, 
 {
 	const struct event_at *at = &((struct events_cursor *)cursor)->at;
 	const struct event *event = &at->event;
+	const struct virtio_list *devices = &((struct sql_table *)cursor->pVtab)->devices;
 	switch ((enum column)column) {
 	case EVENT:
 		sql_table_result(context, at->index);
@@ -183,10 +184,10 @@ static int events_column(sqlite3_vtab_cursor *cursor, sqlite3_context *context, 
 		sqlite3_result_int(context, event->size);
 		break;
 	case NAME:
-		result_name(context, event);
+		result_name(context, event, devices);
 		break;
 	case TEXT:
-		result_text(context, event);
+		result_text(context, event, devices);
 		break;
 	}
 	return SQLITE_OK;

@@ -52,7 +52,8 @@ int sql_table_connect(sqlite3 *db, void *connection, int argc, const char *const
 		return SQLITE_NOMEM;
 	made->connection = connection;
 	made->trace = trace_of(db, argc, argv, &error);
-	if (!made->trace) {
+	if (!made->trace || !metadata_devices(made->trace, &made->devices, &error)) {
+		trace_close(made->trace);
 		free(made);
 		*message = sqlite3_mprintf("%s", error.text);
 		return SQLITE_ERROR;

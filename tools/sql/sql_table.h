@@ -6,6 +6,7 @@
  * 3. These sources are compiled twice: into hvrec, and with tools/sql/sql_extension.h in front into the extension. */
 #pragma once
 #include "replay/trace/event_stream.h"
+#include "replay/trace/metadata.h"
 #include <sqlite3.h>
 
 /* Of one connection. */
@@ -17,6 +18,7 @@ struct sql_table {
 	sqlite3_vtab base; /* first: sqlite's view of it */
 	struct sql_connection *connection;
 	struct trace_reader *trace;
+	struct virtio_list devices;
 	uint64_t chunks_counted; /* of trace_chunks_read, in the connection's count already */
 };
 
