@@ -1,4 +1,5 @@
-/* hvrec extract: the recorded files, byte for byte, and the console and command line, as files of one folder.
+/* hvrec extract: the recorded files, byte for byte, and the console and command line, as files of one folder; or a
+ * disk, which tools/extract_disk.c writes.
  *
  * 1. Nothing is overwritten without --force, and then each file is replaced at once, when its successor is whole.
  * 2. No name from the trace becomes a path: those of FILES do, and ram/ with a number after it.
@@ -7,7 +8,9 @@
 #include "hv/host/sandbox.h"
 #include "replay/trace/event_stream.h"
 #include "tools/commands.h"
+#include "tools/extract_disk.h"
 #include "tools/options.h"
+#include "tools/output.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,17 +33,28 @@ struct extraction {
 	bool force;
 	const char *items[ITEM_MAX];
 	size_t item_count;
+	const char *output; /* NULL: the current folder */
+	struct extract_disk disk;
 };
 
 static const struct option_row rows[] = {
-	{"output", 'o', "DIR", "the folder (default: the current one), made if it is not there", options_text,
-	 offsetof(struct extraction, folder)},
+	{"output", 'o', "DIR", "the folder (default: the current one), made if it is not there; with --disk: the file",
+	 options_text, offsetof(struct extraction, output)},
 	{"force", 0, NULL, "replace files that exist", options_flag, offsetof(struct extraction, force)},
+	{"disk", 0, "NAME", "instead of files, the disk of that name (vda, or as it was recorded) as a sparse raw file",
+	 options_text, offsetof(struct extraction, disk.name)},
+	{"at", 0, "PLACE",
+	 "with --disk, as it was there: N, \"event K\", \"time SECONDS\", PERCENT%, start or end (default: end)",
+	 options_text, offsetof(struct extraction, disk.at)},
+	{"image", 0, "FILE",
+	 "with --disk, the raw image that was recorded: it has the blocks that the guest never used", options_text,
+	 offsetof(struct extraction, disk.image)},
 	{0},
 };
 
 static const struct command_options command_options = {
 	.head = "usage: hvrec extract TRACE [OPTIONS] [FILE...]\n"
+		"       hvrec extract TRACE --disk NAME -o FILE [--at PLACE] [--image FILE]\n"
 		"\n"
 		"Writes what was recorded as files: kernel or firmware, initrd and dtb, byte for byte; console, what "
 		"the\n"
@@ -235,16 +249,34 @@ static void extract(struct extraction *e, char **names, int name_count, struct e
 		close(e->folder_fd);
 }
 
+/* A disk, or files: what belongs to one of them is refused with the other. */
+static bool options_check(struct extraction *e, int file_count, struct error *error)
+{
+	e->disk.output = e->output;
+	e->disk.force = e->force;
+	if (!e->disk.name && (e->disk.at || e->disk.image))
+		return error_set(error, STATUS_FAILED, "--at and --image are about a disk: give --disk NAME");
+	if (e->disk.name && !e->output)
+		return error_set(error, STATUS_FAILED, "--disk needs the file to write: -o FILE");
+	return !e->disk.name || file_count == 0 ||
+	       error_set(error, STATUS_FAILED, "a disk is extracted by itself, without further files");
+}
+
 void extract_command(int argc, char **argv, struct error *error)
 {
-	struct extraction extraction = {.folder = ".", .folder_fd = -1};
+	struct extraction extraction = {.folder_fd = -1};
 	int first = options_parse(&command_options, argc, argv, &extraction, error);
-	if (first == 0)
+	if (first == 0 || !options_check(&extraction, argc - first - 1, error))
 		return;
+	extraction.folder = extraction.output ? extraction.output : ".";
 	sandbox_enter(&(struct sandbox_files){.traces = {argv[first]}, .outputs = extraction.folder},
 		      SANDBOX_NO_NETWORK | SANDBOX_NO_PROCESSES);
 	extraction.trace = trace_open(argv[first], error);
-	if (extraction.trace)
+	if (extraction.trace && extraction.disk.name) {
+		extract_disk(extraction.trace, &extraction.disk, error);
+		output_end(error);
+	} else if (extraction.trace) {
 		extract(&extraction, argv + first + 1, argc - first - 1, error);
+	}
 	trace_close(extraction.trace);
 }

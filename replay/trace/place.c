@@ -1,5 +1,6 @@
 /* From what a user names to a position. */
 #include "replay/trace/place.h"
+#include "hv/abi/event_info.h"
 #include "replay/trace/numbers.h"
 #include "replay/trace/words.h"
 
@@ -99,4 +100,30 @@ bool place_find(const char *text, struct trace_reader *trace, struct events *eve
 	if (*n > end)
 		return error_set(error, STATUS_FAILED, "the recording ends at instruction %" PRIu64, end);
 	return *n >= start || error_set(error, STATUS_FAILED, "the trace starts at instruction %" PRIu64, start);
+}
+
+/* A stop at a position comes with its notes, and with an asynchronous exit that is the first there. */
+static bool is_before_place(const struct event *event, bool is_first)
+{
+	enum event_class class = event_info(event->kind)->class;
+	return event->kind != EVENT_IDLE && (class == EVENT_CLASS_NOTE || (event->kind == EVENT_EXIT && is_first));
+}
+
+bool place_next_event(struct events *events, uint64_t n, uint64_t *next, struct error *error)
+{
+	uint64_t first = events_find(events, n, error), end;
+	*next = first;
+	if (!place_end(events, &end, error))
+		return false;
+	if (n >= end)
+		*next = events_count(events);
+	while (*next < events_count(events)) {
+		const struct event *event = events_get(events, *next, error);
+		if (!event)
+			return false;
+		if (event->n != n || !is_before_place(event, *next == first))
+			break;
+		++*next;
+	}
+	return error->status == STATUS_OK;
 }
