@@ -3,6 +3,7 @@
 #include "hv/host/sandbox.h"
 #include "replay/trace/trace_stat.h"
 #include "tools/commands.h"
+#include "tools/info_devices.h"
 #include "tools/json.h"
 #include "tools/options.h"
 #include "tools/output.h"
@@ -24,7 +25,8 @@ static const struct option_row rows[] = {
 static const struct command_options command_options = {
 	.head = "usage: hvrec info TRACE [--json]\n"
 		"\n"
-		"Prints the guest, its machine, the length, events by kind, keyframes, bytes, and the final state's "
+		"Prints the guest, its machine and devices, the length, events by kind, keyframes, bytes, and the "
+		"final state's "
 		"hash.\n",
 	.rows = rows,
 	.argument_min = 1,
@@ -92,6 +94,7 @@ static void print_text(const char *path, const struct info *info)
 	printf("%s%s\n", info->bootargs && *info->bootargs ? ", " : "", info->bootargs ? info->bootargs : "");
 	printf("machine       %" PRIu64 " MiB, %" PRIu64 " vCPU%s, recorded on %s\n", info->ram_bytes >> 20,
 	       info->vcpu_count, info->vcpu_count == 1 ? "" : "s", or_unknown(info->machine));
+	info_devices_print(&stat->device_list);
 	printf("length        %" PRIu64 " instructions, %.9f s of guest time\n", stat->instructions,
 	       (double)stat->guest_ns / 1e9);
 	if (info->pace)
@@ -112,6 +115,12 @@ static void print_text(const char *path, const struct info *info)
 	       totals->keyframe_stored_bytes);
 	printf("files         %" PRIu64 ": %" PRIu64 " bytes raw, %" PRIu64 " stored\n", totals->file_count,
 	       totals->blob_raw_bytes, totals->blob_stored_bytes);
+	if (totals->block_count > 0)
+		printf("blocks        %" PRIu64 " of disks with %" PRIu64 " different contents: %" PRIu64 " stored\n",
+		       totals->block_count, totals->block_content_count, totals->block_stored_bytes);
+	if (totals->payload_count > 0)
+		printf("payloads      %" PRIu64 " of packets and random bytes: %" PRIu64 " stored\n",
+		       totals->payload_count, totals->payload_stored_bytes);
 	for (unsigned kind = 1; kind <= EVENT_KIND_MAX; kind++) {
 		if (stat->kinds[kind] > 0)
 			printf("  %-16s %10" PRIu64 "  %s\n", event_info(kind)->name, stat->kinds[kind],
@@ -151,6 +160,12 @@ static void print_json(const char *path, const struct info *info, struct error *
 	json_number(json, "keyframe_page_count", totals->page_count);
 	json_number(json, "keyframe_raw_bytes", totals->page_count * TRACE_PAGE_BYTES);
 	json_number(json, "keyframe_stored_bytes", totals->keyframe_stored_bytes);
+	json_number(json, "block_count", totals->block_count);
+	json_number(json, "block_content_count", totals->block_content_count);
+	json_number(json, "block_stored_bytes", totals->block_stored_bytes);
+	json_number(json, "payload_count", totals->payload_count);
+	json_number(json, "payload_stored_bytes", totals->payload_stored_bytes);
+	info_devices_json(&stat->device_list, json);
 	json_object(json, "events");
 	for (unsigned kind = 1; kind <= EVENT_KIND_MAX; kind++)
 		json_number(json, event_info(kind)->name, stat->kinds[kind]);

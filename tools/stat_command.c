@@ -4,9 +4,11 @@
 #include "replay/trace/event_text_names.h"
 #include "replay/trace/trace_stat.h"
 #include "tools/commands.h"
-#include "tools/json.h"
 #include "tools/options.h"
 #include "tools/output.h"
+#include "tools/stat_devices.h"
+#include "tools/stat_json.h"
+#include "tools/stat_numbers.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,8 +27,9 @@ static const struct option_row rows[] = {
 static const struct command_options command_options = {
 	.head = "usage: hvrec stat TRACE [--format text|json]\n"
 		"\n"
-		"Counts events by kind, exits by reason, interrupts and their rates, device registers, idle time, and "
-		"the\n"
+		"Counts events by kind, exits by reason, interrupts and their rates, device registers, what disks and "
+		"network "
+		"cards moved, idle time, and the\n"
 		"bytes that each of them takes; with several vCPUs what each of them did, and why their turns ended. "
 		"Rates are\n"
 		"by guest time. The text has the most used registers, JSON all.\n",
@@ -36,44 +39,12 @@ static const struct command_options command_options = {
 	.arguments = "one TRACE",
 };
 
-static double ratio(uint64_t part, uint64_t whole)
-{
-	return whole > 0 ? (double)part / (double)whole : 0;
-}
-
-/* Per million instructions; per second of guest time. */
-static double per_million(const struct trace_stat *stat, uint64_t count)
-{
-	return ratio(count, stat->instructions) * 1e6;
-}
-
-static double per_second(const struct trace_stat *stat, uint64_t count)
-{
-	return ratio(count, stat->guest_ns) * 1e9;
-}
-
-static uint64_t sum(const uint64_t values[EVENT_KIND_MAX + 1])
-{
-	uint64_t all = 0;
-	for (int kind = 0; kind <= EVENT_KIND_MAX; kind++)
-		all += values[kind];
-	return all;
-}
-
-/* What is neither events, files nor keyframes: sqlite's pages, indexes and free room, metadata, further tables. */
-static uint64_t rest_bytes(const struct trace_stat *stat)
-{
-	uint64_t known_bytes =
-		sum(stat->weights.stored_bytes) + stat->totals.blob_stored_bytes + stat->totals.keyframe_stored_bytes;
-	return stat->file_bytes > known_bytes ? stat->file_bytes - known_bytes : 0;
-}
-
 static void print_kind(const struct trace_stat *stat, const char *name, int kind)
 {
 	const uint64_t *raw = stat->weights.raw_bytes, *stored = stat->weights.stored_bytes;
 	printf("  %-18s %10" PRIu64 " %6.2f %% %10.3f %12" PRIu64 " %12" PRIu64 "\n", name, stat->kinds[kind],
-	       100 * ratio(stat->kinds[kind], stat->event_count), per_million(stat, stat->kinds[kind]), raw[kind],
-	       stored[kind]);
+	       100 * stat_ratio(stat->kinds[kind], stat->event_count), stat_per_million(stat, stat->kinds[kind]),
+	       raw[kind], stored[kind]);
 }
 
 static void print_kinds(const struct trace_stat *stat)
@@ -86,8 +57,8 @@ static void print_kinds(const struct trace_stat *stat)
 	}
 	print_kind(stat, stat->kinds[0] > 0 ? "other kinds, heads" : "heads of chunks", 0);
 	printf("  %-18s %10" PRIu64 " %6.2f %% %10.3f %12" PRIu64 " %12" PRIu64 "\n", "in all", stat->event_count,
-	       100.0, per_million(stat, stat->event_count), sum(stat->weights.raw_bytes),
-	       sum(stat->weights.stored_bytes));
+	       100.0, stat_per_million(stat, stat->event_count), stat_sum(stat->weights.raw_bytes),
+	       stat_sum(stat->weights.stored_bytes));
 }
 
 static void print_exits(const struct trace_stat *stat)
@@ -97,7 +68,7 @@ static void print_exits(const struct trace_stat *stat)
 		const char *text = event_text_exit_reason((uint64_t)reason);
 		if (stat->exits[reason] > 0)
 			printf("  %-28s %10" PRIu64 " %12.1f\n", text ? text : "other", stat->exits[reason],
-			       per_second(stat, stat->exits[reason]));
+			       stat_per_second(stat, stat->exits[reason]));
 	}
 }
 
@@ -113,7 +84,7 @@ static void print_interrupts(const struct trace_stat *stat)
 			continue;
 		event_text_interrupt(intid, name, sizeof(name));
 		printf("  %-28s %10" PRIu64 " %12.1f", name, stat->interrupts[intid],
-		       per_second(stat, stat->interrupts[intid]));
+		       stat_per_second(stat, stat->interrupts[intid]));
 		for (uint32_t i = 0; stat->vcpus.count > 1 && i < stat->vcpus.count; i++)
 			printf(" %10" PRIu64, stat->interrupts_of[intid][i]);
 		putchar('\n');
@@ -139,9 +110,10 @@ static void print_vcpus(const struct trace_stat *stat)
 		const struct trace_stat_vcpu *vcpu = &stat->vcpus.at[i];
 		printf("  %-6" PRIu32 " %14" PRIu64 " %6.2f %% %8.2f %% %8.2f %% %8.2f %% %8" PRIu64 " %10" PRIu64
 		       " %10" PRIu64 "\n",
-		       i, vcpu->instructions, 100 * ratio(vcpu->instructions, stat->guest_ns),
-		       100 * ratio(vcpu->waits_ns, stat->guest_ns), 100 * ratio(vcpu->ready_ns, stat->guest_ns),
-		       100 * ratio(vcpu->off_ns, stat->guest_ns), vcpu->turns, vcpu->interrupts, vcpu->event_count);
+		       i, vcpu->instructions, 100 * stat_ratio(vcpu->instructions, stat->guest_ns),
+		       100 * stat_ratio(vcpu->waits_ns, stat->guest_ns),
+		       100 * stat_ratio(vcpu->ready_ns, stat->guest_ns), 100 * stat_ratio(vcpu->off_ns, stat->guest_ns),
+		       vcpu->turns, vcpu->interrupts, vcpu->event_count);
 	}
 }
 
@@ -156,7 +128,7 @@ static void print_switches(const struct trace_stat *stat)
 		uint64_t count = switch_count(stat, reason);
 		if (count == 0)
 			continue;
-		printf("  %-28s %10" PRIu64 " %12.1f", text ? text : "other", count, per_second(stat, count));
+		printf("  %-28s %10" PRIu64 " %12.1f", text ? text : "other", count, stat_per_second(stat, count));
 		for (uint32_t i = 0; i < stat->vcpus.count; i++)
 			printf(" %10" PRIu64, stat->vcpus.at[i].ends[reason]);
 		putchar('\n');
@@ -187,15 +159,16 @@ static void print_text(const char *path, const struct trace_stat *stat)
 		printf("start     n %" PRIu64 ", %.9f s of guest time: what was before has been left out\n",
 		       stat->start_n, (double)stat->start_ns / 1e9);
 	printf("idle      %.9f s of guest time, %.2f %%\n", (double)stat->idle_ns / 1e9,
-	       100 * ratio(stat->idle_ns, stat->guest_ns));
+	       100 * stat_ratio(stat->idle_ns, stat->guest_ns));
 	printf("events    %" PRIu64 ", %.3f per million instructions\n", stat->event_count,
-	       per_million(stat, stat->event_count));
+	       stat_per_million(stat, stat->event_count));
 	printf("bytes     %" PRIu64 ": events %" PRIu64 ", files %" PRIu64 ", keyframes %" PRIu64
 	       ", sqlite and the rest %" PRIu64 "\n",
-	       stat->file_bytes, sum(stat->weights.stored_bytes), stat->totals.blob_stored_bytes,
-	       stat->totals.keyframe_stored_bytes, rest_bytes(stat));
+	       stat->file_bytes, stat_sum(stat->weights.stored_bytes), stat->totals.blob_stored_bytes,
+	       stat->totals.keyframe_stored_bytes, stat_rest_bytes(stat));
 	printf("keyframes %" PRIu64 " with %" PRIu64 " pages: %" PRIu64 " bytes\n", stat->totals.keyframe_count,
 	       stat->totals.page_count, stat->totals.keyframe_stored_bytes);
+	stat_devices_print_bytes(stat);
 	print_kinds(stat);
 	if (stat->vcpus.count > 1) {
 		print_vcpus(stat);
@@ -203,164 +176,8 @@ static void print_text(const char *path, const struct trace_stat *stat)
 	}
 	print_exits(stat);
 	print_interrupts(stat);
+	stat_devices_print(stat);
 	print_registers(stat);
-}
-
-/* A document of members, and in its arrays a row a line. */
-struct document {
-	struct json *members, *rows;
-	bool any; /* the array at hand has a row */
-};
-
-static void rows_begin(struct document *document, const char *key)
-{
-	json_array(document->members, key);
-	document->any = false;
-}
-
-static void row_begin(struct document *document)
-{
-	json_next(document->rows, document->any ? ",\n    " : "    ");
-	json_object(document->rows, NULL);
-	document->any = true;
-}
-
-static void json_kinds(struct document *document, const struct trace_stat *stat)
-{
-	rows_begin(document, "kinds");
-	for (int kind = 0; kind <= EVENT_KIND_MAX; kind++) {
-		const char *name = event_text_kind((uint16_t)kind);
-		row_begin(document);
-		json_text(document->rows, "kind", name ? name : "");
-		json_number(document->rows, "events", stat->kinds[kind]);
-		json_number(document->rows, "raw_bytes", stat->weights.raw_bytes[kind]);
-		json_number(document->rows, "stored_bytes", stat->weights.stored_bytes[kind]);
-		json_object_end(document->rows);
-	}
-	json_array_end(document->members);
-}
-
-static void json_exits(struct document *document, const struct trace_stat *stat)
-{
-	rows_begin(document, "exits");
-	for (int reason = 0; reason < TRACE_STAT_REASONS; reason++) {
-		const char *text = event_text_exit_reason((uint64_t)reason);
-		if (stat->exits[reason] == 0)
-			continue;
-		row_begin(document);
-		json_text(document->rows, "reason", text ? text : "other");
-		json_number(document->rows, "events", stat->exits[reason]);
-		json_spelled(document->rows, "per_second", "%.3f", per_second(stat, stat->exits[reason]));
-		json_object_end(document->rows);
-	}
-	json_array_end(document->members);
-}
-
-static void json_interrupts(struct document *document, const struct trace_stat *stat)
-{
-	char name[NAME_BYTES];
-	rows_begin(document, "interrupts");
-	for (uint64_t intid = 0; intid < TRACE_STAT_INTIDS; intid++) {
-		if (stat->interrupts[intid] == 0)
-			continue;
-		event_text_interrupt(intid, name, sizeof(name));
-		row_begin(document);
-		json_number(document->rows, "intid", intid);
-		json_text(document->rows, "name", name);
-		json_number(document->rows, "injected", stat->interrupts[intid]);
-		json_spelled(document->rows, "per_second", "%.3f", per_second(stat, stat->interrupts[intid]));
-		json_array(document->rows, "by_vcpu");
-		for (uint32_t i = 0; i < stat->vcpus.count; i++)
-			json_number(document->rows, NULL, stat->interrupts_of[intid][i]);
-		json_array_end(document->rows);
-		json_object_end(document->rows);
-	}
-	json_array_end(document->members);
-	json_number(document->members, "interrupts_other", stat->interrupts_other);
-}
-
-static void json_switches(struct json *json, const struct trace_stat_vcpu *vcpu)
-{
-	json_object(json, "switches");
-	for (int reason = 0; reason < SWITCH_REASON_COUNT; reason++) {
-		const char *text = event_text_switch_reason((uint64_t)reason);
-		if (vcpu->ends[reason] > 0)
-			json_number(json, text ? text : "other", vcpu->ends[reason]);
-	}
-	json_object_end(json);
-}
-
-static void json_vcpus(struct document *document, const struct trace_stat *stat)
-{
-	rows_begin(document, "vcpus");
-	for (uint32_t i = 0; i < stat->vcpus.count; i++) {
-		const struct trace_stat_vcpu *vcpu = &stat->vcpus.at[i];
-		row_begin(document);
-		json_number(document->rows, "vcpu", i);
-		json_number(document->rows, "instructions", vcpu->instructions);
-		json_number(document->rows, "waits_ns", vcpu->waits_ns);
-		json_number(document->rows, "ready_ns", vcpu->ready_ns);
-		json_number(document->rows, "off_ns", vcpu->off_ns);
-		json_number(document->rows, "turns", vcpu->turns);
-		json_number(document->rows, "interrupts", vcpu->interrupts);
-		json_number(document->rows, "events", vcpu->event_count);
-		json_switches(document->rows, vcpu);
-		json_object_end(document->rows);
-	}
-	json_array_end(document->members);
-}
-
-static void json_registers(struct document *document, const struct trace_stat *stat)
-{
-	char name[NAME_BYTES];
-	rows_begin(document, "registers");
-	for (size_t i = 0; i < stat->register_count; i++) {
-		const struct trace_stat_register *row = &stat->registers[i];
-		event_text_address(row->ipa, name, sizeof(name));
-		row_begin(document);
-		json_hex(document->rows, "address", row->ipa);
-		json_text(document->rows, "name", name);
-		json_number(document->rows, "reads", row->read_count);
-		json_number(document->rows, "writes", row->write_count);
-		json_object_end(document->rows);
-	}
-	json_array_end(document->members);
-	json_number(document->members, "registers_other", stat->register_other);
-}
-
-static void print_json(const char *path, const struct trace_stat *stat, struct error *error)
-{
-	struct document document = {.members = json_new(stdout, JSON_INDENTED, error),
-				    .rows = json_new(stdout, JSON_COMPACT, error)};
-	struct json *json = document.members;
-	json_object(json, NULL);
-	json_text(json, "trace", path);
-	json_number(json, "start_n", stat->start_n);
-	json_number(json, "start_ns", stat->start_ns);
-	json_number(json, "instructions", stat->instructions);
-	json_number(json, "guest_ns", stat->guest_ns);
-	json_number(json, "idle_ns", stat->idle_ns);
-	json_spelled(json, "idle_share", "%.9f", ratio(stat->idle_ns, stat->guest_ns));
-	json_number(json, "event_count", stat->event_count);
-	json_spelled(json, "events_per_million_instructions", "%.6f", per_million(stat, stat->event_count));
-	json_kinds(&document, stat);
-	json_vcpus(&document, stat);
-	json_exits(&document, stat);
-	json_interrupts(&document, stat);
-	json_registers(&document, stat);
-	json_number(json, "keyframe_count", stat->totals.keyframe_count);
-	json_number(json, "keyframe_pages", stat->totals.page_count);
-	json_object(json, "bytes");
-	json_number(json, "all", stat->file_bytes);
-	json_number(json, "events", sum(stat->weights.stored_bytes));
-	json_number(json, "files", stat->totals.blob_stored_bytes);
-	json_number(json, "keyframes", stat->totals.keyframe_stored_bytes);
-	json_number(json, "rest", rest_bytes(stat));
-	json_object_end(json);
-	json_bool(json, "complete", stat->complete);
-	json_object_end(json);
-	json_free(document.rows);
-	json_free(json);
 }
 
 void stat_command(int argc, char **argv, struct error *error)
@@ -374,7 +191,7 @@ void stat_command(int argc, char **argv, struct error *error)
 	struct trace_reader *trace = trace_open(argv[first], error);
 	if (trace && trace_stat_get(trace, &stat, error)) {
 		if (options.format == OUTPUT_JSON)
-			print_json(argv[first], &stat, error);
+			stat_json_print(argv[first], &stat, error);
 		else
 			print_text(argv[first], &stat);
 		output_end(error);

@@ -2,6 +2,7 @@
  * more addresses than any machine has, and then the rest is counted together. */
 #include "replay/trace/trace_stat.h"
 #include "hv/abi/event_info.h"
+#include "replay/trace/metadata.h"
 
 #include <stdlib.h>
 
@@ -37,6 +38,7 @@ static void count(struct trace_stat *stat, const struct event *event)
 	stat->kinds[event->kind <= EVENT_KIND_MAX ? event->kind : 0]++;
 	stat->instructions = event->n - stat->start_n;
 	trace_stat_vcpus_add(&stat->vcpus, event);
+	trace_stat_devices_add(&stat->devices, event);
 	if (info->address == EVENT_ADDRESS_IPA && accesses)
 		count_register(stat, event);
 	if (event->kind == EVENT_EXIT)
@@ -104,8 +106,8 @@ bool trace_stat_get(struct trace_reader *trace, struct trace_stat *stat, struct 
 	stat->registers = calloc(SLOT_COUNT, sizeof(*stat->registers));
 	if (!stat->registers)
 		return error_set(error, STATUS_FAILED, "out of memory");
-	if (!events_count(trace, stat, error) || !trace_get_totals(trace, &stat->totals, error) ||
-	    !trace_get_bytes(trace, &stat->file_bytes, error))
+	if (!metadata_devices(trace, &stat->device_list, error) || !events_count(trace, stat, error) ||
+	    !trace_get_totals(trace, &stat->totals, error) || !trace_get_bytes(trace, &stat->file_bytes, error))
 		return false;
 	registers_sort(stat);
 	return true;

@@ -2,6 +2,8 @@
  * counts. */
 #pragma once
 #include "hv/abi/machine.h"
+#include "hv/host/virtio_list.h"
+#include "replay/trace/trace_stat_devices.h"
 #include "replay/trace/trace_stat_vcpus.h"
 #include "storage/trace.h"
 
@@ -27,6 +29,8 @@ struct trace_stat {
 	uint64_t interrupts_other;                                 /* INTIDs that the machine does not have */
 	uint64_t interrupts_of[TRACE_STAT_INTIDS][GUEST_VCPU_MAX]; /* the same, of each vCPU */
 	struct trace_stat_vcpus vcpus;
+	struct virtio_list device_list; /* which devices the guest has */
+	struct trace_stat_devices devices;
 	struct trace_stat_register *registers; /* malloc'd; the most used first, at equality by address */
 	size_t register_count;
 	uint64_t register_other; /* accesses of registers that the table had no room for */

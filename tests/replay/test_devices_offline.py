@@ -1,0 +1,135 @@
+"""What a trace says of disks, packets and random bytes without being run: of one that trace_devices makes, whose events
+and bytes stand in tests/unit/device_trace.h."""
+import json
+import os
+import shutil
+import subprocess
+
+import harness
+from harness import check, error_line, hvrec, test
+
+TRACE_DEVICES = os.path.join(harness.BUILD, "tests", "trace_devices")
+DISK_BYTES = 9 * 512
+RTC_S = 1700000000
+
+
+def made(trace="trace"):
+    subprocess.run([TRACE_DEVICES, trace], check=True)
+
+
+def answer(*arguments):
+    result = hvrec(*arguments)
+    check(result.status == 0 and not result.err, f"{arguments}: {result}")
+    return result.out.decode()
+
+
+def events(*filters):
+    """The numbers of the events, and their names."""
+    found = [json.loads(line) for line in answer("events", "trace", "--format", "json", *filters).splitlines()]
+    return [event["event"] for event in found], [event["name"] for event in found]
+
+
+@test
+def info_names_each_device():
+    made()
+    text = answer("info", "trace")
+    for line in ("disk          vda (virtio0), 4608 bytes, read-only, serial S-1\n",
+                 "network card  virtio3, 52:54:00:12:34:56\n", "random bytes  virtio5\n"):
+        check(line in text, f"no {line!r} in {text}")
+    info = json.loads(answer("info", "trace", "--json"))
+    check(info["devices"] == [
+        {"name": "vda", "transport": 0, "type": "disk", "bytes": DISK_BYTES, "read_only": True, "serial": "S-1"},
+        {"name": "virtio3", "transport": 3, "type": "net", "mac": "52:54:00:12:34:56"},
+        {"name": "virtio5", "transport": 5, "type": "rng"}], f"{info['devices']}")
+    check((info["block_count"], info["payload_count"]) == (5, 4), f"blocks and payloads: {info}")
+
+
+@test
+def stat_counts_by_device():
+    made()
+    stat = json.loads(answer("stat", "trace", "--format", "json"))
+    disk, net, rng = stat["devices"]
+    check({name: disk[name] for name in disk if name not in ("name", "transport", "type")} ==
+          {"reads": 1, "read_bytes": 4096, "writes": 2, "written_bytes": 4608, "zeroes": 1, "zeroed_bytes": 4608,
+           "flushes": 1, "errors": 1}, f"{disk}")
+    check((net["packets_in"], net["bytes_in"], net["packets_out"], net["bytes_out"]) == (1, 90, 2, 63), f"{net}")
+    check((rng["requests"], rng["bytes"]) == (1, 64), f"{rng}")
+    parts = [stat["bytes"][name] for name in ("events", "files", "keyframes", "blocks", "payloads", "rest")]
+    check(sum(parts) == stat["bytes"]["all"] and min(parts[3:]) > 0, f"{stat['bytes']}")
+    text = answer("stat", "trace")
+    check(all(word in text for word in ("\n  vda  ", "\n  virtio3  ", "\n  virtio5  ")), text)
+
+
+@test
+def events_by_group_and_device():
+    made()
+    check(events("--kind", "disk") == ([2, 3, 4, 6, 10, 11], ["vda, sector 0"] * 5 + ["vda, sector 7"]), "disk")
+    check(events("--kind", "net") == ([7, 9, 13], ["virtio3"] * 3), "net")
+    check(events("--kind", "rng") == ([12], ["virtio5"]), "rng")
+    check(events("--address", "vda")[0] == events("--address", "virtio0")[0] == [0, 2, 3, 4, 6, 10, 11], "vda")
+    check(events("--address", "virtio3", "--kind", "packet_in")[0] == [9], "virtio3")
+    check("vdb" in error_line(hvrec("events", "trace", "--address", "vdb"), "events"), "vdb")
+
+
+@test
+def a_disk_is_extracted_at_a_place():
+    made()
+    with open("image", "wb") as file:
+        file.write(b"x" * DISK_BYTES)
+    for place, image, first, last in (("start", True, b"i", b"x"), ("101", True, b"r", b"x"), ("101", False, b"r", b"\0"),
+                                      ("event 9", False, b"r", b"\0"), ("201", True, b"\0", b"\0"), ("end", True, b"\0", b"\0")):
+        text = answer("extract", "trace", "--disk", "vda", "--at", place, "-o", "out", "--force",
+                      *(("--image", "image") if image else ()))
+        with open("out", "rb") as file:
+            disk = file.read()
+        check((len(disk), disk[:1], disk[-1:]) == (DISK_BYTES, first, last), f"{place}: {len(disk)}, {disk[:1]}, {disk[-1:]}")
+        missing = 0 if last == b"\0" and image else 1
+        check(f"{2 - missing} of 2 blocks from the trace; the other {missing}" in text, f"{place}: {text}")
+    check(sorted(os.listdir()) == ["image", "out", "trace"], f"{os.listdir()}")
+
+
+@test
+def what_cannot_be_extracted_is_refused():
+    made()
+    with open("image", "wb") as file:
+        file.write(b"x" * (DISK_BYTES + 512))
+    shutil.copy("image", "out")
+    for words, mention in ((["--disk", "vdb", "-o", "new"], "vdb"), (["--disk", "vda"], "-o FILE"), (["--at", "5"], "--disk"),
+                           (["--disk", "vda", "-o", "out"], "--force"), (["--disk", "vda", "-o", "new", "kernel"], "by itself"),
+                           (["--disk", "vda", "-o", "new", "--at", "9999"], "400"),
+                           (["--disk", "vda", "-o", "new", "--image", "image"], "5120"),
+                           (["--disk", "vda", "-o", "new", "--image", "none"], "none"),
+                           (["--disk", "vda", "-o", "none/new"], "none/new"),
+                           (["--disk", "vda", "-o", "trace", "--force"], "trace")):
+        line = error_line(hvrec("extract", "trace", *words), "extract")
+        check(mention in line, f"{words}: {line}")
+    check(sorted(os.listdir()) == ["image", "out", "trace"], f"{os.listdir()}")
+
+
+@test
+def packets_are_exported_as_tshark_reads_them():
+    if not shutil.which("tshark"):
+        raise harness.Skipped("there is no tshark; a unit test reads the format by itself")
+    made()
+    answer("export", "trace", "--format", "pcapng", "-o", "out.pcapng")
+    fields = ("frame.time_epoch", "frame.interface_name", "frame.packet_flags_direction", "frame.comment", "frame.len",
+              "ip.dst", "udp.dstport", "ipv6.dst")
+    read = subprocess.run(["tshark", "-r", "out.pcapng", "-T", "fields", "-E", "separator=|",
+                           *(word for field in fields for word in ("-e", field))], capture_output=True, check=True)
+    check(read.stdout.decode().splitlines() == [
+        f"{RTC_S}.000000150|virtio3|0x00000002|n 150, event 7; monitor seek event 7|60|10.0.2.3|53|",
+        f"{RTC_S}.000001200|virtio3|0x00000001|n 200, event 9; monitor seek event 9|90|||fec0::f",
+        f"{RTC_S}.000001301|virtio3|0x00000002|n 301, event 13; monitor seek event 13|3|||"], f"{read.stdout.decode()}")
+
+
+@test
+def an_export_goes_to_standard_output_too():
+    made()
+    answer("export", "trace", "--format", "pcapng", "-o", "out.pcapng")
+    with open("out.pcapng", "rb") as file:
+        check(file.read() == hvrec("export", "trace", "--format", "pcapng").out, "other bytes on standard output")
+    check("pcap" in error_line(hvrec("export", "trace", "--format", "pcap"), "export"), "an unknown format")
+
+
+if __name__ == "__main__":
+    harness.main()
