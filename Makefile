@@ -48,7 +48,7 @@ HOST_SOURCES := $(LIBRARY_SOURCES) $(wildcard tools/*.c)
 HOST_OBJECTS := $(HOST_SOURCES:%.c=$(BUILD)/host/%.o)
 # The sqlite extension: the readers among the sources, once more, against the sqlite of the program that loads it.
 EXTENSION_SOURCES := $(filter-out tools/sql/sql_output%,$(wildcard tools/sql/*.c)) $(wildcard hv/error/*.c) $(addprefix hv/host/,event_console.c virtio_list.c) \
-	$(addprefix replay/trace/,console_lines.c event_stream.c event_text.c event_text_names.c metadata.c utf8_text.c) \
+	$(addprefix replay/trace/,console_lines.c event_stream.c event_text.c event_text_names.c metadata.c packet.c utf8_text.c) \
 	$(addprefix storage/,chunk_decode.c chunk_model.c trace_block_cache.c trace_block_index.c trace_block_read.c trace_cursor.c trace_db.c trace_format.c \
 	trace_keyframe_read.c trace_limit.c trace_meta.c trace_payload_read.c trace_read.c trace_runs.c trace_seal.c trace_seek.c \
 	trace_totals.c trace_versions_read.c)

@@ -4,6 +4,7 @@
 #include "hv/abi/event_info.h"
 #include "hv/abi/machine.h"
 #include "hv/host/event_console.h"
+#include "hv/host/virtio_list.h"
 #include "replay/trace/event_text_names.h"
 #include "replay/trace/numbers.h"
 

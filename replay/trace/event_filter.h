@@ -2,8 +2,9 @@
  * that a word means the same in both. Nothing here can fail but the two that read what a user typed. */
 #pragma once
 #include "hv/abi/event.h"
-#include "hv/host/virtio_list.h"
 #include <stddef.h>
+
+struct virtio_list;
 
 struct event_filter {
 	uint32_t kinds;                       /* bit K: kind K; 0 with `console` false: every kind, unknown ones too */

@@ -5,6 +5,7 @@
 #include "hv/abi/event_info.h"
 #include "hv/abi/machine.h"
 #include "hv/abi/types.h"
+#include "hv/host/virtio_list.h"
 #include "replay/trace/event_text_names.h"
 
 #include <inttypes.h>

@@ -5,8 +5,9 @@
  * text to `bytes`, NUL included. */
 #pragma once
 #include "hv/abi/event.h"
-#include "hv/host/virtio_list.h"
 #include <stddef.h>
+
+struct virtio_list;
 
 enum { EVENT_TEXT_BYTES = 256 }; /* enough for any line */
 

@@ -30,7 +30,7 @@ static void extension(int argc, char **argv, struct error *error)
 	trace_extension_ask(argv[1], error);
 }
 
-enum { ARGUMENTS_MAX = 8, FORMS_MAX = 10 };
+enum { ARGUMENTS_MAX = 10, FORMS_MAX = 11 };
 
 /* In arguments: @ the trace, = a sound one, > the output file, / the folder. One form is chosen. */
 struct command_reader {
@@ -57,10 +57,22 @@ static const struct command_reader commands[] = {
 	  {"@", "--format", "json", "--from", "1000", "--limit", "50"},
 	  {"@", "--format", "csv", "--to", "9k", "--limit", "50"},
 	  {"@", "--kind", "irq", "--kind", "console", "--vcpu", "0"},
-	  {"@", "--address", "uart", "--from", "5000", "--format", "csv"}}},
+	  {"@", "--address", "uart", "--from", "5000", "--format", "csv"},
+	  {"@", "--kind", "disk", "--kind", "net", "--kind", "rng", "--address", "virtio"}}},
 	{"diff", diff_command, 8, {{"@", "="}, {"=", "@"}, {"@", "=", "--context", "0"}, {"@", "@"}}},
-	{"extract", extract_command, 8, {{"@", "-o", "/", "--force"}, {"@", "-o", "/", "--force", "ram/40000000"}}},
-	{"export", export_command, 32, {{"@", "--format", "perfetto", "-o", ">"}, {"@", "--format", "perfetto"}}},
+	{"extract",
+	 extract_command,
+	 8,
+	 {{"@", "-o", "/", "--force"},
+	  {"@", "-o", "/", "--force", "ram/40000000"},
+	  {"@", "-o", ">", "--force", "--disk", "vda"},
+	  {"@", "-o", ">", "--force", "--disk", "vda", "--at", "50%", "--image", "@"}}},
+	{"export",
+	 export_command,
+	 32,
+	 {{"@", "--format", "perfetto", "-o", ">"},
+	  {"@", "--format", "perfetto"},
+	  {"@", "--format", "pcapng", "-o", ">"}}},
 	{"sql",
 	 sql_command,
 	 16,
@@ -72,6 +84,7 @@ static const struct command_reader commands[] = {
 	  {"@", "SELECT * FROM console WHERE text LIKE '%console%'; SELECT hvrec_chunks_read()"},
 	  {"@", "SELECT e.event, e.text FROM console c JOIN events e ON e.event BETWEEN c.event - 2 AND c.event"},
 	  {"@", "SELECT * FROM keyframes", "--format", "table"},
+	  {"@", "SELECT * FROM disk; SELECT * FROM packets", "--format", "json"},
 	  {"@", "SELECT * FROM meta; SELECT * FROM file; SELECT * FROM blob", "--format", "json"},
 	  {"@", "SELECT sql FROM main.sqlite_schema; SELECT * FROM chunk; SELECT * FROM keyframe, page_group",
 	   "--format", "table"}}},

@@ -18,6 +18,7 @@ static const char *const queries[] = {
 	"SELECT * FROM keyframes",
 	"SELECT e.text FROM console c JOIN events e ON e.event BETWEEN c.event - 2 AND c.event",
 	"SELECT count(*) FROM temp.other o JOIN hvrec_events e USING(event) WHERE o.n <> e.n OR o.pc <> e.pc",
+	"SELECT d.op, p.payload FROM disk d LEFT JOIN packets p ON p.event = d.event + 1",
 	"SELECT k.n, count(o.event) FROM keyframes k LEFT JOIN temp.other o ON o.n = k.n GROUP BY 1",
 };
 

@@ -1,5 +1,6 @@
 /* Which events a filter wants: kinds, groups, places, and what is no name or address. */
 #include "hv/abi/machine.h"
+#include "hv/host/virtio_list.h"
 #include "replay/trace/event_filter.h"
 
 #include <criterion/criterion.h>

@@ -1,6 +1,7 @@
 /* Every kind of event as a line, and the names in it: known ones, unknown ones, and rooms that are too small. */
 #include "hv/abi/machine.h"
 #include "hv/core/sysreg.h"
+#include "hv/host/virtio_list.h"
 #include "replay/trace/event_text.h"
 #include "replay/trace/event_text_names.h"
 

@@ -64,10 +64,10 @@ int sql_register(sqlite3 *db)
 		const char *name;
 		const sqlite3_module *module;
 	} modules[] = {
-		{"events", &sql_events_module},
-		{"console", &sql_console_module},
-		{"hvrec_events", &sql_events_module},
-		{"hvrec_console", &sql_console_module},
+		{"events", &sql_events_module},       {"console", &sql_console_module},
+		{"disk", &sql_disk_module},           {"packets", &sql_packets_module},
+		{"hvrec_events", &sql_events_module}, {"hvrec_console", &sql_console_module},
+		{"hvrec_disk", &sql_disk_module},     {"hvrec_packets", &sql_packets_module},
 	};
 	struct sql_connection *connection = calloc(1, sizeof(*connection));
 	if (!connection)

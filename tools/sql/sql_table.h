@@ -14,15 +14,18 @@ struct sql_connection {
 	uint64_t chunks_read; /* what hvrec_chunks_read() says */
 };
 
+struct sql_scan;
+
 struct sql_table {
 	sqlite3_vtab base; /* first: sqlite's view of it */
 	struct sql_connection *connection;
 	struct trace_reader *trace;
 	struct virtio_list devices;
-	uint64_t chunks_counted; /* of trace_chunks_read, in the connection's count already */
+	const struct sql_scan *scan; /* NULL: the console, which scans by itself */
+	uint64_t chunks_counted;     /* of trace_chunks_read, in the connection's count already */
 };
 
-extern const sqlite3_module sql_events_module, sql_console_module;
+extern const sqlite3_module sql_events_module, sql_console_module, sql_disk_module, sql_packets_module;
 
 /* xCreate and xConnect of every table, after sqlite3_declare_vtab. Without an argument the trace is the connection's
  * main database; with one it is that file, and the table must be in temp. */
