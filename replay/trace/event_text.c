@@ -60,7 +60,7 @@ bool event_text_name(const struct event *event, const struct virtio_list *device
 		break;
 	case EVENT_ADDRESS_SECTOR:
 		virtio_list_name(devices, event_disk(event), device);
-		snprintf(text, bytes, "%s, sector %" PRIu64, device, event_sector(event));
+		snprintf(text, bytes, "%s", device);
 		break;
 	case EVENT_ADDRESS_TRANSPORT:
 		virtio_list_name(devices, event->address, device);
@@ -153,6 +153,23 @@ static void append_idle(struct line *line, const struct event *event)
 		append_seconds(line, event->address);
 }
 
+/* Where on its disk a device's event was, if it is a disk's, and what it moved: a flush nothing. */
+static void append_device(struct line *line, const struct event *event, const char *name)
+{
+	const struct event_info *info = event_info(event->kind);
+	append(line, " %s", name);
+	if (info->value == EVENT_VALUE_DATA && event->value == 0)
+		return;
+	if (info->address == EVENT_ADDRESS_SECTOR)
+		append(line, ", sector %" PRIu64, event_sector(event));
+	if (info->value == EVENT_VALUE_DATA)
+		append(line, ", %u bytes, check %08" PRIx32, event_data_bytes(event), (uint32_t)event->value);
+	else if (info->value == EVENT_VALUE_LENGTH)
+		append(line, ", %" PRIu64 " bytes", event->value);
+	else
+		append(line, ", request of type %" PRIu64, event->value);
+}
+
 static void append_details(struct line *line, const struct event *event, const struct virtio_list *devices)
 {
 	char name[NAME_BYTES], result[NAME_BYTES];
@@ -196,13 +213,9 @@ static void append_details(struct line *line, const struct event *event, const s
 		append_switch(line, event, name);
 		break;
 	case EVENT_VALUE_DATA:
-		append(line, " %s, %u bytes, check %08" PRIx32, name, event_data_bytes(event), (uint32_t)value);
-		break;
 	case EVENT_VALUE_LENGTH:
-		append(line, " %s, %" PRIu64 " bytes", name, value);
-		break;
 	case EVENT_VALUE_REQUEST:
-		append(line, " %s, request of type %" PRIu64, name, value);
+		append_device(line, event, name);
 		break;
 	case EVENT_VALUE_NONE:
 		append(line, " address %#" PRIx64 " value %#" PRIx64, event->address, value);

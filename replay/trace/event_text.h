@@ -21,7 +21,7 @@ void event_text_meaning(const struct event *event, const struct virtio_list *dev
 void event_text_details(const struct event *event, const struct virtio_list *devices, char *text, size_t bytes);
 
 /* The name alone of what the event is about: "uart UARTDR", "CNTPCT_EL0", "27 (virtual timer)", "PSCI_VERSION", "power
- * off". False, and an empty text, for kinds that are about nothing with a name. */
+ * off", "vda". False, and an empty text, for kinds that are about nothing with a name. */
 bool event_text_name(const struct event *event, const struct virtio_list *devices, char *text, size_t bytes);
 
 /* Position, pc, vCPU and meaning, in columns. No newline. */

@@ -107,7 +107,8 @@ Test(event_text, disks_are_called_by_their_names)
 		{{.kind = EVENT_PACKET_IN, .address = 4, .value = UINT64_C(60) << 32},
 		 "PACKET_IN virtio4, 60 bytes, check 00000000"},
 		{{.kind = EVENT_DISK_READ, .address = UINT64_C(255) << 56},
-		 "DISK_READ virtio255, sector 0, 0 bytes, check 00000000"},
+		 "DISK_READ virtio255"},
+		{{.kind = EVENT_DISK_FLUSH, .address = UINT64_C(3) << 56}, "DISK_FLUSH root"},
 	};
 	struct virtio_list devices;
 	struct error error = {0};
@@ -284,6 +285,9 @@ Test(event_text, the_parts_of_a_meaning)
 		{{.kind = EVENT_EXIT, .address = 99}, "", "reason 99, check 00000000"},
 		{{.kind = EVENT_END, .address = END_REASON_POWER_OFF}, "power off", "power off, check 00000000"},
 		{{.kind = EVENT_IDLE, .address = UINT64_MAX, .value = 1}, "", "for 0.000000001 s, nothing due"},
+		{{.kind = EVENT_DISK_ZERO, .address = UINT64_C(1) << 56 | 5, .value = 512},
+		 "virtio1",
+		 "virtio1, sector 5, 512 bytes"},
 		{{.kind = 0, .value = 1}, "", ""},
 		{{.kind = 999, .value = 1}, "", "address 0 value 0x1"},
 	};

@@ -1,7 +1,8 @@
 /* The format: "Trace Event Format" (Google, 2016), the object form. One process is the guest; it has five threads for
- * each vCPU, which viewers show as tracks (turns, idle, exits, devices, interrupts), and one for the console:
- *   M  names of tracks, when one first appears      X  idle, and turns of one of several vCPUs, with their length
- *   i  everything else that is an event, and the console's lines      C  exits in each 10 ms of guest time
+ * each vCPU, which viewers show as tracks (turns, idle, exits, devices, interrupts), one for the console, and one for
+ * each virtio device: M  names of tracks, when one first appears      X  idle, and turns of one of several vCPUs, with
+ * their length i  everything else that is an event, and the console's lines      C  exits in each 10 ms of guest time,
+ *      and what a disk or a network card moved in it
  * 1. Events are written as they are read, in memory that does not grow with the trace.
  * 2. On each track, and of each counter, ts never decreases.
  * 3. args has the event's number, n and pc, and the line that goes there in gdb. */
@@ -12,6 +13,8 @@
 #include "replay/trace/event_text_names.h"
 #include "replay/trace/metadata.h"
 #include "tools/json.h"
+#include "tools/report/perfetto.h"
+#include "tools/report/perfetto_devices.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,13 +24,12 @@ enum track { TRACK_TURNS, TRACK_IDLE, TRACK_EXITS, TRACK_DEVICES, TRACK_INTERRUP
 
 static const char *const track_names[TRACK_COUNT] = {"turns", "idle", "exits", "devices", "interrupts"};
 
-enum { VCPU_COUNT_MAX = 256, CONSOLE_TID = VCPU_COUNT_MAX * TRACK_COUNT + 1, GUEST_PID = 1 };
-#define WINDOW_NS UINT64_C(10000000)
+enum { VCPU_COUNT_MAX = 256, CONSOLE_TID = VCPU_COUNT_MAX * TRACK_COUNT + 1, DEVICE_TID = CONSOLE_TID + 1 };
 
 struct export
 {
-	struct json *document, *events; /* what is around the events; one event after the other */
-	bool any;                       /* an event was written: the next one needs a comma */
+	struct json *document; /* what is around the events */
+	struct perfetto out;
 	bool vcpu_named[VCPU_COUNT_MAX], turns_named[VCPU_COUNT_MAX];
 	struct turn {
 		uint64_t event, n, ns; /* where the turn began that is going on */
@@ -35,68 +37,12 @@ struct export
 		bool is_known; /* the first event shows whose it is */
 		bool is_one;   /* of several: there was a SWITCH */
 	} turn;
-	uint64_t window; /* WINDOW_NS of guest time, by number */
+	uint64_t window; /* PERFETTO_WINDOW_NS of guest time, by number */
 	uint64_t exit_count, exit_count_written;
 	struct console_lines lines;
 	struct virtio_list devices;
+	struct perfetto_devices device_tracks;
 };
-
-enum phase { PHASE_META, PHASE_LASTING, PHASE_INSTANT, PHASE_COUNTER };
-
-/* Opens an event, up to its tid; event_close ends it. */
-static void event_open(struct export *e, enum phase phase, unsigned tid)
-{
-	static const char *const letters[] = {
-		[PHASE_META] = "M", [PHASE_LASTING] = "X", [PHASE_INSTANT] = "i", [PHASE_COUNTER] = "C"};
-	json_next(e->events, e->any ? ",\n" : "\n");
-	e->any = true;
-	json_object(e->events, NULL);
-	json_text(e->events, "ph", letters[phase]);
-	if (phase == PHASE_INSTANT)
-		json_text(e->events, "s", "t"); /* as high as its track */
-	json_number(e->events, "pid", GUEST_PID);
-	json_number(e->events, "tid", tid);
-}
-
-/* Opens the event's args, the last of its members. */
-static void args_open(struct export *e)
-{
-	json_object(e->events, "args");
-}
-
-static void event_close(struct export *e)
-{
-	json_object_end(e->events); /* args */
-	json_object_end(e->events);
-}
-
-/* µs with three decimals: a double could not hold a long run's nanoseconds. */
-static void put_us(struct export *e, const char *member, uint64_t ns)
-{
-	json_spelled(e->events, member, "%" PRIu64 ".%03" PRIu64, ns / 1000, ns % 1000);
-}
-
-/* What a person types in gdb to go there. */
-static void put_go(struct export *e, uint64_t event)
-{
-	char text[64];
-	snprintf(text, sizeof(text), "monitor seek event %" PRIu64, event);
-	json_text(e->events, "go", text);
-}
-
-static void name_track(struct export *e, unsigned tid, const char *name)
-{
-	event_open(e, PHASE_META, tid);
-	json_text(e->events, "name", "thread_name");
-	args_open(e);
-	json_text(e->events, "name", name);
-	event_close(e);
-	event_open(e, PHASE_META, tid);
-	json_text(e->events, "name", "thread_sort_index");
-	args_open(e);
-	json_number(e->events, "sort_index", tid);
-	event_close(e);
-}
 
 static unsigned tid_of(unsigned vcpu, enum track track)
 {
@@ -111,7 +57,7 @@ static void name_vcpu(struct export *e, unsigned vcpu)
 	e->vcpu_named[vcpu] = true;
 	for (enum track track = TRACK_IDLE; track < TRACK_COUNT; track++) {
 		snprintf(name, sizeof(name), "vCPU %u %s", vcpu, track_names[track]);
-		name_track(e, tid_of(vcpu, track), name);
+		perfetto_name_track(&e->out, tid_of(vcpu, track), name);
 	}
 }
 
@@ -122,8 +68,6 @@ static enum track track_of(const struct event_info *info)
 	case EVENT_ADDRESS_DEADLINE_NS:
 		return TRACK_IDLE;
 	case EVENT_ADDRESS_IPA:
-	case EVENT_ADDRESS_SECTOR:
-	case EVENT_ADDRESS_TRANSPORT:
 		return TRACK_DEVICES;
 	case EVENT_ADDRESS_VCPU:
 		return TRACK_TURNS;
@@ -134,6 +78,8 @@ static enum track track_of(const struct event_info *info)
 	case EVENT_ADDRESS_ESR:
 	case EVENT_ADDRESS_EXIT_REASON:
 	case EVENT_ADDRESS_END_REASON:
+	case EVENT_ADDRESS_SECTOR:
+	case EVENT_ADDRESS_TRANSPORT:
 	case EVENT_ADDRESS_NONE:
 		break;
 	}
@@ -156,7 +102,7 @@ static void put_name(struct export *e, const struct event *event)
 	const char *kind = event_text_kind(event->kind);
 	bool named = event_text_name(event, &e->devices, about, sizeof(about));
 	snprintf(name, sizeof(name), "%s%s%s", kind ? kind : "unknown kind", named ? " " : "", about);
-	json_text(e->events, "name", name);
+	json_text(e->out.events, "name", name);
 }
 
 static void put_event(struct export *e, const struct event_at *at)
@@ -166,20 +112,22 @@ static void put_event(struct export *e, const struct event_at *at)
 	const struct event_info *info = event_info(event->kind);
 	bool idle = info->value == EVENT_VALUE_JUMP_NS;
 	name_vcpu(e, event->vcpu);
-	event_open(e, idle ? PHASE_LASTING : PHASE_INSTANT, tid_of(event->vcpu, track_of(info)));
-	put_us(e, "ts", at->guest_ns);
+	unsigned tid = perfetto_devices_tid(&e->device_tracks, &e->out, event);
+	perfetto_open(&e->out, idle ? PERFETTO_LASTING : PERFETTO_INSTANT,
+		      tid > 0 ? tid : tid_of(event->vcpu, track_of(info)));
+	perfetto_us(&e->out, "ts", at->guest_ns);
 	if (idle)
-		put_us(e, "dur", event_idle_ns(event));
+		perfetto_us(&e->out, "dur", event_idle_ns(event));
 	put_name(e, event);
-	json_text(e->events, "cat", category_of(info));
-	args_open(e);
-	json_number(e->events, "event", at->index);
-	json_number(e->events, "n", event->n);
-	json_hex(e->events, "pc", event->pc);
+	json_text(e->out.events, "cat", category_of(info));
+	perfetto_args(&e->out);
+	json_number(e->out.events, "event", at->index);
+	json_number(e->out.events, "n", event->n);
+	json_hex(e->out.events, "pc", event->pc);
 	event_text_meaning(event, &e->devices, text, sizeof(text));
-	json_text(e->events, "text", text);
-	put_go(e, at->index);
-	event_close(e);
+	json_text(e->out.events, "text", text);
+	perfetto_go(&e->out, at->index);
+	perfetto_close(&e->out);
 }
 
 static void name_turns(struct export *e, unsigned vcpu)
@@ -189,7 +137,7 @@ static void name_turns(struct export *e, unsigned vcpu)
 		return;
 	e->turns_named[vcpu] = true;
 	snprintf(name, sizeof(name), "vCPU %u %s", vcpu, track_names[TRACK_TURNS]);
-	name_track(e, tid_of(vcpu, TRACK_TURNS), name);
+	perfetto_name_track(&e->out, tid_of(vcpu, TRACK_TURNS), name);
 }
 
 /* The turn that ends at this event, a SWITCH or the last one. */
@@ -198,17 +146,17 @@ static void put_turn(struct export *e, const struct event_at *at, const char *re
 	const struct turn *turn = &e->turn;
 	uint64_t end_ns = at->guest_ns + event_idle_ns(&at->event);
 	name_turns(e, turn->vcpu);
-	event_open(e, PHASE_LASTING, tid_of(turn->vcpu, TRACK_TURNS));
-	put_us(e, "ts", turn->ns);
-	put_us(e, "dur", end_ns - turn->ns);
-	json_text(e->events, "name", "runs");
-	json_text(e->events, "cat", "turn");
-	args_open(e);
-	json_number(e->events, "n", turn->n);
-	json_number(e->events, "instructions", at->event.n - turn->n);
-	json_text(e->events, "ends", reason ? reason : "for an unknown reason");
-	put_go(e, turn->event);
-	event_close(e);
+	perfetto_open(&e->out, PERFETTO_LASTING, tid_of(turn->vcpu, TRACK_TURNS));
+	perfetto_us(&e->out, "ts", turn->ns);
+	perfetto_us(&e->out, "dur", end_ns - turn->ns);
+	json_text(e->out.events, "name", "runs");
+	json_text(e->out.events, "cat", "turn");
+	perfetto_args(&e->out);
+	json_number(e->out.events, "n", turn->n);
+	json_number(e->out.events, "instructions", at->event.n - turn->n);
+	json_text(e->out.events, "ends", reason ? reason : "for an unknown reason");
+	perfetto_go(&e->out, turn->event);
+	perfetto_close(&e->out);
 }
 
 /* Before the event itself is put, which is on the same track. */
@@ -231,27 +179,27 @@ static void put_line(struct export *e)
 {
 	const struct console_line *line = &e->lines.line;
 	if (line->number == 1)
-		name_track(e, CONSOLE_TID, "console");
-	event_open(e, PHASE_INSTANT, CONSOLE_TID);
-	put_us(e, "ts", line->guest_ns);
-	json_text(e->events, "name", line->text_bytes > 0 ? line->text : "(empty line)");
-	json_text(e->events, "cat", "console");
-	args_open(e);
-	json_number(e->events, "line", line->number);
-	json_number(e->events, "event", line->event);
-	json_number(e->events, "n", line->n);
-	put_go(e, line->event);
-	event_close(e);
+		perfetto_name_track(&e->out, CONSOLE_TID, "console");
+	perfetto_open(&e->out, PERFETTO_INSTANT, CONSOLE_TID);
+	perfetto_us(&e->out, "ts", line->guest_ns);
+	json_text(e->out.events, "name", line->text_bytes > 0 ? line->text : "(empty line)");
+	json_text(e->out.events, "cat", "console");
+	perfetto_args(&e->out);
+	json_number(e->out.events, "line", line->number);
+	json_number(e->out.events, "event", line->event);
+	json_number(e->out.events, "n", line->n);
+	perfetto_go(&e->out, line->event);
+	perfetto_close(&e->out);
 }
 
 static void put_counter(struct export *e, uint64_t window, uint64_t exit_count)
 {
-	event_open(e, PHASE_COUNTER, 0);
-	put_us(e, "ts", window * WINDOW_NS);
-	json_text(e->events, "name", "exits in 10 ms");
-	args_open(e);
-	json_number(e->events, "exits", exit_count);
-	event_close(e);
+	perfetto_open(&e->out, PERFETTO_COUNTER, 0);
+	perfetto_us(&e->out, "ts", window * PERFETTO_WINDOW_NS);
+	json_text(e->out.events, "name", "exits in 10 ms");
+	perfetto_args(&e->out);
+	json_number(e->out.events, "exits", exit_count);
+	perfetto_close(&e->out);
 	e->exit_count_written = exit_count;
 }
 
@@ -271,7 +219,7 @@ static void window_move(struct export *e, uint64_t window)
 static void count_exit(struct export *e, const struct event_at *at)
 {
 	enum event_class class = event_info(at->event.kind)->class;
-	window_move(e, at->guest_ns / WINDOW_NS);
+	window_move(e, at->guest_ns / PERFETTO_WINDOW_NS);
 	if (class == EVENT_CLASS_TRAP || class == EVENT_CLASS_STOP)
 		e->exit_count++;
 }
@@ -283,6 +231,7 @@ static void put_events(struct export *e, struct event_stream *stream, FILE *to, 
 		count_exit(e, &at);
 		take_turn(e, &at);
 		put_event(e, &at);
+		perfetto_devices_count(&e->device_tracks, &e->out, &at);
 		if (console_lines_take(&e->lines, &at))
 			put_line(e);
 	}
@@ -291,6 +240,7 @@ static void put_events(struct export *e, struct event_stream *stream, FILE *to, 
 	if (e->turn.is_one)
 		put_turn(e, &at, "the trace ends");
 	window_move(e, e->window + 1);
+	perfetto_devices_end(&e->device_tracks, &e->out);
 }
 
 static void put_head(struct export *e, struct trace_reader *trace, const char *name)
@@ -303,11 +253,11 @@ static void put_head(struct export *e, struct trace_reader *trace, const char *n
 	json_text(e->document, "complete", trace_is_complete(trace) ? "yes" : "no, it ends at the last commit");
 	json_object_end(e->document);
 	json_array(e->document, "traceEvents");
-	event_open(e, PHASE_META, 0);
-	json_text(e->events, "name", "process_name");
-	args_open(e);
-	json_text(e->events, "name", "guest");
-	event_close(e);
+	perfetto_open(&e->out, PERFETTO_META, 0);
+	json_text(e->out.events, "name", "process_name");
+	perfetto_args(&e->out);
+	json_text(e->out.events, "name", "guest");
+	perfetto_close(&e->out);
 }
 
 static void put_end(struct export *e)
@@ -324,9 +274,10 @@ bool export_perfetto_write(struct trace_reader *trace, const char *name, FILE *t
 	if (!e)
 		return error_set(error, STATUS_FAILED, "%s: no memory", name);
 	e->document = json_new(to, JSON_COMPACT, error);
-	e->events = json_new(to, JSON_COMPACT, error);
+	e->out.events = json_new(to, JSON_COMPACT, error);
 	put_head(e, trace, name);
 	struct event_stream *stream = NULL;
+	e->device_tracks = (struct perfetto_devices){.list = &e->devices, .first_tid = DEVICE_TID};
 	if (metadata_devices(trace, &e->devices, error))
 		stream = event_stream_open(trace_seek(trace, 0, error), error);
 	e->turn.n = trace_start_n(trace);
@@ -336,7 +287,7 @@ bool export_perfetto_write(struct trace_reader *trace, const char *name, FILE *t
 	put_end(e);
 	event_stream_free(stream);
 	json_free(e->document);
-	json_free(e->events);
+	json_free(e->out.events);
 	free(e);
 	return error->status == STATUS_OK;
 }
