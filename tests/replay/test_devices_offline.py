@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 import harness
+from browser import Browser
 from harness import check, error_line, hvrec, test
 
 TRACE_DEVICES = os.path.join(harness.BUILD, "tests", "trace_devices")
@@ -148,6 +149,26 @@ def an_export_goes_to_standard_output_too():
     with open("out.pcapng", "rb") as file:
         check(file.read() == hvrec("export", "trace", "--format", "pcapng").out, "other bytes on standard output")
     check("pcap" in error_line(hvrec("export", "trace", "--format", "pcap"), "export"), "an unknown format")
+
+
+@test
+def the_page_has_a_lane_for_each_disk_and_card():
+    made()
+    check(hvrec("report", "trace", "-o", "page.html").status == 0, "no page")
+    with Browser() as browser:
+        browser.open("page.html")
+        check(browser.ask("document.documentElement.dataset.ready") == "1" and
+              not browser.ask("document.documentElement.dataset.errors"), "the page's script failed")
+        names = browser.ask("LANES.filter((lane) => lane.bytes).map((lane) => lane.name)")
+        check(names == ["vda", "virtio3"], f"{names}")
+        moved = "LANES.filter((lane) => lane.bytes).map((lane) => lane.bytes({}, {}))"
+        check(browser.ask(moved.format(0, "bins.ns * bins.count")) == [[4096, 4608], [90, 63]], "in all bins")
+        # a bin is one ns here: single events count in smaller pieces of time
+        check(browser.ask(moved.format(99.9, 100.3)) == [[4096, 4608], [0, 0]], "in a part of a bin")
+        check(browser.ask(moved.format(150, 150.5)) == [[0, 0], [0, 60]], "one packet")
+        listed = browser.ask("eventsIn(LANES.find((lane) => lane.name === 'virtio3'), 0, run.ns, 9).list"
+                             ".map((i) => meaningOf(i).words.split(',')[0])")
+        check(listed == ["PACKET_OUT virtio3", "PACKET_IN virtio3", "PACKET_OUT virtio3"], f"{listed}")
 
 
 if __name__ == "__main__":

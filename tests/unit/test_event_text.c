@@ -106,8 +106,7 @@ Test(event_text, disks_are_called_by_their_names)
 		 "DISK_ERROR virtio4, sector 0, request of type 8"},
 		{{.kind = EVENT_PACKET_IN, .address = 4, .value = UINT64_C(60) << 32},
 		 "PACKET_IN virtio4, 60 bytes, check 00000000"},
-		{{.kind = EVENT_DISK_READ, .address = UINT64_C(255) << 56},
-		 "DISK_READ virtio255"},
+		{{.kind = EVENT_DISK_READ, .address = UINT64_C(255) << 56}, "DISK_READ virtio255"},
 		{{.kind = EVENT_DISK_FLUSH, .address = UINT64_C(3) << 56}, "DISK_FLUSH root"},
 	};
 	struct virtio_list devices;

@@ -1,8 +1,10 @@
 /* The report's data: text that stays text inside a page, sums that add up, and bounds that hold. */
 #include "hv/abi/machine.h"
+#include "hv/host/virtio_list.h"
 #include "tools/report/report_bins.h"
 #include "tools/report/report_console.h"
 #include "tools/report/report_counts.h"
+#include "tools/report/report_devices.h"
 #include "tools/report/report_events.h"
 #include "tools/report/report_names.h"
 #include "tools/report/report_texts.h"
@@ -118,6 +120,33 @@ Test(report, bins_hold_what_each_vcpu_does)
 	report_vcpus_json(vcpus, data_begin());
 	cr_expect_eq(vcpus->change_count <= REPORT_CHANGES_MAX, strstr(data_end(), "\"changes\":[") != NULL);
 	free(vcpus);
+	free(bins);
+}
+
+Test(report, bins_hold_what_devices_moved)
+{
+	static const struct event events[] = {
+		{.kind = EVENT_DISK_READ, .n = 5, .address = UINT64_C(2) << 56, .value = UINT64_C(512) << 32},
+		{.kind = EVENT_DISK_READ, .n = 6, .address = UINT64_C(2) << 56 | 9, .value = UINT64_C(1024) << 32},
+		{.kind = EVENT_DISK_WRITE, .n = 2005, .address = UINT64_C(2) << 56, .value = UINT64_C(4096) << 32},
+		{.kind = EVENT_PACKET_OUT, .n = 1000, .address = 3, .value = UINT64_C(60) << 32},
+		{.kind = EVENT_DISK_ZERO, .n = 1000, .address = UINT64_C(2) << 56, .value = 512},
+		{.kind = EVENT_PACKET_IN, .n = 1000, .address = UINT64_MAX, .value = UINT64_C(60) << 32},
+		{.kind = EVENT_DISK_READ, .n = 1000, .address = UINT64_C(99) << 56, .value = UINT64_C(60) << 32},
+	};
+	struct error error = {.status = STATUS_OK};
+	struct virtio_list list;
+	struct report_bins *bins = report_bins_new(1000 * REPORT_BIN_COUNT - 1, &error);
+	struct report_devices *devices = report_devices_new(&list, bins, &error);
+	cr_assert(devices && virtio_list_parse("2 disk 64 rw vda \n3 net 52:54:00:00:00:01\n4 rng\n", &list, &error));
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		report_devices_add(devices, &events[i], &(struct report_place){i, 100});
+	report_devices_json(devices, data_begin());
+	const char *text = data_end();
+	cr_expect(strstr(text, "{\"name\":\"vda\",\"disk\":true,\"into\":[0,1536],\"out\":[2,4096]}"), "%s", text);
+	cr_expect(strstr(text, "{\"name\":\"virtio3\",\"disk\":false,\"into\":[],\"out\":[1,60]}"), "%s", text);
+	cr_expect_not(strstr(text, "virtio4"), "no lane for random bytes");
+	free(devices);
 	free(bins);
 }
 

@@ -92,6 +92,13 @@ const vcpus = (() => {
 		series: series.map((all) => all.map((pairs) => sums(unpack(pairs, data.bins.count)))) };
 })();
 
+/* What disks and network cards moved, to the guest and from it: bytes in all bins. */
+const devices = data.devices.map(({ name, disk, into, out }) => ({ name,
+	words: disk ? ["bytes read", "bytes written"] : ["bytes in", "bytes out"],
+	moved: [into, out].map((pairs) => sums(unpack(pairs, data.bins.count))),
+	kept: { at: [], which: [], moved: [] } }));
+const DEVICE_KINDS = kinds.filter((kind) => /^(DISK|PACKET)_/.test(kind.name)).map((kind) => kind.id);
+
 const consoleLines = (() => {
 	const { places, text, cut } = data.console;
 	let n = 0, idle = 0;
@@ -128,6 +135,14 @@ function count(value) {
 
 function plural(value, word) {
 	return `${count(value)} ${word}${value === 1 ? "" : "s"}`;
+}
+
+/* A number of bytes in a unit of its own. */
+function sizeText(bytes) {
+	for (const [size, name] of [[2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"]])
+		if (bytes >= size)
+			return `${Number((bytes / size).toPrecision(3))} ${name}`;
+	return `${Math.ceil(bytes)} bytes`;
 }
 
 /* Guest time in the unit that suits the run's length; `step_ns` says how fine. */

@@ -9,13 +9,16 @@ const LANES = [
 	{ name: "Interrupts", series: [12], colors: ["interrupt"] },
 	{ name: "Async. exits", series: [9], colors: ["exit"] },
 	{ name: "Input", series: [11], colors: ["input"], optional: true },
+	...devices.map((device) => ({ name: device.name, series: [], colors: ["read", "write"], words: device.words,
+		kinds: DEVICE_KINDS, device, bytes: (from, to) => [0, 1].map((way) => bytesIn(device, way, from, to)) })),
 	{ name: "Idle", series: [], colors: ["idle"], words: ["idle"], kind: IDLE_KIND, exact: idlesExact,
 		shares: (from, to) => [idleIn(from, to)] },
 	...vcpus.rows.map((_, vcpu) => ({ name: `vCPU ${vcpu}`, series: [], colors: ["run", "ready", "idle"],
 		words: ["runs", "is ready, another one runs", "waits for an interrupt"], kind: SWITCH_KIND, exact: vcpus.exact,
 		shares: (from, to) => vcpuIn(vcpu, from, to) })),
 ].filter((lane) => !lane.optional || lane.series.some((kind) => kinds[kind].count > 0));
-const LEGEND = [["output", "console bytes"], ["read", "device reads"], ["write", "device writes"],
+const LEGEND = [["output", "console bytes"], ["read", "device reads, bytes to the guest"],
+	["write", "device writes, bytes from the guest"],
 	["system", "system registers, calls, aborts"], ["interrupt", "interrupts injected"],
 	["exit", "asynchronous exits"], ["input", "console input"], ["idle", "share of idle time"],
 	["run", "share of time that a vCPU runs"], ["ready", "that it is ready and another one runs"]];
@@ -30,6 +33,18 @@ for (let i = 0; i < events.count; i++) {
 	}
 }
 
+/* Kept events by device, with the bytes that each moved to the guest and from it: their words say which, and how many. */
+for (let i = 0; i < events.count && devices.length > 0; i++) {
+	const words = /^(DISK|PACKET)_(\w+) ([^,]+)(?:.*?, (\d+) bytes)?/.exec(meaningOf(i).words);
+	const device = words && devices.find((one) => one.name === words[3]);
+	if (!device)
+		continue;
+	device.kept.at.push(events.time[i]);
+	device.kept.which.push(i);
+	device.kept.moved.push([["READ", "IN"], ["WRITE", "OUT"]].map((ops) =>
+		ops.includes(words[2]) ? Number(words[4] || 0) : 0));
+}
+
 /* Whether every event of a series in this bin is here by itself. */
 function isWhole(series, bin) {
 	return bins.total[bin] <= events.threshold || (series < kinds.length && events.rare[series] === 1);
@@ -40,6 +55,8 @@ const hasAny = (series, bin) => bins.series[series][bin + 1] > bins.series[serie
 /* Whether what a lane shows of [from, to) is averages, for want of single events. */
 function isAverage(lane, from, to) {
 	const bin = binOf((from + to) / 2), series = lane.series.filter((one) => hasAny(one, bin));
+	if (lane.bytes)
+		return to - from < bins.ns && !areDevicesWhole(bin);
 	return to - from < bins.ns && (lane.shares ? !lane.exact : series.some((one) => !isWhole(one, bin)));
 }
 
@@ -52,6 +69,22 @@ function countIn(series, from, to) {
 	if (isWhole(series, bin))
 		return lowerBound(kept[series].at, to) - lowerBound(kept[series].at, from);
 	return (bins.series[series][bin + 1] - bins.series[series][bin]) * (to - from) / bins.ns;
+}
+
+/* Whether all that devices did in this bin is here by itself. */
+function areDevicesWhole(bin) {
+	return DEVICE_KINDS.every((kind) => !hasAny(kind, bin) || isWhole(kind, bin));
+}
+
+/* How many bytes a device moved one way in [from, to), which is either whole bins or inside one bin. */
+function bytesIn(device, way, from, to) {
+	const all = device.moved[way];
+	if (to - from >= bins.ns)
+		return all[clampBin(Math.round(to / bins.ns))] - all[clampBin(Math.round(from / bins.ns))];
+	const bin = binOf((from + to) / 2), { at, moved } = device.kept;
+	if (!areDevicesWhole(bin))
+		return (all[bin + 1] - all[bin]) * (to - from) / bins.ns;
+	return moved.slice(lowerBound(at, from), lowerBound(at, to)).reduce((sum, one) => sum + one[way], 0);
 }
 
 /* The share of idle time in [from, to). */
@@ -93,15 +126,22 @@ function firstAfter(spans, time) {
 	return low;
 }
 
+/* The lists of kept events that a lane is made of; without a lane all. */
+function keptOf(lane) {
+	if (lane && lane.device)
+		return [lane.device.kept];
+	return (!lane ? kinds.map((kind) => kind.id) : lane.shares ? [lane.kind] : lane.series).map((series) => kept[series]);
+}
+
 /* The kept events of a lane (of all, without one) in [from, to), at most `max`, and how many there are in all. */
 function eventsIn(lane, from, to, max) {
 	const found = [];
 	let total = 0;
-	for (const series of !lane ? kinds.map((kind) => kind.id) : lane.shares ? [lane.kind] : lane.series) {
-		const first = lowerBound(kept[series].at, from), last = lowerBound(kept[series].at, to);
+	for (const { at, which } of keptOf(lane)) {
+		const first = lowerBound(at, from), last = lowerBound(at, to);
 		total += last - first;
 		for (let i = first; i < Math.min(last, first + max); i++)
-			found.push(kept[series].which[i]);
+			found.push(which[i]);
 	}
 	found.sort((a, b) => a - b);
 	return { list: found.slice(0, max), total };
@@ -114,7 +154,8 @@ function seekOf(lane, { from, to }, time) {
 		return seekN(events.n[list[0]]);
 	const end = to - from >= bins.ns ? clampBin(to / bins.ns) : 0;
 	for (let bin = clampBin(from / bins.ns); bin < end; bin++)
-		if (bins.total[bin] > 0 && (!lane || lane.shares || lane.series.some((series) => hasAny(series, bin))))
+		if (bins.total[bin] > 0 && (!lane || lane.shares ||
+			(lane.kinds || lane.series).some((series) => hasAny(series, bin))))
 			return seekN(bins.first_n[bin]);
 	return seekTime(time);
 }

@@ -6,6 +6,7 @@
 #include "hv/abi/event_info.h"
 #include "tools/commands.h"
 #include "tools/report/report_console.h"
+#include "tools/report/report_devices.h"
 #include "tools/report/report_events.h"
 #include "tools/report/report_hot.h"
 #include "tools/report/report_keyframes.h"
@@ -37,6 +38,7 @@ struct report {
 	struct report_keyframes keyframes;
 	struct report_hot hot;
 	struct report_vcpus *vcpus;
+	struct report_devices *devices;
 };
 
 /* The second pass: all that needs the length of the run. */
@@ -46,6 +48,7 @@ static bool add_to_sums(void *context, const struct event *event, const struct r
 	report_bins_add(report->bins, event, place);
 	report_keyframes_add(&report->keyframes, place);
 	report_vcpus_add(report->vcpus, event, place);
+	report_devices_add(report->devices, event, place);
 	return report_console_add(report->console, event, place, error) && report_hot_add(&report->hot, event, error);
 }
 
@@ -65,7 +68,9 @@ static bool gather(struct trace_reader *trace, struct report *report, struct err
 	report->bins = report_bins_new(facts->instructions + facts->idle_ns, error);
 	report->console = report_console_new(facts->console_bytes, facts->console_lines, error);
 	report->vcpus = report->bins ? report_vcpus_new(facts, report->bins, error) : NULL;
-	if (!report->vcpus || !report->console || !report_keyframes_get(&report->keyframes, trace, error) ||
+	if (report->vcpus)
+		report->devices = report_devices_new(&facts->devices, report->bins, error);
+	if (!report->devices || !report->console || !report_keyframes_get(&report->keyframes, trace, error) ||
 	    !report_scan_events(trace, facts->event_count, add_to_sums, report, error))
 		return false;
 	report_vcpus_end(report->vcpus, facts->instructions);
@@ -131,6 +136,8 @@ static void data_json(const struct report *report, const char *name, struct json
 	json_break(json);
 	report_vcpus_json(report->vcpus, json);
 	json_break(json);
+	report_devices_json(report->devices, json);
+	json_break(json);
 	report_console_json(report->console, json);
 	json_object_end(json);
 	json_break(json);
@@ -175,6 +182,7 @@ bool report_page_write(struct trace_reader *trace, const char *name, const struc
 	report_hot_free(&report.hot);
 	report_keyframes_free(&report.keyframes);
 	free(report.vcpus);
+	free(report.devices);
 	free(report.bins);
 	report_scan_free(&report.facts);
 	return good && error->status == STATUS_OK;

@@ -10,8 +10,12 @@ function tipRows(lane, column) {
 		return lane.shares(column.from, column.to).map((share, i) => make("div", {}, swatch(lane.colors[i]),
 			`${lane.words[i]} ${(100 * Math.min(share, 1)).toFixed(1)} %`));
 	}
+	if (lane && lane.bytes) {
+		return lane.bytes(column.from, column.to).map((bytes, i) => make("div", {}, swatch(lane.colors[i]),
+			`${lane.words[i]} ${count(Math.round(bytes))}`));
+	}
 	const rows = [];
-	for (const one of lane ? [lane] : LANES.filter((other) => !other.shares)) {
+	for (const one of lane ? [lane] : LANES.filter((other) => !other.shares && !other.bytes)) {
 		one.series.forEach((series, i) => {
 			const sum = countIn(series, column.from, column.to);
 			const name = series === CONSOLE_SERIES ? "console bytes" : kinds[series].name;

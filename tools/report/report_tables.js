@@ -29,7 +29,7 @@ element("place-seek").addEventListener("click", (event) => copy(event.target.tex
 
 function placeWords(lane, column) {
 	const sums = kinds.map((kind) => ({ kind, sum: countIn(kind.id, column.from, column.to) }))
-		.filter(({ kind, sum }) => sum >= 0.5 && (!lane || lane.shares || lane.series.includes(kind.id)));
+		.filter(({ kind, sum }) => sum >= 0.5 && (!lane || lane.shares || (lane.kinds || lane.series).includes(kind.id)));
 	const words = sums.map(({ kind, sum }) => `${count(sum)} ${kind.name}`).join(", ");
 	const idle = idleIn(column.from, column.to);
 	const about = LANES.some((one) => isAverage(one, column.from, column.to)) ? "About " : "";

@@ -67,7 +67,7 @@ function columnsOf(lane, ns) {
 	const columns = [], end = Math.min(view.to, run.ns + 1);
 	let most = 0;
 	for (let from = Math.max(0, Math.floor(view.from / ns) * ns); from < end; from += ns) {
-		const parts = lane.shares ? lane.shares(from, from + ns) :
+		const parts = lane.shares ? lane.shares(from, from + ns) : lane.bytes ? lane.bytes(from, from + ns) :
 			lane.series.map((series) => countIn(series, from, from + ns));
 		const sum = parts.reduce((all, part) => all + part, 0);
 		most = Math.max(most, sum);
@@ -198,7 +198,8 @@ function drawLanes(colors) {
 		context.fillText(row.lane.name, geometry.narrow ? 6 : 0, row.top + (geometry.narrow ? 13 : 16));
 		context.fillStyle = colors.quiet;
 		context.font = colors.small;
-		const scale = row.lane.shares ? "0 to 100 %" : most > 0 ? `up to ${count(Math.ceil(most))}` : "none here";
+		const scale = row.lane.shares ? "0 to 100 %" : most <= 0 ? "none here" :
+			`up to ${row.lane.bytes ? sizeText(most) : count(Math.ceil(most))}`;
 		const inset = geometry.narrow ? geometry.width - context.measureText(scale).width - 6 : 0;
 		context.fillText(scale, inset, row.top + (geometry.narrow ? 13 : 31));
 	}
