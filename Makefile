@@ -139,7 +139,7 @@ $(BUILD)/fuzz_gdbstub: $(FUZZ_SOURCES:%.c=$(BUILD)/unit/%.o)
 # Traces that no hvrec would write, at everything that reads one; FUZZ_TRACE_COUNT of them, by two processes.
 FUZZ_TRACE_COUNT ?= 10000
 FUZZ_TRACE_SOURCES := $(LIBRARY_SOURCES) $(filter-out tools/main.c,$(wildcard tools/*.c)) \
-	$(filter-out tests/fuzz/fuzz_gdbstub.c,$(wildcard tests/fuzz/*.c))
+	$(filter-out tests/fuzz/fuzz_gdbstub.c tests/fuzz/fuzz_virtio.c tests/fuzz/virtio_%,$(wildcard tests/fuzz/*.c))
 # Of these, all readers of one file share one: tests/fuzz/trace_shared.h.
 FUZZ_TRACE_WRAPPED := sandbox_enter trace_open trace_close sqlite3_prepare_v2 sqlite3_step sqlite3_column_blob sqlite3_column_text \
 	sqlite3_finalize sqlite3_close
@@ -147,8 +147,16 @@ $(BUILD)/fuzz_trace: $(FUZZ_TRACE_SOURCES:%.c=$(BUILD)/unit/%.o)
 	@echo "  LINK  $@"
 	@$(CC) $(HOST_CFLAGS) $(SANITIZE) $^ $(FUZZ_TRACE_WRAPPED:%=-Wl,--wrap=%) $(HOST_LIBS) -o $@
 
-fuzz: $(BUILD)/fuzz_gdbstub $(BUILD)/fuzz_trace
+# Drivers that do anything, at hv's virtio devices, and careful ones after them; FUZZ_COUNT of each.
+FUZZ_VIRTIO_SOURCES := hv/core/disk.c hv/core/net.c hv/core/entropy.c hv/core/dma.c hv/core/virtio_device.c hv/core/virtio_bus.c \
+	hv/dev/virtio.c hv/dev/virtqueue.c tests/unit/virtio_driver.c tests/fuzz/fuzz_virtio.c $(wildcard tests/fuzz/virtio_*.c)
+$(BUILD)/fuzz_virtio: $(FUZZ_VIRTIO_SOURCES:%.c=$(BUILD)/unit/%.o)
+	@echo "  LINK  $@"
+	@$(CC) $(HOST_CFLAGS) $(SANITIZE) $^ -o $@
+
+fuzz: $(BUILD)/fuzz_gdbstub $(BUILD)/fuzz_trace $(BUILD)/fuzz_virtio
 	$(BUILD)/fuzz_gdbstub $(FUZZ_COUNT) 1
+	$(BUILD)/fuzz_virtio $(FUZZ_COUNT) 1
 	half=$$(($(FUZZ_TRACE_COUNT) / 2)); $(BUILD)/fuzz_trace $$half 1 & first=$$!; status=0; \
 		$(BUILD)/fuzz_trace $$half 2 || status=1; wait $$first && exit $$status
 
@@ -212,7 +220,7 @@ check:
 	@tests/step "walls between the folders" $(MAKE) headers-check circles-check
 	@tests/step "clang-tidy, cppcheck, clang" $(MAKE) lint clang
 	@tests/step "build of the unit tests and fuzzers" $(MAKE) --quiet --jobs $(JOBS) all guests $(BUILD)/unit-tests \
-		$(BUILD)/fuzz_gdbstub $(BUILD)/fuzz_trace $(BUILD)/checkpoint_cost $(BUILD)/tests/decode_rate $(EDITORS) $(NET_GUEST)
+		$(BUILD)/fuzz_gdbstub $(BUILD)/fuzz_trace $(BUILD)/fuzz_virtio $(BUILD)/checkpoint_cost $(BUILD)/tests/decode_rate $(EDITORS) $(NET_GUEST)
 	@tests/step "Debian package" $(MAKE) --quiet deb-check
 	@tests/step "unit tests" $(MAKE) unit
 	@tests/step "fuzzers" $(MAKE) fuzz

@@ -1,6 +1,7 @@
 /* 1. Bytes that events gave out come out of the output ring in the order of the events.
  * 2. What the trace needs of an event is given to the writer before the event, so that no commit has the event alone.
- * 3. hv stands still while it asks, so the event that an answer leads to is the next one. */
+ * 3. hv stands still while it asks, so the event that an answer leads to is the next one.
+ * 4. What hv says is looked at once, and checked: a guest may have taken the machine over. */
 #include "recorder/devices.h"
 #include "hv/error/check.h"
 
@@ -93,18 +94,29 @@ void devices_poll(struct devices *devices, struct pollfd *fds, size_t count, int
 		poll(fds, count, timeout_ms);
 }
 
-static bool disk_event(struct devices *devices, const struct event *event, uint64_t number)
+/* The disk that these bytes are of; NULL: there is none. */
+static struct disk *disk_with(const struct devices *devices, uint32_t transport, uint64_t sector, uint64_t bytes)
+{
+	struct disk *disk = transport < GUEST_VIRTIO_COUNT ? devices->disks[transport] : NULL;
+	uint64_t sectors = disk ? disk_bytes(disk) / VIRTIO_SECTOR_BYTES : 0;
+	bool inside = sector <= sectors && bytes <= (sectors - sector) * VIRTIO_SECTOR_BYTES;
+	return inside ? disk : NULL;
+}
+
+static bool disk_event(struct devices *devices, const struct event *shared, uint64_t number)
 {
 	static uint8_t bytes[HV_TRANSFER_BYTES];
-	struct telling telling = {devices, event_disk(event)};
-	uint64_t offset = event_sector(event) * VIRTIO_SECTOR_BYTES, count = event->value;
-	struct disk *disk = devices->disks[event_disk(event)];
-	const uint8_t *from = NULL;
-	if (event->kind == EVENT_DISK_WRITE) {
-		count = event_data_bytes(event);
+	const struct event event = *shared;
+	struct telling telling = {devices, event_disk(&event)};
+	bool is_write = event.kind == EVENT_DISK_WRITE;
+	uint64_t offset = event_sector(&event) * VIRTIO_SECTOR_BYTES;
+	uint64_t count = is_write ? event_data_bytes(&event) : event.value;
+	struct disk *disk = disk_with(devices, event_disk(&event), event_sector(&event), count);
+	const uint8_t *from = is_write ? bytes : NULL;
+	if (!disk || (is_write && count > sizeof(bytes)))
+		return error_set(&devices->failure, STATUS_FAILED, "the machine writes where there is no disk");
+	if (is_write)
 		machine_output_take(devices->machine, bytes, (uint32_t)count);
-		from = bytes;
-	}
 	return disk_write(disk, number, offset, from, count, blocks_tell, &telling, &devices->failure);
 }
 
@@ -169,6 +181,29 @@ bool devices_healthy(const struct devices *devices, struct error *error)
 	return !devices->net || net_healthy(devices->net, error);
 }
 
+/* The trace has the bytes that are drawn here, not those that stand in the shared memory afterwards. */
+static bool random_give(struct devices *devices, uint8_t *transfer, uint32_t count)
+{
+	static uint8_t bytes[HV_TRANSFER_BYTES];
+	if (getrandom(bytes, count, 0) != (ssize_t)count ||
+	    !writer_give_payload(devices->writer, devices->machine->mailbox->event_head, bytes, count))
+		return false;
+	memcpy(transfer, bytes, count);
+	return true;
+}
+
+/* The trace has the bytes that were read here, not those that stand in the shared memory afterwards. */
+static bool disk_sectors(struct devices *devices, struct disk *disk, const struct hv_ask *ask, uint8_t *transfer,
+			 struct error *error)
+{
+	static uint8_t bytes[HV_TRANSFER_BYTES];
+	struct telling telling = {devices, ask->device};
+	if (!disk_read(disk, ask->sector * VIRTIO_SECTOR_BYTES, bytes, ask->bytes, blocks_tell, &telling, error))
+		return false;
+	memcpy(transfer, bytes, ask->bytes);
+	return true;
+}
+
 /* An error that the guest sees, and the user, once for each cause. */
 static void disk_failed(struct devices *devices, const struct error *error)
 {
@@ -177,26 +212,21 @@ static void disk_failed(struct devices *devices, const struct error *error)
 	devices->warned = *error;
 }
 
-static bool answer(struct devices *devices, struct hv_ask *ask)
+static bool answer(struct devices *devices, const struct hv_ask *ask)
 {
 	struct error error = {.status = STATUS_OK};
-	struct telling telling = {devices, ask->device};
-	struct disk *disk = ask->device < GUEST_VIRTIO_COUNT ? devices->disks[ask->device] : NULL;
+	struct disk *disk = disk_with(devices, ask->device, ask->sector, ask->bytes);
 	uint8_t *transfer = devices->machine->transfer;
-	bool good = true;
-	switch (ask->kind) {
+	bool good = ask->bytes <= HV_TRANSFER_BYTES;
+	switch (good ? ask->kind : HV_ASK_NONE) {
 	case HV_ASK_DISK_READ:
-		good = disk_read(disk, ask->sector * VIRTIO_SECTOR_BYTES, transfer, ask->bytes, blocks_tell, &telling,
-				 &error);
+		good = disk && disk_sectors(devices, disk, ask, transfer, &error);
 		break;
 	case HV_ASK_DISK_FLUSH:
-		good = disk_flush(disk, &error);
+		good = disk && disk_flush(disk, &error);
 		break;
 	case HV_ASK_ENTROPY:
-		good = getrandom(transfer, ask->bytes, 0) == (ssize_t)ask->bytes;
-		if (good)
-			writer_give_payload(devices->writer, devices->machine->mailbox->event_head, transfer,
-					    ask->bytes);
+		good = random_give(devices, transfer, ask->bytes);
 		break;
 	default:
 		break;
@@ -208,10 +238,11 @@ static bool answer(struct devices *devices, struct hv_ask *ask)
 
 void devices_answer(struct devices *devices)
 {
-	struct hv_ask *ask = &devices->machine->mailbox->ask;
+	struct hv_ask *shared = &devices->machine->mailbox->ask;
 	if (!machine_asks(devices->machine) || !writer_has_room_for_data(devices->writer))
 		return;
-	ask->failed = !answer(devices, ask);
+	struct hv_ask ask = *shared;
+	shared->failed = !answer(devices, &ask);
 	machine_answer(devices->machine);
 }
 
@@ -219,6 +250,15 @@ void devices_release(struct devices *devices)
 {
 	if (devices->net)
 		net_release(devices->net);
+}
+
+bool devices_flush(struct devices *devices, struct error *error)
+{
+	for (unsigned i = 0; i < GUEST_VIRTIO_COUNT; i++) {
+		if (devices->disks[i] && !disk_flush(devices->disks[i], error))
+			return false;
+	}
+	return true;
 }
 
 void devices_close(struct devices *devices)

@@ -38,4 +38,6 @@ bool devices_healthy(const struct devices *devices, struct error *error);
 void devices_answer(struct devices *devices);
 /* Hands over what came for the guest, and wakes hv if need be. Call when all events have been looked at. */
 void devices_release(struct devices *devices);
+/* The guest is at its end: brings what it wrote to the images that are to be written. */
+bool devices_flush(struct devices *devices, struct error *error);
 void devices_close(struct devices *devices);

@@ -304,6 +304,9 @@ static bool run_machine(struct recording *r, struct error *error)
 	progress_end(&r->progress);
 	bool written = writer_stop(r->writer, &failure);
 	judge(r, &failure);
+	struct error unwritten = {.status = STATUS_OK};
+	if (!devices_flush(&r->devices, &unwritten) && failure.status == STATUS_OK)
+		failure = unwritten;
 	if (failure.status == STATUS_UNSUPPORTED)
 		hints_add(&r->hints, r->machine, &failure);
 	*error = failure;

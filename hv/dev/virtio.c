@@ -33,7 +33,7 @@ enum {
 };
 
 enum { MAGIC_VIRT = 0x74726976, VERSION_LEGACY = 1, VERSION_MODERN = 2, VENDOR_QEMU = 0x554d4551 };
-enum { STATUS_DRIVER_OK = 4, STATUS_FEATURES_OK = 8, STATUS_NEEDS_RESET = 64, STATUS_BITS = 0xff };
+enum { STATUS_DRIVER_OK = 4, STATUS_FEATURES_OK = 8, STATUS_NEEDS_RESET = 64, STATUS_DRIVERS = 0xff - 64 };
 enum { INTERRUPT_USED = 1, INTERRUPT_CONFIG = 2 };
 
 static const struct virtqueue_state *queue_of(const struct virtio_state *state, const struct virtio_model *model)
@@ -157,7 +157,7 @@ static void status_write(struct virtio_state *state, const struct virtio_model *
 	}
 	if (!(state->status & STATUS_FEATURES_OK) && !known)
 		value &= ~(uint32_t)STATUS_FEATURES_OK;
-	state->status = (value & STATUS_BITS) | (state->status & STATUS_NEEDS_RESET);
+	state->status = (value & STATUS_DRIVERS) | (state->status & STATUS_NEEDS_RESET);
 }
 
 int virtio_write(struct virtio_state *state, const struct virtio_model *model, uint32_t offset, uint8_t size,

@@ -235,7 +235,7 @@ void machine_output_take(struct machine *machine, uint8_t *to, uint32_t count)
 {
 	uint64_t ring_bytes = machine->boot->output_ring_bytes, tail = machine->mailbox->output_tail;
 	uint64_t to_end = ring_bytes - tail % ring_bytes, part = count < to_end ? count : to_end;
-	CHECK(count <= machine_index_load(&machine->mailbox->output_head) - tail);
+	CHECK(count <= ring_bytes && count <= machine_index_load(&machine->mailbox->output_head) - tail);
 	memcpy(to, machine->output + tail % ring_bytes, part);
 	memcpy(to + part, machine->output, count - part);
 	machine_index_store(&machine->mailbox->output_tail, tail + count);

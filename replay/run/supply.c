@@ -205,6 +205,9 @@ static bool event_take(struct supply *supply, struct machine *machine, const str
 	const uint8_t *data = NULL;
 	if (event->kind != EVENT_DISK_ZERO) {
 		left = event_data_bytes(event);
+		if (left > sizeof(bytes))
+			return error_set(error, STATUS_FAILED, "the machine gives out %llu bytes at once",
+					 (unsigned long long)left);
 		machine_output_take(machine, bytes, (uint32_t)left);
 		data = bytes;
 	}

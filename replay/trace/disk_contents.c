@@ -84,17 +84,31 @@ static bool punch(int fd, uint64_t offset, uint64_t bytes)
 	return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)bytes) == 0;
 }
 
-static bool put_block(uint64_t block, const uint8_t *bytes, void *context, struct error *error)
+/* Zeroes, which are a hole where the file can have one. */
+static bool put_zeroes(const struct writing *writing, uint64_t offset, uint64_t bytes, struct error *error)
+{
+	static const uint8_t zeroes[BLOCK];
+	if (writing->contents->image_fd < 0 || punch(writing->fd, offset, bytes))
+		return true;
+	for (uint64_t part; bytes > 0; offset += part, bytes -= part) {
+		part = bytes < BLOCK ? bytes : BLOCK;
+		if (!put(writing->fd, offset, zeroes, (size_t)part, error))
+			return false;
+	}
+	return true;
+}
+
+static bool put_blocks(uint64_t block, uint64_t count, const uint8_t *bytes, void *context, struct error *error)
 {
 	struct writing *writing = context;
-	if (block >= writing->count->blocks)
+	uint64_t blocks = writing->count->blocks;
+	if (block >= blocks || count > blocks - block)
 		return error_set(error, STATUS_FAILED,
-				 "the trace is damaged: block %" PRIu64 " is behind the disk's end", block);
+				 "the trace is damaged: block %" PRIu64 " is behind the disk's end", block + count - 1);
 	uint64_t offset = block * BLOCK, left = writing->contents->bytes - offset;
-	size_t part = left < BLOCK ? (size_t)left : BLOCK;
-	writing->count->in_trace++;
-	bool has_hole = is_zero(bytes, part) && (writing->contents->image_fd < 0 || punch(writing->fd, offset, part));
-	return has_hole || put(writing->fd, offset, bytes, part, error);
+	uint64_t part = left < count * BLOCK ? left : count * BLOCK;
+	writing->count->in_trace += count;
+	return bytes ? put(writing->fd, offset, bytes, (size_t)part, error) : put_zeroes(writing, offset, part, error);
 }
 
 bool disk_contents_write(struct trace_reader *trace, const struct disk_contents *contents, int fd,
@@ -109,5 +123,5 @@ bool disk_contents_write(struct trace_reader *trace, const struct disk_contents 
 		return error_set(error, STATUS_FAILED, "out of memory");
 	bool good = !buffer || copy_image(&writing, buffer, error);
 	free(buffer);
-	return good && trace_each_block(trace, contents->disk, contents->before_event, put_block, &writing, error);
+	return good && trace_each_block(trace, contents->disk, contents->before_event, put_blocks, &writing, error);
 }
