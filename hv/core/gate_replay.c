@@ -70,13 +70,19 @@ static bool event_equal(const struct event *a, const struct event *b, bool any_n
 	       form(a) == form(b);
 }
 
+/* An incomplete trace may end between two events of one position. */
+static HV_APART void trace_ended(void)
+{
+	hv.mailbox->stop = gate_half_stop();
+	publish_end(HV_STATE_ENDED);
+}
+
 /* Checks the event against the trace's next and passes on; false: they differ. `inexact`: takes n from the trace. */
 static bool agrees(const struct event *actual, bool inexact)
 {
 	const struct event *expected = next_event();
 	if (!expected) {
-		hv.mailbox->stop = gate_half_stop();
-		publish_end(HV_STATE_ENDED); /* an incomplete trace may end between two events of one position */
+		trace_ended();
 		return true;
 	}
 	if (!event_equal(expected, actual, inexact))
@@ -143,7 +149,9 @@ bool replay_ask(enum event_kind kind, struct hv_ask *ask)
 {
 	const struct event *next = next_here(kind);
 	if (!next) {
-		if (!next_here(EVENT_DISK_ERROR))
+		if (!next_event())
+			trace_ended();
+		else if (!next_here(EVENT_DISK_ERROR))
 			diverged_here();
 		return false;
 	}

@@ -136,12 +136,14 @@ static void settle(enum taken taken)
 			debug_interrupted();
 			interrupts_fold();
 			timers_sample();
-			virtio_bus_complete();
-			spin_look();
 		} else if (gate_note_due()) {
 			interrupts_fold();
 		}
 		interrupts_taken_forget();
+		if (exit) {
+			virtio_bus_complete(); /* hv may sleep in it: what it takes meanwhile is for the next turn */
+			spin_look();
+		}
 		input_poll();
 		virtio_bus_serve();
 		bool idle = waits && (!interrupts_pending() || hv_vcpu()->power == VCPU_OFF);

@@ -29,6 +29,13 @@ struct fake_memory {
 	uint64_t keyframe_next_event;
 	uint32_t keyframe_shared[FAKE_SHARED_WORDS];
 	uint32_t stopped_shared[FAKE_COMMANDS_MAX][FAKE_SHARED_WORDS];
+	struct answer {
+		uint64_t event;
+		uint32_t bytes;
+		uint8_t given[FAKE_ANSWER_BYTES_MAX];
+	} answers[FAKE_ANSWERS_MAX]; /* of the recording, for its replays */
+	size_t answer_count, asks;
+	uint8_t transfer[HV_TRANSFER_BYTES], output[FAKE_OUTPUT_BYTES];
 	uint32_t ram[FAKE_RAM_BYTES / sizeof(uint32_t)];
 };
 
@@ -142,6 +149,9 @@ static uint32_t act_do(const struct fake_act *act, bool *spurious)
 	case FAKE_KEYFRAME:
 		memory->mailbox.keyframe_request = 1;
 		return BOARD_IRQ_HOST;
+	case FAKE_PACKET:
+		memory->mailbox.packets++;
+		return BOARD_IRQ_HOST;
 	case FAKE_SPURIOUS:
 		*spurious = true;
 		return 0;
@@ -252,6 +262,56 @@ void fake_machine_yield(void)
 	mailbox->state = HV_STATE_RUNNING;
 }
 
+uint8_t fake_given(uint64_t sector, uint32_t at)
+{
+	return (uint8_t)(sector * 17 + at * 3 + at / 512 + 1);
+}
+
+static bool answer_make(struct answer *answer, struct hv_ask *ask)
+{
+	uint64_t fails_from = fake_config->asks_fail_from;
+	if (fails_from != 0 && ++memory->asks >= fails_from)
+		return false;
+	if (ask->kind == HV_ASK_PACKET) {
+		ask->bytes = FAKE_PACKET_BYTES;
+		memory->mailbox.packets--;
+	}
+	if (memory->answer_count == FAKE_ANSWERS_MAX || ask->bytes > FAKE_ANSWER_BYTES_MAX)
+		fake_machine_end(FAKE_STUCK);
+	*answer = (struct answer){.event = memory->mailbox.event_head, .bytes = ask->bytes};
+	for (uint32_t i = 0; i < ask->bytes; i++)
+		answer->given[i] = fake_given(ask->sector, i);
+	memory->answer_count++;
+	return true;
+}
+
+static const struct answer *answer_find(uint64_t event)
+{
+	for (size_t i = 0; i < memory->answer_count; i++) {
+		if (memory->answers[i].event == event)
+			return &memory->answers[i];
+	}
+	return NULL;
+}
+
+/* Recording, what hv asks for is made; in a replay it is what the recording had for the event that comes next. */
+static void ask_answer(void)
+{
+	struct hv_ask *ask = &memory->mailbox.ask;
+	const struct answer *answer = &memory->answers[memory->answer_count];
+	if (ask->kind == HV_ASK_NONE)
+		return;
+	if (memory->boot.mode == HV_MODE_RECORD)
+		ask->failed = !answer_make(&memory->answers[memory->answer_count], ask);
+	else
+		answer = answer_find(next_event());
+	if (!answer)
+		fake_machine_end(FAKE_STUCK);
+	if (!ask->failed)
+		memcpy(memory->transfer, answer->given, answer->bytes);
+	ask->kind = HV_ASK_NONE;
+}
+
 uint32_t fake_machine_sleep(void)
 {
 	struct hv_mailbox *mailbox = &memory->mailbox;
@@ -270,6 +330,7 @@ uint32_t fake_machine_sleep(void)
 		events_take(turn_max());
 	else
 		events_give(turn_max());
+	ask_answer();
 	if (mailbox->console_shown)
 		mailbox->stop_request = 1;
 	mailbox->console_shown = 0;
@@ -311,15 +372,22 @@ static void boot_write(const struct fake_config *config, enum hv_mode mode)
 		.resume = mode == HV_MODE_REPLAY && config->from_keyframe,
 		.serve = mode == HV_MODE_REPLAY && config->command_count > 0,
 		.machine_version = config->machine_version ? config->machine_version : GUEST_MACHINE_VERSION,
+		.output_ring_pa = (uint64_t)memory->output,
+		.output_ring_bytes = FAKE_OUTPUT_BYTES,
+		.transfer_pa = (uint64_t)memory->transfer,
 	};
+	for (size_t i = 0; i < config->device_count; i++)
+		memory->boot.virtio[i] = config->devices[i];
 	memory->boot.fingerprint_count = mode == HV_MODE_REPLAY && config->fingerprint ? HV_FINGERPRINT_COUNT : 0;
 	for (size_t i = 0; i < memory->boot.fingerprint_count; i++)
 		memory->boot.fingerprint[i] = config->fingerprint;
-	memory->sleeps = memory->ring_most = memory->asked = 0;
+	memory->sleeps = memory->ring_most = memory->asked = memory->asks = 0;
 	memory->fed_count = memory->act_next = 0;
 	memory->diverted_count = memory->command_next = memory->first_event = 0;
 	memory->is_diverted = false;
 	fake_guest_load(config);
+	if (config->prepare)
+		config->prepare();
 	if (memory->boot.resume) {
 		memory->mailbox.final_state = memory->keyframe;
 		memory->fed_count = memory->first_event = memory->keyframe_next_event;
@@ -348,7 +416,7 @@ enum fake_result fake_record(const struct fake_config *config)
 {
 	memory_map();
 	boot_write(config, HV_MODE_RECORD);
-	memory->trace_count = 0;
+	memory->trace_count = memory->answer_count = 0;
 	memory->keyframe_next_event = 0;
 	return machine_run(config);
 }
@@ -404,6 +472,12 @@ const struct guest_state *fake_keyframe(uint64_t *next_event)
 {
 	*next_event = memory->keyframe_next_event;
 	return &memory->keyframe;
+}
+
+const uint8_t *fake_output(uint64_t *bytes)
+{
+	*bytes = memory->mailbox.output_head;
+	return memory->output;
 }
 
 uint64_t fake_sleeps(void)

@@ -16,6 +16,7 @@ enum { FAKE_RAM_BYTES = 0x82000 }; /* from GUEST_RAM_IPA on */
 enum { FAKE_SHARED_WORDS = 64 };
 #define FAKE_CELL (FAKE_SHARED + UINT64_C(4) * (FAKE_SHARED_WORDS - 2)) /* what FAKE_LDXR and its like access */
 enum { FAKE_SEGMENTS = 12, FAKE_EVENTS_MAX = 4096, FAKE_RING_COUNT = 256, FAKE_COMMANDS_MAX = 8 };
+enum { FAKE_PACKET_BYTES = 60, FAKE_ANSWERS_MAX = 64, FAKE_ANSWER_BYTES_MAX = 4096, FAKE_OUTPUT_BYTES = 2 << 20 };
 
 enum fake_result {
 	FAKE_STOPPED, /* hv is at its end: the mailbox says which */
@@ -35,6 +36,7 @@ enum fake_act_kind {
 	FAKE_SPURIOUS,     /* an interrupt that is gone when hv looks */
 	FAKE_STOP,         /* asks hv to stop */
 	FAKE_KEYFRAME,     /* asks for a keyframe and rings */
+	FAKE_PACKET,       /* has a packet of FAKE_PACKET_BYTES for the guest and rings */
 };
 
 struct fake_act {
@@ -73,10 +75,14 @@ struct fake_config {
 	uint64_t events_turn; /* how many events the host takes or gives while hv sleeps once; 0: all that fit */
 	uint64_t over_count;  /* what an MRS of a plain register counts too much */
 	uint32_t pace;
-	uint32_t vcpu_count;           /* 0: 1 */
-	uint64_t machine_version;      /* 0: GUEST_MACHINE_VERSION */
-	struct hv_console_watch until; /* recording: the host asks hv to stop when the console shows this */
-	uint64_t fingerprint;          /* replay: the recording's machine had this for every register; 0: not known */
+	uint32_t vcpu_count;             /* 0: 1 */
+	uint64_t machine_version;        /* 0: GUEST_MACHINE_VERSION */
+	struct hv_console_watch until;   /* recording: the host asks hv to stop when the console shows this */
+	const struct hv_virtio *devices; /* at the first transports */
+	size_t device_count;
+	void (*prepare)(void);   /* puts what it likes into RAM before the guest runs */
+	uint64_t asks_fail_from; /* recording: the first of what hv asks that the host cannot do, from 1 on; 0: none */
+	uint64_t fingerprint;    /* replay: the recording's machine had this for every register; 0: not known */
 	bool virtual_first; /* at an entry the guest takes a virtual interrupt before a physical one takes it out */
 	bool no_clock;      /* the machine has no exact clock */
 	bool is_truncated;  /* replay: the trace has no END */
@@ -107,6 +113,9 @@ void fake_trace_cut(size_t count);
 const struct fake_stopped *fake_stopped(size_t command);
 /* The events of all diverted runs. */
 const struct event *fake_diverted(size_t *count);
+/* What the guest's devices gave out in the last run, and what the host gives a disk's sector, or as entropy. */
+const uint8_t *fake_output(uint64_t *bytes);
+uint8_t fake_given(uint64_t sector, uint32_t at);
 /* The state of the recording's last keyframe, and how many events came before it; 0: there is none. */
 const struct guest_state *fake_keyframe(uint64_t *next_event);
 /* How often hv slept, and the most events that were in the ring. */
