@@ -309,5 +309,14 @@ def a_walk_among_several_vcpus_meets_one_guest_at_each_position():
     walk("many.trace", WalkOfMany)
 
 
+@test
+def a_walk_among_a_hostile_drivers_requests_meets_one_guest_at_each_position():
+    with open("disk", "wb") as file:
+        file.write(rng.randbytes(4400 * 512))
+    harness.record("--disk", "disk", harness.payload("virtio_hostile"), str(rng.randrange(1 << 40)), "400" if SOAK else "100",
+                   "--console", "none", "--keyframe-every", "10ms", trace="hostile.trace")
+    walk("hostile.trace")
+
+
 if __name__ == "__main__":
     harness.main()

@@ -1,5 +1,5 @@
-/* Virtio devices of the fake machine, and their queues in its RAM: what a scripted guest cannot do by itself is put there
- * before it runs. A guest starts a device by START, and notifies it by NOTIFY. */
+/* Virtio devices of the fake machine, and their queues in its RAM: what a scripted guest cannot do by itself is put
+ * there before it runs. A guest starts a device by START, and notifies it by NOTIFY. */
 #pragma once
 #include "hv/dev/virtio.h"
 #include "tests/unit/fake_check.h"
@@ -14,7 +14,7 @@ enum { DISK = 0, RNG = 1, NET = 2, QUEUE_SIZE = 8, LATENCY_NS = 40000, SECTORS =
 #define STATUS_IPA(i)      (QUEUE_IPA(0) + 0xc00 + (uint64_t)(i))
 #define BUFFER_IPA(i)      (GUEST_RAM_IPA + 0x20000 + 0x1000 * (uint64_t)(i))
 
-#define REGISTER(device, offset) (GUEST_VIRTIO_IPA + (device)*GUEST_VIRTIO_BYTES + (offset))
+#define REGISTER(device, offset)   (GUEST_VIRTIO_IPA + (device)*GUEST_VIRTIO_BYTES + (offset))
 #define SET(device, offset, value) FAKE_MOV(9, value), FAKE_STORE(9, REGISTER(device, offset), 4)
 #define START(device)                                                                                                  \
 	SET(device, 0x24, 1), SET(device, 0x20, 1), SET(device, 0x70, 11), SET(device, 0x38, QUEUE_SIZE),              \
@@ -57,6 +57,7 @@ static inline void disk_put(uint16_t i, uint32_t type, uint64_t sector, uint32_t
 	uint16_t at = (uint16_t)(3 * i), write = type == 0 ? 2 : 0;
 	ram_put(HEADER_IPA(i), header, sizeof(header));
 	descriptor_put(DISK, at, (struct descriptor){HEADER_IPA(i), 16, 1, (uint16_t)(at + 1)});
-	descriptor_put(DISK, (uint16_t)(at + 1), (struct descriptor){BUFFER_IPA(i), bytes, 1 | write, (uint16_t)(at + 2)});
+	descriptor_put(DISK, (uint16_t)(at + 1),
+		       (struct descriptor){BUFFER_IPA(i), bytes, 1 | write, (uint16_t)(at + 2)});
 	descriptor_put(DISK, (uint16_t)(at + 2), (struct descriptor){STATUS_IPA(i), 1, 2, 0});
 }

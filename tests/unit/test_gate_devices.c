@@ -35,10 +35,8 @@ static const struct fake_op polling[] = {
 	FAKE_OFF,
 };
 
-static const struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(polling)},
-					  .devices = devices,
-					  .device_count = 2,
-					  .prepare = prepare};
+static const struct fake_config config = {
+	.segments = {FAKE_CODE_SEGMENT(polling)}, .devices = devices, .device_count = 2, .prepare = prepare};
 
 static uint32_t given_word(uint64_t sector, uint32_t at)
 {
@@ -125,7 +123,14 @@ Test(gate_devices, a_trace_that_ends_within_a_batch_ends_there)
 Test(gate_devices, a_guest_may_begin_to_wait_exactly_when_its_disk_is_done)
 {
 	static struct fake_op waiting[] = {
-		FAKE_GIC_SETUP, GIC_DISKS, START(DISK), NOTIFY(DISK), FAKE_LOOP(1), FAKE_WFI, FAKE_PEEK(2, BUFFER_IPA(0)), FAKE_OFF,
+		FAKE_GIC_SETUP,
+		GIC_DISKS,
+		START(DISK),
+		NOTIFY(DISK),
+		FAKE_LOOP(1),
+		FAKE_WFI,
+		FAKE_PEEK(2, BUFFER_IPA(0)),
+		FAKE_OFF,
 	};
 	struct fake_config near = config;
 	near.segments[0] = (struct fake_segment)FAKE_CODE_SEGMENT(waiting);

@@ -7,15 +7,27 @@ TestSuite(virtio_broken, .timeout = 300);
 enum { NEXT = 1, WRITE = 2, INDIRECT = 4, STATUS_NEEDS_RESET = 64, INTERRUPT_CONFIG = 2 };
 
 static const struct fake_op program[] = {
-	START(DISK), START(RNG), START(NET), NOTIFY(RNG), NOTIFY(DISK), FAKE_LOOP(LATENCY_NS + 600000),
-	FAKE_LOAD(1, REGISTER(DISK, 0x70), 4), FAKE_LOAD(2, REGISTER(DISK, 0x60), 4), FAKE_LOAD(3, REGISTER(RNG, 0x70), 4),
-	FAKE_LOAD(4, REGISTER(RNG, 0x60), 4), FAKE_LOAD(5, REGISTER(NET, 0x70), 4), FAKE_LOAD(6, REGISTER(NET, 0x60), 4),
+	START(DISK),
+	START(RNG),
+	START(NET),
+	NOTIFY(RNG),
+	NOTIFY(DISK),
+	FAKE_LOOP(LATENCY_NS + 600000),
+	FAKE_LOAD(1, REGISTER(DISK, 0x70), 4),
+	FAKE_LOAD(2, REGISTER(DISK, 0x60), 4),
+	FAKE_LOAD(3, REGISTER(RNG, 0x70), 4),
+	FAKE_LOAD(4, REGISTER(RNG, 0x60), 4),
+	FAKE_LOAD(5, REGISTER(NET, 0x70), 4),
+	FAKE_LOAD(6, REGISTER(NET, 0x60), 4),
 	FAKE_OFF,
 };
 static const struct fake_act packet[] = {{FAKE_PACKET, 5000, 0}};
 
-static struct fake_config config = {
-	.segments = {FAKE_CODE_SEGMENT(program)}, .devices = devices, .device_count = 3, .acts = packet, .act_count = 1};
+static struct fake_config config = {.segments = {FAKE_CODE_SEGMENT(program)},
+				    .devices = devices,
+				    .device_count = 3,
+				    .acts = packet,
+				    .act_count = 1};
 
 static void good(void)
 {
@@ -30,6 +42,7 @@ static void good(void)
 static void next_beyond_the_table(void)
 {
 	descriptor_put(DISK, 1, (struct descriptor){BUFFER_IPA(0), 1024, NEXT, QUEUE_SIZE});
+	descriptor_put(DISK, QUEUE_SIZE, (struct descriptor){STATUS_IPA(0), 1, WRITE, 0});
 }
 
 static void circle(void)
@@ -90,10 +103,18 @@ static void table_without_the_feature(void)
 	descriptor_put(DISK, 0, (struct descriptor){QUEUE_IPA(DISK) + 16, 32, INDIRECT, 0});
 }
 
-static void (*const disk_spoils[])(void) = {
-	next_beyond_the_table, circle,    readable_behind_writable, more_than_the_queue_has, head_beyond_the_table,
-	short_header,          no_status, empty_status,             data_outside_of_ram,     status_outside_of_ram,
-	more_than_ram,         table_without_the_feature};
+static void (*const disk_spoils[])(void) = {next_beyond_the_table,
+					    circle,
+					    readable_behind_writable,
+					    more_than_the_queue_has,
+					    head_beyond_the_table,
+					    short_header,
+					    no_status,
+					    empty_status,
+					    data_outside_of_ram,
+					    status_outside_of_ram,
+					    more_than_ram,
+					    table_without_the_feature};
 
 static void (*spoil)(void);
 
