@@ -236,7 +236,7 @@ rtos: all
 	BUILD=$(BUILD) tests/rtos $(if $(NUTTX),nuttx=$(NUTTX)) $(if $(LK),lk=$(LK))
 
 soak: deps-check all debug-build guests $(EDITORS) $(ESCAPES) $(FAILING) $(NET_GUEST)
-	tools/fetch-guest --out $(BUILD)/guest
+	tools/fetch-guest --out $(BUILD)/guest --disk
 	tools/fetch-qemu --out $(BUILD)/qemu
 	$(MAKE) deb
 	BUILD=$(BUILD) tests/install/deb-check --root

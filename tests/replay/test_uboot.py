@@ -1,11 +1,12 @@
 """Debian's U-Boot, unchanged: it comes to its prompt, takes scripted commands, and replays, in RAM and in flash."""
+import hashlib
 import os
 import re
 import sqlite3
 import zlib
 
 import harness
-from harness import check, record, replay, test
+from harness import SOAK, check, record, replay, test
 
 COMMANDS = (  # after which text of the console
     ("autoboot:", b"\n"),  # any key
@@ -93,6 +94,25 @@ def uboot_reads_a_file_system():
     console = record("--firmware", u_boot(), "--disk", disk, *typed(commands), "--timeout", "100").out
     check(b"==> %08x" % zlib.crc32(text) in console, f"another sum of {len(text)} bytes: {console[-200:]!r}")
     replay(console=console)
+
+
+@test
+def uboot_starts_debian_from_its_disk():
+    disk = os.path.join(harness.GUEST, "disk", "debian.img")
+    if not SOAK or not os.path.exists(disk):
+        raise harness.Skipped("it takes minutes: --soak, and tools/fetch-guest --disk")
+    commands = (("login: ", b"root\n"), ("Password: ", b"hvrec\n"), ("# ", b"systemctl is-system-running\n"),
+                ("# ", b"python3 -c 'print(6 * 7)' >a; sync; cat a; poweroff\n"))
+    with open(disk, "rb") as file:
+        before = hashlib.file_digest(file, "sha256").digest()
+    console = record("--firmware", u_boot(), "--disk", disk, "--memory", "1G", *typed(commands), seconds=3600).out
+    for text in (b"GNU GRUB", b"hvrec login: ", b"\r42\r\n", b"Power down"):
+        check(text in console, f"no {text!r}; the console ends {console[-300:]!r}")
+    with open(disk, "rb") as file:
+        check(hashlib.file_digest(file, "sha256").digest() == before, "the image was changed")
+    replay(console=console, seconds=3600)
+    result = harness.hvrec("verify", "trace", seconds=3600)
+    check(result.status == 0, f"verify: {result}")
 
 
 @test
