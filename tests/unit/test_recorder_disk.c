@@ -62,7 +62,8 @@ static struct disk *open_disk(uint64_t size, bool write)
 	snprintf(path, sizeof(path), "%s/image", folder);
 	FILE *file = fopen(path, "wb");
 	for (uint64_t i = 0; i < size; i++)
-		image[i] = model[i] = i / BLOCK % 2 ? 0 : (uint8_t)(i * 7 + i / SECTOR); /* every second block is empty */
+		image[i] = model[i] =
+			i / BLOCK % 2 ? 0 : (uint8_t)(i * 7 + i / SECTOR); /* every second block is empty */
 	cr_assert(file && fwrite(image, 1, size, file) == size && fclose(file) == 0);
 	disk_size = size;
 	told_count = 0;
