@@ -208,24 +208,30 @@ void net_send(struct net *net, const uint8_t *packet, size_t bytes)
 	slirp_input(net->slirp, packet, (int)bytes);
 }
 
-/* A machine that runs is interrupted only for the first packet after it has taken all that it was rung for. */
-void net_release(struct net *net)
+/* A machine that is about to sleep looks once more before, and rings when it does sleep: it is woken then if it missed
+ * them. One that runs is interrupted only for the first packet after it has taken all that it was rung for. */
+static void machine_tell(struct net *net)
 {
 	struct hv_mailbox *mailbox = net->machine->mailbox;
-	uint64_t before = mailbox->packet_head;
+	uint64_t head = mailbox->packet_head, tail = machine_index_load(&mailbox->packet_tail);
+	if (head == tail || head == net->rung_head)
+		return;
+	if (__atomic_load_n(&mailbox->waits, __ATOMIC_SEQ_CST))
+		machine_wake(net->machine);
+	else if (machine_index_load(&mailbox->idle_target_ns) == 0 && tail >= net->rung_head)
+		machine_ring(net->machine);
+	else
+		return;
+	net->rung_head = head;
+}
+
+void net_release(struct net *net)
+{
 	for (; *net->waiting; net->waiting = &(*net->waiting)->next) {
 		if (!machine_packet_put(net->machine, (*net->waiting)->data, (uint32_t)(*net->waiting)->bytes))
 			break;
 	}
-	if (mailbox->packet_head == before)
-		return;
-	if (__atomic_load_n(&mailbox->waits, __ATOMIC_SEQ_CST))
-		machine_wake(net->machine);
-	else if (machine_index_load(&mailbox->packet_tail) >= net->rung_head)
-		machine_ring(net->machine);
-	else
-		return;
-	net->rung_head = mailbox->packet_head;
+	machine_tell(net);
 }
 
 const uint8_t *net_taken(const struct net *net, size_t *bytes)

@@ -37,9 +37,11 @@ void ring_bell_ask(void)
 	board_doorbell_ring();
 }
 
+/* The host has yet to look for what it was rung for last, and looks at all then. */
 void ring_wait(void)
 {
-	board_doorbell_ring();
+	if (!__atomic_load_n(&hv.mailbox->packets_sent, __ATOMIC_ACQUIRE))
+		board_doorbell_ring();
 	while (hv.mailbox->waits)
 		interrupts_taken_add(board_wait());
 	ring_bell_await();

@@ -234,6 +234,18 @@ Test(net, a_machine_is_rung_for_once_until_it_has_taken_all)
 	net_release(net);
 	cr_assert_eq(bells(), 1, "it sleeps");
 	cr_assert_eq(mailbox.waits, 0);
+	while (packet_next() != 0)
+		;
+	mailbox.idle_target_ns = 1;
+	arp_ask();
+	net_release(net);
+	cr_assert_eq(bells(), 0, "it is about to sleep, and looks");
+	mailbox.waits = 1;
+	net_release(net);
+	cr_assert_eq(bells(), 1, "it slept without having seen them");
+	mailbox.waits = 1;
+	net_release(net);
+	cr_assert_eq(bells(), 0, "its driver has no buffers: that is not asked again and again");
 	net_close(net);
 }
 
