@@ -35,7 +35,7 @@ struct fake_memory {
 		uint8_t given[FAKE_ANSWER_BYTES_MAX];
 	} answers[FAKE_ANSWERS_MAX]; /* of the recording, for its replays */
 	size_t answer_count, asks;
-	uint8_t transfer[HV_TRANSFER_BYTES], output[FAKE_OUTPUT_BYTES];
+	uint8_t transfer[HV_TRANSFER_BYTES], output[FAKE_OUTPUT_BYTES], packets[FAKE_PACKETS_BYTES];
 	uint32_t ram[FAKE_RAM_BYTES / sizeof(uint32_t)];
 };
 
@@ -126,6 +126,28 @@ static bool type(uint8_t byte)
 	return true;
 }
 
+uint8_t fake_given(uint64_t sector, uint32_t at)
+{
+	return (uint8_t)(sector * 17 + at * 3 + at / 512 + 1);
+}
+
+static void given_put(uint8_t *to, uint64_t sector, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		to[i] = fake_given(sector, i);
+}
+
+/* Its length, then its bytes (hv/abi/mailbox.h). */
+static void packet_put(void)
+{
+	const uint32_t bytes = FAKE_PACKET_BYTES;
+	uint64_t at = memory->mailbox.packet_head % FAKE_PACKETS_BYTES;
+	memcpy(&memory->packets[at], &bytes, sizeof(bytes));
+	given_put(&memory->packets[at + sizeof(bytes)], 0, bytes);
+	memory->mailbox.packet_head +=
+		(sizeof(bytes) + bytes + HV_PACKET_ALIGN - 1) / HV_PACKET_ALIGN * HV_PACKET_ALIGN;
+}
+
 static const struct fake_act *act_next(void)
 {
 	if (memory->boot.mode != HV_MODE_RECORD || memory->act_next == fake_config->act_count)
@@ -150,7 +172,7 @@ static uint32_t act_do(const struct fake_act *act, bool *spurious)
 		memory->mailbox.keyframe_request = 1;
 		return BOARD_IRQ_HOST;
 	case FAKE_PACKET:
-		memory->mailbox.packets++;
+		packet_put();
 		return BOARD_IRQ_HOST;
 	case FAKE_SPURIOUS:
 		*spurious = true;
@@ -262,27 +284,25 @@ void fake_machine_yield(void)
 	mailbox->state = HV_STATE_RUNNING;
 }
 
-uint8_t fake_given(uint64_t sector, uint32_t at)
-{
-	return (uint8_t)(sector * 17 + at * 3 + at / 512 + 1);
-}
-
 static bool answer_make(struct answer *answer, struct hv_ask *ask)
 {
 	uint64_t fails_from = fake_config->asks_fail_from;
 	if (fails_from != 0 && ++memory->asks >= fails_from)
 		return false;
-	if (ask->kind == HV_ASK_PACKET) {
-		ask->bytes = FAKE_PACKET_BYTES;
-		memory->mailbox.packets--;
-	}
 	if (memory->answer_count == FAKE_ANSWERS_MAX || ask->bytes > FAKE_ANSWER_BYTES_MAX)
 		fake_machine_end(FAKE_STUCK);
 	*answer = (struct answer){.event = memory->mailbox.event_head, .bytes = ask->bytes};
-	for (uint32_t i = 0; i < ask->bytes; i++)
-		answer->given[i] = fake_given(ask->sector, i);
+	given_put(answer->given, ask->sector, ask->bytes);
 	memory->answer_count++;
 	return true;
+}
+
+/* Packets are alike, and hv asks for them in a replay only. */
+static const struct answer *packet_answer(void)
+{
+	static struct answer packet = {.bytes = FAKE_PACKET_BYTES};
+	given_put(packet.given, 0, packet.bytes);
+	return &packet;
 }
 
 static const struct answer *answer_find(uint64_t event)
@@ -304,7 +324,7 @@ static void ask_answer(void)
 	if (memory->boot.mode == HV_MODE_RECORD)
 		ask->failed = !answer_make(&memory->answers[memory->answer_count], ask);
 	else
-		answer = answer_find(next_event());
+		answer = ask->kind == HV_ASK_PACKET ? packet_answer() : answer_find(next_event());
 	if (!answer)
 		fake_machine_end(FAKE_STUCK);
 	if (!ask->failed)
@@ -375,6 +395,8 @@ static void boot_write(const struct fake_config *config, enum hv_mode mode)
 		.output_ring_pa = (uint64_t)memory->output,
 		.output_ring_bytes = FAKE_OUTPUT_BYTES,
 		.transfer_pa = (uint64_t)memory->transfer,
+		.packet_ring_pa = (uint64_t)memory->packets,
+		.packet_ring_bytes = FAKE_PACKETS_BYTES,
 	};
 	for (size_t i = 0; i < config->device_count; i++)
 		memory->boot.virtio[i] = config->devices[i];

@@ -104,5 +104,5 @@ Test(abi, the_boot_block_and_the_mailbox)
 	cr_assert_eq(offsetof(struct hv_mailbox, event_head),
 		     offsetof(struct hv_mailbox, console_watch) + HV_CONSOLE_WATCHES * sizeof(struct hv_console_watch) +
 			     8 + sizeof(struct hv_ask) + 8);
-	cr_assert_eq(offsetof(struct hv_mailbox, final_state), offsetof(struct hv_mailbox, event_head) + 48);
+	cr_assert_eq(offsetof(struct hv_mailbox, final_state), offsetof(struct hv_mailbox, event_head) + 64);
 }
