@@ -173,7 +173,7 @@ coverage:
 guest-check: guests
 	tests/guest/run-on-qemu.sh $(BUILD)/guest
 
-EDITORS := $(BUILD)/tests/trace_edit $(BUILD)/tests/keyframe_edit $(BUILD)/tests/device_trace $(BUILD)/tests/trace_devices
+EDITORS := $(BUILD)/tests/trace_edit $(BUILD)/tests/keyframe_edit $(BUILD)/tests/device_trace $(BUILD)/tests/device_sample
 $(EDITORS): $(BUILD)/tests/%: tests/replay/%.c $(filter $(BUILD)/host/storage/% $(BUILD)/host/hv/error/%,$(HOST_OBJECTS))
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) $^ -lsqlite3 -llz4 -lzstd -lxxhash -o $@

@@ -37,15 +37,29 @@ struct comparison {
 	struct trace_diff_place places[TRACE_DIFF_COUNT];
 };
 
+/* A value of one side; one of several lines, as the list of devices, stands below its first. */
+static void print_value(char side, const char *value)
+{
+	printf("    %c  ", side);
+	do {
+		size_t bytes = strcspn(value, "\n");
+		printf("%.*s\n", (int)bytes, value);
+		value += bytes + (value[bytes] == '\n');
+		if (*value)
+			printf("       ");
+	} while (*value);
+}
+
 static void print_input(const char *name, const char *a, const char *b, void *context)
 {
 	struct comparison *c = context;
 	if (c->input_count++ == 0)
 		puts("They begin with different");
-	if (a && b)
-		printf("  %s\n    A  %s\n    B  %s\n", name, a, b);
-	else
-		printf("  %s\n", name);
+	printf("  %s\n", name);
+	if (a && b) {
+		print_value('A', a);
+		print_value('B', b);
+	}
 }
 
 /* One side of a row; empty after the last event. */

@@ -37,6 +37,8 @@ static bool facts_put(struct trace_writer *w, struct error *error)
 		    trace_put_file(w, "initrd", NULL, 0, error) &&
 		    trace_put_text(w, TRACE_META_BOOTARGS, "quiet", error) &&
 		    trace_put_text(w, TRACE_META_KERNEL_NAME, "Image", error) &&
+		    trace_put_text(w, TRACE_META_DEVICES,
+				   "0 disk 4096 rw vda S\n1 disk 64 ro vdb \n2 net 52:54:00:00:00:01\n", error) &&
 		    trace_put_text(w, TRACE_META_KERNEL_KIND, "Linux Image", error);
 	for (size_t i = 0; good && i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		good = trace_put_u64(w, numbers[i].key, numbers[i].number, error);

@@ -1,21 +1,22 @@
-"""What a trace says of disks, packets and random bytes without being run: of one that trace_devices makes, whose events
-and bytes stand in tests/unit/device_trace.h."""
+"""What a trace says of disks, packets and random bytes without being run: of one that device_sample makes, whose events
+and bytes stand in tests/unit/device_sample.h."""
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 
 import harness
 from browser import Browser
 from harness import check, error_line, hvrec, test
 
-TRACE_DEVICES = os.path.join(harness.BUILD, "tests", "trace_devices")
+DEVICE_SAMPLE = os.path.join(harness.BUILD, "tests", "device_sample")
 DISK_BYTES = 9 * 512
 RTC_S = 1700000000
 
 
 def made(trace="trace"):
-    subprocess.run([TRACE_DEVICES, trace], check=True)
+    subprocess.run([DEVICE_SAMPLE, trace], check=True)
 
 
 def answer(*arguments):
@@ -70,6 +71,31 @@ def events_by_group_and_device():
     check(events("--address", "vda")[0] == events("--address", "virtio0")[0] == [0, 2, 3, 4, 6, 10, 11], "vda")
     check(events("--address", "virtio3", "--kind", "packet_in")[0] == [9], "virtio3")
     check("vdb" in error_line(hvrec("events", "trace", "--address", "vdb"), "events"), "vdb")
+
+
+def edited(trace, change):
+    """A trace like the other, but for a change of its metadata."""
+    made(trace)
+    db = sqlite3.connect(trace)
+    db.execute(change)
+    db.commit()
+    db.close()
+    harness.trace_edit("seal", trace)
+
+
+@test
+def devices_and_what_they_did_are_compared():
+    made()
+    edited("other", "UPDATE meta SET value = replace(value, 'vda S-1', 'root S-2') WHERE key = 'devices'")
+    result = hvrec("diff", "trace", "other")
+    check(result.status == 2 and "begin differently" in error_line(result, "diff", 2), f"{result}")
+    check(result.out.decode() == "They begin with different\n  virtio devices\n"
+          "    A  0 disk 9 ro vda S-1\n       3 net 52:54:00:12:34:56\n       5 rng\n"
+          "    B  0 disk 9 ro root S-2\n       3 net 52:54:00:12:34:56\n       5 rng\n", result.out.decode())
+    harness.trace_edit("event", "other", 6, "value", (1024 << 32) + 0x77)
+    result = hvrec("diff", "trace", "other")
+    check(result.status == 2 and b"DISK_WRITE vda, sector 0, 512 bytes" in result.out and
+          b"DISK_WRITE root, sector 0, 1024 bytes" in result.out, f"{result.out.decode()}")
 
 
 @test

@@ -1,6 +1,6 @@
-/* The trace of tests/unit/device_trace.h, in a test's own folder. */
+/* The trace of tests/unit/device_sample.h, in a test's own folder. */
 #pragma once
-#include "tests/unit/device_trace.h"
+#include "tests/unit/device_sample.h"
 #include "tests/unit/trace_fixture.h"
 
 static inline struct trace_reader *device_open(void)

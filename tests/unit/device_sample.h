@@ -1,6 +1,6 @@
 /* A small trace of a guest with a disk (vda, 9 sectors: two blocks, the second of them cut), a network card and a
  * source of random bytes, for tests of what looks into traces: the unit tests, and by
- * tests/replay/trace_devices the commands. */
+ * tests/replay/device_sample the commands. */
 #pragma once
 #include "hv/abi/machine.h"
 #include "storage/trace.h"
@@ -63,9 +63,7 @@ static inline bool device_blocks(struct trace_writer *w, struct error *error)
 	good = good && trace_put_block(w, 0, 0, DEVICE_WRITE, block, error);
 	memset(block, 'r', 512);
 	good = good && trace_put_block(w, 0, 0, DEVICE_REWRITE, block, error);
-	memset(block, 0, sizeof(block));
-	return good && trace_put_block(w, 0, 0, DEVICE_ZERO, block, error) &&
-	       trace_put_block(w, 0, 1, DEVICE_ZERO, block, error);
+	return good && trace_put_zeroes(w, 0, 0, 2, DEVICE_ZERO, error);
 }
 
 /* Writes it to `path`, in place of what is there. */
