@@ -79,20 +79,14 @@ static bool copy_image(const struct writing *writing, uint8_t *buffer, struct er
 	return true;
 }
 
-static bool punch(int fd, uint64_t offset, uint64_t bytes)
-{
-	return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)bytes) == 0;
-}
-
-/* Zeroes, which are a hole where the file can have one. */
 static bool put_zeroes(const struct writing *writing, uint64_t offset, uint64_t bytes, struct error *error)
 {
 	static const uint8_t zeroes[BLOCK];
-	if (writing->contents->image_fd < 0 || punch(writing->fd, offset, bytes))
+	if (writing->contents->image_fd < 0 ||
+	    fallocate(writing->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)bytes) == 0)
 		return true;
-	for (uint64_t part; bytes > 0; offset += part, bytes -= part) {
-		part = bytes < BLOCK ? bytes : BLOCK;
-		if (!put(writing->fd, offset, zeroes, (size_t)part, error))
+	for (uint64_t at = 0; at < bytes; at += BLOCK) {
+		if (!put(writing->fd, offset + at, zeroes, bytes - at < BLOCK ? bytes - at : BLOCK, error))
 			return false;
 	}
 	return true;
@@ -108,7 +102,8 @@ static bool put_blocks(uint64_t block, uint64_t count, const uint8_t *bytes, voi
 	uint64_t offset = block * BLOCK, left = writing->contents->bytes - offset;
 	uint64_t part = left < count * BLOCK ? left : count * BLOCK;
 	writing->count->in_trace += count;
-	return bytes ? put(writing->fd, offset, bytes, (size_t)part, error) : put_zeroes(writing, offset, part, error);
+	return bytes && !is_zero(bytes, part) ? put(writing->fd, offset, bytes, part, error)
+					      : put_zeroes(writing, offset, part, error);
 }
 
 bool disk_contents_write(struct trace_reader *trace, const struct disk_contents *contents, int fd,
