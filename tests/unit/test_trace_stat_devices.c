@@ -40,8 +40,8 @@ Test(trace_stat_devices, a_request_in_pieces_is_one)
 		{{.kind = EVENT_DISK_READ, .n = 5, .address = 8 + SECTORS, .value = DEVICE_DATA(MIB)}, 1},
 		{{.kind = EVENT_PACKET_IN, .n = 5, .address = 1, .value = DEVICE_DATA(60)}, 1},
 		{{.kind = EVENT_DISK_READ, .n = 5, .address = 8 + 2 * SECTORS, .value = DEVICE_DATA(512)}, 1},
-		{{.kind = EVENT_DISK_READ, .n = 5, .address = 9 + 2 * SECTORS, .value = DEVICE_DATA(MIB)}, 2},
-		{{.kind = EVENT_DISK_READ, .n = 6, .address = 9 + 3 * SECTORS, .value = DEVICE_DATA(MIB)}, 3},
+		{{.kind = EVENT_DISK_READ, .n = 5, .address = 8 + 3 * SECTORS, .value = DEVICE_DATA(MIB)}, 2},
+		{{.kind = EVENT_DISK_READ, .n = 6, .address = 8 + 4 * SECTORS, .value = DEVICE_DATA(MIB)}, 3},
 		{{.kind = EVENT_DISK_READ, .n = 6, .address = 8, .value = DEVICE_DATA(MIB)}, 4},
 	};
 	struct trace_stat_devices devices = {0};
