@@ -11,16 +11,10 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* Told of a disk's blocks: which disk. */
-struct telling {
-	struct devices *devices;
-	uint32_t transport;
-};
-
 static bool blocks_tell(void *context, uint64_t first, uint64_t count, uint64_t event, const uint8_t *bytes)
 {
-	const struct telling *telling = context;
-	return writer_give_blocks(telling->devices->writer, telling->transport, first, count, event, bytes);
+	const struct devices_disk *disk = context;
+	return writer_give_blocks(disk->devices->writer, disk->transport, first, count, event, bytes);
 }
 
 static void disk_name(char name[VIRTIO_NAME_BYTES], const struct disk_options *options, size_t index)
@@ -42,6 +36,8 @@ static bool disk_add(struct devices *devices, const struct disk_options *options
 	devices->disks[index] = disk_open(options, folder, error);
 	if (!devices->disks[index])
 		return false;
+	devices->tellings[index] = (struct devices_disk){devices, (uint32_t)index};
+	disk_listen(devices->disks[index], blocks_tell, &devices->tellings[index]);
 	device->type = VIRTIO_TYPE_BLOCK;
 	device->flags = options->read_only ? VIRTIO_READ_ONLY : 0;
 	device->value = disk_bytes(devices->disks[index]) / VIRTIO_SECTOR_BYTES;
@@ -107,7 +103,6 @@ static bool disk_event(struct devices *devices, const struct event *shared, uint
 {
 	static uint8_t bytes[HV_TRANSFER_BYTES];
 	const struct event event = *shared;
-	struct telling telling = {devices, event_disk(&event)};
 	bool is_write = event.kind == EVENT_DISK_WRITE;
 	uint64_t offset = event_sector(&event) * VIRTIO_SECTOR_BYTES;
 	uint64_t count = is_write ? event_data_bytes(&event) : event.value;
@@ -117,7 +112,7 @@ static bool disk_event(struct devices *devices, const struct event *shared, uint
 		return error_set(&devices->failure, STATUS_FAILED, "the machine writes where there is no disk");
 	if (is_write)
 		machine_output_take(devices->machine, bytes, (uint32_t)count);
-	return disk_write(disk, number, offset, from, count, blocks_tell, &telling, &devices->failure);
+	return disk_write(disk, number, offset, from, count, &devices->failure);
 }
 
 static bool out_of_memory(struct devices *devices)
@@ -193,12 +188,10 @@ static bool random_give(struct devices *devices, uint8_t *transfer, uint32_t cou
 }
 
 /* The trace has the bytes that were read here, not those that stand in the shared memory afterwards. */
-static bool disk_sectors(struct devices *devices, struct disk *disk, const struct hv_ask *ask, uint8_t *transfer,
-			 struct error *error)
+static bool disk_sectors(struct disk *disk, const struct hv_ask *ask, uint8_t *transfer, struct error *error)
 {
 	static uint8_t bytes[HV_TRANSFER_BYTES];
-	struct telling telling = {devices, ask->device};
-	if (!disk_read(disk, ask->sector * VIRTIO_SECTOR_BYTES, bytes, ask->bytes, blocks_tell, &telling, error))
+	if (!disk_read(disk, ask->sector * VIRTIO_SECTOR_BYTES, bytes, ask->bytes, error))
 		return false;
 	memcpy(transfer, bytes, ask->bytes);
 	return true;
@@ -220,7 +213,7 @@ static bool answer(struct devices *devices, const struct hv_ask *ask)
 	bool good = ask->bytes <= HV_TRANSFER_BYTES;
 	switch (good ? ask->kind : HV_ASK_NONE) {
 	case HV_ASK_DISK_READ:
-		good = disk && disk_sectors(devices, disk, ask, transfer, &error);
+		good = disk && disk_sectors(disk, ask, transfer, &error);
 		break;
 	case HV_ASK_DISK_FLUSH:
 		good = disk && disk_flush(disk, &error);

@@ -9,10 +9,17 @@
 #include "recorder/net.h"
 #include "recorder/writer.h"
 
+/* Which disk it is that tells of its blocks. */
+struct devices_disk {
+	struct devices *devices;
+	uint32_t transport;
+};
+
 struct devices {
 	struct virtio_list list;
 	struct disk *disks[GUEST_VIRTIO_COUNT]; /* by transport */
-	struct net *net;                        /* NULL: there is none */
+	struct devices_disk tellings[GUEST_VIRTIO_COUNT];
+	struct net *net; /* NULL: there is none */
 	struct machine *machine;
 	struct writer *writer;
 	struct error failure; /* the host cannot keep what the guest writes */

@@ -16,6 +16,8 @@ struct disk {
 	struct disk_image *image;
 	bool write;
 	int overlay_fd;
+	disk_blocks_fn *tell;
+	void *context;
 	uint64_t bytes, block_count;
 	/* a bit for each block */
 	uint64_t *written; /* its contents are in the overlay */
@@ -78,6 +80,12 @@ struct disk *disk_open(const struct disk_options *options, const char *folder, s
 	error_set(error, STATUS_FAILED, "out of memory");
 	disk_close(disk);
 	return NULL;
+}
+
+void disk_listen(struct disk *disk, disk_blocks_fn *tell, void *context)
+{
+	disk->tell = tell;
+	disk->context = context;
 }
 
 uint64_t disk_bytes(const struct disk *disk)
@@ -152,14 +160,13 @@ static bool blocks_read(struct disk *disk, uint64_t first, uint64_t count, uint8
 }
 
 /* Tells of those that the trace does not have, run by run. */
-static bool unknown_tell(struct disk *disk, uint64_t first, uint64_t count, const uint8_t *bytes, disk_blocks_fn *tell,
-			 void *context)
+static bool unknown_tell(struct disk *disk, uint64_t first, uint64_t count, const uint8_t *bytes)
 {
 	for (uint64_t done = 0, run; done < count; done += run) {
 		bool known = bit_get(disk->known, first + done);
 		for (run = 1; done + run < count && bit_get(disk->known, first + done + run) == known;)
 			run++;
-		if (!known && !tell(context, first + done, run, 0, bytes + done * BLOCK))
+		if (!known && !disk->tell(disk->context, first + done, run, 0, bytes + done * BLOCK))
 			return false;
 	}
 	for (uint64_t i = 0; i < count; i++)
@@ -168,25 +175,23 @@ static bool unknown_tell(struct disk *disk, uint64_t first, uint64_t count, cons
 }
 
 /* Whole blocks. */
-static bool whole_read(struct disk *disk, uint64_t first, uint64_t count, uint8_t *to, disk_blocks_fn *tell,
-		       void *context, struct error *error)
+static bool whole_read(struct disk *disk, uint64_t first, uint64_t count, uint8_t *to, struct error *error)
 {
-	return blocks_read(disk, first, count, to, error) && (unknown_tell(disk, first, count, to, tell, context) ||
-							      error_set(error, STATUS_FAILED, "out of memory"));
+	return blocks_read(disk, first, count, to, error) &&
+	       (unknown_tell(disk, first, count, to) || error_set(error, STATUS_FAILED, "out of memory"));
 }
 
-bool disk_read(struct disk *disk, uint64_t offset, void *to, uint32_t bytes, disk_blocks_fn *tell, void *context,
-	       struct error *error)
+bool disk_read(struct disk *disk, uint64_t offset, void *to, uint32_t bytes, struct error *error)
 {
 	uint8_t whole[BLOCK], *at = to;
 	for (uint64_t left = bytes; left > 0;) {
 		uint64_t start = offset % BLOCK, count = start == 0 ? left / BLOCK : 0, part = count * BLOCK;
 		if (count > 0) {
-			if (!whole_read(disk, offset / BLOCK, count, at, tell, context, error))
+			if (!whole_read(disk, offset / BLOCK, count, at, error))
 				return false;
 		} else {
 			part = BLOCK - start < left ? BLOCK - start : left;
-			if (!whole_read(disk, offset / BLOCK, 1, whole, tell, context, error))
+			if (!whole_read(disk, offset / BLOCK, 1, whole, error))
 				return false;
 			memcpy(at, whole + start, part);
 		}
@@ -198,7 +203,7 @@ bool disk_read(struct disk *disk, uint64_t offset, void *to, uint32_t bytes, dis
 }
 
 static bool whole_write(struct disk *disk, uint64_t event, uint64_t first, uint64_t count, const uint8_t *bytes,
-			disk_blocks_fn *tell, void *context, struct error *error)
+			struct error *error)
 {
 	if (!(bytes ? overlay_write(disk, first * BLOCK, bytes, count * BLOCK, error)
 		    : overlay_zero(disk, first * BLOCK, count * BLOCK, error)))
@@ -208,12 +213,13 @@ static bool whole_write(struct disk *disk, uint64_t event, uint64_t first, uint6
 		bit_set(disk->known, i);
 		bit_set(disk->dirty, i);
 	}
-	return tell(context, first, count, event, bytes) || error_set(error, STATUS_FAILED, "out of memory");
+	return disk->tell(disk->context, first, count, event, bytes) ||
+	       error_set(error, STATUS_FAILED, "out of memory");
 }
 
 /* A part of one block; `data` NULL: zeroes. */
 static bool part_write(struct disk *disk, uint64_t event, uint64_t offset, const uint8_t *data, uint64_t bytes,
-		       disk_blocks_fn *tell, void *context, struct error *error)
+		       struct error *error)
 {
 	uint8_t whole[BLOCK];
 	if (!run_read(disk, offset / BLOCK, 1, whole, error))
@@ -222,18 +228,18 @@ static bool part_write(struct disk *disk, uint64_t event, uint64_t offset, const
 		memcpy(whole + offset % BLOCK, data, bytes);
 	else
 		memset(whole + offset % BLOCK, 0, bytes);
-	return whole_write(disk, event, offset / BLOCK, 1, whole, tell, context, error);
+	return whole_write(disk, event, offset / BLOCK, 1, whole, error);
 }
 
 bool disk_write(struct disk *disk, uint64_t event, uint64_t offset, const void *from, uint64_t bytes,
-		disk_blocks_fn *tell, void *context, struct error *error)
+		struct error *error)
 {
 	const uint8_t *data = from;
 	while (bytes > 0) {
 		uint64_t start = offset % BLOCK, count = start == 0 ? bytes / BLOCK : 0;
 		uint64_t part = count > 0 ? count * BLOCK : BLOCK - start < bytes ? BLOCK - start : bytes;
-		if (!(count > 0 ? whole_write(disk, event, offset / BLOCK, count, data, tell, context, error)
-				: part_write(disk, event, offset, data, part, tell, context, error)))
+		if (!(count > 0 ? whole_write(disk, event, offset / BLOCK, count, data, error)
+				: part_write(disk, event, offset, data, part, error)))
 			return false;
 		data = data ? data + part : NULL;
 		offset += part;

@@ -168,7 +168,7 @@ static int slirp_fd_add(int fd, int events, void *context)
 {
 	short wanted = 0;
 	for (size_t i = 0; i < CONDITION_COUNT; i++)
-		wanted |= events & conditions[i].slirp ? conditions[i].poll : 0;
+		wanted = (short)(wanted | (events & conditions[i].slirp ? conditions[i].poll : 0));
 	return fd_add(context, fd, wanted);
 }
 
@@ -188,7 +188,7 @@ static void poll_beside(struct net *net, struct pollfd *fds, size_t count, int t
 	int got = poll(net->fds, net->fd_count, (int)slirp_ms);
 	slirp_pollfds_poll(net->slirp, got < 0, slirp_fd_came, net);
 	for (size_t i = 0; i < count; i++)
-		fds[i].revents = got < 0 ? 0 : net->fds[i].revents;
+		fds[i].revents = (short)(got < 0 ? 0 : net->fds[i].revents);
 }
 
 void net_poll(struct net *net, struct pollfd *fds, size_t count, int timeout_ms)

@@ -104,7 +104,7 @@ static bool output_check(const struct extract_disk *disk, struct error *error)
 bool extract_disk(struct trace_reader *trace, const struct extract_disk *disk, struct error *error)
 {
 	struct disk_contents contents = {.image_fd = -1};
-	struct disk_contents_count count;
+	struct disk_contents_count count = {0};
 	uint64_t n;
 	bool good = disk_find(trace, disk->name, &contents, error) && output_check(disk, error) &&
 		    place_get(trace, disk->at, &n, &contents.before_event, error) &&

@@ -1,8 +1,11 @@
-/* Lines are read by sscanf, and what is read is checked: the text comes from a trace. */
+/* The text comes from a trace: nothing in it is trusted. */
 #include "hv/host/virtio_list.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAC_BYTES = 6, LINE_BYTES = 128 };
@@ -48,47 +51,75 @@ bool virtio_list_name_valid(const char *name)
 	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == bytes;
 }
 
+/* Cuts a number and the character that ends it off `*text`. */
+static bool number_cut(const char **text, int base, char end, uint64_t *value)
+{
+	char *behind;
+	if (!isxdigit((unsigned char)**text))
+		return false;
+	errno = 0;
+	*value = strtoull(*text, &behind, base);
+	if (errno != 0 || behind == *text || *behind != end)
+		return false;
+	*text = behind + (end != 0);
+	return true;
+}
+
+/* Cuts off the word that stands there. */
+static bool word_cut(const char **text, const char *word)
+{
+	size_t bytes = strlen(word);
+	bool is_there = strncmp(*text, word, bytes) == 0;
+	*text += is_there ? bytes : 0;
+	return is_there;
+}
+
 static bool net_parse(const char *text, struct hv_virtio *device)
 {
-	unsigned mac[MAC_BYTES];
-	int end = 0;
-	if (sscanf(text, "net %2x:%2x:%2x:%2x:%2x:%2x%n", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5], &end) !=
-		    MAC_BYTES ||
-	    text[end] != 0)
-		return false;
+	for (unsigned i = 0; i < MAC_BYTES; i++) {
+		uint64_t byte;
+		if (!number_cut(&text, 16, i < MAC_BYTES - 1 ? ':' : 0, &byte) || byte > UINT8_MAX)
+			return false;
+		device->value |= byte << 8 * i;
+	}
 	device->type = VIRTIO_TYPE_NET;
-	for (unsigned i = 0; i < MAC_BYTES; i++)
-		device->value |= (uint64_t)mac[i] << 8 * i;
 	return true;
 }
 
 static bool disk_parse(const char *text, struct hv_virtio *device, char name[VIRTIO_NAME_BYTES])
 {
-	char mode[3];
-	int end = 0;
-	if (sscanf(text, "disk %" SCNu64 " %2s %31s %n", &device->value, mode, name, &end) != 3 ||
-	    (strcmp(mode, "ro") != 0 && strcmp(mode, "rw") != 0) || !virtio_list_name_valid(name) ||
-	    device->value > UINT64_MAX >> 8 || strlen(text + end) > VIRTIO_SERIAL_BYTES)
+	if (!number_cut(&text, 10, ' ', &device->value) || device->value > UINT64_MAX >> 8)
+		return false;
+	device->flags = word_cut(&text, "ro ") ? VIRTIO_READ_ONLY : 0;
+	if (device->flags == 0 && !word_cut(&text, "rw "))
+		return false;
+	size_t bytes = strcspn(text, " ");
+	if (bytes >= VIRTIO_NAME_BYTES)
+		return false;
+	memcpy(name, text, bytes);
+	name[bytes] = 0;
+	text += bytes + (text[bytes] == ' ');
+	if (!virtio_list_name_valid(name) || strlen(text) > VIRTIO_SERIAL_BYTES)
 		return false;
 	device->type = VIRTIO_TYPE_BLOCK;
-	device->flags = mode[1] == 'o' ? VIRTIO_READ_ONLY : 0;
-	memcpy(device->serial, text + end, strlen(text + end));
+	memcpy(device->serial, text, strlen(text));
 	return true;
 }
 
 static bool line_parse(const char *line, struct virtio_list *list)
 {
-	unsigned transport;
-	int end = 0;
-	if (sscanf(line, "%2u %n", &transport, &end) != 1 || transport >= GUEST_VIRTIO_COUNT ||
+	uint64_t transport;
+	if (!number_cut(&line, 10, ' ', &transport) || transport >= GUEST_VIRTIO_COUNT ||
 	    list->device[transport].type != VIRTIO_TYPE_NONE)
 		return false;
 	struct hv_virtio *device = &list->device[transport];
-	if (strcmp(line + end, "rng") == 0) {
+	if (strcmp(line, "rng") == 0)
 		device->type = VIRTIO_TYPE_ENTROPY;
-		return true;
-	}
-	return net_parse(line + end, device) || disk_parse(line + end, device, list->name[transport]);
+	else if (word_cut(&line, "net "))
+		return net_parse(line, device);
+	else if (word_cut(&line, "disk "))
+		return disk_parse(line, device, list->name[transport]);
+	return device->type != VIRTIO_TYPE_NONE;
 }
 
 bool virtio_list_parse(const char *text, struct virtio_list *list, struct error *error)

@@ -15,9 +15,8 @@ struct sector {
 static bool changes(const struct event *event, const struct sector *sector)
 {
 	uint64_t bytes = event->kind == EVENT_DISK_WRITE ? event_data_bytes(event) : event->value;
-	if (event->kind != EVENT_DISK_WRITE && event->kind != EVENT_DISK_ZERO)
-		return false;
-	return event_disk(event) == sector->disk && event_sector(event) <= sector->number &&
+	bool is_write = event->kind == EVENT_DISK_WRITE || event->kind == EVENT_DISK_ZERO;
+	return is_write && event_disk(event) == sector->disk && event_sector(event) <= sector->number &&
 	       sector->number - event_sector(event) < bytes / VIRTIO_SECTOR_BYTES;
 }
 
@@ -65,7 +64,7 @@ bool monitor_disk_who_wrote(struct monitor *monitor, const char *argument)
 {
 	struct error error = {.status = STATUS_OK};
 	struct engine *engine = timeline_engine(monitor->timeline);
-	struct sector sector;
+	struct sector sector = {0};
 	if (!sector_parse(monitor, argument, &sector))
 		return false;
 	uint64_t first = events_first(engine_events(engine));

@@ -220,7 +220,7 @@ bool replay_run(const struct replay_options *options, struct error *error)
 	config.until_n = options->until_n;
 	if (r.machine)
 		r.supply = supply_open(r.trace, error);
-	if (r.supply && start_go(&r, &config, error))
+	if (r.machine && r.supply && start_go(&r, &config, error))
 		replay_in_machine(&r, &config, error);
 	trace_cursor_free(r.cursor);
 	supply_close(r.supply);

@@ -174,26 +174,32 @@ static struct written *written_add(struct supply *supply, uint32_t disk, uint64_
 	return written;
 }
 
-/* A part of one block; `data` NULL: zeroes. What the trace does not have of the rest is zeroes, too: the guest never
- * looked at it. */
-static bool part_write(struct supply *supply, uint32_t disk, uint64_t offset, const uint8_t *data, uint64_t bytes,
-		       uint64_t event, struct error *error)
+/* What a diverted guest writes: a part of one block; `data` NULL: zeroes. */
+struct part {
+	uint32_t disk;
+	uint64_t offset, bytes;
+	const uint8_t *data;
+};
+
+/* What the trace does not have of the rest is zeroes, too: the guest never looked at it. */
+static bool part_write(struct supply *supply, const struct part *part, uint64_t event, struct error *error)
 {
-	struct written *written = written_get(supply, disk, offset / BLOCK);
+	uint64_t block = part->offset / BLOCK, start = part->offset % BLOCK;
+	struct written *written = written_get(supply, part->disk, block);
 	uint8_t before[BLOCK] = {0};
-	if (!written && bytes < BLOCK &&
-	    trace_get_block(supply->trace, disk, offset / BLOCK, event, before, error) == TRACE_FAILED)
+	if (!written && part->bytes < BLOCK &&
+	    trace_get_block(supply->trace, part->disk, block, event, before, error) == TRACE_FAILED)
 		return false;
 	if (!written) {
-		written = written_add(supply, disk, offset / BLOCK);
+		written = written_add(supply, part->disk, block);
 		if (!written)
 			return error_set(error, STATUS_FAILED, "out of memory");
 		memcpy(written->bytes, before, BLOCK);
 	}
-	if (data)
-		memcpy(written->bytes + offset % BLOCK, data, bytes);
+	if (part->data)
+		memcpy(written->bytes + start, part->data, part->bytes);
 	else
-		memset(written->bytes + offset % BLOCK, 0, bytes);
+		memset(written->bytes + start, 0, part->bytes);
 	return true;
 }
 
@@ -201,25 +207,26 @@ static bool event_take(struct supply *supply, struct machine *machine, const str
 		       struct error *error)
 {
 	static _Thread_local uint8_t bytes[HV_TRANSFER_BYTES];
-	uint64_t offset = event_sector(event) * VIRTIO_SECTOR_BYTES, left = event->value;
-	const uint8_t *data = NULL;
+	struct part part = {.disk = event_disk(event), .offset = event_sector(event) * VIRTIO_SECTOR_BYTES};
+	uint64_t left = event->value;
 	if (event->kind != EVENT_DISK_ZERO) {
 		left = event_data_bytes(event);
 		if (left > sizeof(bytes))
 			return error_set(error, STATUS_FAILED, "the machine gives out %llu bytes at once",
 					 (unsigned long long)left);
 		machine_output_take(machine, bytes, (uint32_t)left);
-		data = bytes;
+		part.data = bytes;
 	}
 	if (event->kind == EVENT_PACKET_OUT) /* nobody is there */
 		return true;
 	while (left > 0) {
-		uint64_t start = offset % BLOCK, part = BLOCK - start < left ? BLOCK - start : left;
-		if (!part_write(supply, event_disk(event), offset, data, part, at, error))
+		uint64_t to_end = BLOCK - part.offset % BLOCK;
+		part.bytes = to_end < left ? to_end : left;
+		if (!part_write(supply, &part, at, error))
 			return false;
-		data = data ? data + part : NULL;
-		offset += part;
-		left -= part;
+		part.data = part.data ? part.data + part.bytes : NULL;
+		part.offset += part.bytes;
+		left -= part.bytes;
 	}
 	return true;
 }

@@ -75,6 +75,7 @@ static struct disk *open_disk(uint64_t size, bool write)
 	told_count = 0;
 	struct disk *disk = disk_open(&options, folder, &error);
 	cr_assert(disk, "%s", error.text);
+	disk_listen(disk, tell, NULL);
 	return disk;
 }
 
@@ -92,7 +93,7 @@ static void read_and_compare(struct disk *disk, uint64_t event, uint64_t sector,
 {
 	struct error error = {.status = STATUS_OK};
 	uint64_t offset = sector * SECTOR, count = sectors * SECTOR;
-	cr_assert(disk_read(disk, offset, bytes, (uint32_t)count, tell, NULL, &error), "%s", error.text);
+	cr_assert(disk_read(disk, offset, bytes, (uint32_t)count, &error), "%s", error.text);
 	cr_assert_eq(memcmp(bytes, model + offset, count), 0);
 	for (uint64_t at = offset; at < offset + count; at += SECTOR)
 		cr_assert_eq(memcmp(replayed(at / BLOCK, event) + at % BLOCK, model + at, SECTOR), 0);
@@ -104,8 +105,7 @@ static void write_some(struct disk *disk, uint64_t event, uint64_t sector, uint6
 	uint64_t offset = sector * SECTOR, count = sectors * SECTOR;
 	for (uint64_t i = 0; i < count; i++)
 		model[offset + i] = zeroes ? 0 : (uint8_t)(event * 13 + i / 3);
-	cr_assert(disk_write(disk, event, offset, zeroes ? NULL : model + offset, count, tell, NULL, &error), "%s",
-		  error.text);
+	cr_assert(disk_write(disk, event, offset, zeroes ? NULL : model + offset, count, &error), "%s", error.text);
 }
 
 static void turns(struct disk *disk)
@@ -153,7 +153,7 @@ Test(recorder_disk, a_block_that_the_trace_had_no_room_for_is_told_later)
 	struct error error = {.status = STATUS_OK};
 	struct disk *disk = open_disk(2 * BLOCK, false);
 	fails = true;
-	cr_assert_not(disk_read(disk, 0, bytes, BLOCK, tell, NULL, &error));
+	cr_assert_not(disk_read(disk, 0, bytes, BLOCK, &error));
 	fails = false;
 	read_and_compare(disk, 5, 0, 2 * BLOCK / SECTOR);
 	close_disk(disk, image);

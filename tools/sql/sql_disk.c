@@ -13,7 +13,8 @@ static const struct sql_scan scan = {
 static int disk_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **table,
 			char **message)
 {
-	return sql_scan_connect(db, connection, argc, argv, table, message, &scan);
+	int code = sql_table_connect(db, connection, argc, argv, table, message);
+	return code == SQLITE_OK ? sql_scan_set(db, *table, &scan) : code;
 }
 
 static const char *op_of(const struct event *event)

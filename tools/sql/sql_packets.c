@@ -36,7 +36,8 @@ struct packets_cursor {
 static int packets_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **table,
 			   char **message)
 {
-	return sql_scan_connect(db, connection, argc, argv, table, message, &scan);
+	int code = sql_table_connect(db, connection, argc, argv, table, message);
+	return code == SQLITE_OK ? sql_scan_set(db, *table, &scan) : code;
 }
 
 static int packets_open(sqlite3_vtab *table, sqlite3_vtab_cursor **cursor)

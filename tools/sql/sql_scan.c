@@ -4,14 +4,12 @@
 
 #include <stdlib.h>
 
-int sql_scan_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **table,
-		     char **message, const struct sql_scan *scan)
+int sql_scan_set(sqlite3 *db, sqlite3_vtab *table, const struct sql_scan *scan)
 {
 	int code = sqlite3_declare_vtab(db, scan->schema);
-	if (code == SQLITE_OK)
-		code = sql_table_connect(db, connection, argc, argv, table, message);
-	if (code == SQLITE_OK)
-		((struct sql_table *)*table)->scan = scan;
+	((struct sql_table *)table)->scan = scan;
+	if (code != SQLITE_OK)
+		sql_table_disconnect(table);
 	return code;
 }
 

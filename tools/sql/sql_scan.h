@@ -29,9 +29,8 @@ struct sql_scan_cursor {
 	struct event_at at;          /* the row */
 };
 
-/* sql_table_connect for a table of the scan, which lives as long as it. */
-int sql_scan_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **table,
-		     char **message, const struct sql_scan *scan);
+/* What comes after sql_table_connect for a table of the scan, which lives as long as it. A table that fails is gone. */
+int sql_scan_set(sqlite3 *db, sqlite3_vtab *table, const struct sql_scan *scan);
 
 /* Methods of such a table. A cursor that is larger than struct sql_scan_cursor begins with it, and is made by a method
  * of its own. */
