@@ -168,6 +168,10 @@ void gate_device(enum event_kind kind, uint64_t address, uint64_t value)
 	memcpy(host.sent_packet, transfer, bytes);
 }
 
+void gate_sent(void)
+{
+}
+
 bool gate_packet(uint32_t transport)
 {
 	return host.packets != 0 && virtio_device_has_work(transport, NET_RECEIVE);

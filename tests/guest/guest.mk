@@ -6,7 +6,7 @@ GUESTS := access_forms bad_mmio bootargs brk chaos cntvct_hash console corruptio
 	debug_exclusive debug_full debug_masked echo el0 exclusives flash fp_state gic_many hang hot input_late \
 	lost memory mmio_forms pie pmu pmu_user polls psci reset rtc self_modifying sgi sgi_race smp_off spi \
 	standstill thumb ticks timer_behind_trap timer_far timer_physical timer_virtual unknown_register \
-	unsupported virtio_disk virtio_hostile wfi wfi_doorbell wfi_forever
+	unsupported virtio_disk virtio_flush virtio_hostile wfi wfi_doorbell wfi_forever
 # For a machine of several CPUs.
 GUESTS_SMP := smp_atomics smp_fold smp_litmus smp_pingpong smp_race smp_sequence smp_spi smp_start smp_ticks smp_timers \
 	smp_tlb

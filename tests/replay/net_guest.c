@@ -2,11 +2,13 @@
  *
  *	net_guest serve           TCP 7: gives back what it gets. TCP 9: takes bytes until the end, gives their check.
  *	                          TCP 19: takes a count, gives so many bytes of the pattern. UDP 7: gives back each
- *datagram. Until somebody connects to TCP 1. net_guest connect PORT N  N times: connects to the host's PORT, sends a
- *line, and expects it back
+ *	                          datagram. Until somebody connects to TCP 1.
+ *	net_guest connect PORT N  N times: connects to the host's PORT, sends a line, and expects it back
  *
  * Numbers on the wire are 8 bytes, little-endian. */
 #include "tools/guest-init/linux.h"
+
+const char linux_program[] = "net_guest";
 
 enum { /* include/uapi/asm-generic/unistd.h */
        SYS_KILL = 129,

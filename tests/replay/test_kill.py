@@ -6,6 +6,8 @@ import re
 import shutil
 import signal
 import sqlite3
+import struct
+import tempfile
 import threading
 import time
 
@@ -15,6 +17,8 @@ from harness import SOAK, busy, check, hvrec, payload, replay, rng, start, test
 KILLS = 20 if SOAK else 2
 MOMENTS = 100 if SOAK else 6
 LOST_SECONDS_MAX = 1.0
+DISK_KILLS = 100 if SOAK else 4
+AREA_BYTES, DISK_BYTES = 2048 * 512, 4 << 20  # AREA_SECTORS of virtio_flush
 
 
 def is_complete(trace="trace"):
@@ -266,6 +270,38 @@ def replay_until_of_an_incomplete_trace_tells_where_it_ended():
     for until, whole in ((length // 2, False), (length + 1, True)):
         result = hvrec("replay", "trace", "--console", "none", "--until", str(until))
         check(result.status == 0 and (b"up to its last commit" in result.err) == whole, f"--until {until}: {result}")
+
+
+def rounds_of(image):
+    """The rounds whose bytes the area has."""
+    return set(struct.unpack(f"<{AREA_BYTES // 4}I", image[:AREA_BYTES]))
+
+
+@test
+def a_killed_recording_replays_and_its_image_has_what_was_flushed():
+    """A flush is answered when the image has everything, and round K + 1 is flushed only after K was shown. A flush that
+    was on its way may have come to any block."""
+    for i in range(DISK_KILLS):
+        victim = ("hvrec", "machine")[i % 2]
+        write = i % 4 < 2
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "disk")
+            original = rng.randbytes(DISK_BYTES)
+            with open(path, "wb") as file:
+                file.write(original)
+            status, console, killed = killed_recording(
+                rng.uniform(0.2, 2), victim, "--disk", path + (",write" if write else ""), "--keyframe-every", "100ms",
+                payload("virtio_flush"))
+            image = contents(path)
+        victim_check(victim, status)
+        replays_to_last_commit(console, killed)
+        check(image[AREA_BYTES:] == original[AREA_BYTES:], "the image has changed where the guest wrote nothing")
+        shown = [int(k, 16) for k in re.findall(rb"flushed 0x([0-9a-f]+)\n", console.bytes)]
+        if not write:
+            check(image == original, "the image has changed")
+        elif shown:
+            check(rounds_of(image) <= {shown[-1], shown[-1] + 1}, f"{rounds_of(image)} after round {shown[-1]}, {victim}")
+    print(f"# {DISK_KILLS} killed")
 
 
 if __name__ == "__main__":
