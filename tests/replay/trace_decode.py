@@ -6,7 +6,7 @@ import sqlite3
 import struct
 
 MASK = (1 << 64) - 1
-TRAPS, EXIT, IDLE, KINDS = range(1, 9), 9, 10, range(1, 15)
+TRAPS, EXIT, IDLE, KINDS = range(1, 9), 9, 10, range(1, 23)
 PREDICTED, TEXT, WORD = range(3)
 COLUMNS = 19
 NO_TEXT = 33
