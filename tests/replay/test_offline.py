@@ -229,7 +229,8 @@ def stat_counts():
              [raw, stored], f"{trace}: bytes")
         size = stat["bytes"]
         same([size["all"], size["events"]], [os.path.getsize(trace), stored], f"{trace}: bytes")
-        same(size["events"] + size["files"] + size["keyframes"] + size["rest"], size["all"], f"{trace}: bytes do not add up")
+        parts = ("events", "files", "keyframes", "blocks", "payloads", "rest")
+        same(sum(size[part] for part in parts), size["all"], f"{trace}: bytes do not add up")
         expect_interrupts(stat, events, guest_ns)
         expect_registers(stat, events)
         check(b"heads of chunks" in output("stat", trace), "stat as text")
