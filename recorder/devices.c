@@ -3,7 +3,6 @@
  * 3. hv stands still while it asks, so the event that an answer leads to is the next one.
  * 4. What hv says is looked at once, and checked: a guest may have taken the machine over. */
 #include "recorder/devices.h"
-#include "hv/error/check.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -124,6 +123,8 @@ static bool packet_out(struct devices *devices, const struct event *event, uint6
 {
 	static uint8_t bytes[HV_PACKET_BYTES_MAX];
 	uint32_t count = event_data_bytes(event);
+	if (!devices->net || count > sizeof(bytes))
+		return error_set(&devices->failure, STATUS_FAILED, "the machine sends what is no packet");
 	machine_output_take(devices->machine, bytes, count);
 	if (!writer_give_payload(devices->writer, number, bytes, count))
 		return out_of_memory(devices);
@@ -134,8 +135,9 @@ static bool packet_out(struct devices *devices, const struct event *event, uint6
 static bool packet_in(struct devices *devices, const struct event *event, uint64_t number)
 {
 	size_t count = 0;
-	const uint8_t *packet = net_taken(devices->net, &count);
-	CHECK(packet && count == event_data_bytes(event));
+	const uint8_t *packet = devices->net ? net_taken(devices->net, &count) : NULL;
+	if (!packet || count != event_data_bytes(event))
+		return error_set(&devices->failure, STATUS_FAILED, "the machine took a packet that there is not");
 	bool good = writer_give_payload(devices->writer, number, packet, count);
 	net_drop(devices->net);
 	return good || out_of_memory(devices);

@@ -17,6 +17,7 @@
 #include "recorder/keyframes.h"
 #include "recorder/outcome.h"
 #include "recorder/pace.h"
+#include "recorder/record_files.h"
 #include "recorder/writer.h"
 
 #include <poll.h>
@@ -340,21 +341,6 @@ static void record_in_machine(struct recording *r, struct machine_config *config
 		summary(r);
 }
 
-/* --console must not be one of the files that the recording reads or writes. */
-static bool console_spares_files(const struct record_options *options, struct error *error)
-{
-	const char *const files[] = {options->trace, record_program(options), options->initrd, options->dtb,
-				     options->input};
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		bool same = files[i] && options->console && strcmp(files[i], options->console) == 0 &&
-			    strcmp(files[i], "-") != 0;
-		if (same || path_same_file(files[i], options->console))
-			return error_set(error, STATUS_FAILED, "--console %s would overwrite %s", options->console,
-					 files[i]);
-	}
-	return true;
-}
-
 /* Everything that may be wrong with what the user gave is looked at before an older trace of that name is replaced. */
 bool record_run(const struct record_options *options, struct error *error)
 {
@@ -372,7 +358,7 @@ bool record_run(const struct record_options *options, struct error *error)
 		r.machine = machine_create(options->memory_bytes, options->vcpu_count, error);
 	memcpy(config.virtio, r.devices.list.device, sizeof(config.virtio));
 	if (r.machine && guest_load(&guest, options, r.machine, &config, error) && machine_program_check(&r, error) &&
-	    console_spares_files(options, error) && console_open_output(&r.console, options->console, error) &&
+	    record_files_spare(options, error) && console_open_output(&r.console, options->console, error) &&
 	    console_open_input(&r.console, options->input, error))
 		r.trace = trace_create(options->trace, error);
 	if (r.trace && guest.layout.warning && !options->quiet)

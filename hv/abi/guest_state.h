@@ -17,7 +17,7 @@
  *   2  the guest's counters begin at GUEST_COUNTER_START; CNTPCT_EL0 is no event, and polled without traps
  *      (hv/core/patch.c); reads of ID registers trap
  *   3  several vCPUs, which take turns (hv/core/turn.c)
- *   4  virtio devices (hv/core/virtio.c), firmware in flash */
+ *   4  virtio devices (hv/core/virtio_bus.c), firmware in flash */
 #define GUEST_MACHINE_VERSION 4
 
 enum { GUEST_BREAKPOINT_COUNT = 6, GUEST_WATCHPOINT_COUNT = 4, GUEST_LR_COUNT = 4 };

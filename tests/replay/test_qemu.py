@@ -49,9 +49,11 @@ def timers_behind_a_keyframe_come_as_recorded_on_another_qemu():
 @test
 def payload_traces_cross_between_qemus():
     usual, other = qemus()
-    for name in ("timer_far", "el0", "gic_many", "counter_polled"):
+    with open("disk", "wb") as disk:
+        disk.write(bytes(range(256)) * 9000)
+    for name, *options in (("timer_far",), ("el0",), ("gic_many",), ("counter_polled",), ("virtio_disk", "--disk", "disk")):
         for here, there in ((usual, other), (other, usual)):
-            record("--keyframe-every", "10ms", *here, payload(name))
+            record("--keyframe-every", "10ms", *here, *options, payload(name))
             crosses(there)
 
 

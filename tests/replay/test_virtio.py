@@ -70,6 +70,31 @@ def what_the_guest_wrote_is_in_an_image_that_is_to_be_written():
 
 
 @test
+def a_part_has_the_disk_that_it_begins_with():
+    """Trimmed, or all that a flight recorder kept: what the guest reads later was written, or first read, before."""
+    image()
+    for options in ((), ("--keep", "1ms")):
+        record("--disk", "disk", "--keyframe-every", "2ms", "--console", "none", *options, payload("virtio_disk"))
+        verify()
+        end = harness.events("trace")[-1].n
+        for place in (end // 4, end // 2, end):
+            result = hvrec("trim", "trace", "-o", "part", "--from", str(place))
+            check(result.status == 0, f"trim from {place}: {result}", "trace")
+            replay("part")
+            verify("part")
+            os.remove("part")
+
+
+@test
+def a_console_does_not_overwrite_a_disk():
+    contents = image()
+    for name in ("disk", os.path.abspath("disk")):
+        result = hvrec("record", "--disk", "disk", "--console", name, payload("virtio_disk"))
+        check(result.status == 1 and b"would overwrite" in result.err, f"{result}")
+        check(image_is(contents), "it was overwritten")
+
+
+@test
 def a_hostile_driver_is_replayed():
     for _ in range(RECORDINGS):
         contents = image()
