@@ -26,7 +26,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TICK_MS = 20, BATCH_EVENTS = 4096, TIMEOUT_S_MAX = 1000000000 };
+enum { TICK_MS = 20, FULL_TICK_MS = 1, BATCH_EVENTS = 4096, TIMEOUT_S_MAX = 1000000000 };
 #define STOP_BELL_NS INT64_C(50000000) /* between its bells: hv puts one off to an instruction that may not come */
 
 struct recording {
@@ -129,7 +129,10 @@ static int pace_ms(struct recording *r)
 /* Sleeps, and looks at the machine from here on: who changes anything later rings again. */
 static void sleep_until_something(struct recording *r, struct pollfd *fds, size_t count)
 {
-	devices_poll(&r->devices, fds, count, machine_asks(r->machine) ? 0 : pace_ms(r));
+	int ms = pace_ms(r);
+	if (machine_asks(r->machine))
+		ms = writer_has_room_for_data(r->writer) ? 0 : FULL_TICK_MS; /* the answer has to wait for the writer */
+	devices_poll(&r->devices, fds, count, ms);
 	__atomic_store_n(&r->machine->mailbox->packets_sent, 0, __ATOMIC_SEQ_CST);
 	machine_doorbell_take(r->machine);
 	pace_ms(r);
